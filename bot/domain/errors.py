@@ -1,0 +1,80 @@
+"""Errors, named by what the caller does next.
+
+    NijaError
+    ├── ConfigurationError       stop and tell the operator what to change
+    ├── BalanceUnknown           no entry; exits go on
+    ├── NumberRefused            a number at the edge is not one we accept: treat the reply as unreadable
+    ├── StoreUnavailable         nothing may be sent, because nothing can be written down
+    └── VenueError
+        ├── RetryLater           not processed; the same may be tried again after `retry_after_seconds`
+        │   └── VenueInMaintenance   the venue says it is closed for now
+        ├── OrderRefused         the venue said no, for this order, for good
+        │   └── InsufficientFunds
+        ├── OutcomeUnknown       nobody knows whether it was done: ask, never send again
+        ├── CredentialsRejected  a person must look at the key
+        └── UnreadableReply      a reading failed: the value stays unknown
+"""
+
+
+class NijaError(Exception):
+    """Base of all errors of this program."""
+
+
+class ConfigurationError(NijaError):
+    """What the operator wrote cannot be used. `problems` holds one sentence each."""
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class BalanceUnknown(NijaError):
+    """There is no balance to decide with; the message says why."""
+
+
+class NumberRefused(NijaError, ValueError):
+    """A text that should be a number is not one we accept."""
+
+
+class StoreUnavailable(NijaError):
+    """The store did not take a write in time."""
+
+
+class VenueError(NijaError):
+    """A brokerage did not do as asked. `venue_code` is its own word, if it said one."""
+
+    def __init__(self, message: str, *, venue_code: str = "") -> None:
+        self.venue_code = venue_code
+        super().__init__(message)
+
+
+class RetryLater(VenueError):
+    """Certainly not processed; may be tried again later."""
+
+    def __init__(self, message: str, *, venue_code: str = "", retry_after_seconds: float = 1.0) -> None:
+        super().__init__(message, venue_code=venue_code)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class VenueInMaintenance(RetryLater):
+    """The venue, or this market, is closed for now."""
+
+
+class OrderRefused(VenueError):
+    """The venue's own word that this order does not exist and will not."""
+
+
+class InsufficientFunds(OrderRefused):
+    """Refused because the account cannot pay for it."""
+
+
+class OutcomeUnknown(VenueError):
+    """The request may or may not have been processed."""
+
+
+class CredentialsRejected(VenueError):
+    """The key, its signature or its rights were refused."""
+
+
+class UnreadableReply(VenueError):
+    """A reading (not an order) failed or could not be understood."""

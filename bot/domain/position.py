@@ -1,0 +1,32 @@
+"""What an account holds of one symbol because of us."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExitPlan:
+    """Distances from the entry price, in percent of the account's own entry; None = no such exit."""
+
+    stop_loss_percent: Decimal | None = None
+    take_profit_percent: Decimal | None = None
+    trailing_stop_percent: Decimal | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """A holding built from fills alone. Quantities in base; prices in quote per base."""
+
+    account_id: str
+    symbol: str
+    quantity: Decimal
+    average_entry_price: Decimal
+    opened_at: datetime
+    highest_price: Decimal
+    exit_plan: ExitPlan
+    signal_id: str | None = None
+
+    @property
+    def cost_quote(self) -> Decimal:
+        return self.quantity * self.average_entry_price
