@@ -9,7 +9,7 @@ from bot.domain.order import Side
 
 @dataclass(frozen=True, kw_only=True)
 class Fill:
-    """One execution. Quantity in base, price in quote per base, fee in `fee_currency`; keyed by the venue's trade id."""
+    """One execution, keyed by the venue's trade id. Quantity in base, price in quote per base."""
 
     trade_id: str
     venue_order_id: str

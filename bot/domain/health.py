@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class HealthState(StrEnum):
-    """Healthy trades; degraded exits only; failed and quarantined wait for recovery or a person; stopped was asked to."""
+    """Healthy trades; degraded only exits; failed and quarantined wait for recovery or a person."""
 
     STARTING = "starting"
     HEALTHY = "healthy"

@@ -1,0 +1,187 @@
+"""What every brokerage can be asked. An adapter signs, calls, parses and maps errors; it decides nothing.
+
+Every call has a deadline. Errors are those of `bot.domain.errors`: readings raise `UnreadableReply`, `RetryLater` or
+`CredentialsRejected`; `place_order` raises `OrderRefused` or `RetryLater` only on the venue's own word that nothing
+was accepted, and `OutcomeUnknown` for anything else after sending.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from decimal import Decimal
+from enum import IntEnum
+
+from bot.brokers.balance_book import BalanceBook
+from bot.domain.account import AccountRef, AccountType, BrokerType
+from bot.domain.balance import BalanceReading, Holdings
+from bot.domain.errors import BalanceUnknown, CredentialsRejected, RetryLater, UnreadableReply
+from bot.domain.fill import Fill
+from bot.domain.instrument import Instrument
+from bot.domain.order import OrderAck, OrderKind, OrderRequest, OrderType, Side, VenueOrder
+from bot.domain.quote import Candle, Quote
+
+__all__ = ["AccountRef", "AccountType", "BaseBroker", "BrokerType", "Urgency"]
+
+
+class Urgency(IntEnum):
+    """Who goes first at a limited resource; smaller is sooner."""
+
+    EXIT = 0
+    CANCEL = 1
+    RESOLVE = 2
+    ENTRY = 3
+    POLL = 4
+
+
+class BaseBroker(ABC):
+    """One account at one brokerage, owned by one thread. Two accounts share no broker object."""
+
+    def __init__(self, account: AccountRef, balance_book: BalanceBook) -> None:
+        self.account = account
+        self.connected = False
+        self.balance_book = balance_book
+
+    @property
+    def broker_type(self) -> BrokerType:
+        return self.account.broker
+
+    @property
+    def account_type(self) -> AccountType:
+        return self.account.account_type
+
+    @property
+    def user_id(self) -> str | None:
+        return self.account.user_id
+
+    @property
+    def quote_currency(self) -> str:
+        """The asset in which this account's cash is counted."""
+        return "USD"
+
+    # -- connection -------------------------------------------------------------------------------------------------
+    @abstractmethod
+    def connect(self) -> bool:
+        """Prove key and permissions with one private call; True when the account can be used.
+
+        Raises `CredentialsRejected`, `RetryLater` or `UnreadableReply` with a sentence for the operator.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back sockets and files. May be called twice."""
+
+    @abstractmethod
+    def urgent(self, urgency: Urgency) -> AbstractContextManager[None]:
+        """Calls made inside this block wait their turn with this urgency (default: `POLL`)."""
+
+    # -- balances ---------------------------------------------------------------------------------------------------
+    @abstractmethod
+    def fetch_holdings(self) -> Holdings:
+        """Read all balances from the venue now."""
+
+    def refresh_balance(self, *, max_age_seconds: float | None = None) -> BalanceReading:
+        """Read the balances unless a reading younger than `max_age_seconds` (default: the cache time) is there.
+
+        A failed reading is counted and leaves the last known value in place; it never becomes a number.
+        """
+        if not self.balance_book.needs_read(max_age_seconds):
+            return self.balance_book.reading()
+        try:
+            self.balance_book.record(self.fetch_holdings())
+        except (UnreadableReply, RetryLater, CredentialsRejected) as error:
+            self.balance_book.record_failure(str(error))
+        return self.balance_book.reading()
+
+    def get_account_balance(self) -> Decimal:
+        """Available cash in the quote currency, at most the cache time old. Raises `BalanceUnknown`."""
+        reading = self.refresh_balance()
+        if reading.holdings is None or reading.reason:
+            raise BalanceUnknown(f"{self.account.label}: {reading.reason or 'no balance was read yet'}")
+        return reading.holdings.of(self.quote_currency).available
+
+    def get_account_balance_detailed(self) -> BalanceReading:
+        """All assets with status, age and the last error; does not raise."""
+        return self.refresh_balance()
+
+    def is_available(self) -> bool:
+        """False after several failed balance readings in a row."""
+        return self.balance_book.available
+
+    def get_error_count(self) -> int:
+        """Failed balance readings in a row."""
+        return self.balance_book.error_count
+
+    # -- market -----------------------------------------------------------------------------------------------------
+    @abstractmethod
+    def get_trading_pairs(self) -> Mapping[str, Instrument]:
+        """Every market of the venue by its symbol (`BTC/USD`), read once and kept for a day."""
+
+    @abstractmethod
+    def get_candles(self, symbol: str, *, interval_minutes: int, limit: int) -> Sequence[Candle]:
+        """Closed candles, oldest first; the forming one is left out."""
+
+    @abstractmethod
+    def get_best_bid_ask_batch(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
+        """Best bid and ask of many symbols in few calls; a symbol without a price is absent."""
+
+    def get_best_bid_ask(self, symbol: str) -> Quote:
+        """Best bid and ask of one symbol. Raises `UnreadableReply` when the venue has none."""
+        quote = self.get_best_bid_ask_batch([symbol]).get(symbol)
+        if quote is None:
+            raise UnreadableReply(f"{self.broker_type}: no price for {symbol}")
+        return quote
+
+    # -- orders -----------------------------------------------------------------------------------------------------
+    @abstractmethod
+    def place_order(self, request: OrderRequest) -> OrderAck:
+        """Send one order once. See the module's docstring for what each error means."""
+
+    def request_by_notional(
+        self, *, client_order_id: str, symbol: str, side: Side, kind: OrderKind, notional_quote: Decimal
+    ) -> OrderRequest:
+        """A market order for about `notional_quote`: quantity = notional / price, rounded down, minimum checked.
+
+        Raises ValueError when the venue does not list the symbol or the result is below its minimum.
+        """
+        instrument = self.get_trading_pairs().get(symbol)
+        if instrument is None:
+            raise ValueError(f"{self.broker_type} does not list {symbol}")
+        quote = self.get_best_bid_ask(symbol)
+        price = quote.ask if side is Side.BUY else quote.bid
+        quantity = instrument.floor_quantity(notional_quote / price)
+        too_small = instrument.below_minimum(quantity, price)
+        if too_small:
+            raise ValueError(f"{symbol}: {too_small}")
+        return OrderRequest(
+            client_order_id=client_order_id,
+            symbol=symbol,
+            side=side,
+            kind=kind,
+            order_type=OrderType.MARKET,
+            quantity=quantity,
+        )
+
+    @abstractmethod
+    def cancel_order(self, venue_order_id: str) -> bool:
+        """Ask to cancel. True = the venue took the request; False = the order is already gone. Not a final state."""
+
+    @abstractmethod
+    def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
+        """Look an order up by our id, among open and ended ones. None = not found *now*, which proves nothing yet."""
+
+    @abstractmethod
+    def get_order(self, venue_order_id: str) -> VenueOrder | None:
+        """Look an order up by the venue's id."""
+
+    @abstractmethod
+    def get_open_orders(self) -> Sequence[VenueOrder]:
+        """All open orders of the account, ours or not."""
+
+    @abstractmethod
+    def get_order_fills(self, venue_order_id: str, *, since: datetime) -> Sequence[Fill]:
+        """The fills of one order, oldest first."""
+
+    @abstractmethod
+    def get_fills_since(self, since: datetime) -> Sequence[Fill]:
+        """All fills of the account executed at or after `since`, oldest first, each trade id once."""
