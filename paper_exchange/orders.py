@@ -1,0 +1,319 @@
+"""Orders, trades, ledger entries and the events the matching engine emits.
+
+All amounts are `Decimal`; all times are integer nanoseconds UTC. "Base" is the asset bought or sold, "quote" the asset
+paid with: in BTC/USD the base is BTC and the quote is USD. Nothing here knows a brokerage's wire format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+ZERO = Decimal(0)
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderKind(StrEnum):
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP_LOSS = "stop-loss"
+    STOP_LOSS_LIMIT = "stop-loss-limit"
+    TAKE_PROFIT = "take-profit"
+    TAKE_PROFIT_LIMIT = "take-profit-limit"
+
+
+class TimeInForce(StrEnum):
+    GTC = "gtc"
+    GTD = "gtd"
+    IOC = "ioc"
+    FOK = "fok"
+
+
+class OrderStatus(StrEnum):
+    """PENDING is a stop that has not triggered; OPEN rests in the book; the other three are final."""
+
+    PENDING = "pending"
+    OPEN = "open"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+
+
+LIVE_STATUSES = frozenset({OrderStatus.PENDING, OrderStatus.OPEN})
+TRIGGERED_KINDS = frozenset(
+    {OrderKind.STOP_LOSS, OrderKind.STOP_LOSS_LIMIT, OrderKind.TAKE_PROFIT, OrderKind.TAKE_PROFIT_LIMIT}
+)
+STOP_LOSS_KINDS = frozenset({OrderKind.STOP_LOSS, OrderKind.STOP_LOSS_LIMIT})
+LIMIT_KINDS = frozenset({OrderKind.LIMIT, OrderKind.STOP_LOSS_LIMIT, OrderKind.TAKE_PROFIT_LIMIT})
+
+
+class CloseReason(StrEnum):
+    """Why an order ended other than by filling; the texts are Kraken's where Kraken has one."""
+
+    USER_REQUESTED = "User requested"
+    NOT_FILLED_AT_ONCE = "Immediate or cancel"
+    FILL_OR_KILL = "Fill or kill"
+    NO_LIQUIDITY = "Market price protection"
+    SELF_TRADE = "Self trade prevention"
+    INSUFFICIENT_FUNDS = "Insufficient funds"
+    WOULD_TRIGGER_AT_ONCE = "Order would trigger immediately"
+    POST_ONLY = "Post only order"
+    MARKET_HALTED = "Market halted"
+    EXPIRED = "Order expired"
+
+
+class RefusalCode(StrEnum):
+    INSUFFICIENT_FUNDS = "insufficient-funds"
+    QUANTITY_BELOW_MINIMUM = "quantity-below-minimum"
+    NOTIONAL_BELOW_MINIMUM = "notional-below-minimum"
+    TICK_SIZE = "tick-size"
+    LOT_SIZE = "lot-size"
+    POST_ONLY_WOULD_CROSS = "post-only-would-cross"
+    STOP_WOULD_TRIGGER = "stop-would-trigger"
+    UNKNOWN_SYMBOL = "unknown-symbol"
+    MARKET_HALTED = "market-halted"
+    CANCEL_ONLY = "cancel-only"
+    POST_ONLY_MODE = "post-only-mode"
+    LIMIT_ONLY_MODE = "limit-only-mode"
+    INVALID_PRICE = "invalid-price"
+    INVALID_QUANTITY = "invalid-quantity"
+    INVALID_EXPIRY = "invalid-expiry"
+    INVALID_COMBINATION = "invalid-combination"
+    DEADLINE_ELAPSED = "deadline-elapsed"
+    TOO_MANY_OPEN_ORDERS = "too-many-open-orders"
+    NO_LIQUIDITY = "no-liquidity"
+
+
+class Refusal(Exception):
+    """An order was not accepted and nothing changed; `detail` is a sentence for a person."""
+
+    def __init__(self, code: RefusalCode, detail: str) -> None:
+        super().__init__(f"{code.value}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class UnknownOrder(Exception):
+    """No order of this account has that id."""
+
+
+class OrderAlreadyClosed(Exception):
+    """The order exists and is filled, canceled or expired; `order` says which."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__(f"order {order.order_id} is {order.status.value}")
+        self.order = order
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewOrder:
+    """An order as asked for.
+
+    Exactly one of `quantity` (base units) and `quote_amount` (quote units, market orders only) is set. With
+    `quote_includes_fee` the fee is taken out of `quote_amount` (Coinbase), otherwise it comes on top (Kraken).
+    `trigger_price` belongs to the stop and take-profit kinds, which trigger on the last traded price. `deadline_ns` is
+    the latest time at which the engine may accept the order.
+    """
+
+    account_id: str
+    symbol: str
+    side: Side
+    kind: OrderKind
+    quantity: Decimal | None = None
+    quote_amount: Decimal | None = None
+    quote_includes_fee: bool = False
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    expires_at_ns: int | None = None
+    client_order_id: str | None = None
+    user_reference: int | None = None
+    deadline_ns: int | None = None
+
+
+@dataclass(kw_only=True)
+class Order:
+    """An accepted order. `filled_cost` and `fee` are quote units; `average_price` is None until the first fill.
+
+    `reserved` is what the order still holds (quote for a buy, base for a sell). `queue_ahead` is the generated quantity
+    that stood at its price before it. The fee rates are fractions, fixed at acceptance so that a hold always suffices.
+    """
+
+    order_id: str
+    new: NewOrder
+    sequence: int
+    opened_at_ns: int
+    status: OrderStatus
+    maker_rate: Decimal
+    taker_rate: Decimal
+    filled_quantity: Decimal = ZERO
+    filled_cost: Decimal = ZERO
+    exact_cost: Decimal = ZERO
+    exact_fee: Decimal = ZERO
+    fee: Decimal = ZERO
+    reserved: Decimal = ZERO
+    queue_ahead: Decimal = ZERO
+    triggered_at_ns: int | None = None
+    closed_at_ns: int | None = None
+    close_reason: str | None = None
+    trades: list[str] = field(default_factory=list)
+
+    @property
+    def account_id(self) -> str:
+        return self.new.account_id
+
+    @property
+    def symbol(self) -> str:
+        return self.new.symbol
+
+    @property
+    def side(self) -> Side:
+        return self.new.side
+
+    @property
+    def kind(self) -> OrderKind:
+        return self.new.kind
+
+    @property
+    def quantity(self) -> Decimal | None:
+        return self.new.quantity
+
+    @property
+    def quote_amount(self) -> Decimal | None:
+        return self.new.quote_amount
+
+    @property
+    def limit_price(self) -> Decimal | None:
+        return self.new.limit_price
+
+    @property
+    def trigger_price(self) -> Decimal | None:
+        return self.new.trigger_price
+
+    @property
+    def time_in_force(self) -> TimeInForce:
+        return self.new.time_in_force
+
+    @property
+    def post_only(self) -> bool:
+        return self.new.post_only
+
+    @property
+    def expires_at_ns(self) -> int | None:
+        return self.new.expires_at_ns
+
+    @property
+    def client_order_id(self) -> str | None:
+        return self.new.client_order_id
+
+    @property
+    def user_reference(self) -> int | None:
+        return self.new.user_reference
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in LIVE_STATUSES
+
+    @property
+    def remaining(self) -> Decimal:
+        """Base units still to fill; 0 for an order by notional, which never rests."""
+        return ZERO if self.new.quantity is None else self.new.quantity - self.filled_quantity
+
+    @property
+    def average_price(self) -> Decimal | None:
+        """Quote per base over all fills, unrounded."""
+        return self.exact_cost / self.filled_quantity if self.filled_quantity else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trade:
+    """One fill of one order. `cost` (without fee) and `fee` are in quote units."""
+
+    trade_id: str
+    trade_number: int
+    order_id: str
+    account_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    cost: Decimal
+    fee: Decimal
+    maker: bool
+    time_ns: int
+
+
+class LedgerKind(StrEnum):
+    TRADE = "trade"
+    DEPOSIT = "deposit"
+    WITHDRAWAL = "withdrawal"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerEntry:
+    """One change of one balance: `amount` is signed and without the fee, `balance_after` is after amount and fee."""
+
+    ledger_id: str
+    account_id: str
+    asset: str
+    kind: LedgerKind
+    amount: Decimal
+    fee: Decimal
+    balance_after: Decimal
+    reference_id: str
+    time_ns: int
+
+
+@dataclass(frozen=True)
+class Balance:
+    """`held` is the part of `total` that open orders have reserved."""
+
+    total: Decimal
+    held: Decimal
+
+    @property
+    def available(self) -> Decimal:
+        return self.total - self.held
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something the engine did; `order` is a copy as it stood right after."""
+
+    order: Order
+    time_ns: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted(Event):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Triggered(Event):
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filled(Event):
+    trade: Trade
+
+
+@dataclass(frozen=True, kw_only=True)
+class Canceled(Event):
+    """`order.close_reason` says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expired(Event):
+    pass
