@@ -1,0 +1,70 @@
+"""Command line of the paper exchange.
+
+The first line on stdout is JSON with the addresses and the control token; nothing else is written there. Exit codes:
+0 after SIGTERM, SIGINT or the end of stdin, 2 for wrong use, a port that is taken or a state that can't be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from paper_exchange.server import CannotStart, ServerOptions, serve
+from paper_exchange.state import StateUnusable
+
+WRONG_USE = 2
+
+
+def read_command_line(arguments: Sequence[str] | None = None) -> ServerOptions:
+    """Exits with code 2 and a sentence on stderr for options that make no sense."""
+    parser = argparse.ArgumentParser(prog="python -m paper_exchange", description="A brokerage simulator on loopback.")
+    parser.add_argument("--seed", type=int, help="seed of the market (default: that of the state, or 1)")
+    parser.add_argument(
+        "--port-base", type=_port, help="control gets this port, kraken +1, coinbase +2 (default: free ports)"
+    )
+    parser.add_argument("--latency-ms", type=_latency, default=0.0, help="added to every answer of a brokerage")
+    parser.add_argument("--state", type=Path, help="directory or file that keeps accounts and orders over a restart")
+    parser.add_argument("--csv", type=Path, help="replay these candles (time,open,high,low,close,volume[,symbol])")
+    parser.add_argument("--exit-with-stdin", action="store_true", help="end when stdin does, as when the parent dies")
+    options = parser.parse_args(arguments)
+    return ServerOptions(
+        seed=options.seed,
+        port_base=options.port_base,
+        latency_seconds=options.latency_ms / 1000,
+        state=options.state,
+        csv=options.csv,
+        exit_with_stdin=options.exit_with_stdin,
+    )
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    options = read_command_line()
+    try:
+        asyncio.run(serve(options))
+    except (CannotStart, StateUnusable) as problem:
+        print(problem, file=sys.stderr)
+        return WRONG_USE
+    return 0
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65_000:
+        raise argparse.ArgumentTypeError("it must be from 1 to 65000")
+    return port
+
+
+def _latency(text: str) -> float:
+    latency = float(text)
+    if not 0 <= latency <= 60_000:
+        raise argparse.ArgumentTypeError("it must be from 0 to 60000")
+    return latency
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,37 @@
+"""What the process needs to know of a brokerage to run a front for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from paper_exchange.exchange import Exchange
+    from paper_exchange.http import Front
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A new API key: what the client gets (``api_key``, ``api_secret``) and what the exchange verifies with.
+
+    ``public_key`` is None where both sides share the secret (HMAC).
+    """
+
+    api_key: str
+    api_secret: str
+    public_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brokerage:
+    """``permissions`` are all the names a key may carry, ``default_permissions`` those of a key made without a word
+    about them, ``tiers`` the rate-limit tiers, the default first, ``port_offset`` the place from ``--port-base``."""
+
+    name: str
+    port_offset: int
+    new_key_pair: Callable[[], KeyPair]
+    permissions: frozenset[str]
+    default_permissions: frozenset[str]
+    front: Callable[[Exchange], Front]
+    tiers: tuple[str, ...] = ("intermediate",)

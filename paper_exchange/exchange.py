@@ -1,0 +1,198 @@
+"""The exchange as its fronts see it: engine, market, accounts, journal and faults, tied together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from paper_exchange.api_keys import Account, AccountRegistry, BadAccount
+from paper_exchange.catalogue import Catalogue
+from paper_exchange.clock import Clock
+from paper_exchange.engine import Engine
+from paper_exchange.faults import FaultPlan
+from paper_exchange.ids import Ids
+from paper_exchange.journal import Journal, JournalEntry
+from paper_exchange.market import Market, Quote
+from paper_exchange.nonces import NonceBook
+from paper_exchange.orders import Accepted, Canceled, Event, Expired, Filled, Order
+
+EVENT_TYPES: dict[type[Event], str] = {Accepted: "accept", Filled: "fill", Canceled: "cancel", Expired: "expire"}
+"""Journal line type by event; a triggered stop has no line of its own, its fills do."""
+
+
+class Exchange:
+    """One market, one engine, and accounts that each belong to one brokerage. Used from one thread only."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        market: Market,
+        catalogue: Catalogue,
+        journal: Journal,
+        clock: Clock,
+        registry: AccountRegistry,
+        nonces: NonceBook,
+        ids: Ids,
+        seed: int,
+        epoch: int,
+    ) -> None:
+        self.engine = engine
+        self.market = market
+        self.catalogue = catalogue
+        self.journal = journal
+        self.clock = clock
+        self.registry = registry
+        self.nonces = nonces
+        self.ids = ids
+        self.seed = seed
+        self.epoch = epoch
+        self.faults = FaultPlan()
+        self.changed = asyncio.Event()
+        """Set when there is something new for the state file."""
+
+    def account_by_key(self, brokerage: str, api_key: str) -> Account | None:
+        return self.registry.by_key(brokerage, api_key)
+
+    def open_account(
+        self,
+        brokerage: str,
+        name: str,
+        balances: Mapping[str, Decimal],
+        permissions: Iterable[str] | None = None,
+        tier: str | None = None,
+        *,
+        strict: bool = False,
+        nonce_window: int = 0,
+    ) -> dict[str, object]:
+        """Open an account, or find it: the same brokerage and name give the same keys, and balances stay as they are.
+
+        Raises BadAccount, whose message names the field.
+        """
+        account = self.registry.by_name(brokerage, name)
+        created = account is None
+        if account is None:
+            self._check_assets(balances)
+            now_ns = self.advance()
+            account = self.registry.create(
+                brokerage,
+                name,
+                permissions=permissions,
+                tier=tier,
+                strict=strict,
+                nonce_window=nonce_window,
+                now_ns=now_ns,
+            )
+            self.engine.open_account(account.account_id, brokerage, balances, account.tier, now_ns=now_ns)
+            self.changed.set()
+        return {
+            "brokerage": brokerage,
+            "name": name,
+            "account_id": account.account_id,
+            "api_key": account.api_key,
+            "api_secret": account.api_secret,
+            "permissions": sorted(account.permissions),
+            "tier": account.tier,
+            "strict": account.strict,
+            "created": created,
+        }
+
+    def advance(self) -> int:
+        """Bring market and engine to the present, journal what that caused, and return the time in nanoseconds."""
+        now_ns = self.clock.now_ns()
+        self.engine.advance(now_ns)
+        self.publish_events()
+        return now_ns
+
+    def tick(self) -> None:
+        """What time alone does (fills of resting orders, stops, expiries) while nobody calls."""
+        if self.engine.has_open_orders():
+            self.advance()
+
+    def publish_events(self, *, endpoint: str | None = None, nonce: str | None = None) -> None:
+        """Journal what the engine did since the last time; ``endpoint`` and ``nonce`` are those of the call at hand."""
+        for event in self.engine.drain_events():
+            self.changed.set()
+            self._publish(event, endpoint, nonce)
+
+    def deposit(self, account: Account, asset: str, amount: Decimal) -> None:
+        """Raises BadAccount for an asset unknown here."""
+        self._check_assets({asset: amount})
+        self.engine.deposit(account.account_id, asset, amount, self.advance())
+        self.changed.set()
+
+    def set_market(
+        self,
+        symbol: str,
+        *,
+        price: Decimal | None = None,
+        halted: bool | None = None,
+        rules: Mapping[str, object] | None = None,
+    ) -> None:
+        """Move, halt or re-rule one symbol; orders react at once. Raises BadAccount for a symbol that doesn't trade."""
+        self._check_symbol(symbol)
+        self.advance()
+        if rules is not None:
+            try:
+                self.market.set_rules(symbol, rules)
+            except (ValueError, KeyError, ArithmeticError) as problem:
+                raise BadAccount(f"rules: {problem}") from None
+        if price is not None:
+            self.market.set_price(symbol, price)
+        if halted is not None:
+            self.market.set_halted(symbol, halted)
+        self.changed.set()
+        self.advance()
+
+    def set_paused(self, paused: bool) -> None:
+        """Stop the tape (orders still work against the last quotes) or let it go on."""
+        self.advance()
+        if paused:
+            self.market.pause()
+        else:
+            self.market.resume()
+        self.changed.set()
+
+    def quote(self, symbol: str) -> Quote:
+        self._check_symbol(symbol)
+        return self.engine.quote(symbol)
+
+    def _publish(self, event: Event, endpoint: str | None, nonce: str | None) -> None:
+        kind = EVENT_TYPES.get(type(event))
+        if kind is None:
+            return
+        order = event.order
+        brokerage, _, account = order.account_id.partition(":")
+        trade = event.trade if isinstance(event, Filled) else None
+        entry = JournalEntry(
+            type=kind,
+            brokerage=brokerage,
+            account=account,
+            endpoint=endpoint,
+            nonce=nonce,
+            client_order_id=order.client_order_id,
+            order_id=order.order_id,
+            trade_id=trade.trade_id if trade else None,
+            symbol=order.symbol,
+            side=order.side.value,
+            quantity=trade.quantity if trade else _order_quantity(order),
+            price=trade.price if trade else order.limit_price,
+            fee=trade.fee if trade else None,
+            error=order.close_reason if kind in ("cancel", "expire") else None,
+        )
+        self.journal.write(entry, time_ns=event.time_ns)
+
+    def _check_symbol(self, symbol: str) -> None:
+        if symbol not in self.market.symbols_trading():
+            raise BadAccount(f"symbol: {symbol!r} does not trade here")
+
+    def _check_assets(self, balances: Mapping[str, Decimal]) -> None:
+        for asset in balances:
+            if asset not in self.catalogue.assets:
+                raise BadAccount(f"balances: {asset!r} is not an asset of this exchange")
+
+
+def _order_quantity(order: Order) -> Decimal | None:
+    """Base units asked for; of an order by notional those it bought, since it never rests."""
+    return order.quantity if order.quantity is not None else order.filled_quantity

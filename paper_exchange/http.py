@@ -1,0 +1,341 @@
+"""The way of a request through any brokerage front: read, journal, misbehave if told to, admit, execute, answer.
+
+A front says who is calling, whether they may, and what the answer is; it is plain synchronous code. Everything about
+connections (and every fault) is here, once for all brokerages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import socket
+import struct
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from paper_exchange.api_keys import Account
+from paper_exchange.clock import NANOSECONDS_PER_SECOND
+from paper_exchange.exchange import Exchange
+from paper_exchange.faults import FaultAction, FaultKind
+from paper_exchange.journal import JournalEntry
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAXIMUM_BODY_BYTES = 1024 * 1024
+HTML_PAGE = b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>We'll be right back</h1></body></html>"
+UNPROCESSED = frozenset(
+    {
+        FaultKind.DROP_REQUEST,
+        FaultKind.STATUS_5XX,
+        FaultKind.HTML,
+        FaultKind.HANG,
+        FaultKind.RESET,
+        FaultKind.API_ERROR,
+    }
+)
+
+
+@dataclass(slots=True)
+class Call:
+    """One request. The first block is as received; ``identify`` fills the second, for faults and journal."""
+
+    brokerage: str
+    method: str
+    path: str
+    query: bytes
+    headers: dict[str, str]
+    body: bytes
+    received_ns: int
+
+    endpoint: str = ""
+    account: Account | None = None
+    nonce: str | None = None
+    client_order_id: str | None = None
+    order_id: str | None = None
+    symbol: str | None = None
+    side: str | None = None
+    quantity: Decimal | None = None
+    price: Decimal | None = None
+
+    fault: FaultAction | None = None
+    lookup_lag_ns: int = 0
+    """A look-up must not show orders or fills younger than this."""
+    data: dict[str, Any] = field(default_factory=dict)
+    """Whatever the front wants to carry from one step to the next."""
+
+    @property
+    def account_name(self) -> str | None:
+        return self.account.name if self.account is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer. ``error`` is the brokerage's error text when the request was refused: it makes a `refuse` line."""
+
+    body: bytes
+    status: int = 200
+    content_type: str = "application/json"
+    error: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Front(ABC):
+    """One brokerage's REST face. None of its methods may raise for bad input: a refusal is a Reply."""
+
+    brokerage: ClassVar[str]
+    lookup_endpoints: ClassVar[frozenset[str]] = frozenset()
+    """Endpoints that a ``lookup_lag`` fault applies to."""
+
+    @abstractmethod
+    def identify(self, call: Call) -> None:
+        """Say what is called and by whom, as far as it can be read, before anything is verified."""
+
+    @abstractmethod
+    def admit(self, call: Call) -> Reply | None:
+        """Verify signature, nonce, permissions and rate limits; None lets the call through."""
+
+    @abstractmethod
+    def execute(self, call: Call, now_ns: int) -> Reply:
+        """Carry the call out at exchange time ``now_ns``."""
+
+    @abstractmethod
+    def error_reply(self, text: str) -> Reply:
+        """The brokerage's own error envelope around ``text``."""
+
+
+class PaperProtocol(H11Protocol):
+    """uvicorn's protocol, with the connection's transport handed to the application, so that faults can break it."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.app_state = {**self.app_state, "transport": transport}
+        super().connection_made(transport)
+
+
+def front_app(exchange: Exchange, front: Front, *, latency_seconds: float = 0.0) -> AsgiApp:
+    """The ASGI application of a front. Half of the latency passes before the request, half after it."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        body = await read_body(receive)
+        if body is None:
+            return
+        wire = Wire(scope, receive, send)
+        if latency_seconds:
+            await asyncio.sleep(latency_seconds / 2)
+        call = _received(exchange, front, scope, body)
+        reply = await _carry_out(exchange, front, call, wire)
+        if reply is None:
+            return
+        if latency_seconds:
+            await asyncio.sleep(latency_seconds / 2)
+        await _send_faulty(call.fault, reply, wire)
+
+    return app
+
+
+async def read_body(receive: Receive) -> bytes | None:
+    """The whole body; None if the client left before it was complete."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size <= MAXIMUM_BODY_BYTES:
+            parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+class Wire:
+    """One request's connection: answer it, or break it in the ways that networks do."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._transport: asyncio.Transport | None = scope.get("state", {}).get("transport")
+
+    async def answer(self, reply: Reply) -> None:
+        headers = [(name.encode(), value.encode()) for name, value in response_headers(reply)]
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": reply.body})
+
+    async def close(self) -> None:
+        """Close without (another) byte."""
+        if self._transport is not None:
+            self._transport.abort()
+        await self.gone()
+
+    async def reset(self) -> None:
+        """Send RST, so that the client sees "connection reset by peer"."""
+        if self._transport is not None:
+            connection = self._transport.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await self.close()
+
+    async def gone(self, seconds: float | None = None) -> bool:
+        """Wait until the client has gone; False if it is still there after ``seconds``."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (await self._receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            return False
+        return True
+
+    async def drip(self, reply: Reply, *, seconds: float, headers_too: bool) -> None:
+        """Send the answer a byte at a time, then close."""
+        head = raw_head(reply)
+        slow = head + reply.body if headers_too else reply.body
+        if not headers_too:
+            self._write(head)
+        for position in range(len(slow)):
+            self._write(slow[position : position + 1])
+            if await self.gone(seconds):
+                return
+        await self.close_politely()
+
+    async def close_politely(self) -> None:
+        """Close after what was written has left."""
+        if self._transport is not None:
+            self._transport.close()
+        await self.gone()
+
+    def _write(self, content: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(content)
+
+
+def response_headers(reply: Reply) -> list[tuple[str, str]]:
+    return [
+        ("date", formatdate(usegmt=True)),
+        ("content-type", reply.content_type),
+        ("content-length", str(len(reply.body))),
+        *reply.headers,
+    ]
+
+
+def raw_head(reply: Reply) -> bytes:
+    """Status line and headers as they go over the wire."""
+    lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
+    lines += [f"{name}: {value}" for name, value in response_headers(reply)]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+def _received(exchange: Exchange, front: Front, scope: Scope, body: bytes) -> Call:
+    now_ns = exchange.advance()
+    call = Call(
+        brokerage=front.brokerage,
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1"),
+        query=scope["query_string"],
+        headers={name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]},
+        body=body,
+        received_ns=now_ns,
+    )
+    front.identify(call)
+    call.fault = exchange.faults.take(call.brokerage, call.account_name, call.endpoint)
+    if call.endpoint in front.lookup_endpoints:
+        call.lookup_lag_ns = exchange.faults.take_lookup_lag_ns(call.brokerage, call.account_name, call.endpoint)
+    _write_line(exchange, call, "request", error=None)
+    return call
+
+
+async def _carry_out(exchange: Exchange, front: Front, call: Call, wire: Wire) -> Reply | None:
+    """The reply to send, or None when the fault leaves nothing to send."""
+    fault = call.fault
+    if fault is not None and fault.kind in UNPROCESSED:
+        return await _not_processed(exchange, front, call, fault, wire)
+    refusal = front.admit(call)
+    if refusal is None and fault is not None and fault.kind is FaultKind.DELAY:
+        await asyncio.sleep(fault.seconds or 0.0)
+    if refusal is not None:
+        return _noted(exchange, call, refusal)
+    now_ns = exchange.advance() if fault is not None else call.received_ns
+    reply = front.execute(call, now_ns)
+    exchange.publish_events(endpoint=call.endpoint, nonce=call.nonce)
+    return _noted(exchange, call, reply)
+
+
+async def _not_processed(
+    exchange: Exchange, front: Front, call: Call, fault: FaultAction, wire: Wire
+) -> Reply | None:
+    match fault.kind:
+        case FaultKind.API_ERROR:
+            return _noted(exchange, call, front.error_reply(fault.text or ""))
+        case FaultKind.STATUS_5XX:
+            return _status_page(fault.status or 503)
+        case FaultKind.HTML:
+            return Reply(HTML_PAGE, content_type="text/html; charset=utf-8")
+        case FaultKind.RESET:
+            await wire.reset()
+        case FaultKind.HANG:
+            await wire.gone(fault.seconds)
+            await wire.close()
+        case _:
+            await wire.close()
+    return None
+
+
+async def _send_faulty(fault: FaultAction | None, reply: Reply, wire: Wire) -> None:
+    match fault.kind if fault is not None else None:
+        case FaultKind.DROP_RESPONSE:
+            await wire.close()
+        case FaultKind.ACCEPT_THEN_5XX:
+            assert fault is not None
+            await wire.answer(_status_page(fault.status or 502))
+        case FaultKind.MALFORMED:
+            await wire.answer(Reply(reply.body[: max(1, len(reply.body) * 2 // 3)]))
+        case FaultKind.DRIP:
+            assert fault is not None
+            seconds = 1.0 if fault.seconds is None else fault.seconds
+            await wire.drip(reply, seconds=seconds, headers_too=fault.part == "headers")
+        case _:
+            await wire.answer(reply)
+
+
+def _status_page(status: int) -> Reply:
+    title = f"{status} {HTTPStatus(status).phrase}" if status in HTTPStatus._value2member_map_ else str(status)
+    page = f"<html><head><title>{title}</title></head><body><center><h1>{title}</h1></center></body></html>"
+    return Reply(page.encode(), status=status, content_type="text/html")
+
+
+def _noted(exchange: Exchange, call: Call, reply: Reply) -> Reply:
+    if reply.error is not None:
+        _write_line(exchange, call, "refuse", error=reply.error)
+    return reply
+
+
+def _write_line(exchange: Exchange, call: Call, kind: str, *, error: str | None) -> None:
+    exchange.journal.write(
+        JournalEntry(
+            type=kind,
+            brokerage=call.brokerage,
+            account=call.account_name,
+            endpoint=call.endpoint,
+            nonce=call.nonce,
+            client_order_id=call.client_order_id,
+            order_id=call.order_id,
+            symbol=call.symbol,
+            side=call.side,
+            quantity=call.quantity,
+            price=call.price,
+            error=error,
+            payload_sha256=hashlib.sha256(call.body).hexdigest() if call.body else None,
+        ),
+        time_ns=exchange.clock.now_ns(),
+    )
+
+
+__all__ = ["NANOSECONDS_PER_SECOND", "AsgiApp", "Call", "Front", "PaperProtocol", "Reply", "Wire", "front_app"]

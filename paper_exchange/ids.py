@@ -1,0 +1,41 @@
+"""Ids of orders, trades and ledger entries, in the form each brokerage gives them.
+
+They follow from the seed, the number of the start (``epoch``) and a counter, so a run can be repeated, and ids made
+after a restart differ from all earlier ones even when the last counters were lost to a kill.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import uuid
+
+
+class Ids:
+    """Makes ids that look random and never repeat."""
+
+    def __init__(self, *, seed: int, epoch: int) -> None:
+        self._prefix = f"{seed}:{epoch}"
+        self._counter = 0
+
+    def order_id(self, brokerage: str) -> str:
+        return self._make(brokerage, "O")
+
+    def trade_id(self, brokerage: str) -> str:
+        return self._make(brokerage, "T")
+
+    def ledger_id(self, brokerage: str) -> str:
+        return self._make(brokerage, "L")
+
+    def _make(self, brokerage: str, letter: str) -> str:
+        self._counter += 1
+        digest = hashlib.sha256(f"{self._prefix}:{brokerage}:{letter}:{self._counter}".encode()).digest()
+        if brokerage == "kraken":
+            return kraken_id(letter, digest)
+        return str(uuid.UUID(bytes=digest[:16], version=4))
+
+
+def kraken_id(letter: str, digest: bytes) -> str:
+    """``letter`` and 5, 5 and 6 upper-case letters and digits, as in ``OQCLML-BW3P3-BUCMWZ``."""
+    text = base64.b32encode(digest).decode()
+    return f"{letter}{text[:5]}-{text[5:10]}-{text[10:16]}"

@@ -1,0 +1,1 @@
+"""Kraken Spot: the REST face of the exchange in the wire format of ``api.kraken.com``."""

@@ -1,0 +1,258 @@
+"""The process: sockets, event loop, housekeeping, and an orderly end.
+
+One loop and one thread serve every front. uvicorn's protocol is used without uvicorn's server, whose ten ticks a
+second for each port would keep an idle exchange busy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import uvicorn
+from uvicorn.server import ServerState
+
+from paper_exchange.clock import steady_seconds
+from paper_exchange.control import control_app
+from paper_exchange.exchange import Exchange
+from paper_exchange.http import AsgiApp, PaperProtocol, front_app
+from paper_exchange.state import StateStore
+from paper_exchange.wiring import BROKERAGES, encoded_state, open_exchange
+
+LOOPBACK = "127.0.0.1"
+KEEP_ALIVE_SECONDS = 300
+"""Long, because a connection closed just as a client sends an order again would look like a fault of the network."""
+HOUSEKEEPING_SECONDS = 0.5
+"""How often resting orders are looked at, and expired, while no request comes in."""
+SAVE_SHARE = 20
+"""A snapshot is taken at most so often that taking it costs a twentieth of the time, and at least once a second."""
+LONGEST_UNSAVED_SECONDS = 1.0
+SHUTDOWN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """The command line, read. ``port_base`` None means free ports; ``seed`` None means that of the state, or 1."""
+
+    seed: int | None = None
+    port_base: int | None = None
+    latency_seconds: float = 0.0
+    state: Path | None = None
+    csv: Path | None = None
+    exit_with_stdin: bool = False
+
+
+class CannotStart(Exception):
+    """The process can't serve; the message is a sentence for the operator."""
+
+
+async def serve(options: ServerOptions) -> None:
+    """Run until SIGTERM, SIGINT or (with ``exit_with_stdin``) the end of stdin. Raises CannotStart or StateUnusable."""
+    store = StateStore(options.state) if options.state is not None else None
+    try:
+        exchange, token = open_exchange(store, seed=options.seed, csv=options.csv)
+        listeners = _bind_all(options.port_base)
+        await Server(exchange, store, token, options, listeners).run()
+    finally:
+        if store is not None:
+            store.close()
+
+
+class Server:
+    """Everything that runs while the exchange is up."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        store: StateStore | None,
+        token: str,
+        options: ServerOptions,
+        listeners: dict[str, socket.socket],
+    ) -> None:
+        self._exchange = exchange
+        self._token = token
+        self._options = options
+        self._listeners = listeners
+        self._connections = ServerState()
+        self._stop = asyncio.Event()
+        self._saver = Saver(exchange, store, token) if store is not None else None
+
+    async def run(self) -> None:
+        self._stop_on_signals()
+        servers = [await self._listen(name, listener) for name, listener in self._listeners.items()]
+        if self._saver is not None:
+            await self._saver.save()
+        self._announce()
+        duties = [asyncio.create_task(self._housekeeping())]
+        if self._saver is not None:
+            duties.append(asyncio.create_task(self._saver.run()))
+        await self._stop.wait()
+        for server in servers:
+            server.close()
+        await _cancel(duties)
+        await self._end_connections()
+        if self._saver is not None:
+            await self._saver.save()
+        self._exchange.journal.close()
+
+    async def _listen(self, name: str, listener: socket.socket) -> asyncio.Server:
+        config = _protocol_config(self._app(name))
+        loop = asyncio.get_running_loop()
+
+        def protocol() -> asyncio.Protocol:
+            return PaperProtocol(config=config, server_state=self._connections, app_state={}, _loop=loop)
+
+        return await loop.create_server(protocol, sock=listener, backlog=512)
+
+    def _app(self, name: str) -> AsgiApp:
+        if name == "control":
+            return cast(AsgiApp, control_app(self._exchange, token=self._token))
+        front = self._exchange.registry.brokerages[name].front(self._exchange)
+        return front_app(self._exchange, front, latency_seconds=self._options.latency_seconds)
+
+    def _announce(self) -> None:
+        """The one line this program writes to stdout."""
+        urls = {name: f"http://{LOOPBACK}:{listener.getsockname()[1]}" for name, listener in self._listeners.items()}
+        line: dict[str, dict[str, str | None]] = {"control": {"url": urls.pop("control"), "token": self._token}}
+        for name, url in urls.items():
+            line[name] = {"rest": url}
+        line["kraken"] |= {"ws": None, "ws_auth": None}
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+    def _stop_on_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        if self._options.exit_with_stdin:
+            _watch_stdin(lambda: loop.call_soon_threadsafe(self._stop.set))
+
+    async def _housekeeping(self) -> None:
+        parent = os.getppid()
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            self._exchange.tick()
+            # Should stdin be held open by another process, a changed parent still tells that ours has ended.
+            if self._options.exit_with_stdin and os.getppid() != parent:
+                self._stop.set()
+
+    async def _end_connections(self) -> None:
+        """Let answers in progress finish for a moment, then close what is left (calls that hang by order)."""
+        for connection in list(self._connections.connections):
+            connection.shutdown()
+        tasks = list(self._connections.tasks)
+        if tasks:
+            _, unfinished = await asyncio.wait(tasks, timeout=SHUTDOWN_SECONDS)
+            await _cancel(list(unfinished))
+
+
+class Saver:
+    """Writes the state soon after it changed, never twice at a time, and never slower than clients can bear."""
+
+    def __init__(self, exchange: Exchange, store: StateStore, token: str) -> None:
+        self._exchange = exchange
+        self._store = store
+        self._token = token
+        self._pause_seconds = 0.0
+
+    async def run(self) -> None:
+        while True:
+            await self._exchange.changed.wait()
+            await asyncio.sleep(self._pause_seconds)
+            try:
+                await self.save()
+            except OSError as problem:
+                print(f"The state {self._store.paths.snapshot} could not be written: {problem}", file=sys.stderr)
+                self._exchange.changed.set()
+                self._pause_seconds = LONGEST_UNSAVED_SECONDS
+
+    async def save(self) -> None:
+        """Take a snapshot now and return when it is on the disk."""
+        self._exchange.changed.clear()
+        started = steady_seconds()
+        self._store.begin_snapshot()
+        snapshot = encoded_state(self._exchange, self._token)
+        self._pause_seconds = min(LONGEST_UNSAVED_SECONDS, SAVE_SHARE * (steady_seconds() - started))
+        # Shielded: a write once begun is finished before the next one starts, whatever is cancelled meanwhile.
+        writing = asyncio.ensure_future(asyncio.to_thread(self._store.write, snapshot))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await writing
+            raise
+
+
+def new_token() -> str:
+    return secrets.token_urlsafe(24)
+
+
+def _bind_all(port_base: int | None) -> dict[str, socket.socket]:
+    listeners = {"control": _bind("control", 0 if port_base is None else port_base)}
+    for brokerage in BROKERAGES:
+        port = 0 if port_base is None else port_base + brokerage.port_offset
+        listeners[brokerage.name] = _bind(brokerage.name, port)
+    return listeners
+
+
+def _bind(name: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+    except (OSError, OverflowError) as problem:
+        listener.close()
+        taken = isinstance(problem, OSError) and problem.errno == errno.EADDRINUSE
+        reason = "is taken by another program" if taken else f"can't be used ({problem})"
+        raise CannotStart(
+            f"Port {port} of {LOOPBACK}, wanted for {name}, {reason}. Use another --port-base, or none for free ports."
+        ) from problem
+    listener.setblocking(False)
+    return listener
+
+
+def _protocol_config(app: AsgiApp) -> uvicorn.Config:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=PaperProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        proxy_headers=False,
+        server_header=False,
+    )
+    config.load()
+    return config
+
+
+def _watch_stdin(ended: Callable[[], object]) -> None:
+    """Call ``ended`` when stdin reaches its end, which the kernel sees to even if the parent is killed."""
+
+    def wait_for_end() -> None:
+        # os.read, not sys.stdin: a thread inside a buffered read would make the interpreter abort at exit.
+        try:
+            while os.read(0, 4096):
+                pass
+        except OSError:
+            pass
+        ended()
+
+    threading.Thread(target=wait_for_end, name="Stdin", daemon=True).start()
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

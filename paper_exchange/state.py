@@ -1,0 +1,176 @@
+"""The state of an exchange on disk: accounts and keys, balances, orders, trades, and the nonces seen.
+
+A state is a directory (or a file, whose name then starts the names of its companions):
+
+``exchange.json``  everything, replaced as a whole: written beside, synced, renamed.
+``nonces``         nonces accepted since then, one appended line each, so that a kill can't make a key go back.
+``journal.ndjson`` the journal.
+``lock``           held while an exchange runs on this state.
+
+It holds API secrets, so only its owner may read it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from paper_exchange.clock import pause_seconds, steady_seconds
+
+STATE_VERSION = 1
+LOCK_WAIT_SECONDS = 5.0
+"""A parent killed and started again may find the old exchange still writing its last state."""
+
+
+class StateUnusable(Exception):
+    """The state can't be used; the message is a sentence that names the file and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatePaths:
+    snapshot: Path
+    nonces: Path
+    journal: Path
+    lock: Path
+
+    @classmethod
+    def of(cls, location: Path) -> StatePaths:
+        """A location that is a directory, or has no suffix, is a directory; anything else is the snapshot's file."""
+        if location.is_dir() or (not location.exists() and not location.suffix):
+            names = ("exchange.json", "nonces", "journal.ndjson", "lock")
+            return cls(*(location / name for name in names))
+        companions = (location.with_name(location.name + end) for end in (".nonces", ".journal", ".lock"))
+        return cls(location, *companions)
+
+
+class StateStore:
+    """Loads and saves the state; holds the lock from construction to ``close``."""
+
+    def __init__(self, location: Path) -> None:
+        self.paths = StatePaths.of(location)
+        try:
+            self.paths.snapshot.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = _locked(self.paths.lock)
+        except OSError as problem:
+            raise StateUnusable(f"The state {location} can't be opened: {problem.strerror}.") from problem
+        self._nonces: IO[bytes] | None = None
+
+    def load(self) -> dict[str, Any] | None:
+        """The last snapshot, with the nonces accepted after it; None on the first start."""
+        path = self.paths.snapshot
+        if not path.exists():
+            return None
+        snapshot = _read_snapshot(path)
+        nonces: dict[str, int] = snapshot["nonces"]
+        for key, nonce in _read_nonces(self.paths.nonces):
+            nonces[key] = max(nonce, nonces.get(key, 0))
+        return snapshot
+
+    def note_nonce(self, key: str, nonce: int) -> None:
+        """Remember at once that ``nonce`` was used by ``key``."""
+        if self._nonces is None:
+            self._nonces = _private_append(self.paths.nonces)
+        self._nonces.write(f"{key} {nonce}\n".encode())
+
+    def begin_snapshot(self) -> None:
+        """Say that a snapshot is taken now: nonces noted from here on are not in it."""
+        if self._nonces is not None:
+            self._nonces.close()
+            self._nonces = None
+        if self.paths.nonces.exists():
+            # Both files are read at the next start, so a kill between here and the rename loses nothing.
+            with _private_append(_previous(self.paths.nonces)) as previous:
+                previous.write(self.paths.nonces.read_bytes())
+            self.paths.nonces.unlink()
+
+    def write(self, snapshot: bytes) -> None:
+        """Replace the snapshot; returns when it is on the disk. Safe to call from another thread."""
+        path = self.paths.snapshot
+        beside = path.with_name(path.name + ".new")
+        with open(beside, "wb", opener=_private_opener) as file:
+            file.write(snapshot)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        _sync_directory(path.parent)
+        _previous(self.paths.nonces).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if self._nonces is not None:
+            self._nonces.close()
+            self._nonces = None
+        self._lock.close()
+
+
+def encode_snapshot(snapshot: Mapping[str, Any]) -> bytes:
+    return msgspec.json.encode({"version": STATE_VERSION, **snapshot})
+
+
+def _read_snapshot(path: Path) -> dict[str, Any]:
+    advice = "Move it away to start with an empty exchange."
+    try:
+        snapshot = msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
+    except OSError as problem:
+        raise StateUnusable(f"The state file {path} can't be read: {problem.strerror}.") from problem
+    except msgspec.DecodeError as problem:
+        raise StateUnusable(f"The state file {path} is damaged ({problem}). {advice}") from problem
+    if snapshot.get("version") != STATE_VERSION:
+        version = snapshot.get("version")
+        raise StateUnusable(f"The state file {path} has version {version!r}, not {STATE_VERSION}. {advice}")
+    missing = sorted({"seed", "epoch", "time_ns", "token", "accounts", "nonces", "engine", "market"} - snapshot.keys())
+    if missing:
+        raise StateUnusable(f"The state file {path} is damaged ({missing[0]!r} is missing). {advice}")
+    return snapshot
+
+
+def _read_nonces(path: Path) -> list[tuple[str, int]]:
+    seen: list[tuple[str, int]] = []
+    for part in (_previous(path), path):
+        if part.exists():
+            for line in part.read_text("utf-8", errors="replace").splitlines():
+                key, _, nonce = line.partition(" ")
+                if nonce.isascii() and nonce.isdigit():
+                    seen.append((key, int(nonce)))
+    return seen
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(path.name + ".old")
+
+
+def _private_opener(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _private_append(path: Path) -> IO[bytes]:
+    return open(path, "ab", buffering=0, opener=_private_opener)
+
+
+def _locked(path: Path) -> IO[bytes]:
+    file = _private_append(path)
+    deadline = steady_seconds() + LOCK_WAIT_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except BlockingIOError:
+            if steady_seconds() > deadline:
+                file.close()
+                raise StateUnusable(
+                    f"The state {path.parent} is in use by another paper exchange. Stop that one or use another --state."
+                ) from None
+            pause_seconds(0.05)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
