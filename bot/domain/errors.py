@@ -1,18 +1,18 @@
 """Errors, named by what the caller does next.
 
-    NijaError
-    ├── ConfigurationError       stop and tell the operator what to change
-    ├── BalanceUnknown           no entry; exits go on
-    ├── NumberRefused            a number at the edge is not one we accept: treat the reply as unreadable
-    ├── StoreUnavailable         nothing may be sent, because nothing can be written down
-    └── VenueError
-        ├── RetryLater           not processed; the same may be tried again after `retry_after_seconds`
-        │   └── VenueInMaintenance   the venue says it is closed for now
-        ├── OrderRefused         the venue said no, for this order, for good
-        │   └── InsufficientFunds
-        ├── OutcomeUnknown       nobody knows whether it was done: ask, never send again
-        ├── CredentialsRejected  a person must look at the key
-        └── UnreadableReply      a reading failed: the value stays unknown
+NijaError
+├── ConfigurationError       stop and tell the operator what to change
+├── BalanceUnknown           no entry; exits go on
+├── NumberRefused            a number at the edge is not one we accept: treat the reply as unreadable
+├── StoreUnavailable         nothing may be sent, because nothing can be written down
+└── VenueError
+    ├── RetryLater           not processed; the same may be tried again after `retry_after_seconds`
+    │   └── VenueInMaintenance   the venue says it is closed for now
+    ├── OrderRefused         the venue said no, for this order, for good
+    │   └── InsufficientFunds
+    ├── OutcomeUnknown       nobody knows whether it was done: ask, never send again
+    ├── CredentialsRejected  a person must look at the key
+    └── UnreadableReply      a reading failed: the value stays unknown
 """
 
 

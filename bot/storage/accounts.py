@@ -1,0 +1,65 @@
+"""Rows of accounts: who they are, and what is true of them now."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from bot.domain.account import AccountRef
+from bot.storage.schema import account, account_state, balance_snapshot, health_transition
+
+
+def remember_account(connection: Connection, ref: AccountRef, *, name: str, enabled: bool, now: datetime) -> None:
+    """Add the account or refresh its name; an account is never deleted."""
+    values = {"name": name, "enabled": enabled}
+    if connection.execute(update(account).where(account.c.account_id == ref.label).values(values)).rowcount:
+        return
+    connection.execute(
+        insert(account).values(
+            account_id=ref.label,
+            broker=str(ref.broker),
+            account_type=str(ref.account_type),
+            user_id=ref.user_id,
+            first_seen_at=now,
+            **values,
+        )
+    )
+
+
+def save_state(connection: Connection, account_id: str, values: Mapping[str, Any]) -> None:
+    """Overwrite the account's present state; the first write must name every column."""
+    changed = connection.execute(update(account_state).where(account_state.c.account_id == account_id).values(values))
+    if not changed.rowcount:
+        connection.execute(insert(account_state).values(account_id=account_id, **values))
+
+
+def add_health_transition(
+    connection: Connection, account_id: str, *, at: datetime, old: str, new: str, reason: str
+) -> None:
+    connection.execute(insert(health_transition).values(account_id=account_id, at=at, old=old, new=new, reason=reason))
+
+
+def add_balance_snapshot(connection: Connection, account_id: str, values: Mapping[str, Any]) -> None:
+    connection.execute(insert(balance_snapshot).values(account_id=account_id, **values))
+
+
+def balance_before(connection: Connection, account_id: str, moment: datetime) -> Row[Any] | None:
+    """The last balance read before a moment, or None: then it is not known."""
+    query = (
+        select(balance_snapshot)
+        .where(balance_snapshot.c.account_id == account_id, balance_snapshot.c.taken_at < moment)
+        .order_by(balance_snapshot.c.taken_at.desc(), balance_snapshot.c.id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).first()
+
+
+def states(connection: Connection) -> Sequence[Row[Any]]:
+    """Every account ever seen with its state (null columns where it never had one), masters first."""
+    query = (
+        select(account, *[column for column in account_state.c if column.name != "account_id"])
+        .select_from(account.outerjoin(account_state))
+        .order_by(account.c.broker, account.c.account_type, account.c.user_id)
+    )
+    return connection.execute(query).all()

@@ -1,0 +1,92 @@
+"""Rows of copies: one per signal and user, with one final answer."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from bot.domain.signal import CopyReason, CopyStatus
+from bot.storage.schema import account, copy_result, signal
+
+
+def add_copy(connection: Connection, *, signal_id: str, account_id: str, planned_at: datetime, **values: Any) -> None:
+    connection.execute(
+        insert(copy_result).values(signal_id=signal_id, account_id=account_id, planned_at=planned_at, **values)
+    )
+
+
+def answer_copy(
+    connection: Connection,
+    *,
+    signal_id: str,
+    account_id: str,
+    status: CopyStatus,
+    reason: CopyReason,
+    detail: str,
+    at: datetime,
+    **values: Any,
+) -> bool:
+    """Give the final answer; False when it was given before (it is never changed)."""
+    changed = connection.execute(
+        update(copy_result)
+        .where(
+            copy_result.c.signal_id == signal_id,
+            copy_result.c.account_id == account_id,
+            copy_result.c.status == str(CopyStatus.PLANNED),
+        )
+        .values(status=str(status), reason=str(reason), detail=detail, answered_at=at, **values)
+    )
+    return bool(changed.rowcount)
+
+
+def note_copy(connection: Connection, *, signal_id: str, account_id: str, **values: Any) -> None:
+    """Change a copy that has no answer yet: its last error, its order, its size."""
+    connection.execute(
+        update(copy_result)
+        .where(
+            copy_result.c.signal_id == signal_id,
+            copy_result.c.account_id == account_id,
+            copy_result.c.status == str(CopyStatus.PLANNED),
+        )
+        .values(**values)
+    )
+
+
+def planned_copies(connection: Connection, account_id: str) -> Sequence[Row[Any]]:
+    """The account's copies without an answer, with their signals, in the order of the signals."""
+    query = (
+        select(signal, copy_result.c.client_order_id, copy_result.c.ratio, copy_result.c.planned_quantity)
+        .join(copy_result, copy_result.c.signal_id == signal.c.signal_id)
+        .where(copy_result.c.account_id == account_id, copy_result.c.status == str(CopyStatus.PLANNED))
+        .order_by(signal.c.created_at)
+    )
+    return connection.execute(query).all()
+
+
+def has_planned_entry(connection: Connection, account_id: str, symbol: str) -> bool:
+    """Whether an entry copy of this symbol has no answer yet."""
+    return any(row.symbol == symbol and row.kind == "entry" for row in planned_copies(connection, account_id))
+
+
+def missing_answers(connection: Connection) -> int:
+    query = select(func.count()).where(copy_result.c.status == str(CopyStatus.PLANNED))
+    return int(connection.execute(query).scalar_one())
+
+
+def latest_copies(connection: Connection, *, signals: int) -> Sequence[Row[Any]]:
+    """The newest signals with a row per user (user columns null while a signal is not planned), newest first."""
+    newest = select(signal.c.signal_id).order_by(signal.c.created_at.desc()).limit(signals)
+    query = (
+        select(
+            signal,
+            copy_result.c.account_id.label("user_account_id"),
+            account.c.user_id,
+            account.c.name.label("user_name"),
+            *[column.label(f"copy_{column.name}") for column in copy_result.c],
+        )
+        .select_from(signal.outerjoin(copy_result).outerjoin(account, account.c.account_id == copy_result.c.account_id))
+        .where(signal.c.signal_id.in_(newest))
+        .order_by(signal.c.created_at.desc(), copy_result.c.account_id)
+    )
+    return connection.execute(query).all()

@@ -1,0 +1,71 @@
+"""Rows of fills: the ledger of what the venues say was traded. It only grows."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection, insert, select, update
+
+from bot.domain.account import AccountRef
+from bot.domain.fill import Fill
+from bot.storage.schema import fill, fill_cursor
+
+
+def add_fill(
+    connection: Connection, ref: AccountRef, item: Fill, *, client_order_id: str | None, now: datetime
+) -> bool:
+    """Write a fill; False when the venue reported it before."""
+    key = (
+        fill.c.broker == str(ref.broker),
+        fill.c.account_id == ref.label,
+        fill.c.symbol == item.symbol,
+        fill.c.trade_id == item.trade_id,
+    )
+    if connection.execute(select(fill.c.trade_id).where(*key)).first() is not None:
+        return False
+    connection.execute(
+        insert(fill).values(
+            broker=str(ref.broker),
+            account_id=ref.label,
+            symbol=item.symbol,
+            trade_id=item.trade_id,
+            venue_order_id=item.venue_order_id,
+            client_order_id=client_order_id,
+            side=str(item.side),
+            quantity=item.quantity,
+            price=item.price,
+            fee=item.fee,
+            fee_currency=item.fee_currency,
+            executed_at=item.executed_at,
+            recorded_at=now,
+        )
+    )
+    return True
+
+
+def booked_of_order(connection: Connection, account_id: str, venue_order_id: str) -> tuple[Decimal, Decimal]:
+    """(base quantity, quote notional) booked for one venue order."""
+    query = select(fill.c.quantity, fill.c.price).where(
+        fill.c.account_id == account_id, fill.c.venue_order_id == venue_order_id
+    )
+    quantity = notional = Decimal(0)
+    for row in connection.execute(query):
+        quantity += row.quantity
+        notional += row.quantity * row.price
+    return quantity, notional
+
+
+def last_executed_at(connection: Connection, account_id: str) -> datetime | None:
+    """The time of the newest fill handled: where the next reading starts, less an overlap. Never "now"."""
+    query = select(fill_cursor.c.last_executed_at).where(fill_cursor.c.account_id == account_id)
+    return connection.execute(query).scalar()
+
+
+def advance_cursor(connection: Connection, account_id: str, moment: datetime) -> None:
+    """Move the cursor forward; it never goes back."""
+    old = last_executed_at(connection, account_id)
+    if old is None:
+        connection.execute(insert(fill_cursor).values(account_id=account_id, last_executed_at=moment))
+    elif moment > old:
+        connection.execute(
+            update(fill_cursor).where(fill_cursor.c.account_id == account_id).values(last_executed_at=moment)
+        )

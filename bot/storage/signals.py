@@ -1,0 +1,84 @@
+"""Rows of signals: confirmed fills of masters, waiting to be planned for the users."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from bot.domain.account import BrokerType
+from bot.domain.order import OrderKind, Side
+from bot.domain.signal import TradeSignal
+from bot.storage.exit_plans import exit_plan_columns, exit_plan_of
+from bot.storage.schema import signal
+
+_PLAIN_COLUMNS = ["signal_id", "symbol", "size", "quantity", "reference_price", "master_balance", "executed_at"]
+
+
+def add_signal(
+    connection: Connection,
+    item: TradeSignal,
+    *,
+    account_id: str,
+    venue_order_id: str | None,
+    batch: int,
+    now: datetime,
+) -> bool:
+    """Write a signal; False when it is there already."""
+    if find_signal(connection, item.signal_id) is not None:
+        return False
+    connection.execute(
+        insert(signal).values(
+            {name: getattr(item, name) for name in _PLAIN_COLUMNS}
+            | exit_plan_columns(item.exit_plan)
+            | {
+                "broker": str(item.broker),
+                "account_id": account_id,
+                "side": str(item.side),
+                "kind": str(item.kind),
+                "venue_order_id": venue_order_id,
+                "batch": batch,
+                "created_at": now,
+            }
+        )
+    )
+    return True
+
+
+def batches_of_order(connection: Connection, account_id: str, venue_order_id: str) -> int:
+    """How many signals one master order has made so far."""
+    query = select(func.count()).where(signal.c.account_id == account_id, signal.c.venue_order_id == venue_order_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def find_signal(connection: Connection, signal_id: str) -> TradeSignal | None:
+    row = connection.execute(select(signal).where(signal.c.signal_id == signal_id)).first()
+    return None if row is None else signal_of(row)
+
+
+def unplanned(connection: Connection, broker: BrokerType) -> Sequence[TradeSignal]:
+    """Signals of this brokerage that no plan exists for yet, in the order of their making."""
+    query = (
+        select(signal)
+        .where(signal.c.broker == str(broker), signal.c.planned_at.is_(None))
+        .order_by(signal.c.created_at)
+    )
+    return [signal_of(row) for row in connection.execute(query)]
+
+
+def claim_for_planning(connection: Connection, signal_id: str, *, at: datetime) -> bool:
+    """Mark the signal planned; False when somebody already did. Goes into the same transaction as the plan."""
+    changed = connection.execute(
+        update(signal).where(signal.c.signal_id == signal_id, signal.c.planned_at.is_(None)).values(planned_at=at)
+    )
+    return bool(changed.rowcount)
+
+
+def signal_of(row: Row[Any]) -> TradeSignal:
+    return TradeSignal(
+        broker=BrokerType(row.broker),
+        side=Side(row.side),
+        kind=OrderKind(row.kind),
+        exit_plan=exit_plan_of(row),
+        **{name: getattr(row, name) for name in _PLAIN_COLUMNS},
+    )
