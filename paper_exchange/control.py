@@ -288,10 +288,14 @@ def _amount(value: object, name: str) -> Decimal:
     return amount
 
 
-def _rules(value: object) -> dict[str, Any] | None:
-    if value is not None and not isinstance(value, dict):
-        raise BadBody("rules must be an object")
-    return value
+def _rules(value: object) -> dict[str, str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not value:
+        raise BadBody("rules must be an object of names and values")
+    return {
+        name: rule if name == "mode" else format(_amount(rule, f"rules.{name}"), "f") for name, rule in value.items()
+    }
 
 
 def _query_number(request: Request, name: str, default: int | None) -> int | None:

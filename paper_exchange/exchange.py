@@ -16,6 +16,7 @@ from paper_exchange.journal import Journal, JournalEntry
 from paper_exchange.market import Market, Quote
 from paper_exchange.nonces import NonceBook
 from paper_exchange.orders import Accepted, Canceled, Event, Expired, Filled, Order
+from paper_exchange.websocket_tokens import WebSocketTokens
 
 EVENT_TYPES: dict[type[Event], str] = {Accepted: "accept", Filled: "fill", Canceled: "cancel", Expired: "expire"}
 """Journal line type by event; a triggered stop has no line of its own, its fills do."""
@@ -49,6 +50,7 @@ class Exchange:
         self.seed = seed
         self.epoch = epoch
         self.faults = FaultPlan()
+        self.websocket_tokens = WebSocketTokens()
         self.changed = asyncio.Event()
         """Set when there is something new for the state file."""
 
@@ -107,7 +109,7 @@ class Exchange:
 
     def tick(self) -> None:
         """What time alone does (fills of resting orders, stops, expiries) while nobody calls."""
-        if self.engine.has_open_orders():
+        if any(self.engine.open_orders(account.account_id) for account in self.registry):
             self.advance()
 
     def publish_events(self, *, endpoint: str | None = None, nonce: str | None = None) -> None:
@@ -128,7 +130,7 @@ class Exchange:
         *,
         price: Decimal | None = None,
         halted: bool | None = None,
-        rules: Mapping[str, object] | None = None,
+        rules: Mapping[str, str] | None = None,
     ) -> None:
         """Move, halt or re-rule one symbol; orders react at once. Raises BadAccount for a symbol that doesn't trade."""
         self._check_symbol(symbol)
@@ -189,7 +191,7 @@ class Exchange:
 
     def _check_assets(self, balances: Mapping[str, Decimal]) -> None:
         for asset in balances:
-            if asset not in self.catalogue.assets:
+            if asset not in self.catalogue.assets():
                 raise BadAccount(f"balances: {asset!r} is not an asset of this exchange")
 
 

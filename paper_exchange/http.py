@@ -32,7 +32,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAXIMUM_BODY_BYTES = 1024 * 1024
-HTML_PAGE = b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>We'll be right back</h1></body></html>"
+HTML_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>We'll be right back</h1></body></html>"
+)
 UNPROCESSED = frozenset(
     {
         FaultKind.DROP_REQUEST,
@@ -268,9 +270,7 @@ async def _carry_out(exchange: Exchange, front: Front, call: Call, wire: Wire) -
     return _noted(exchange, call, reply)
 
 
-async def _not_processed(
-    exchange: Exchange, front: Front, call: Call, fault: FaultAction, wire: Wire
-) -> Reply | None:
+async def _not_processed(exchange: Exchange, front: Front, call: Call, fault: FaultAction, wire: Wire) -> Reply | None:
     match fault.kind:
         case FaultKind.API_ERROR:
             return _noted(exchange, call, front.error_reply(fault.text or ""))

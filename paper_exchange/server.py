@@ -7,6 +7,7 @@ second for each port would keep an idle exchange busy.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
@@ -38,6 +39,7 @@ HOUSEKEEPING_SECONDS = 0.5
 SAVE_SHARE = 20
 """A snapshot is taken at most so often that taking it costs a twentieth of the time, and at least once a second."""
 LONGEST_UNSAVED_SECONDS = 1.0
+LONGEST_UNCHANGED_SECONDS = 60.0
 SHUTDOWN_SECONDS = 1.0
 
 
@@ -168,7 +170,9 @@ class Saver:
 
     async def run(self) -> None:
         while True:
-            await self._exchange.changed.wait()
+            # Nonces alone are not worth a snapshot each: they are noted in a file of their own, emptied by this.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._exchange.changed.wait(), LONGEST_UNCHANGED_SECONDS)
             await asyncio.sleep(self._pause_seconds)
             try:
                 await self.save()
@@ -223,7 +227,7 @@ def _bind(name: str, port: int) -> socket.socket:
 
 def _protocol_config(app: AsgiApp) -> uvicorn.Config:
     config = uvicorn.Config(
-        app,  # type: ignore[arg-type]
+        app,
         http=PaperProtocol,
         ws="none",
         lifespan="off",

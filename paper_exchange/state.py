@@ -163,7 +163,7 @@ def _locked(path: Path) -> IO[bytes]:
             if steady_seconds() > deadline:
                 file.close()
                 raise StateUnusable(
-                    f"The state {path.parent} is in use by another paper exchange. Stop that one or use another --state."
+                    f"The state {path.parent} is in use by another paper exchange. Stop it or use another --state."
                 ) from None
             pause_seconds(0.05)
 

@@ -10,6 +10,7 @@ from paper_exchange.api_keys import AccountRegistry
 from paper_exchange.brokerage import Brokerage
 from paper_exchange.catalogue import Catalogue
 from paper_exchange.clock import SystemClock
+from paper_exchange.coinbase.front import COINBASE
 from paper_exchange.engine import Engine
 from paper_exchange.exchange import Exchange
 from paper_exchange.ids import Ids
@@ -19,7 +20,7 @@ from paper_exchange.market import Market
 from paper_exchange.nonces import NonceBook
 from paper_exchange.state import StateStore, StateUnusable, encode_snapshot
 
-BROKERAGES: tuple[Brokerage, ...] = (KRAKEN,)
+BROKERAGES: tuple[Brokerage, ...] = (KRAKEN, COINBASE)
 DEFAULT_SEED = 1
 
 
@@ -97,7 +98,13 @@ def _market(catalogue: Catalogue, saved: dict[str, Any] | None, *, seed: int, no
 
 
 def _restore(
-    saved: dict[str, Any], *, journal: Journal, registry: AccountRegistry, nonces: NonceBook, engine: Engine, now_ns: int
+    saved: dict[str, Any],
+    *,
+    journal: Journal,
+    registry: AccountRegistry,
+    nonces: NonceBook,
+    engine: Engine,
+    now_ns: int,
 ) -> None:
     journal.start_after(saved.get("journal_seq", 0))
     registry.restore(saved["accounts"])

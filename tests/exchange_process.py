@@ -52,7 +52,7 @@ class ExchangeProcess:
             self._command += ["--state", str(state)]
         if seed is not None:
             self._command += ["--seed", str(seed)]
-        self._stderr: IO[bytes] = tempfile.TemporaryFile()
+        self._stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         self._session = requests.Session()
         self._session.trust_env = False
         self.start()
@@ -165,7 +165,9 @@ class ExchangeProcess:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
         self._session.close()
         self._stderr.close()

@@ -1,0 +1,24 @@
+"""Tokens that open a private WebSocket: valid for a while, or for as long as a connection uses them."""
+
+from __future__ import annotations
+
+from paper_exchange.api_keys import Account
+from paper_exchange.clock import NANOSECONDS_PER_SECOND
+
+LIFETIME_SECONDS = 900
+
+
+class WebSocketTokens:
+    """Tokens given out and not yet expired. They don't outlive the process, as connections don't."""
+
+    def __init__(self) -> None:
+        self._issued: dict[str, tuple[Account, int]] = {}
+
+    def issue(self, token: str, account: Account, now_ns: int) -> None:
+        live = {key: entry for key, entry in self._issued.items() if entry[1] > now_ns}
+        self._issued = {**live, token: (account, now_ns + LIFETIME_SECONDS * NANOSECONDS_PER_SECOND)}
+
+    def account(self, token: str, now_ns: int) -> Account | None:
+        """Whose token this is; None if it was never given out or has expired."""
+        account, expires_ns = self._issued.get(token, (None, 0))
+        return account if expires_ns > now_ns else None
