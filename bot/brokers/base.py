@@ -42,6 +42,10 @@ class BaseBroker(ABC):
         self.connected = False
         self.balance_book = balance_book
 
+    # How long after sending an order may still turn up at the venue. Absence is proven only after this; see the table in
+    # docs/architecture.md. Each venue sets its own; this is the longest (a venue without request expiry).
+    settle_seconds: float = 125.0
+
     @property
     def broker_type(self) -> BrokerType:
         return self.account.broker

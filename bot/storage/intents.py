@@ -130,6 +130,16 @@ def intents_in(connection: Connection, account_id: str, states: Iterable[IntentS
     return [_intent(row) for row in connection.execute(query)]
 
 
+def intents_of_signal(connection: Connection, account_id: str, signal_id: str) -> Sequence[OrderIntent]:
+    """Every order that one account made for one signal, oldest first."""
+    query = (
+        select(order_intent)
+        .where(order_intent.c.account_id == account_id, order_intent.c.signal_id == signal_id)
+        .order_by(order_intent.c.created_at)
+    )
+    return [_intent(row) for row in connection.execute(query)]
+
+
 def unfinished(connection: Connection, account_id: str) -> Sequence[OrderIntent]:
     """Every intent that has not ended."""
     return intents_in(connection, account_id, set(IntentState) - FINAL_STATES)

@@ -1,0 +1,300 @@
+"""From a signal to one planned copy for every user of that brokerage, in one transaction."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
+from typing import Protocol
+
+from sqlalchemy import Connection
+
+from bot.domain.account import AccountRef, BrokerType
+from bot.domain.balance import BalanceReading, BalanceStatus
+from bot.domain.errors import NijaError
+from bot.domain.instrument import Instrument
+from bot.domain.money import percent_to_fraction
+from bot.domain.order import IntentState, OrderKind, OrderType
+from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
+from bot.domain.symbol import quote_of
+from bot.position_sizer import CopyRules, EntryToCopy, NoSize, PositionSizer, Size
+from bot.seams.clock import Clock
+from bot.seams.failpoints import failpoint
+from bot.seams.ids import client_order_id
+from bot.storage import copies, intents, positions, signals
+from bot.storage.intents import OrderIntent
+from bot.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+# The engine also looks by itself, so that a lost wake-up costs a second and not a signal.
+IDLE_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Follower:
+    """A user of a brokerage as the engine needs to see it."""
+
+    account: AccountRef
+    name: str
+    rules: CopyRules
+    shadow: bool = False
+
+
+class Followers(Protocol):
+    """What the engine may ask about users; answers come from memory, never from a venue."""
+
+    def followers_of(self, broker: BrokerType) -> Sequence[Follower]:
+        """Every active user of the brokerage."""
+
+    def balance_of(self, account: AccountRef) -> BalanceReading:
+        """The user's last balance reading."""
+
+    def not_ready_reason(self, account: AccountRef) -> str:
+        """Why this account cannot trade now, or an empty text."""
+
+    def instrument_of(self, broker: BrokerType, symbol: str) -> Instrument | None:
+        """The market's rules, if they were read."""
+
+    def copying_armed(self, broker: BrokerType) -> bool:
+        """Whether the brokerage's users have all had their chance to connect."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyLimits:
+    """Bounds of a copied entry; `reserve_percent` covers the taker fee."""
+
+    max_copy_slippage_percent: Decimal
+    reserve_percent: Decimal
+    max_signal_age_seconds: float
+
+
+class CopyTradeEngine:
+    """Plans each signal once, for all users, then drops one note in each inbox. The user's own thread sends."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        install_id: str,
+        sizer: PositionSizer,
+        followers: Followers,
+        limits: CopyLimits,
+        wake_user: Callable[[AccountRef], None],
+        on_planned: Callable[[TradeSignal], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._install_id = install_id
+        self._sizer = sizer
+        self._followers = followers
+        self._limits = limits
+        self._wake_user = wake_user
+        self._on_planned = on_planned
+        self._due = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="CopyTradeEngine", daemon=True)
+
+    def start(self) -> None:
+        """Start the planning thread."""
+        self._thread.start()
+        log.info("Copy trade engine started - user trades will be replicated")
+
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        self._stop.set()
+        self._due.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_seconds)
+
+    def notify(self, _broker: BrokerType | None = None) -> None:
+        """Rows may be waiting."""
+        self._due.set()
+
+    def step(self) -> int:
+        """Plan everything that waits; returns how many signals were planned."""
+        return sum(self._plan_brokerage(broker) for broker in BrokerType if self._followers.copying_armed(broker))
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._clock.wait(self._due, IDLE_LOOK_SECONDS)
+            self._due.clear()
+            try:
+                self.step()
+            except NijaError as error:
+                log.error("copying waits: %s", error)
+                self._clock.wait(self._stop, IDLE_LOOK_SECONDS)
+            except Exception:
+                log.exception("unexpected error while planning copies")
+                self._clock.wait(self._stop, IDLE_LOOK_SECONDS)
+
+    def _plan_brokerage(self, broker: BrokerType) -> int:
+        with self._store.read() as connection:
+            waiting = signals.unplanned(connection, broker)
+        for signal in waiting:
+            self._plan(signal)
+        return len(waiting)
+
+    def _plan(self, signal: TradeSignal) -> None:
+        followers = self._followers.followers_of(signal.broker)
+        failpoint("plan_signal")
+        claimed = self._store.write(partial(self._plan_all, signal=signal, followers=followers))
+        failpoint("signal_planned")
+        if not claimed:
+            return
+        log.info(
+            "signal %s: %s %s %s by the %s master, planned for %d users",
+            signal.signal_id[:8],
+            signal.kind,
+            signal.side,
+            signal.symbol,
+            signal.broker,
+            len(followers),
+        )
+        self._on_planned(signal)
+        for follower in followers:
+            self._wake_user(follower.account)
+
+    def _plan_all(self, connection: Connection, *, signal: TradeSignal, followers: Sequence[Follower]) -> bool:
+        if not signals.claim_for_planning(connection, signal.signal_id, at=self._clock.now()):
+            return False
+        for follower in followers:
+            self._plan_one(connection, signal, follower)
+        return True
+
+    def _plan_one(self, connection: Connection, signal: TradeSignal, follower: Follower) -> None:
+        if signal.kind is OrderKind.EXIT:
+            self._plan_exit(connection, signal, follower)
+            return
+        reading = self._followers.balance_of(follower.account)
+        size = self._entry_size(connection, signal, follower, reading)
+        cash = None if reading.holdings is None else reading.holdings.of(quote_of(signal.symbol)).total
+        if isinstance(size, NoSize):
+            self._answer(connection, signal, follower, size, user_balance=cash)
+            return
+        if follower.shadow:
+            shadow = NoSize(CopyReason.SHADOW, f"would have bought {size.quantity:f}", size.ratio)
+            self._answer(connection, signal, follower, shadow, user_balance=cash)
+            return
+        intent = self._entry_intent(signal, follower, size)
+        intents.add_intent(connection, intent)
+        copies.add_copy(
+            connection,
+            signal_id=signal.signal_id,
+            account_id=follower.account.label,
+            planned_at=self._clock.now(),
+            status=str(CopyStatus.PLANNED),
+            reason="",
+            detail="",
+            client_order_id=intent.client_order_id,
+            user_balance=cash,
+            ratio=size.ratio,
+            planned_quantity=size.quantity,
+        )
+
+    def _entry_size(
+        self, connection: Connection, signal: TradeSignal, follower: Follower, reading: BalanceReading
+    ) -> Size | NoSize:
+        not_ready = self._followers.not_ready_reason(follower.account)
+        if not_ready and not follower.shadow:
+            return NoSize(CopyReason.ACCOUNT_NOT_READY, not_ready)
+        if reading.holdings is None:
+            return NoSize(CopyReason.BALANCE_UNKNOWN, reading.reason)
+        if reading.status is not BalanceStatus.FRESH:
+            return NoSize(CopyReason.BALANCE_STALE, f"{reading.age_seconds:.0f} s old: {reading.reason}")
+        instrument = self._followers.instrument_of(signal.broker, signal.symbol)
+        if instrument is None:
+            return NoSize(CopyReason.SYMBOL_UNKNOWN, f"{signal.broker} lists no {signal.symbol}")
+        cash = reading.holdings.of(quote_of(signal.symbol))
+        held = positions.positions_of(connection, follower.account.label)
+        entry = EntryToCopy(
+            symbol=signal.symbol,
+            quantity=signal.quantity,
+            price=signal.reference_price,
+            master_balance=signal.master_balance,
+            user_balance=cash.total,
+            user_available=cash.available,
+            reserve_percent=self._limits.reserve_percent + self._limits.max_copy_slippage_percent,
+            user_exposure_by_symbol={position.symbol: position.cost_quote for position in held},
+        )
+        return self._sizer.size_entry(entry, follower.rules, instrument)
+
+    def _entry_intent(self, signal: TradeSignal, follower: Follower, size: Size) -> OrderIntent:
+        instrument = self._followers.instrument_of(signal.broker, signal.symbol)
+        assert instrument is not None
+        slippage = percent_to_fraction(self._limits.max_copy_slippage_percent)
+        return OrderIntent(
+            client_order_id=self._client_order_id(signal, follower, "entry"),
+            account_id=follower.account.label,
+            signal_id=signal.signal_id,
+            decision=f"copy of the {signal.broker} master's entry",
+            symbol=signal.symbol,
+            side=signal.side,
+            kind=OrderKind.ENTRY,
+            # The venue itself enforces the price bound, and nothing is left resting.
+            order_type=OrderType.LIMIT_IOC,
+            quantity=size.quantity,
+            limit_price=instrument.buy_cap(signal.reference_price * (1 + slippage)),
+            balance_before=None,
+            exit_plan=signal.exit_plan,
+            created_at=self._clock.now(),
+            state=IntentState.CREATED,
+        )
+
+    def _plan_exit(self, connection: Connection, signal: TradeSignal, follower: Follower) -> None:
+        """An exit is a debt: planned whatever the balance or connection; the user's thread sizes it when it runs."""
+        label = follower.account.label
+        held = positions.find_position(connection, label, signal.symbol)
+        if held is None and not copies.has_planned_entry(connection, label, signal.symbol):
+            nothing = NoSize(CopyReason.NOTHING_HELD, f"no copied {signal.symbol} is held")
+            self._answer(connection, signal, follower, nothing, user_balance=None)
+            return
+        copies.add_copy(
+            connection,
+            signal_id=signal.signal_id,
+            account_id=label,
+            planned_at=self._clock.now(),
+            status=str(CopyStatus.PLANNED),
+            reason="",
+            detail="",
+            ratio=signal.size,
+        )
+
+    def _answer(
+        self,
+        connection: Connection,
+        signal: TradeSignal,
+        follower: Follower,
+        why: NoSize,
+        *,
+        user_balance: Decimal | None,
+    ) -> None:
+        now = self._clock.now()
+        copies.add_copy(
+            connection,
+            signal_id=signal.signal_id,
+            account_id=follower.account.label,
+            planned_at=now,
+            status=str(CopyStatus.SKIPPED),
+            reason=str(why.reason),
+            detail=why.detail,
+            user_balance=user_balance,
+            ratio=why.ratio,
+            answered_at=now,
+        )
+
+    def _client_order_id(self, signal: TradeSignal, follower: Follower, leg: str) -> str:
+        return client_order_id(
+            install_id=self._install_id,
+            decision_id=signal.signal_id,
+            account_id=follower.account.label,
+            leg=leg,
+            attempt=0,
+        )
+
+
+def start_copy_engine(engine: CopyTradeEngine) -> CopyTradeEngine:
+    """Start an engine and give it back."""
+    engine.start()
+    return engine

@@ -1,0 +1,192 @@
+"""Books fills: ledger row, position, order state and, for a master, the signal, all in one transaction."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import groupby
+
+from sqlalchemy import Connection
+
+from bot.domain.account import AccountRef
+from bot.domain.fill import Fill
+from bot.domain.order import IntentState, VenueOrder, VenueOrderStatus
+from bot.domain.position import ExitPlan
+from bot.execution.position_math import after_fill
+from bot.seams.clock import Clock
+from bot.seams.failpoints import failpoint
+from bot.storage import fills as fill_rows
+from bot.storage import intents as intent_rows
+from bot.storage import positions as position_rows
+from bot.storage.intents import OrderIntent
+from bot.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+_STATE_OF_VENUE = {
+    VenueOrderStatus.PENDING: IntentState.ACKNOWLEDGED,
+    VenueOrderStatus.OPEN: IntentState.ACKNOWLEDGED,
+    VenueOrderStatus.FILLED: IntentState.FILLED,
+    VenueOrderStatus.CANCELLED: IntentState.CANCELLED,
+    VenueOrderStatus.EXPIRED: IntentState.EXPIRED,
+    VenueOrderStatus.REJECTED: IntentState.REJECTED,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MasterFills:
+    """New fills of one order of a master, and what was true before them."""
+
+    account: AccountRef
+    venue_order_id: str
+    fills: Sequence[Fill]
+    position_before: Decimal
+    balance_before: Decimal | None
+    exit_plan: ExitPlan
+
+
+SignalHook = Callable[[Connection, MasterFills], None]
+
+
+class FillRecorder:
+    """The only writer of fills and positions of one account.
+
+    `emit` turns a master's fills into a signal inside the same transaction. Users have none: a copy cannot be copied,
+    by wiring.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        account: AccountRef,
+        default_exit_plan: ExitPlan,
+        emit: SignalHook | None,
+        on_booked: Callable[[Sequence[Fill]], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._account = account
+        self._default_exit_plan = default_exit_plan
+        self._emit = emit
+        self._on_booked = on_booked
+
+    def book_order(self, intent: OrderIntent, order: VenueOrder, fills: Sequence[Fill]) -> Sequence[Fill]:
+        """Book what the venue says of one order of ours; returns the fills that were new."""
+
+        def work(connection: Connection) -> Sequence[Fill]:
+            new = self._book_group(connection, order.venue_order_id, fills, intent)
+            self._move_intent(connection, intent, order)
+            return new
+
+        return self._write(work)
+
+    def book_history(self, fills: Sequence[Fill]) -> Sequence[Fill]:
+        """Book fills read from the account's history, whoever made the orders, and move the cursor past them."""
+
+        def work(connection: Connection) -> Sequence[Fill]:
+            new: list[Fill] = []
+            by_order = sorted(fills, key=lambda fill: (fill.venue_order_id, fill.executed_at))
+            groups = [(key, list(group)) for key, group in groupby(by_order, key=lambda fill: fill.venue_order_id)]
+            for venue_order_id, group in sorted(groups, key=lambda item: item[1][0].executed_at):
+                intent = intent_rows.find_by_venue_order(connection, self._account.label, venue_order_id)
+                new += self._book_group(connection, venue_order_id, group, intent)
+            if fills:
+                newest = max(fill.executed_at for fill in fills)
+                fill_rows.advance_cursor(connection, self._account.label, newest)
+            return new
+
+        return self._write(work) if fills else []
+
+    def cursor(self) -> datetime | None:
+        """The execution time of the newest fill read from history."""
+        with self._store.read() as connection:
+            return fill_rows.last_executed_at(connection, self._account.label)
+
+    def _write(self, work: Callable[[Connection], Sequence[Fill]]) -> Sequence[Fill]:
+        new = self._store.write(work)
+        failpoint("fills_booked")
+        if new:
+            self._on_booked(new)
+        return new
+
+    def _book_group(
+        self, connection: Connection, venue_order_id: str, fills: Sequence[Fill], intent: OrderIntent | None
+    ) -> list[Fill]:
+        client_order_id = intent.client_order_id if intent else None
+        now = self._clock.now()
+        new = [
+            fill
+            for fill in sorted(fills, key=lambda fill: fill.executed_at)
+            if fill_rows.add_fill(connection, self._account, fill, client_order_id=client_order_id, now=now)
+        ]
+        if new:
+            before = self._apply_to_position(connection, new, intent)
+            self._emit_signal(connection, venue_order_id, new, before, intent)
+        return new
+
+    def _apply_to_position(self, connection: Connection, new: Sequence[Fill], intent: OrderIntent | None) -> Decimal:
+        """Returns the quantity held before."""
+        label, symbol = self._account.label, new[0].symbol
+        position = position_rows.find_position(connection, label, symbol)
+        before = position.quantity if position else Decimal(0)
+        exit_plan = intent.exit_plan if intent else self._default_exit_plan
+        for fill in new:
+            position = after_fill(
+                position,
+                fill,
+                account_id=label,
+                exit_plan=exit_plan,
+                signal_id=intent.signal_id if intent else None,
+            )
+        if position is not None:
+            position_rows.save_position(connection, position)
+        return before
+
+    def _emit_signal(
+        self,
+        connection: Connection,
+        venue_order_id: str,
+        new: Sequence[Fill],
+        position_before: Decimal,
+        intent: OrderIntent | None,
+    ) -> None:
+        if self._emit is None:
+            return
+        self._emit(
+            connection,
+            MasterFills(
+                account=self._account,
+                venue_order_id=venue_order_id,
+                fills=new,
+                position_before=position_before,
+                balance_before=intent.balance_before if intent else None,
+                exit_plan=intent.exit_plan if intent else self._default_exit_plan,
+            ),
+        )
+
+    def _move_intent(self, connection: Connection, intent: OrderIntent, order: VenueOrder) -> None:
+        booked, notional = fill_rows.booked_of_order(connection, self._account.label, order.venue_order_id)
+        state = _STATE_OF_VENUE[order.status]
+        if state is IntentState.ACKNOWLEDGED and booked > 0:
+            state = IntentState.PARTLY_FILLED
+        intent_rows.move(
+            connection,
+            intent.client_order_id,
+            state,
+            at=self._clock.now(),
+            detail=order.reason,
+            venue_order_id=order.venue_order_id,
+            filled_quantity=booked,
+            average_price=notional / booked if booked else None,
+        )
+
+
+def describe(fills: Sequence[Fill]) -> str:
+    """`buy 0.5 BTC/USD at 30000` for the log: quantities added up, price averaged."""
+    first = fills[0]
+    quantity = sum((fill.quantity for fill in fills), Decimal(0))
+    notional = sum((fill.notional for fill in fills), Decimal(0))
+    return f"{first.side} {quantity:f} {first.symbol} at {notional / quantity:.8g}"

@@ -1,0 +1,154 @@
+"""How large a copy is. Pure: values in, a size or a reason out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from bot.domain.instrument import Instrument
+from bot.domain.money import percent_to_fraction
+from bot.domain.signal import CopyReason
+
+
+class CopyMode(StrEnum):
+    """What a user's size is derived from."""
+
+    BALANCE_RATIO = "balance_ratio"
+    FIXED_AMOUNT = "fixed_amount"
+    FIXED_RATIO = "fixed_ratio"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyRules:
+    """One user's copy settings. Amounts are quote units; None = no cap."""
+
+    mode: CopyMode = CopyMode.BALANCE_RATIO
+    risk_multiplier: Decimal = Decimal(1)
+    fixed_amount_quote: Decimal | None = None
+    fixed_ratio: Decimal | None = None
+    max_trade_notional_quote: Decimal | None = None
+    max_symbol_notional_quote: Decimal | None = None
+    max_total_notional_quote: Decimal | None = None
+    allow_symbols: frozenset[str] = frozenset()
+    deny_symbols: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntryToCopy:
+    """The master's entry and both balances from before its order (cash in the quote currency).
+
+    `reserve_percent` of the price is kept back for the fee and the price bound.
+    """
+
+    symbol: str
+    quantity: Decimal
+    price: Decimal
+    master_balance: Decimal | None
+    user_balance: Decimal
+    user_available: Decimal
+    reserve_percent: Decimal
+    user_exposure_by_symbol: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size that may be sent; `ratio` is user to master, frozen for the position's life."""
+
+    quantity: Decimal
+    ratio: Decimal
+
+
+@dataclass(frozen=True)
+class NoSize:
+    """Why there is no size. `detail` has the numbers that were compared."""
+
+    reason: CopyReason
+    detail: str
+    ratio: Decimal | None = None
+
+
+class PositionSizer:
+    """`user_size = master_size × user_balance / master_balance`, then caps, then down to the lot, then the minimum.
+
+    Rounding is always down: a copy never exceeds its share, its cap or the cash that is there.
+    """
+
+    def size_entry(self, entry: EntryToCopy, rules: CopyRules, instrument: Instrument) -> Size | NoSize:
+        """The quantity (base units) of a user's entry, or the reason why there is none."""
+        if not _allowed(entry.symbol, rules):
+            return NoSize(CopyReason.SYMBOL_NOT_ALLOWED, f"{entry.symbol} is not on this user's list")
+        ratio = _ratio(entry, rules)
+        if isinstance(ratio, NoSize):
+            return ratio
+        capped = _capped_notional(entry, rules, entry.quantity * entry.price * ratio)
+        if isinstance(capped, NoSize):
+            return capped
+        uncapped = entry.quantity * ratio
+        quantity = instrument.floor_quantity(min(uncapped, capped / entry.price))
+        too_small = instrument.below_minimum(quantity, entry.price)
+        if too_small:
+            return NoSize(CopyReason.BELOW_MINIMUM, f"{too_small} (before rounding {uncapped:f})", ratio)
+        return Size(quantity, ratio)
+
+    def size_exit(self, *, fraction: Decimal, held: Decimal, instrument: Instrument, price: Decimal) -> Size | NoSize:
+        """The part of a holding that mirrors the master's exit; all of it when less than the minimum would remain."""
+        if held <= 0:
+            return NoSize(CopyReason.NOTHING_HELD, "nothing of this symbol is held for copying")
+        sellable = instrument.floor_quantity(held)
+        quantity = min(sellable, instrument.floor_quantity(held * fraction))
+        if instrument.below_minimum(held - quantity, price):
+            quantity = sellable
+        too_small = instrument.below_minimum(quantity, price)
+        if too_small and instrument.below_minimum(sellable, price):
+            return NoSize(CopyReason.DUST, f"all that is held cannot be sold: {too_small}")
+        if too_small:
+            return NoSize(CopyReason.BELOW_MINIMUM, too_small)
+        return Size(quantity, fraction)
+
+    def size_master_entry(
+        self, *, cash_quote: Decimal, percent_of_cash: Decimal, price: Decimal, instrument: Instrument
+    ) -> Size | NoSize:
+        """A master's own entry: a percentage of its available cash at this price."""
+        quantity = instrument.floor_quantity(cash_quote * percent_to_fraction(percent_of_cash) / price)
+        too_small = instrument.below_minimum(quantity, price)
+        if too_small:
+            return NoSize(CopyReason.BELOW_MINIMUM, too_small)
+        return Size(quantity, Decimal(1))
+
+
+def _allowed(symbol: str, rules: CopyRules) -> bool:
+    return (not rules.allow_symbols or symbol in rules.allow_symbols) and symbol not in rules.deny_symbols
+
+
+def _ratio(entry: EntryToCopy, rules: CopyRules) -> Decimal | NoSize:
+    if rules.mode is CopyMode.FIXED_AMOUNT:
+        if rules.fixed_amount_quote is None:
+            return NoSize(CopyReason.CAP_REACHED, "copy mode fixed_amount has no amount set")
+        return rules.risk_multiplier * rules.fixed_amount_quote / (entry.quantity * entry.price)
+    if rules.mode is CopyMode.FIXED_RATIO:
+        if rules.fixed_ratio is None:
+            return NoSize(CopyReason.CAP_REACHED, "copy mode fixed_ratio has no ratio set")
+        return rules.risk_multiplier * rules.fixed_ratio
+    if entry.master_balance is None or entry.master_balance <= 0:
+        return NoSize(CopyReason.MASTER_BALANCE_UNKNOWN, "the master's balance before its order is not known")
+    return rules.risk_multiplier * entry.user_balance / entry.master_balance
+
+
+def _capped_notional(entry: EntryToCopy, rules: CopyRules, notional: Decimal) -> Decimal | NoSize:
+    """Caps in this order: per trade, per symbol, in total, and the cash that is there including the fee."""
+    exposure = entry.user_exposure_by_symbol
+    total = sum(exposure.values(), Decimal(0))
+    caps = [("max_trade_notional_usd", rules.max_trade_notional_quote)]
+    for name, cap, used in (
+        ("max_symbol_notional_usd", rules.max_symbol_notional_quote, exposure.get(entry.symbol, Decimal(0))),
+        ("max_total_notional_usd", rules.max_total_notional_quote, total),
+    ):
+        caps.append((name, None if cap is None else cap - used))
+    for name, room in caps:
+        if room is not None and room <= 0:
+            return NoSize(CopyReason.CAP_REACHED, f"{name} leaves no room (already {total:f} held)")
+        notional = notional if room is None else min(notional, room)
+    affordable = entry.user_available / (1 + percent_to_fraction(entry.reserve_percent))
+    if affordable <= 0:
+        return NoSize(CopyReason.INSUFFICIENT_FUNDS, f"available cash is {entry.user_available:f}")
+    return min(notional, affordable)
