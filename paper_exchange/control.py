@@ -163,6 +163,7 @@ class Control:
 
     def _describe(self, account: Account) -> dict[str, Any]:
         engine = self._exchange.engine
+        balances = engine.balances(account.account_id)
         return {
             "brokerage": account.brokerage,
             "name": account.name,
@@ -172,14 +173,8 @@ class Control:
             "tier": account.tier,
             "strict": account.strict,
             "highest_nonce": _number_text(self._exchange.nonces.highest(account.api_key)),
-            "balances": {
-                asset: {
-                    "total": format(balance.total, "f"),
-                    "held": format(balance.held, "f"),
-                    "available": format(balance.total - balance.held, "f"),
-                }
-                for asset, balance in engine.balances(account.account_id).items()
-            },
+            "balances": {asset: format(balance.total, "f") for asset, balance in balances.items()},
+            "holds": {asset: format(balance.held, "f") for asset, balance in balances.items()},
             "open_orders": [_describe_order(order) for order in engine.open_orders(account.account_id)],
         }
 

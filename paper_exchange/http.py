@@ -229,9 +229,9 @@ def response_headers(reply: Reply) -> list[tuple[str, str]]:
 
 
 def raw_head(reply: Reply) -> bytes:
-    """Status line and headers as they go over the wire."""
+    """Status line and headers as they go over the wire, of a connection that ends with this answer."""
     lines = [f"HTTP/1.1 {reply.status} {HTTPStatus(reply.status).phrase}"]
-    lines += [f"{name}: {value}" for name, value in response_headers(reply)]
+    lines += [f"{name}: {value}" for name, value in (*response_headers(reply), ("connection", "close"))]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
