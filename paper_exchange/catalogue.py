@@ -13,9 +13,11 @@ SIGNIFICANT_DIGITS = 6  # of a price on its tick size, within the bounds below
 PRICE_DECIMALS_BOUNDS = (1, 10)
 LOT_DECIMALS = 8
 MINIMUM_ORDER_USD = Decimal(2)
-EVERYWHERE_QUOTES = ("USD", "EUR", "USDT", "USDC", "GBP")
-MAJORS_QUOTES = ("BTC", "ETH", "CAD", "AUD", "CHF", "JPY", "DAI")
-TRADING_CROSSES = ("BTC/EUR", "ETH/EUR", "SOL/EUR", "BTC/USDT", "ETH/USDT", "BTC/USDC", "ETH/USDC", "ETH/BTC", "SOL/BTC")
+EVERYWHERE_QUOTES = ("USD", "EUR", "USDT", "USDC")
+MAJORS_QUOTES = ("BTC", "ETH", "GBP", "CAD", "AUD", "CHF", "JPY", "DAI")
+TRADING_CROSSES = (
+    "BTC/EUR", "ETH/EUR", "SOL/EUR", "BTC/USDT", "ETH/USDT", "BTC/USDC", "ETH/USDC", "ETH/BTC", "SOL/BTC",
+)  # fmt: skip
 TRADING_PEGS = ("EUR/USD", "GBP/USD", "USDT/USD", "USDC/USD")
 COINBASE_QUOTES = frozenset({"USD", "USDC", "EUR", "GBP", "BTC", "ETH", "USDT"})
 
@@ -65,18 +67,20 @@ def _decimals_for(price: Decimal) -> int:
 def _one_digit(value: Decimal) -> Decimal:
     """The value rounded to one significant digit, as venues state their minimums."""
     exponent = value.adjusted()
-    return round(value.scaleb(-exponent)) * Decimal(1).scaleb(exponent)
+    return Decimal(format(round(value.scaleb(-exponent)) * Decimal(1).scaleb(exponent), "f"))
 
 
 def make_listing(base: Asset, quote: Asset, *, trades: bool) -> Listing:
     price = base.reference_usd / quote.reference_usd
     decimals = _decimals_for(price)
-    lot_step = Decimal(1).scaleb(-LOT_DECIMALS)
+    # No finer than the balance of the base: a bought quantity must be a balance that can exist.
+    lot_decimals = min(LOT_DECIMALS, base.decimals)
+    lot_step = Decimal(1).scaleb(-lot_decimals)
     notional = Decimal("0.5") if quote.name in FIAT or quote.name in STABLECOINS else Decimal("0.00002")
     return Listing(
         symbol=f"{base.name}/{quote.name}", base=base.name, quote=quote.name,
         tick_size=Decimal(1).scaleb(-decimals), price_decimals=decimals,
-        lot_step=lot_step, lot_decimals=LOT_DECIMALS,
+        lot_step=lot_step, lot_decimals=lot_decimals,
         minimum_quantity=max(lot_step, _one_digit(MINIMUM_ORDER_USD / base.reference_usd)),
         minimum_notional=notional, quote_decimals=quote.decimals, trades=trades, reference_price=price,
     )  # fmt: skip
@@ -112,6 +116,7 @@ class Catalogue:
 
     def __init__(self) -> None:
         self._listings = all_listings()
+        self._originals = dict(self._listings)
         self._assets = all_assets()
         self._changes: dict[str, dict[str, str]] = {}
         self._shown = frozenset(self._listings)
@@ -119,7 +124,8 @@ class Catalogue:
     def for_brokerage(self, brokerage: str) -> Catalogue:
         """The listings a brokerage shows: Kraken and unknown brokerages all, Coinbase only its quote currencies."""
         view = Catalogue.__new__(Catalogue)
-        view._listings, view._assets, view._changes = self._listings, self._assets, self._changes
+        view._listings, view._originals = self._listings, self._originals
+        view._assets, view._changes = self._assets, self._changes
         view._shown = frozenset(
             symbol for symbol, listing in self._listings.items()
             if brokerage != "coinbase" or listing.quote in COINBASE_QUOTES
@@ -131,6 +137,11 @@ class Catalogue:
         if symbol not in self._shown:
             raise UnknownSymbol(symbol)
         return self._listings[symbol]
+
+    def original(self, symbol: str) -> Listing:
+        """The listing as it was before any `set_rules`. Raises `UnknownSymbol`."""
+        self.listing(symbol)
+        return self._originals[symbol]
 
     def asset(self, name: str) -> Asset:
         """Raises `KeyError`."""
@@ -156,8 +167,9 @@ class Catalogue:
 
         Raises `UnknownSymbol`, or `ValueError` with a sentence; then nothing has changed.
         """
-        listing = self.listing(symbol)
-        changed = replace(listing, **{k: v for name, text in rules.items() for k, v in _rule(name, text).items()})
+        changed = self.listing(symbol)
+        for name, text in rules.items():
+            changed = _with_rule(changed, name, text)
         self._listings[symbol] = changed
         self._changes.setdefault(symbol, {}).update(rules)
         return changed
@@ -167,18 +179,27 @@ class Catalogue:
         return {symbol: dict(rules) for symbol, rules in self._changes.items()}
 
 
-def _rule(name: str, text: str) -> dict[str, Decimal | int | TradingMode]:
-    if name == "mode":
-        if text not in set(TradingMode):
-            raise ValueError(f"mode must be one of {', '.join(TradingMode)}, not {text!r}")
-        return {"mode": TradingMode(text)}
-    if name not in {"tick_size", "lot_step", "minimum_quantity", "minimum_notional"}:
-        raise ValueError(f"unknown rule {name!r}")
-    value = _positive(name, text)
-    if name in {"tick_size", "lot_step"}:
-        field = "price_decimals" if name == "tick_size" else "lot_decimals"
-        return {name: value, field: max(0, -int(value.normalize().as_tuple().exponent))}
-    return {name: value}
+def _with_rule(listing: Listing, name: str, text: str) -> Listing:
+    match name:
+        case "mode":
+            if text not in set(TradingMode):
+                raise ValueError(f"mode must be one of {', '.join(TradingMode)}, not {text!r}")
+            return replace(listing, mode=TradingMode(text))
+        case "tick_size":
+            step = _positive(name, text)
+            return replace(listing, tick_size=step, price_decimals=_decimals_of(step))
+        case "lot_step":
+            step = _positive(name, text)
+            return replace(listing, lot_step=step, lot_decimals=_decimals_of(step))
+        case "minimum_quantity":
+            return replace(listing, minimum_quantity=_positive(name, text))
+        case "minimum_notional":
+            return replace(listing, minimum_notional=_positive(name, text))
+    raise ValueError(f"unknown rule {name!r}")
+
+
+def _decimals_of(step: Decimal) -> int:
+    return max(0, -int(step.normalize().as_tuple().exponent))
 
 
 def _positive(name: str, text: str) -> Decimal:
