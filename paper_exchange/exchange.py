@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from typing import Any
 
 from paper_exchange.api_keys import Account, AccountRegistry, BadAccount
 from paper_exchange.catalogue import Catalogue
@@ -38,6 +39,7 @@ class Exchange:
         ids: Ids,
         seed: int,
         epoch: int,
+        saved_parts: Mapping[str, Any] | None = None,
     ) -> None:
         self.engine = engine
         self.market = market
@@ -51,6 +53,11 @@ class Exchange:
         self.epoch = epoch
         self.faults = FaultPlan()
         self.websocket_tokens = WebSocketTokens()
+        self.saved_parts = saved_parts or {}
+        """What parts outside the engine had saved; ``parts`` gives what they save now, by the same name."""
+        self.parts: dict[str, Callable[[], object]] = {}
+        self.listeners: list[Callable[[Event], None]] = []
+        """Called with every event of the engine, after it is journaled; they may place orders."""
         self.changed = asyncio.Event()
         """Set when there is something new for the state file."""
 
@@ -114,9 +121,12 @@ class Exchange:
 
     def publish_events(self, *, endpoint: str | None = None, nonce: str | None = None) -> None:
         """Journal what the engine did since the last time; ``endpoint`` and ``nonce`` are those of the call at hand."""
-        for event in self.engine.drain_events():
+        while events := self.engine.drain_events():
             self.changed.set()
-            self._publish(event, endpoint, nonce)
+            for event in events:
+                self._publish(event, endpoint, nonce)
+                for listener in self.listeners:
+                    listener(event)
 
     def deposit(self, account: Account, asset: str, amount: Decimal) -> None:
         """Raises BadAccount for an asset unknown here."""

@@ -48,6 +48,7 @@ def encoded_state(exchange: Exchange, token: str) -> bytes:
             "nonces": exchange.nonces.snapshot(),
             "engine": exchange.engine.snapshot(),
             "market": exchange.market.snapshot(),
+            "parts": {name: snapshot() for name, snapshot in exchange.parts.items()},
         }
     )
 
@@ -75,6 +76,7 @@ def _assemble(store: StateStore | None, saved: dict[str, Any] | None, seed: int,
         ids=ids,
         seed=seed,
         epoch=epoch,
+        saved_parts=saved.get("parts", {}) if saved is not None else {},
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from paper_exchange.api_keys import Account
 from paper_exchange.exchange import Exchange
 from paper_exchange.http import Call
+from paper_exchange.kraken.conditional_close import ConditionalCloses
 from paper_exchange.kraken.form import Params
 from paper_exchange.kraken.naming import Names
 from paper_exchange.rate_counters import RateCounters
@@ -20,6 +21,7 @@ class Context:
     exchange: Exchange
     names: Names
     counters: RateCounters
+    closes: ConditionalCloses
     call: Call
     params: Params
     now_ns: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 TRUE_SPELLINGS = frozenset({"true", "1", "yes"})
@@ -33,7 +34,7 @@ class Params:
         text = self.text(name)
         return [item.strip() for item in text.split(",") if item.strip()] if text is not None else []
 
-    def object(self, name: str) -> Params | None:
+    def nested(self, name: str) -> Params | None:
         """A nested object: JSON ``{"close": {"price": …}}`` or form fields ``close[price]``."""
         value = self._values.get(name)
         if isinstance(value, dict):
@@ -41,6 +42,15 @@ class Params:
         prefix = f"{name}["
         inner = {key[len(prefix) : -1]: value for key, value in self._values.items() if key.startswith(prefix)}
         return Params(inner) if inner else None
+
+    def objects(self, name: str) -> list[Params]:
+        """A JSON array of objects; anything else in it is left out."""
+        value = self._values.get(name)
+        return [Params(item) for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+    @classmethod
+    def merged(cls, shared: Mapping[str, object], own: Params) -> Params:
+        return cls({**shared, **own._values})
 
 
 def parse_query(query: bytes) -> Params:

@@ -10,7 +10,8 @@ from paper_exchange.api_keys import Account
 from paper_exchange.brokerage import Brokerage
 from paper_exchange.exchange import Exchange
 from paper_exchange.http import Call, Front, Reply
-from paper_exchange.kraken import order_reads, order_writes, public, trade_reads, wallet
+from paper_exchange.kraken import order_batch, order_reads, order_writes, public, trade_reads, wallet
+from paper_exchange.kraken.conditional_close import ConditionalCloses
 from paper_exchange.kraken.context import Context, Handler
 from paper_exchange.kraken.envelope import (
     INVALID_KEY,
@@ -25,7 +26,7 @@ from paper_exchange.kraken.envelope import (
 )
 from paper_exchange.kraken.form import Params, parse_body, parse_query
 from paper_exchange.kraken.naming import Names
-from paper_exchange.kraken.order_entry import plain_decimal
+from paper_exchange.kraken.price_text import plain_decimal
 from paper_exchange.kraken.signature import new_key_pair, signature_is_valid
 from paper_exchange.nonces import read_nonce
 from paper_exchange.rate_counters import TIERS, RateCounters
@@ -93,6 +94,7 @@ PRIVATE: dict[str, Private] = {
     "GetApiKeyInfo": Private(wallet.api_key_info),
     "GetWebSocketsToken": Private(wallet.websockets_token, ("create-ws-token",)),
     "AddOrder": Private(order_writes.add_order, (MODIFY,), 0.0),
+    "AddOrderBatch": Private(order_batch.add_order_batch, (MODIFY,), 0.0),
     "CancelOrder": Private(order_writes.cancel_order, (MODIFY, CANCEL), 0.0),
     "CancelAll": Private(order_writes.cancel_all, (MODIFY, CANCEL), 0.0),
     "CancelOrderBatch": Private(order_writes.cancel_order_batch, (MODIFY, CANCEL), 0.0),
@@ -111,6 +113,7 @@ class KrakenFront(Front):
         self._exchange = exchange
         self._names = Names(exchange.catalogue.for_brokerage("kraken"))
         self._counters = RateCounters()
+        self._closes = ConditionalCloses(exchange)
 
     def identify(self, call: Call) -> None:
         private = call.path.startswith(PRIVATE_PREFIX)
@@ -137,6 +140,7 @@ class KrakenFront(Front):
             exchange=self._exchange,
             names=self._names,
             counters=self._counters,
+            closes=self._closes,
             call=call,
             params=call.data["params"],
             now_ns=now_ns,

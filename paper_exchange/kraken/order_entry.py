@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 
 from paper_exchange.catalogue import Listing
 from paper_exchange.clock import NANOSECONDS_PER_SECOND, parse_rfc3339
+from paper_exchange.kraken.conditional_close import CloseTerms
 from paper_exchange.kraken.context import Context
 from paper_exchange.kraken.envelope import UNKNOWN_PAIR, KrakenError, invalid_argument
 from paper_exchange.kraken.form import Params
-from paper_exchange.kraken.naming import PairName, altname, asset_id
+from paper_exchange.kraken.naming import PairName
+from paper_exchange.kraken.price_text import PriceText, plain_decimal
 from paper_exchange.orders import LIMIT_KINDS, TRIGGERED_KINDS, NewOrder, OrderKind, Side, TimeInForce
 
-PLAIN_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20}")
-RELATIVE_PRICE = re.compile(r"(?P<sign>[-+#])(?P<amount>[0-9.]+)(?P<percent>%?)")
 UUID_SHAPE = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 SHORT_UUID = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
 FREE_TEXT = re.compile(r"[!-~]{1,18}")
@@ -32,13 +32,8 @@ class Entry:
     new: NewOrder
     pair: PairName
     listing: Listing
-    flags: tuple[str, ...]
+    close: CloseTerms | None
     validate_only: bool
-
-
-def plain_decimal(text: str) -> Decimal | None:
-    """A number of ASCII digits and at most one point; None for anything else, such as ``1e-8`` or ``NaN``."""
-    return Decimal(text) if PLAIN_NUMBER.fullmatch(text) else None
 
 
 def read_entry(context: Context, params: Params, *, pair_text: str | None = None) -> Entry:
@@ -70,7 +65,7 @@ def read_entry(context: Context, params: Params, *, pair_text: str | None = None
         user_reference=user_reference,
         deadline_ns=read_deadline(context, params),
     )
-    return Entry(new, pair, listing, flags, params.flag("validate"))
+    return Entry(new, pair, listing, CloseTerms.read(params, listing, side), params.flag("validate"))
 
 
 def read_deadline(context: Context, params: Params) -> int | None:
@@ -138,8 +133,6 @@ def _refuse_margin(params: Params) -> None:
         raise KrakenError("EOrder:Reduce only:No position exists")
     if params.text("starttm") not in (None, "0", "+0"):
         raise invalid_argument("starttm")
-    if params.object("close") is not None:
-        raise invalid_argument("close")
 
 
 def _volume(params: Params) -> Decimal:
@@ -152,45 +145,16 @@ def _volume(params: Params) -> Decimal:
 def _prices(
     context: Context, params: Params, listing: Listing, side: Side, kind: OrderKind
 ) -> tuple[Decimal | None, Decimal | None]:
-    """``price`` and ``price2`` as far as the kind uses them; a market order ignores both."""
+    """``price`` (relative to the last price) and ``price2`` (relative to ``price``) as far as the kind uses them."""
     if kind is OrderKind.MARKET:
         return None, None
-    first = _price(context, params, "price", listing, side)
+    written = PriceText.read(params.text("price") or "", "price")
+    # Only a relative price needs the market, which a pair that does not trade has none of.
+    last = context.exchange.engine.quote(listing.symbol).last if written.sign is not None else Decimal(0)
+    first = written.resolve(listing, side, last)
     if kind not in TRIGGERED_KINDS or kind not in LIMIT_KINDS:
         return first, None
-    return first, _price(context, params, "price2", listing, side, reference=first)
-
-
-def _price(
-    context: Context, params: Params, name: str, listing: Listing, side: Side, *, reference: Decimal | None = None
-) -> Decimal:
-    """An absolute price, or one relative to the last price (``price2``: to ``price``): ``+5``, ``-1%``, ``#2%``."""
-    text = params.text(name) or ""
-    relative = RELATIVE_PRICE.fullmatch(text)
-    price = plain_decimal(text if relative is None else relative["amount"])
-    if price is None:
-        raise invalid_argument(name)
-    if relative is not None:
-        origin = reference if reference is not None else context.exchange.engine.quote(listing.symbol).last
-        return _away_from(origin, price, relative["sign"], bool(relative["percent"]), listing, side)
-    if price <= 0:
-        raise invalid_argument(name)
-    if price != round(price, listing.price_decimals):
-        pair = f"{altname(listing.base)}{asset_id(listing.quote)}"
-        raise KrakenError(
-            f"EOrder:Invalid price:{pair} price can only be specified up to {listing.price_decimals} decimals."
-        )
-    return price
-
-
-def _away_from(origin: Decimal, amount: Decimal, sign: str, percent: bool, listing: Listing, side: Side) -> Decimal:
-    """``#`` goes the way of the order: down for a buy, up for a sell. Rounded to the tick size."""
-    distance = origin * amount / 100 if percent else amount
-    down = sign == "-" or (sign == "#" and side is Side.BUY)
-    price = origin - distance if down else origin + distance
-    if price <= 0:
-        raise invalid_argument("price")
-    return (price / listing.tick_size).quantize(Decimal(1), rounding=ROUND_HALF_EVEN) * listing.tick_size
+    return first, PriceText.read(params.text("price2") or "", "price2").resolve(listing, side, first)
 
 
 def _time_in_force(context: Context, params: Params) -> tuple[TimeInForce, int | None]:

@@ -97,4 +97,9 @@ def _within(order: Order, bounds: Bounds, which: str) -> bool:
 
 def _shown(context: Context, orders: Iterable[Order]) -> dict[str, object]:
     with_trades = context.params.flag("trades")
-    return {order.order_id: show_order(order, context.names, with_trades=with_trades) for order in orders}
+    return {
+        order.order_id: show_order(
+            order, context.names, with_trades=with_trades, close=context.closes.describe(order.order_id)
+        )
+        for order in orders
+    }

@@ -20,7 +20,7 @@ STATUS = {
 ZERO = Decimal(0)
 
 
-def show_order(order: Order, names: Names, *, with_trades: bool) -> dict[str, object]:
+def show_order(order: Order, names: Names, *, with_trades: bool, close: str = "") -> dict[str, object]:
     """The order object of OpenOrders, ClosedOrders and QueryOrders."""
     pair = names.pairs[order.symbol]
     listing = names.listing(pair)
@@ -41,7 +41,7 @@ def show_order(order: Order, names: Names, *, with_trades: bool) -> dict[str, ob
             "price2": _second_price(order.new, listing),
             "leverage": "none",
             "order": describe(order.new, pair, listing),
-            "close": "",
+            "close": close,
         },
         "vol": _asked_volume(order, listing),
         "vol_exec": fixed(order.filled_quantity, listing.lot_decimals),

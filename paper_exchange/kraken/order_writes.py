@@ -25,18 +25,33 @@ MAXIMUM_BATCH = 50
 def add_order(context: Context) -> object:
     """``validate`` checks everything and places nothing; then there is no ``txid``. ``cl_ord_id`` is not echoed."""
     entry = read_entry(context, context.params)
+    order_id = place(context, entry)
+    answer: dict[str, object] = {"descr": describe_entry(entry)}
+    if order_id is not None:
+        answer["txid"] = [order_id]
+    return answer
+
+
+def place(context: Context, entry: Entry) -> str | None:
+    """Place one order and return its id, or None if it was only to be validated. Raises KrakenError."""
     _charge(context, entry.new.symbol, ADD_COST)
     _check_open_orders(context, entry)
-    answer: dict[str, object] = {"descr": {"order": describe(entry.new, entry.pair, entry.listing)}}
     engine = context.exchange.engine
     try:
         if entry.validate_only:
             engine.validate(entry.new, context.now_ns)
-        else:
-            answer["txid"] = [engine.place(entry.new, context.now_ns).order_id]
+            return None
+        order = engine.place(entry.new, context.now_ns)
     except Refusal as refusal:
         raise KrakenError(REFUSALS[refusal.code]) from None
-    return answer
+    if entry.close is not None:
+        context.closes.attach(order.order_id, entry.close)
+    return order.order_id
+
+
+def describe_entry(entry: Entry) -> dict[str, str]:
+    order = {"order": describe(entry.new, entry.pair, entry.listing)}
+    return order if entry.close is None else {**order, "close": entry.close.describe()}
 
 
 def cancel_order(context: Context) -> object:

@@ -9,7 +9,7 @@ from typing import TypeVar
 from paper_exchange.clock import NANOSECONDS_PER_SECOND
 from paper_exchange.kraken.envelope import invalid_argument
 from paper_exchange.kraken.form import Params
-from paper_exchange.kraken.order_entry import plain_decimal
+from paper_exchange.kraken.price_text import plain_decimal
 
 PAGE_ROWS = 50
 Row = TypeVar("Row")

@@ -38,7 +38,7 @@ def test_a_conditional_close_is_read_from_brackets_and_from_json() -> None:
         form("close%5Bordertype%5D=limit&close[price]=%2B1%25"),
         json_params('{"close": {"ordertype": "limit", "price": "+1%"}}'),
     ):
-        close = params.object("close")
+        close = params.nested("close")
         assert close is not None
         assert (close.text("ordertype"), close.text("price")) == ("limit", "+1%")
 
