@@ -89,7 +89,7 @@ class UserCopier:
                 wait = self._entry(signal, row)
                 entries_waiting |= {signal.symbol} if wait is not None else set()
             elif signal.symbol in entries_waiting or self._instrument_of(signal.symbol) is None:
-                # The entry of the same lots has no outcome yet: what it bought is not known, so it cannot be sold. Nor can
+                # The entry of the same lots has no outcome yet: what it bought is unknown and cannot be sold. Nor can
                 # it without the market's rules; they come with the connection.
                 wait = RETRY_SECONDS
             else:

@@ -116,6 +116,27 @@ class BaseBroker(ABC):
         """Failed balance readings in a row."""
         return self.balance_book.error_count
 
+    def value_holdings(self, holdings: Holdings) -> Decimal:
+        """Cash plus what is held at the bid, in the quote currency; an asset without a price counts nothing.
+
+        For the question whether an account is funded, not for books.
+        """
+        cash = holdings.of(self.quote_currency).total
+        pairs = self.get_trading_pairs()
+        symbols = {asset: f"{asset}/{self.quote_currency}" for asset, held in holdings.assets.items() if held.total > 0}
+        priced = [symbol for symbol in symbols.values() if symbol in pairs]
+        if not priced:
+            return cash
+        try:
+            quotes = self.get_best_bid_ask_batch(priced)
+        except (UnreadableReply, RetryLater):
+            return cash
+        held_value = sum(
+            (holdings.of(asset).total * quotes[symbol].bid for asset, symbol in symbols.items() if symbol in quotes),
+            Decimal(0),
+        )
+        return cash + held_value
+
     # -- market -----------------------------------------------------------------------------------------------------
     @abstractmethod
     def get_trading_pairs(self) -> Mapping[str, Instrument]:

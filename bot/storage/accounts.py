@@ -63,3 +63,11 @@ def states(connection: Connection) -> Sequence[Row[Any]]:
         .order_by(account.c.broker, account.c.account_type, account.c.user_id)
     )
     return connection.execute(query).all()
+
+
+def first_seen_at(connection: Connection, account_id: str) -> datetime:
+    """When this installation first knew the account."""
+    moment: datetime = connection.execute(
+        select(account.c.first_seen_at).where(account.c.account_id == account_id)
+    ).scalar_one()
+    return moment

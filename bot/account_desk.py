@@ -1,0 +1,27 @@
+"""Everything that one account's thread works with. Two accounts share no desk."""
+
+from dataclasses import dataclass
+
+from bot.brokers.base import BaseBroker
+from bot.domain.account import AccountRef
+from bot.execution.account_status import AccountStatus
+from bot.execution.fill_recorder import FillRecorder
+from bot.execution.order_executor import OrderExecutor
+from bot.market.candle_cache import CandleCache
+from bot.user_copier import UserCopier
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountDesk:
+    """`copier` is there for users only, `candles` for masters only."""
+
+    broker: BaseBroker
+    status: AccountStatus
+    recorder: FillRecorder
+    executor: OrderExecutor
+    copier: UserCopier | None
+    candles: CandleCache | None
+
+    @property
+    def account(self) -> AccountRef:
+        return self.broker.account

@@ -1,0 +1,172 @@
+"""The loop of one account: an inbox, a cycle, and nobody else's business."""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.account_desk import AccountDesk
+from bot.domain.account import AccountRef
+from bot.domain.balance import BalanceStatus
+from bot.domain.errors import NijaError
+from bot.domain.health import HealthState
+from bot.seams.clock import Clock
+from bot.seams.ids import IdSource
+from bot.trading_strategy import TradingStrategy
+
+log = logging.getLogger(__name__)
+
+INBOX_BOUND = 1000
+FAILED_AFTER_ERRORS = 5
+LOOK_AGAIN_SECONDS = 5.0
+
+
+class Note(StrEnum):
+    """What may arrive in an account's inbox. Notes carry nothing: the store has the rows."""
+
+    COPY = "copy"
+    REFRESH = "refresh"
+    STOP = "stop"
+
+
+@dataclass(frozen=True)
+class CycleTimes:
+    """`jitter_fraction` of the period spreads the accounts' cycles."""
+
+    period_seconds: float
+    jitter_fraction: float
+    balance_refresh_seconds: float
+    summary_every: int
+
+
+class AccountWorker:
+    """The loop of one account: wait for a note or the next cycle, do it, say how it went."""
+
+    def __init__(
+        self,
+        *,
+        desk: AccountDesk,
+        strategy: TradingStrategy,
+        times: CycleTimes,
+        clock: Clock,
+        ids: IdSource,
+        stop: threading.Event,
+        on_cycle: Callable[[AccountRef, str, float], None],
+    ) -> None:
+        self.desk = desk
+        self._strategy = strategy
+        self._times = times
+        self._clock = clock
+        self._ids = ids
+        self._stop = stop
+        self._on_cycle = on_cycle
+        self.inbox: queue.Queue[Note] = queue.Queue(INBOX_BOUND)
+        self._cycle_at = clock.monotonic()
+        self._look_at: float | None = None
+
+    def tell(self, note: Note) -> None:
+        """Drop a note; a full inbox already holds a reason to look."""
+        try:
+            self.inbox.put_nowait(note)
+        except queue.Full:
+            log.warning("%s: inbox full, note %s dropped; the rows are still there", self.desk.account.label, note)
+
+    def run(self) -> None:
+        """Until told to stop."""
+        while not self._stop.is_set():
+            self.step()
+        self.desk.status.set_health(HealthState.STOPPED, "asked to stop")
+        self.desk.status.publish()
+
+    def step(self) -> None:
+        """Wait for one thing and do it."""
+        note = self._next_note()
+        if self._stop.is_set() or note is Note.STOP:
+            return
+        now = self._clock.monotonic()
+        if note is Note.COPY or (self._look_at is not None and now >= self._look_at):
+            self._copy()
+        if note is Note.REFRESH:
+            self._refresh_balance()
+        if self._clock.monotonic() >= self._cycle_at:
+            self._cycle()
+
+    def _next_note(self) -> Note | None:
+        due = self._cycle_at if self._look_at is None else min(self._cycle_at, self._look_at)
+        wait = due - self._clock.monotonic()
+        try:
+            return self.inbox.get(timeout=min(wait, self._times.balance_refresh_seconds)) if wait > 0 else None
+        except queue.Empty:
+            return Note.REFRESH if wait > self._times.balance_refresh_seconds else None
+
+    def _copy(self) -> None:
+        self._look_at = None
+        if self.desk.copier is None:
+            return
+        self.desk.status.step("copying")
+        wait = self._guarded(self.desk.copier.run)
+        self._look_at = None if wait is None else self._clock.monotonic() + wait
+        self.desk.status.publish()
+
+    def _guarded(self, work: Callable[[], float | None]) -> float | None:
+        """An error while copying is this account's own; its rows stay, and it looks again soon."""
+        try:
+            return work()
+        except NijaError as error:
+            self.desk.status.set_health(HealthState.DEGRADED, f"copying: {error}", error=True)
+        except Exception as error:
+            log.exception("%s: unexpected error while copying", self.desk.account.label)
+            self.desk.status.set_health(HealthState.DEGRADED, f"copying: {type(error).__name__}: {error}", error=True)
+        return LOOK_AGAIN_SECONDS
+
+    def _refresh_balance(self) -> None:
+        reading = self.desk.broker.refresh_balance(max_age_seconds=self._times.balance_refresh_seconds)
+        self.desk.status.balance(reading)
+        self.desk.status.publish()
+
+    def _cycle(self) -> None:
+        started = self._clock.monotonic()
+        label, status = self.desk.account.label, self.desk.status
+        number = status.health.cycles + 1
+        role = "" if self.desk.account.is_master else " (USER)"
+        log.info("%s%s - Cycle #%d", label, role, number)
+        try:
+            self._strategy.run_cycle(broker=self.desk.broker, user_mode=not self.desk.account.is_master)
+        except Exception as error:
+            reason = str(error) if isinstance(error, NijaError) else f"{type(error).__name__}: {error}"
+            if isinstance(error, NijaError):
+                log.warning("%s trading cycle failed: %s", label, reason)
+            else:
+                log.exception("%s trading cycle failed: %s", label, reason)
+            self._failed_cycle(reason)
+            result = "failed"
+        else:
+            log.info("%s cycle completed successfully", label)
+            status.cycle_done()
+            self._judge_balance()
+            result = "completed"
+        status.step("waiting")
+        status.publish()
+        self._on_cycle(self.desk.account, result, self._clock.monotonic() - started)
+        self._plan_next_cycle(started)
+        if self.desk.copier is not None and self._look_at is None:
+            # A cycle's end is also the moment to look for copies whose note was lost.
+            self._look_at = self._clock.monotonic()
+
+    def _plan_next_cycle(self, started: float) -> None:
+        jitter = 1 + self._times.jitter_fraction * (2 * self._ids.fraction() - 1)
+        self._cycle_at = max(self._clock.monotonic(), started + self._times.period_seconds * jitter)
+
+    def _failed_cycle(self, reason: str) -> None:
+        errors = self.desk.status.health.error_count + 1
+        state = HealthState.FAILED if errors >= FAILED_AFTER_ERRORS else HealthState.DEGRADED
+        self.desk.status.set_health(state, reason, error=True)
+
+    def _judge_balance(self) -> None:
+        reading = self.desk.broker.balance_book.reading()
+        if reading.status is BalanceStatus.FRESH and not reading.reason:
+            self.desk.status.set_health(HealthState.HEALTHY)
+        else:
+            self.desk.status.set_health(HealthState.DEGRADED, f"balance {reading.status}: {reading.reason}")

@@ -1,0 +1,237 @@
+"""One broker per account: opened in the right order, kept with its reason when it fails, retried, never dropped."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.brokers.base import BaseBroker
+from bot.copy_trade_engine import Follower
+from bot.domain.account import AccountRef, BrokerType
+from bot.domain.balance import BalanceReading, BalanceStatus
+from bot.domain.errors import ConfigurationError, CredentialsRejected, VenueError
+from bot.domain.instrument import Instrument
+from bot.seams.clock import Clock
+from bot.seams.ids import IdSource
+
+log = logging.getLogger(__name__)
+
+FIRST_RETRY_SECONDS = 2.0
+LONGEST_RETRY_SECONDS = 60.0
+# A refused key is tried again rarely: repeats make some venues lock the key.
+CREDENTIALS_RETRY_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class FailedConnection:
+    """Why an account is not connected, since when, and when it is tried again (None: needs a person)."""
+
+    account: AccountRef
+    reason: str
+    since: datetime
+    attempts: int
+    next_try_monotonic: float | None
+
+
+@dataclass(frozen=True)
+class Pauses:
+    """Seconds between connections; all 0 in paper mode."""
+
+    after_master_seconds: float
+    between_users_seconds: float
+    least_seconds: float
+    all_users_together_seconds: float
+
+
+class MultiAccountBrokerManager:
+    """The registry of brokers: `master_brokers`, `user_brokers`, `failed_brokers`.
+
+    `build` makes an unconnected broker for an account and raises `ConfigurationError` when it has no usable key.
+    Written by one connector thread per brokerage, read by all.
+    """
+
+    def __init__(
+        self,
+        *,
+        masters: Sequence[BrokerType],
+        followers: Sequence[Follower],
+        build: Callable[[AccountRef], BaseBroker],
+        pauses: Pauses,
+        clock: Clock,
+        ids: IdSource,
+        stop: threading.Event,
+        holds_positions: Callable[[AccountRef], bool],
+        on_connected: Callable[[BaseBroker], None],
+        on_failed: Callable[[FailedConnection], None],
+    ) -> None:
+        self.master_brokers: dict[BrokerType, BaseBroker] = {}
+        self.user_brokers: dict[str, dict[BrokerType, BaseBroker]] = {}
+        self.failed_brokers: dict[str, FailedConnection] = {}
+        self._masters = tuple(masters)
+        self._followers = tuple(followers)
+        self._build = build
+        self._pauses = pauses
+        self._clock = clock
+        self._ids = ids
+        self._stop = stop
+        self._holds_positions = holds_positions
+        self._on_connected = on_connected
+        self._on_failed = on_failed
+        self._instruments: dict[BrokerType, Mapping[str, Instrument]] = {}
+        self._armed: set[BrokerType] = set()
+        self._lock = threading.Lock()
+
+    # -- opening ----------------------------------------------------------------------------------------------------
+    def brokerages(self) -> Sequence[BrokerType]:
+        """Every brokerage that has a master or a user here."""
+        in_use = {*self._masters, *(follower.account.broker for follower in self._followers)}
+        return [broker for broker in BrokerType if broker in in_use]
+
+    def connect_brokerage(self, broker: BrokerType) -> None:
+        """The master's attempt, then its users, staggered, then copying is armed. Bounded by each call's deadline."""
+        users = self.accounts_of(broker)
+        if broker in self._masters:
+            self.add_master_broker(broker)
+            self._pause(max(self._pauses.after_master_seconds, self._pauses.least_seconds) if users else 0.0)
+        pause = self._stagger(len(users))
+        for position, account in enumerate(users):
+            if position:
+                self._pause(pause)
+            if self._stop.is_set():
+                return
+            self.connect_account(account)
+        self._armed.add(broker)
+
+    def connect_users_from_config(self) -> None:
+        """Connect every configured user, brokerage by brokerage, without pauses."""
+        for follower in self._followers:
+            self.connect_account(follower.account)
+
+    def add_master_broker(self, broker: BrokerType) -> BaseBroker | None:
+        """Connect the master; None when it failed (see `failed_brokers`)."""
+        return self.connect_account(AccountRef.master(broker))
+
+    def add_user_broker(self, user_id: str, broker: BrokerType) -> BaseBroker | None:
+        """Connect one user's account; None when it failed (see `failed_brokers`)."""
+        return self.connect_account(AccountRef.user(broker, user_id))
+
+    def connect_account(self, account: AccountRef) -> BaseBroker | None:
+        """One attempt. A failure is kept with its reason and time of the next try."""
+        broker: BaseBroker | None = None
+        try:
+            broker = self._build(account)
+            broker.connect()
+            self._remember_instruments(broker)
+        except ConfigurationError as error:
+            self._fail(account, str(error), retry_seconds=None)
+        except CredentialsRejected as error:
+            self._fail(account, f"the key was refused: {error}", retry_seconds=CREDENTIALS_RETRY_SECONDS)
+        except VenueError as error:
+            self._fail(account, str(error), retry_seconds=self._backoff(account))
+        else:
+            self._register(broker)
+            return broker
+        if broker is not None:
+            broker.close()
+        return None
+
+    def retry_failed(self, broker: BrokerType) -> None:
+        """Try again what failed at this brokerage and is due."""
+        for failed in list(self.failed_brokers.values()):
+            due = failed.next_try_monotonic is not None and failed.next_try_monotonic <= self._clock.monotonic()
+            if failed.account.broker is broker and due and not self._stop.is_set():
+                self.connect_account(failed.account)
+
+    def close(self) -> None:
+        """Close every broker."""
+        for broker in self.connected():
+            broker.close()
+
+    # -- asking -----------------------------------------------------------------------------------------------------
+    def connected(self) -> Sequence[BaseBroker]:
+        """Every connected broker, masters first."""
+        with self._lock:
+            users = [broker for brokers in self.user_brokers.values() for broker in brokers.values()]
+            return [*self.master_brokers.values(), *users]
+
+    def broker_of(self, account: AccountRef) -> BaseBroker | None:
+        if account.user_id is None:
+            return self.master_brokers.get(account.broker)
+        return self.user_brokers.get(account.user_id, {}).get(account.broker)
+
+    def accounts_of(self, broker: BrokerType) -> Sequence[AccountRef]:
+        """The users of a brokerage, holders of positions first."""
+        users = [follower.account for follower in self._followers if follower.account.broker is broker]
+        return sorted(users, key=lambda account: not self._holds_positions(account))
+
+    def followers_of(self, broker: BrokerType) -> Sequence[Follower]:
+        return [follower for follower in self._followers if follower.account.broker is broker]
+
+    def balance_of(self, account: AccountRef) -> BalanceReading:
+        broker = self.broker_of(account)
+        if broker is None:
+            return BalanceReading(BalanceStatus.UNKNOWN, None, None, 0, self.not_ready_reason(account))
+        return broker.balance_book.reading()
+
+    def not_ready_reason(self, account: AccountRef) -> str:
+        if self.broker_of(account) is not None:
+            return ""
+        failed = self.failed_brokers.get(account.label)
+        return f"not connected: {failed.reason}" if failed else "not connected yet"
+
+    def instrument_of(self, broker: BrokerType, symbol: str) -> Instrument | None:
+        return self._instruments.get(broker, {}).get(symbol)
+
+    def copying_armed(self, broker: BrokerType) -> bool:
+        return broker in self._armed
+
+    # -- inside -----------------------------------------------------------------------------------------------------
+    def _remember_instruments(self, broker: BaseBroker) -> None:
+        self._instruments[broker.broker_type] = broker.get_trading_pairs()
+
+    def _register(self, broker: BaseBroker) -> None:
+        account = broker.account
+        with self._lock:
+            if account.user_id is None:
+                self.master_brokers[account.broker] = broker
+            else:
+                self.user_brokers.setdefault(account.user_id, {})[account.broker] = broker
+        self.failed_brokers.pop(account.label, None)
+        if account.is_master:
+            log.info("%s MASTER connected", str(account.broker).capitalize())
+            log.info("%s registered as MASTER broker in multi-account manager", str(account.broker).capitalize())
+        else:
+            log.info("%s connected to %s", self._name_of(account), str(account.broker).capitalize())
+        self._on_connected(broker)
+
+    def _name_of(self, account: AccountRef) -> str:
+        return next((item.name for item in self._followers if item.account == account), account.label)
+
+    def _fail(self, account: AccountRef, reason: str, *, retry_seconds: float | None) -> None:
+        old = self.failed_brokers.get(account.label)
+        failed = FailedConnection(
+            account=account,
+            reason=reason,
+            since=old.since if old else self._clock.now(),
+            attempts=old.attempts + 1 if old else 1,
+            next_try_monotonic=None if retry_seconds is None else self._clock.monotonic() + retry_seconds,
+        )
+        self.failed_brokers[account.label] = failed
+        if old is None or old.reason != reason:
+            again = "" if retry_seconds is None else f"; next try in {retry_seconds:.0f} s"
+            log.warning("%s not connected: %s%s", account.label, reason, again)
+        self._on_failed(failed)
+
+    def _backoff(self, account: AccountRef) -> float:
+        old = self.failed_brokers.get(account.label)
+        base: float = min(LONGEST_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2 ** min(old.attempts if old else 0, 8))
+        return base * (0.8 + 0.4 * self._ids.fraction())
+
+    def _stagger(self, users: int) -> float:
+        pause = max(self._pauses.between_users_seconds, self._pauses.least_seconds)
+        return min(pause, self._pauses.all_users_together_seconds / max(1, users - 1))
+
+    def _pause(self, seconds: float) -> None:
+        if seconds > 0:
+            self._clock.wait(self._stop, seconds)

@@ -1,0 +1,68 @@
+"""Figures for Prometheus. Labels are account labels and words from closed lists, never amounts or keys."""
+
+import logging
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+log = logging.getLogger(__name__)
+
+HEALTH_WORDS = ("starting", "healthy", "degraded", "failed", "quarantined", "stopped")
+_LATENCY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+
+
+class Metrics:
+    """All series of one process, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._server_port: int | None = None
+        self.health = self._gauge("nija_account_health", "1 for the state the account is in", "account", "state")
+        self.cycles = self._counter("nija_cycles", "Cycles run", "account", "result")
+        self.cycle_seconds = self._histogram("nija_cycle_seconds", "Length of a cycle", "account")
+        self.private_calls = self._counter("nija_private_calls", "Signed calls", "account", "endpoint", "outcome")
+        self.call_seconds = self._histogram("nija_private_call_seconds", "Length of a signed call", "account")
+        self.nonce = self._gauge("nija_kraken_nonce", "Last nonce given out, in nanoseconds", "account")
+        self.balance_age = self._gauge("nija_balance_age_seconds", "Age of the last balance; absent if none", "account")
+        self.signals = self._counter("nija_signals", "Signals planned", "broker", "kind")
+        self.copies = self._counter("nija_copies", "Copies answered", "account", "status", "reason")
+        self.copy_seconds = self._histogram(
+            "nija_copy_seconds", "From the master's fill to the user's final answer", "account"
+        )
+        self.orders = self._counter("nija_orders", "Orders by how they stand after sending", "account", "kind", "state")
+        self.store_queue = Gauge("nija_store_queue", "Writes waiting for the store", registry=self.registry)
+        self.missing_answers = Gauge(
+            "nija_copy_answers_missing", "Planned copies without a final answer yet", registry=self.registry
+        )
+
+    def set_health(self, account: str, state: str) -> None:
+        """Exactly one state is 1."""
+        for word in HEALTH_WORDS:
+            self.health.labels(account, word).set(1.0 if word == state else 0.0)
+
+    def watch(self, *, store_queue: Callable[[], float], missing_answers: Callable[[], float]) -> None:
+        """Read these when somebody scrapes."""
+        self.store_queue.set_function(store_queue)
+        self.missing_answers.set_function(missing_answers)
+
+    def serve(self, host: str, port: int) -> Callable[[], None]:
+        """Answer scrapes on this port (0 = any free one); returns how to stop. Raises OSError when it is taken."""
+        server, thread = start_http_server(port, addr=host, registry=self.registry)
+        self._server_port = server.server_port
+        log.info("Metrics at http://%s:%d/metrics", host, self._server_port)
+
+        def stop() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join(5.0)
+
+        return stop
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        return Histogram(name, text, labels, buckets=_LATENCY_BUCKETS, registry=self.registry)

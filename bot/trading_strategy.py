@@ -1,0 +1,384 @@
+"""One cycle of one account: settle, read, exit, and, for masters, scan and enter."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Protocol
+
+from bot.account_desk import AccountDesk
+from bot.brokers.base import BaseBroker
+from bot.domain.account import AccountRef, BrokerType
+from bot.domain.balance import BalanceReading, BalanceStatus
+from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply
+from bot.domain.order import UNRESOLVED_STATES, IntentState, OrderKind, OrderType, Side
+from bot.domain.position import ExitPlan, Position
+from bot.domain.quote import Quote
+from bot.domain.symbol import base_of, quote_of
+from bot.position_sizer import NoSize, PositionSizer
+from bot.seams.clock import Clock
+from bot.seams.ids import IdSource, client_order_id
+from bot.storage import intents, positions
+from bot.storage.accounts import first_seen_at
+from bot.storage.intents import OrderIntent
+from bot.storage.store import Store
+from bot.strategies.exits import decide_exit
+from bot.strategies.interface import EntryIntent, MarketView, Strategy
+
+log = logging.getLogger(__name__)
+
+# Fills are read again from this long before the newest one known: venues list them out of order for a while.
+HISTORY_OVERLAP = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MasterRules:
+    """How a master trades; percents are of its available cash, distances of its entry price."""
+
+    max_positions: int
+    max_entries_per_cycle: int
+    order_percent_of_cash: Decimal
+    exit_plan: ExitPlan
+    candle_interval_minutes: int
+    candle_count: int
+    scan_symbols_limit: int
+    quote_currency: str
+
+
+class MultiBrokerTrader(Protocol):
+    """What the strategy's status and start methods need of the thread keeper."""
+
+    broker_threads: dict[BrokerType, Any]
+
+    def start_independent_trading(self) -> None: ...
+
+    def stop_independent_trading(self, timeout_seconds: float) -> list[str]: ...
+
+
+class TradingStrategy:
+    """Runs cycles for any account; holds no state of an account besides the desks it was given."""
+
+    def __init__(
+        self,
+        *,
+        strategies: Mapping[BrokerType, Strategy],
+        rules: MasterRules,
+        sizer: PositionSizer,
+        store: Store,
+        clock: Clock,
+        ids: IdSource,
+        install_id: str,
+        balance_max_age_seconds: float,
+        announce: Callable[[BrokerType], None],
+        status_lines: Callable[[], Sequence[Mapping[str, Any]]],
+    ) -> None:
+        self._strategies = strategies
+        self._rules = rules
+        self._sizer = sizer
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._install_id = install_id
+        self._balance_max_age_seconds = balance_max_age_seconds
+        self._announce = announce
+        self._status_lines = status_lines
+        self._desks: dict[AccountRef, AccountDesk] = {}
+        self.trader: MultiBrokerTrader | None = None
+
+    def add_desk(self, desk: AccountDesk) -> None:
+        """Give the strategy an account to run cycles for."""
+        self._desks[desk.account] = desk
+
+    def run_cycle(self, broker: BaseBroker | None = None, user_mode: bool = False) -> None:
+        """One cycle for `broker`'s account, in the calling thread (default: the first master).
+
+        Masters manage positions, then scan and enter while under the cap; users (`user_mode=True`) exit only.
+        """
+        desk = self._desk_of(broker)
+        user_mode = user_mode or not desk.account.is_master
+        if user_mode:
+            log.info("Trading cycle mode: USER (position management only)")
+        else:
+            log.info("Trading cycle mode: MASTER (full strategy)")
+        unresolved = self._settle_orders(desk)
+        reading = self._read_balance(desk)
+        if not user_mode and not unresolved:
+            self._read_fills(desk)
+        held = self._manage_positions(desk)
+        if user_mode:
+            log.info("USER MODE: Skipping market scan (signals come from copy trade engine)")
+        else:
+            self._scan_and_enter(desk, reading, held)
+
+    # -- status and threads -----------------------------------------------------------------------------------------
+    def start_independent_multi_broker_trading(self) -> None:
+        """Start every account's thread as it gets connected and funded."""
+        self._trader().start_independent_trading()
+
+    def stop_independent_trading(self, timeout_seconds: float = 8.0) -> list[str]:
+        """Stop all threads; returns the names of those that did not end in time."""
+        return self._trader().stop_independent_trading(timeout_seconds)
+
+    def get_multi_broker_status(self) -> list[dict[str, Any]]:
+        """One entry per account: label, health, reason, cycles, balance, positions."""
+        return [dict(line) for line in self._status_lines()]
+
+    def log_multi_broker_status(self) -> None:
+        """Write the summary to the log, one line per account."""
+        for line in self.get_multi_broker_status():
+            log.info(
+                "INDEPENDENT %s: %s%s, %d cycles, cash %s, %d positions",
+                line["account"],
+                line["health"],
+                f" ({line['reason']})" if line["reason"] else "",
+                line["cycles"],
+                line["cash"],
+                line["positions"],
+            )
+
+    def _trader(self) -> MultiBrokerTrader:
+        if self.trader is None:
+            raise RuntimeError("this strategy was made without a trader; the program's start wires one")
+        return self.trader
+
+    def _desk_of(self, broker: BaseBroker | None) -> AccountDesk:
+        if broker is not None:
+            return self._desks[broker.account]
+        masters = [desk for account, desk in self._desks.items() if account.is_master]
+        if not masters:
+            raise LookupError("no master is connected yet")
+        return masters[0]
+
+    # -- the steps of a cycle -----------------------------------------------------------------------------------------
+    def _settle_orders(self, desk: AccountDesk) -> bool:
+        """Ask about every order that has no end yet; True while the outcome of one is unknown."""
+        desk.status.step("settling orders")
+        with self._store.read() as connection:
+            open_intents = intents.unfinished(connection, desk.account.label)
+        for intent in open_intents:
+            if intent.state is IntentState.CREATED and intent.signal_id is None:
+                # A decision of an earlier moment that was never accepted: this cycle decides anew.
+                desk.executor.abandon(intent, "never sent")
+        settled = [desk.executor.settle(intent) for intent in open_intents if intent.state is not IntentState.CREATED]
+        self._announce_master(desk)
+        return any(intent.state in UNRESOLVED_STATES for intent in settled)
+
+    def _read_balance(self, desk: AccountDesk) -> BalanceReading:
+        desk.status.step("reading the balance")
+        reading = desk.broker.refresh_balance()
+        desk.status.balance(reading)
+        return reading
+
+    def _read_fills(self, desk: AccountDesk) -> None:
+        """Book what was traded on a master account, by us or by its owner: either is a trade to copy."""
+        desk.status.step("reading fills")
+        cursor = desk.recorder.cursor()
+        since = self._first_reading(desk) if cursor is None else cursor - HISTORY_OVERLAP
+        new = desk.recorder.book_history(desk.broker.get_fills_since(since))
+        if new:
+            log.info("%s: %d fills found in the account's history", desk.account.label, len(new))
+        self._announce_master(desk)
+
+    def _first_reading(self, desk: AccountDesk) -> datetime:
+        """Trades from before the account was first seen are not ours to copy."""
+        with self._store.read() as connection:
+            return first_seen_at(connection, desk.account.label)
+
+    def _manage_positions(self, desk: AccountDesk) -> Sequence[Position]:
+        """Exit what is due; returns the positions that were open when the step began."""
+        desk.status.step("managing positions")
+        held = self._positions(desk)
+        if not held:
+            return held
+        quotes = desk.broker.get_best_bid_ask_batch([position.symbol for position in held])
+        for position in held:
+            quote = quotes.get(position.symbol)
+            if quote is None:
+                log.warning("%s: no price for %s; its exits wait", desk.account.label, position.symbol)
+            else:
+                self._manage_position(desk, position, quote)
+        return self._positions(desk)
+
+    def _manage_position(self, desk: AccountDesk, position: Position, quote: Quote) -> None:
+        if quote.bid > position.highest_price:
+            self._store.write(
+                lambda connection: positions.raise_highest_price(
+                    connection, position.account_id, position.symbol, quote.bid
+                )
+            )
+        decision = decide_exit(position, quote)
+        if decision.rule is not None and not self._busy(desk, position.symbol):
+            self._exit(desk, position, quote, decision.reason)
+
+    def _exit(self, desk: AccountDesk, position: Position, quote: Quote, reason: str) -> None:
+        instrument = desk.broker.get_trading_pairs().get(position.symbol)
+        if instrument is None:
+            log.warning("%s: %s is not listed any more; it cannot be sold", desk.account.label, position.symbol)
+            return
+        held = self._sellable(desk, position)
+        size = self._sizer.size_exit(fraction=Decimal(1), held=held, instrument=instrument, price=quote.bid)
+        if isinstance(size, NoSize):
+            log.info("%s: %s not sold: %s", desk.account.label, position.symbol, size.detail)
+            return
+        log.info("%s: exit %s: %s", desk.account.label, position.symbol, reason)
+        self._place(
+            desk,
+            symbol=position.symbol,
+            side=Side.SELL,
+            kind=OrderKind.EXIT,
+            quantity=size.quantity,
+            decision=reason,
+            exit_plan=position.exit_plan,
+        )
+
+    def _sellable(self, desk: AccountDesk, position: Position) -> Decimal:
+        reading = desk.broker.balance_book.reading()
+        if reading.holdings is None or reading.status is not BalanceStatus.FRESH:
+            return position.quantity
+        return min(position.quantity, reading.holdings.of(base_of(position.symbol)).available)
+
+    def _scan_and_enter(self, desk: AccountDesk, reading: BalanceReading, held: Sequence[Position]) -> None:
+        veto = self._entry_veto(desk, reading, held)
+        desk.status.waiting(veto)
+        if veto:
+            log.info("%s: no new entries: %s", desk.account.label, veto)
+            return
+        log.info("Scanning for new opportunities...")
+        desk.status.step("scanning")
+        entries = self._scan(desk, {position.symbol for position in held})
+        room = self._rules.max_positions - len(held)
+        for entry in entries[: min(room, self._rules.max_entries_per_cycle)]:
+            self._enter(desk, entry)
+
+    def _entry_veto(self, desk: AccountDesk, reading: BalanceReading, held: Sequence[Position]) -> str:
+        if reading.status is not BalanceStatus.FRESH:
+            return f"balance {reading.status}: {reading.reason}"
+        if reading.reason:
+            return f"the last balance reading failed: {reading.reason}"
+        with self._store.read() as connection:
+            pending = [
+                intent
+                for intent in intents.unfinished(connection, desk.account.label)
+                if intent.kind is OrderKind.ENTRY and intent.symbol not in {position.symbol for position in held}
+            ]
+        if len(held) + len(pending) >= self._rules.max_positions:
+            return f"{len(held)} positions and {len(pending)} open entries, the cap is {self._rules.max_positions}"
+        return ""
+
+    def _scan(self, desk: AccountDesk, held: set[str]) -> list[EntryIntent]:
+        """Entry candidates, most confident first."""
+        assert desk.candles is not None, "a master's desk has candles"
+        strategy = self._strategies[desk.account.broker]
+        symbols = self._scan_symbols(desk, held)
+        coverage = desk.candles.refresh(symbols)
+        found = []
+        for symbol in symbols:
+            candles = desk.candles.closed(symbol)
+            decision = strategy.entry(MarketView(symbol, candles)) if candles else None
+            if isinstance(decision, EntryIntent) and not self._busy(desk, symbol):
+                found.append(decision)
+        log.info("%s: scanned %s; %d candidates", desk.account.label, coverage, len(found))
+        return sorted(found, key=lambda entry: (-entry.confidence, entry.symbol))
+
+    def _scan_symbols(self, desk: AccountDesk, held: set[str]) -> list[str]:
+        pairs = desk.broker.get_trading_pairs()
+        symbols = [
+            symbol
+            for symbol, instrument in sorted(pairs.items())
+            if instrument.tradable and quote_of(symbol) == self._rules.quote_currency and symbol not in held
+        ]
+        return symbols[: self._rules.scan_symbols_limit]
+
+    def _enter(self, desk: AccountDesk, entry: EntryIntent) -> None:
+        try:
+            quote = desk.broker.get_best_bid_ask(entry.symbol)
+        except (UnreadableReply, RetryLater, CredentialsRejected) as error:
+            log.warning("%s: %s not entered, its price is not known: %s", desk.account.label, entry.symbol, error)
+            return
+        holdings = desk.broker.balance_book.reading().holdings
+        assert holdings is not None, "entries are vetoed without a fresh balance"
+        cash = holdings.of(self._rules.quote_currency)
+        size = self._sizer.size_master_entry(
+            cash_quote=cash.available,
+            percent_of_cash=self._rules.order_percent_of_cash,
+            price=quote.ask,
+            instrument=desk.broker.get_trading_pairs()[entry.symbol],
+        )
+        if isinstance(size, NoSize):
+            log.info("%s: %s not entered: %s", desk.account.label, entry.symbol, size.detail)
+            return
+        self._place(
+            desk,
+            symbol=entry.symbol,
+            side=Side.BUY,
+            kind=OrderKind.ENTRY,
+            quantity=size.quantity,
+            decision=entry.reason,
+            exit_plan=self._exit_plan(entry),
+            balance_before=cash.total,
+        )
+
+    def _exit_plan(self, entry: EntryIntent) -> ExitPlan:
+        """The strategy's own distances where it has any, the configured ones otherwise."""
+        default = self._rules.exit_plan
+        return ExitPlan(
+            stop_loss_percent=entry.stop_loss_percent or default.stop_loss_percent,
+            take_profit_percent=entry.take_profit_percent or default.take_profit_percent,
+            trailing_stop_percent=entry.trailing_stop_percent or default.trailing_stop_percent,
+        )
+
+    def _place(
+        self,
+        desk: AccountDesk,
+        *,
+        symbol: str,
+        side: Side,
+        kind: OrderKind,
+        quantity: Decimal,
+        decision: str,
+        exit_plan: ExitPlan,
+        balance_before: Decimal | None = None,
+    ) -> None:
+        desk.status.step(f"placing {side} {symbol}")
+        intent = OrderIntent(
+            client_order_id=client_order_id(
+                install_id=self._install_id,
+                decision_id=self._ids.token(),
+                account_id=desk.account.label,
+                leg=str(kind),
+                attempt=0,
+            ),
+            account_id=desk.account.label,
+            signal_id=None,
+            decision=decision,
+            symbol=symbol,
+            side=side,
+            kind=kind,
+            order_type=OrderType.MARKET,
+            quantity=quantity,
+            limit_price=None,
+            balance_before=balance_before,
+            exit_plan=exit_plan,
+            created_at=self._clock.now(),
+        )
+        result = desk.executor.place(intent)
+        self._announce_master(desk)
+        if result.filled_quantity == 0:
+            log.warning("%s: %s %s is %s: %s", desk.account.label, side, symbol, result.state, result.reason)
+
+    def _busy(self, desk: AccountDesk, symbol: str) -> bool:
+        """Whether an order of this symbol has no end yet: two could sell the same lots or buy twice."""
+        with self._store.read() as connection:
+            return any(
+                intent.symbol == symbol and intent.state is not IntentState.CREATED
+                for intent in intents.unfinished(connection, desk.account.label)
+            )
+
+    def _positions(self, desk: AccountDesk) -> Sequence[Position]:
+        with self._store.read() as connection:
+            return positions.positions_of(connection, desk.account.label)
+
+    def _announce_master(self, desk: AccountDesk) -> None:
+        if desk.account.is_master:
+            self._announce(desk.account.broker)
