@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -30,9 +30,13 @@ class BadBody(ValueError):
     """A request that can't be understood; the message names the field."""
 
 
-def control_app(exchange: Exchange, *, token: str) -> Starlette:
-    """The application. Every call needs ``token`` in ``X-Paper-Token``; without it the answer is 401."""
-    control = Control(exchange)
+def control_app(exchange: Exchange, *, token: str, addresses: Mapping[str, object] | None = None) -> Starlette:
+    """The application. Every call needs ``token`` in ``X-Paper-Token``; without it the answer is 401.
+
+    ``addresses`` is shown by ``/health`` under that name: a client that was given only the control URL finds the
+    brokerages there, as in the first line on stdout.
+    """
+    control = Control(exchange, addresses or {})
 
     def route(path: str, method: str, handler: Handler) -> Route:
         return Route(path, _guarded(handler, token), methods=[method])
@@ -59,8 +63,9 @@ def control_app(exchange: Exchange, *, token: str) -> Starlette:
 class Control:
     """The handlers."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, addresses: Mapping[str, object]) -> None:
         self._exchange = exchange
+        self._addresses = addresses
         self._started_ns = exchange.clock.now_ns()
 
     async def health(self, _request: Request) -> Response:
@@ -73,6 +78,7 @@ class Control:
                 "uptime_seconds": (now_ns - self._started_ns) / 1e9,
                 "journal_seq": self._exchange.journal.last_seq,
                 "accounts": len(list(self._exchange.registry)),
+                "addresses": self._addresses,
             }
         )
 

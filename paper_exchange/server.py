@@ -119,19 +119,26 @@ class Server:
 
     def _app(self, name: str) -> AsgiApp:
         if name == "control":
-            return cast(AsgiApp, control_app(self._exchange, token=self._token))
+            return cast(AsgiApp, control_app(self._exchange, token=self._token, addresses=self._addresses()))
         front = self._exchange.registry.brokerages[name].front(self._exchange)
         return front_app(self._exchange, front, latency_seconds=self._options.latency_seconds)
 
     def _announce(self) -> None:
         """The one line this program writes to stdout."""
-        urls = {name: f"http://{LOOPBACK}:{listener.getsockname()[1]}" for name, listener in self._listeners.items()}
-        line: dict[str, dict[str, str | None]] = {"control": {"url": urls.pop("control"), "token": self._token}}
-        for name, url in urls.items():
-            line[name] = {"rest": url}
-        line["kraken"] |= {"ws": None, "ws_auth": None}
+        line = {"control": {"url": self._url("control"), "token": self._token}, **self._addresses()}
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()
+
+    def _addresses(self) -> dict[str, dict[str, str | None]]:
+        """Where each brokerage listens."""
+        addresses: dict[str, dict[str, str | None]] = {
+            name: {"rest": self._url(name)} for name in self._listeners if name != "control"
+        }
+        addresses["kraken"] |= {"ws": None, "ws_auth": None}
+        return addresses
+
+    def _url(self, name: str) -> str:
+        return f"http://{LOOPBACK}:{self._listeners[name].getsockname()[1]}"
 
     def _stop_on_signals(self) -> None:
         loop = asyncio.get_running_loop()
