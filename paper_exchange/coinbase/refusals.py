@@ -62,6 +62,8 @@ def reason_of(code: RefusalCode, new: NewOrder) -> str:
     """The venue's name for a refusal of the engine."""
     if code is RefusalCode.STOP_WOULD_TRIGGER:
         return stop_reason(new.side, new.kind)
+    if code is RefusalCode.QUANTITY_BELOW_MINIMUM and new.quote_amount is not None:
+        return REASONS[RefusalCode.NOTIONAL_BELOW_MINIMUM]  # The client gave no quantity that could be too small.
     return REASONS[code]
 
 
