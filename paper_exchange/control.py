@@ -88,17 +88,16 @@ class Control:
 
     async def open_account(self, request: Request) -> Response:
         body = await _body(request)
-        opened = self._exchange.open_account(
-            _text(body, "brokerage"),
-            _text(body, "name"),
-            _amounts(body.pop("balances", {}), "balances"),
-            _texts(body.pop("permissions", None), "permissions"),
-            _optional_text(body, "tier"),
-            strict=_flag(body, "strict"),
-            nonce_window=_whole(body, "nonce_window"),
-        )
+        brokerage, name = _text(body, "brokerage"), _text(body, "name")
+        balances = _amounts(body.pop("balances", {}), "balances")
+        permissions, tier = _texts(body.pop("permissions", None), "permissions"), _optional_text(body, "tier")
+        strict, nonce_window = _flag(body, "strict"), _whole(body, "nonce_window")
         _nothing_left(body)
-        return JSONResponse(opened)
+        return JSONResponse(
+            self._exchange.open_account(
+                brokerage, name, balances, permissions, tier, strict=strict, nonce_window=nonce_window
+            )
+        )
 
     async def deposit(self, request: Request) -> Response:
         body = await _body(request)

@@ -179,7 +179,8 @@ class Saver:
         while True:
             # Nonces alone are not worth a snapshot each: they are noted in a file of their own, emptied by this.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._exchange.changed.wait(), LONGEST_UNCHANGED_SECONDS)
+                async with asyncio.timeout(LONGEST_UNCHANGED_SECONDS):
+                    await self._exchange.changed.wait()
             await asyncio.sleep(self._pause_seconds)
             try:
                 await self.save()

@@ -30,7 +30,15 @@ def open_exchange(store: StateStore | None, *, seed: int | None, csv: Path | Non
     Raises StateUnusable for a state that is damaged or was made with another seed.
     """
     saved = store.load() if store is not None else None
-    exchange = _assemble(store, saved, _chosen_seed(store, saved, seed), csv)
+    try:
+        exchange = _assemble(store, saved, _chosen_seed(store, saved, seed), csv)
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as problem:
+        if store is None or saved is None:
+            raise
+        raise StateUnusable(
+            f"The state file {store.paths.snapshot} is damaged ({problem!r}). "
+            "Move it away to start with an empty exchange."
+        ) from problem
     token = saved["token"] if saved is not None else secrets.token_urlsafe(24)
     return exchange, token
 

@@ -41,7 +41,7 @@ REFUSALS = {
     RefusalCode.POST_ONLY_WOULD_CROSS: "EOrder:Post only order",
     RefusalCode.STOP_WOULD_TRIGGER: "EOrder:Invalid price",
     RefusalCode.UNKNOWN_SYMBOL: UNKNOWN_PAIR,
-    RefusalCode.MARKET_HALTED: "EService:Unavailable",
+    RefusalCode.MARKET_HALTED: "EService:Market in cancel_only mode",
     RefusalCode.CANCEL_ONLY: "EService:Market in cancel_only mode",
     RefusalCode.POST_ONLY_MODE: "EService:Market in post_only mode",
     RefusalCode.LIMIT_ONLY_MODE: "EService:Market in limit_only mode",

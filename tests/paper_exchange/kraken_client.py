@@ -60,8 +60,9 @@ class KrakenClient:
         return self.send(method, body.encode(), str(fields.get("nonce", "")), timeout=timeout)
 
     def post_json(self, method: str, fields: dict[str, Any]) -> dict[str, Any]:
-        body = json.dumps({"nonce": self.next_nonce(), **fields})
-        response = self.send(method, body.encode(), str(self._nonce), content_type="application/json; charset=utf-8")
+        signed = {"nonce": self.next_nonce(), **fields} if "nonce" not in fields else fields
+        body = json.dumps(signed).encode()
+        response = self.send(method, body, str(signed["nonce"]), content_type="application/json; charset=utf-8")
         envelope: dict[str, Any] = response.json()
         return envelope
 
