@@ -1,20 +1,45 @@
-"""The older ``/v2`` endpoints that clients still need: deposits and withdrawals of a wallet, currencies and rates."""
+"""The older ``/v2`` endpoints that clients still need: wallets and what moved them, currencies, rates, the time."""
 
 from __future__ import annotations
 
 from hashlib import sha256
 
 from paper_exchange.assets import FIAT
-from paper_exchange.clock import rfc3339
+from paper_exchange.clock import NANOSECONDS_PER_SECOND, rfc3339
 from paper_exchange.coinbase.products import product_id, text
 from paper_exchange.coinbase.replies import json_reply, old_api_error_reply
 from paper_exchange.coinbase.routes import OLD_API_PREFIX, Request
 from paper_exchange.coinbase.wallets import wallet_id, wallets
 from paper_exchange.http import Reply
-from paper_exchange.orders import LedgerEntry, LedgerKind
+from paper_exchange.orders import Balance, LedgerEntry, LedgerKind
 
 DEFAULT_ROWS = 25
-MOST_ROWS = 100
+MOST_ROWS = 250
+
+Rows = list[tuple[str, dict[str, object]]]
+"""Each with the id that a page is continued after."""
+
+
+def server_time(request: Request) -> Reply:
+    iso = rfc3339(request.now_ns)[:19] + "Z"
+    return json_reply({"data": {"iso": iso, "epoch": request.now_ns // NANOSECONDS_PER_SECOND}})
+
+
+def accounts(request: Request) -> Reply:
+    """The wallets with their totals: this API does not tell what orders hold."""
+    owner = request.account
+    rows: Rows = [
+        (wallet_id(owner, asset), _account(request, asset, balance))
+        for asset, balance in sorted(wallets(request).items())
+    ]
+    return _page(request, rows)
+
+
+def one_account(request: Request) -> Reply:
+    asset = _asked_asset(request)
+    if asset is None:
+        return old_api_error_reply("not_found", "Not found")
+    return json_reply({"data": _account(request, asset, wallets(request)[asset])})
 
 
 def transactions(request: Request) -> Reply:
@@ -64,26 +89,50 @@ def _coin(name: str, rank: int, decimals: int) -> dict[str, object]:
     }
 
 
+def _account(request: Request, asset: str, balance: Balance) -> dict[str, object]:
+    wallet = wallet_id(request.account, asset)
+    opened = rfc3339(request.account.created_ns)[:19] + "Z"
+    return {
+        "id": wallet,
+        "name": f"{asset} Wallet",
+        "primary": asset == "USD",
+        "type": "fiat" if asset in FIAT else "wallet",
+        "currency": {"code": asset, "name": asset, "type": "fiat" if asset in FIAT else "crypto"},
+        "balance": {"amount": text(balance.total), "currency": asset},
+        "created_at": opened,
+        "updated_at": opened,
+        "resource": "account",
+        "resource_path": f"{OLD_API_PREFIX}accounts/{wallet}",
+        "allow_deposits": True,
+        "allow_withdrawals": True,
+    }
+
+
+def _asked_asset(request: Request) -> str | None:
+    """The asset of the wallet in the path, which may be named by its id or by its asset."""
+    asked = request.parameters["account_uuid"]
+    return next((asset for asset in wallets(request) if asked in (wallet_id(request.account, asset), asset)), None)
+
+
 def _entries(request: Request, kinds: frozenset[LedgerKind], resource: str) -> Reply:
-    wallet = request.parameters["account_uuid"]
-    asset = next((asset for asset in wallets(request) if wallet in (wallet_id(request.account, asset), asset)), None)
+    asset = _asked_asset(request)
     if asset is None:
         return old_api_error_reply("not_found", "Not found")
     ledger = request.exchange.engine.ledger(request.account.account_id)
-    rows = [entry for entry in reversed(ledger) if entry.asset == asset and entry.kind in kinds]
-    return _page(request, rows, resource)
+    chosen = [entry for entry in reversed(ledger) if entry.asset == asset and entry.kind in kinds]
+    return _page(request, [(entry.ledger_id, _entry(request, entry, resource)) for entry in chosen])
 
 
-def _page(request: Request, rows: list[LedgerEntry], resource: str) -> Reply:
+def _page(request: Request, rows: Rows) -> Reply:
     query = request.query
     limit = query.whole("limit", DEFAULT_ROWS, maximum=MOST_ROWS)
     after = query.text("starting_after")
-    positions = [position for position, entry in enumerate(rows) if entry.ledger_id == after]
+    positions = [position for position, (row_id, _) in enumerate(rows) if row_id == after]
     if after and not positions:
         return old_api_error_reply("validation_error", "starting_after is not one of this list")
     start = positions[0] + 1 if positions else 0
     chosen = rows[start : start + limit]
-    next_after = chosen[-1].ledger_id if start + limit < len(rows) else None
+    next_after = chosen[-1][0] if start + limit < len(rows) else None
     pagination = {
         "ending_before": None,
         "starting_after": after or None,
@@ -94,7 +143,7 @@ def _page(request: Request, rows: list[LedgerEntry], resource: str) -> Reply:
         "previous_uri": None,
         "next_uri": f"{request.call.path}?limit={limit}&starting_after={next_after}" if next_after else None,
     }
-    return json_reply({"pagination": pagination, "data": [_entry(request, entry, resource) for entry in chosen]})
+    return json_reply({"pagination": pagination, "data": [row for _, row in chosen]})
 
 
 def _entry(request: Request, entry: LedgerEntry, resource: str) -> dict[str, object]:

@@ -13,11 +13,16 @@ from tests.paper_exchange.coinbase_caller import CoinbaseCaller
 
 
 @pytest.fixture(scope="module")
-def coinbase() -> Iterator[CoinbaseCaller]:
-    with ExchangeProcess(seed=11) as exchange:
-        exchange.pause()
-        with CoinbaseCaller(exchange, exchange.open_account("coinbase", "reader")) as caller:
-            yield caller
+def exchange() -> Iterator[ExchangeProcess]:
+    with ExchangeProcess(seed=11) as process:
+        process.pause()
+        yield process
+
+
+@pytest.fixture(scope="module")
+def coinbase(exchange: ExchangeProcess) -> Iterator[CoinbaseCaller]:
+    with CoinbaseCaller(exchange, exchange.open_account("coinbase", "reader")) as caller:
+        yield caller
 
 
 def _seconds(coinbase: CoinbaseCaller) -> int:
@@ -139,3 +144,26 @@ def test_rates_and_currencies_are_public(coinbase: CoinbaseCaller) -> None:
     coins = {coin["code"] for coin in coinbase.get("/v2/currencies/crypto", signed=False).body["data"]}
     assert {"BTC", "ETH"} <= coins and "USD" not in coins
     assert "USD" in {each["id"] for each in coinbase.get("/v2/currencies", signed=False).body["data"]}
+
+
+def test_a_halt_and_a_new_rule_show_in_the_product_and_bind_orders(
+    exchange: ExchangeProcess, coinbase: CoinbaseCaller
+) -> None:
+    exchange.market(symbol="SOL/USD", halt=True)
+    assert coinbase.get("products/SOL-USD").body["trading_disabled"] is True
+    halted = coinbase.refused("halted", "market_market_ioc", product="SOL-USD", quote_size="20")
+    assert halted["error"] == "ORDER_ENTRY_DISABLED"
+    exchange.market(symbol="SOL/USD", halt=False, rules={"minimum_quantity": "3"})
+    product = coinbase.get("products/SOL-USD").body
+    assert product["trading_disabled"] is False and product["base_min_size"] == "3"
+    small = coinbase.refused("small", "market_market_ioc", product="SOL-USD", base_size="2")
+    assert small["preview_failure_reason"] == "PREVIEW_INVALID_BASE_SIZE_TOO_SMALL"
+
+
+@pytest.mark.parametrize("mode", ["cancel_only", "limit_only", "post_only"])
+def test_a_restricted_market_says_so(exchange: ExchangeProcess, coinbase: CoinbaseCaller, mode: str) -> None:
+    exchange.market(symbol="ADA/USD", rules={"mode": mode})
+    product = coinbase.get("products/ADA-USD").body
+    assert [name for name in ("cancel_only", "limit_only", "post_only") if product[name]] == [mode]
+    assert coinbase.order(f"in-{mode}", "market_market_ioc", product="ADA-USD", quote_size="20")["success"] is False
+    exchange.market(symbol="ADA/USD", rules={"mode": "online"})

@@ -1,0 +1,37 @@
+"""ccxt's Kraken client, with nothing changed but its addresses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ccxt
+from ccxt_calls import SYMBOL, call_everything
+from report import Report
+
+
+def _client(report: Report, key: str, secret: str) -> Any:
+    client = ccxt.kraken({"apiKey": key, "secret": secret, "enableRateLimit": False})
+    for part in ("public", "private"):
+        client.urls["api"][part] = report.options["url"]
+    return client
+
+
+def main() -> None:
+    report = Report()
+    options = report.options
+    client = _client(report, options["api_key"], options["api_secret"])
+    call_everything(report, client, {"clientOrderId": options["client_order_id"]})
+    report.call("trading_fee", lambda: client.fetch_trading_fee(SYMBOL))
+    report.call("ledger", lambda: client.fetch_ledger())
+    report.call("status", lambda: client.fetch_status())
+    report.call("tickers", lambda: sorted(client.fetch_tickers([SYMBOL, "ETH/USD"])))
+    report.call("post_only", lambda: client.create_order(SYMBOL, "limit", "buy", 0.01, 1.0, {"postOnly": True}))
+    report.call("cancel_all", lambda: client.cancel_all_orders())
+    report.call("market_buy_with_cost", lambda: client.create_market_buy_order_with_cost(SYMBOL, 50))
+    report.call("bad_key", lambda: _client(report, "unknown", options["api_secret"]).fetch_balance())
+    report.call("bad_secret", lambda: _client(report, options["api_key"], options["other_secret"]).fetch_balance())
+    report.print()
+
+
+if __name__ == "__main__":
+    main()
