@@ -29,6 +29,7 @@ MOST_TRADES = 1000
 DEFAULT_BOOK_DEPTH = 50
 MOST_BOOK_DEPTH = 500
 MOST_PRODUCTS = 10_000
+SPOT = "SPOT"
 BASIS_POINTS = Decimal(10_000)
 
 Levels = list[tuple[Decimal, Decimal]]
@@ -43,7 +44,8 @@ def server_time(request: Request) -> Reply:
 
 def list_products(request: Request) -> Reply:
     query = request.query
-    chosen = [listing for listing in _listings(request) if _is_asked_for(request, listing)]
+    wanted, spot = query.texts("product_ids"), query.text("product_type", SPOT) in (SPOT, "UNKNOWN_PRODUCT_TYPE")
+    chosen = [each for each in request.listings if spot and (not wanted or product_id(each.symbol) in wanted)]
     offset = query.whole("offset", 0, minimum=0, maximum=MOST_PRODUCTS)
     limit = query.whole("limit", MOST_PRODUCTS, minimum=0, maximum=MOST_PRODUCTS) or MOST_PRODUCTS
     rows = [_product(request, listing) for listing in chosen[offset : offset + limit]]
@@ -56,7 +58,7 @@ def one_product(request: Request) -> Reply:
 
 def best_bid_ask(request: Request) -> Reply:
     asked = request.query.texts("product_ids")
-    listings = [find_listing(request, product) for product in asked] if asked else _trading(request)
+    listings = [find_listing(request, product) for product in asked] if asked else request.listings.trading()
     books = [_top(request, listing) for listing in listings if listing.trades]
     return json_reply({"pricebooks": books})
 
@@ -117,22 +119,6 @@ def _traded(listing: Listing) -> Listing:
     if not listing.trades:
         raise ApiError("NOT_FOUND", f"{product_id(listing.symbol)} is not traded")
     return listing
-
-
-def _listings(request: Request) -> list[Listing]:
-    return list(request.listings)
-
-
-def _trading(request: Request) -> list[Listing]:
-    return request.listings.trading()
-
-
-def _is_asked_for(request: Request, listing: Listing) -> bool:
-    query = request.query
-    wanted = query.texts("product_ids")
-    return query.text("product_type", "SPOT") in ("SPOT", "UNKNOWN_PRODUCT_TYPE") and (
-        not wanted or product_id(listing.symbol) in wanted
-    )
 
 
 def _product(request: Request, listing: Listing) -> dict[str, object]:
