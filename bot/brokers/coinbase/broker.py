@@ -1,0 +1,312 @@
+"""One account at Coinbase Advanced Trade."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.coinbase.calls import CoinbaseCalls, QueryValue
+from bot.brokers.coinbase.client import CoinbaseClient
+from bot.brokers.coinbase.context import CoinbaseContext
+from bot.brokers.coinbase.errors import GONE_ORDER, refusal
+from bot.brokers.coinbase.orders import LIVE_STATUSES, fills_from, order_body, order_from
+from bot.brokers.coinbase.products import instruments_from, product_id_of, symbol_of
+from bot.brokers.http_session import VenueSession
+from bot.brokers.replies import (
+    EPOCH,
+    as_list,
+    as_object,
+    field_of,
+    flag_of,
+    number,
+    number_of,
+    optional_text,
+    text_of,
+)
+from bot.brokers.venue_clock import VenueClock
+from bot.domain.account import AccountRef, AccountType, BrokerType
+from bot.domain.balance import AssetBalance, Holdings
+from bot.domain.errors import CredentialsRejected, OrderRefused, OutcomeUnknown, RetryLater, UnreadableReply
+from bot.domain.fill import Fill
+from bot.domain.instrument import Instrument
+from bot.domain.order import OrderAck, OrderRequest, VenueOrder
+from bot.domain.quote import Candle, Quote
+
+GRANULARITIES = {
+    1: "ONE_MINUTE",
+    5: "FIVE_MINUTE",
+    15: "FIFTEEN_MINUTE",
+    30: "THIRTY_MINUTE",
+    60: "ONE_HOUR",
+    120: "TWO_HOUR",
+    240: "FOUR_HOUR",
+    360: "SIX_HOUR",
+    1440: "ONE_DAY",
+}
+MAX_CANDLES = 350
+PRODUCTS_PER_QUOTE = 100
+PAGE_SIZE = "100"
+PRODUCTS_PER_PAGE = 500
+MAX_PAGES = 200
+# Our note of the sending and the venue's creation time come from two clocks; signed tokens keep them within minutes.
+LOOK_BACK = timedelta(minutes=5)
+
+
+class CoinbaseBroker(BaseBroker):
+    """Coinbase over REST. A `client_order_id` is idempotent here: sending it again returns the first order.
+
+    Without a context (in a Python shell) one is made from the settings, as for `KrakenBroker`.
+    """
+
+    def __init__(
+        self,
+        account_type: AccountType = AccountType.MASTER,
+        user_id: str | None = None,
+        *,
+        context: CoinbaseContext | None = None,
+    ) -> None:
+        account = AccountRef(BrokerType.COINBASE, account_type, user_id)
+        if context is None:
+            from bot.brokers.bare_shell import coinbase_context  # only a shell needs settings and processes
+
+            context = coinbase_context(account)
+        super().__init__(account, context.balance_book)
+        self.settle_seconds = context.settle_seconds
+        self._context = context
+        self._closed = False
+        self.venue_clock = VenueClock(context.clock)
+        self._session = VenueSession(context.reaper, context.limits)
+        credentials = context.access.credentials
+        client = CoinbaseClient(
+            base_url=context.access.base_url,
+            api_key=credentials.api_key,
+            api_secret=credentials.api_secret.get_secret_value(),
+            session=self._session,
+        )
+        self._calls = CoinbaseCalls(
+            client, label=account.label, clock=context.clock, on_private_call=context.on_private_call
+        )
+
+    # -- connection -------------------------------------------------------------------------------------------------
+    def connect(self) -> bool:
+        self.connected = False
+        rights = self._calls.get("/key_permissions")
+        missing = [name for name in ("can_view", "can_trade") if not flag_of(rights, name, default=False)]
+        if missing:
+            raise CredentialsRejected(
+                f"{self.account.label}: the API key lacks {', '.join(missing)}; grant it at Coinbase",
+                venue_code="PERMISSION_DENIED",
+            )
+        self._measure_time()
+        self.connected = True
+        return True
+
+    def close(self) -> None:
+        self.connected = False
+        if not self._closed:
+            self._closed = True
+            self._session.close()
+
+    @contextmanager
+    def urgent(self, urgency: Urgency) -> Iterator[None]:
+        yield  # nothing is shared between accounts here, so nobody waits for a turn
+
+    def _measure_time(self) -> None:
+        fields = self._calls.get("/time")
+        milliseconds = number_of(fields, "epochMillis", where="Coinbase time")
+        self.venue_clock.measured(EPOCH + timedelta(milliseconds=int(milliseconds)))
+
+    # -- balances ---------------------------------------------------------------------------------------------------
+    def fetch_holdings(self) -> Holdings:
+        assets: dict[str, AssetBalance] = {}
+        for account in self._pages("/accounts", "accounts", {"limit": "250"}):
+            asset, balance = self._balance(account)
+            if balance is not None:
+                known = assets.get(asset, AssetBalance(number(0, where=asset), number(0, where=asset)))
+                assets[asset] = AssetBalance(known.available + balance.available, known.held + balance.held)
+        return Holdings(assets, self._context.clock.now())
+
+    def _balance(self, account: object) -> tuple[str, AssetBalance | None]:
+        """The asset's name and its balance; None for a wallet that can't trade."""
+        where = f"{self.account.label}: Coinbase account"
+        fields = as_object(account, where=where)
+        asset = text_of(fields, "currency", where=where)
+        if not flag_of(fields, "active", default=True) or fields.get("type") == "ACCOUNT_TYPE_VAULT":
+            return asset, None
+        available = as_object(field_of(fields, "available_balance", where=where), where=where)
+        held = as_object(fields.get("hold") or {"value": 0}, where=where)
+        return asset, AssetBalance(
+            available=number_of(available, "value", where=f"{where} {asset}"),
+            held=number_of(held, "value", where=f"{where} {asset} hold"),
+        )
+
+    # -- market -----------------------------------------------------------------------------------------------------
+    def get_trading_pairs(self) -> Mapping[str, Instrument]:
+        return self._context.instruments.get(self._context.access.base_url, self._read_instruments)
+
+    def _read_instruments(self) -> Mapping[str, Instrument]:
+        products: list[object] = []
+        for page in range(MAX_PAGES):
+            offset = str(page * PRODUCTS_PER_PAGE)
+            asked = {"product_type": "SPOT", "limit": str(PRODUCTS_PER_PAGE), "offset": offset}
+            listed = as_list(self._calls.get("/products", asked).get("products"), where="Coinbase products")
+            products += listed
+            if len(listed) != PRODUCTS_PER_PAGE:
+                break  # the last page, or everything at once from a venue that does not page
+        return instruments_from(products)
+
+    def get_candles(self, symbol: str, *, interval_minutes: int, limit: int) -> Sequence[Candle]:
+        granularity = GRANULARITIES.get(interval_minutes)
+        if granularity is None:
+            raise ValueError(f"Coinbase has candles of {sorted(GRANULARITIES)} minutes, not {interval_minutes}")
+        interval = interval_minutes * 60
+        if self.venue_clock.needs_measuring:
+            self._measure_time()
+        # The forming candle opens at `end`; the venue gives at most 350 with both ends included.
+        end = int(self.venue_clock.now().timestamp()) // interval * interval
+        asked = {
+            "start": str(end - min(limit, MAX_CANDLES - 1) * interval),
+            "end": str(end),
+            "granularity": granularity,
+            "limit": str(MAX_CANDLES),
+        }
+        where = f"Coinbase candles of {symbol}"
+        reply = self._calls.get(f"/products/{product_id_of(symbol)}/candles", asked)
+        candles = [_candle(row, where) for row in as_list(reply.get("candles"), where=where)]
+        closed = (candle for candle in candles if int(candle.opened_at.timestamp()) < end)
+        return sorted(closed, key=lambda candle: candle.opened_at)[-limit:]
+
+    def get_best_bid_ask_batch(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
+        listed = self.get_trading_pairs()
+        wanted = [product_id_of(symbol) for symbol in dict.fromkeys(symbols) if symbol in listed]
+        quotes: dict[str, Quote] = {}
+        for start in range(0, len(wanted), PRODUCTS_PER_QUOTE):
+            asked = {"product_ids": wanted[start : start + PRODUCTS_PER_QUOTE]}
+            books = as_list(self._calls.get("/best_bid_ask", asked).get("pricebooks"), where="Coinbase best_bid_ask")
+            for book in books:
+                quote = self._quote(book)
+                if quote is not None:
+                    quotes[quote.symbol] = quote
+        return quotes
+
+    def _quote(self, book: object) -> Quote | None:
+        fields = as_object(book, where="Coinbase best_bid_ask")
+        symbol = symbol_of(text_of(fields, "product_id", where="Coinbase best_bid_ask"))
+        where = f"Coinbase best_bid_ask {symbol}"
+        sides = [as_list(fields.get(name) or [], where=where) for name in ("bids", "asks")]
+        if not all(sides):
+            return None
+        bid, ask = (number_of(as_object(levels[0], where=where), "price", where=where) for levels in sides)
+        return Quote(symbol, bid, ask, self._context.clock.now()) if 0 < bid <= ask else None
+
+    # -- orders -----------------------------------------------------------------------------------------------------
+    def place_order(self, request: OrderRequest) -> OrderAck:
+        self._refuse_unlisted(request.symbol)
+        try:
+            reply = self._calls.post("/orders", order_body(request))
+            order_id = _accepted_order_id(reply, where=f"{self.account.label}: Coinbase order")
+            return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_id)
+        except (OrderRefused, RetryLater, CredentialsRejected, OutcomeUnknown):
+            raise
+        except Exception as error:
+            # Whatever went wrong with the answer, the order may be in the book.
+            raise OutcomeUnknown(f"{self.account.label}: after sending an order: {error}") from error
+
+    def cancel_order(self, venue_order_id: str) -> bool:
+        where = f"{self.account.label}: Coinbase cancel"
+        reply = self._calls.post("/orders/batch_cancel", {"order_ids": [venue_order_id]})
+        results = as_list(reply.get("results"), where=where)
+        result = as_object(results[0] if results else None, where=where)
+        if flag_of(result, "success", default=False):
+            return True
+        reason = optional_text(result, "failure_reason") or "UNKNOWN"
+        if reason in GONE_ORDER:
+            return False
+        raise OutcomeUnknown(f"{where}: {reason}", venue_code=reason)
+
+    def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
+        # No status filter: an order that is pending, queued or already filled is no less an order.
+        asked = {
+            "product_ids": [product_id_of(symbol)],
+            "start_date": _iso(sent_at - LOOK_BACK),
+            "limit": PAGE_SIZE,
+        }
+        for value in self._pages("/orders/historical/batch", "orders", asked):
+            order = order_from(value)
+            if order.client_order_id == client_order_id:
+                return order
+        return None
+
+    def get_order(self, venue_order_id: str) -> VenueOrder | None:
+        try:
+            reply = self._calls.get(f"/orders/historical/{venue_order_id}")
+        except UnreadableReply as error:
+            if error.venue_code in ("NOT_FOUND", "404"):
+                return None
+            raise
+        return order_from(reply.get("order"))
+
+    def get_open_orders(self) -> Sequence[VenueOrder]:
+        asked: dict[str, QueryValue] = {"order_status": list(LIVE_STATUSES), "limit": PAGE_SIZE}
+        orders = [order_from(value) for value in self._pages("/orders/historical/batch", "orders", asked)]
+        return [order for order in orders if not order.status.ended]
+
+    def get_order_fills(self, venue_order_id: str, *, since: datetime) -> Sequence[Fill]:
+        asked = {"order_ids": [venue_order_id], "limit": PAGE_SIZE}
+        fills = fills_from(self._pages("/orders/historical/fills", "fills", asked), self.get_trading_pairs())
+        return [fill for fill in fills if fill.venue_order_id == venue_order_id]
+
+    def get_fills_since(self, since: datetime) -> Sequence[Fill]:
+        asked = {"start_sequence_timestamp": _iso(since), "limit": PAGE_SIZE}
+        fills = fills_from(self._pages("/orders/historical/fills", "fills", asked), self.get_trading_pairs())
+        return [fill for fill in fills if fill.executed_at >= since]
+
+    def _refuse_unlisted(self, symbol: str) -> None:
+        try:
+            listed = symbol in self.get_trading_pairs()
+        except UnreadableReply as error:
+            raise RetryLater(f"not sent: {error}") from error
+        if not listed:
+            raise OrderRefused(f"Coinbase does not list {symbol}", venue_code="INVALID_PRODUCT_ID")
+
+    def _pages(self, path: str, name: str, asked: Mapping[str, QueryValue]) -> Iterator[object]:
+        """Every item of a list that is read page by page."""
+        cursor = ""
+        for _ in range(MAX_PAGES):
+            reply = self._calls.get(path, {**asked, "cursor": cursor} if cursor else asked)
+            yield from as_list(reply.get(name), where=f"{self.account.label}: Coinbase {name}")
+            following = optional_text(reply, "cursor")
+            # Fills have no `has_next`: there an empty cursor ends the list.
+            if following is None or following == cursor or not flag_of(reply, "has_next", default=True):
+                return
+            cursor = following
+        raise UnreadableReply(f"{self.account.label}: Coinbase {name} does not end")
+
+
+def _accepted_order_id(reply: Mapping[str, object], *, where: str) -> str:
+    success = reply.get("success")
+    accepted = reply.get("success_response")
+    if success is True:
+        named = accepted if isinstance(accepted, dict) else reply
+        return text_of(named, "order_id", where=where)
+    refused = reply.get("error_response")
+    if success is not False or not isinstance(refused, dict):
+        raise OutcomeUnknown(f"{where}: the answer says neither success nor why not")
+    names = ("error", "new_order_failure_reason", "preview_failure_reason")
+    reasons = [reason for reason in (optional_text(refused, name) for name in names) if reason is not None]
+    raise refusal(reasons, optional_text(refused, "message") or "", where=where)
+
+
+def _candle(row: object, where: str) -> Candle:
+    fields = as_object(row, where=where)
+    opened, high, low, close, volume = (
+        number_of(fields, name, where=where) for name in ("open", "high", "low", "close", "volume")
+    )
+    if not 0 < low <= min(opened, close) or max(opened, close) > high:
+        raise UnreadableReply(f"{where}: a candle whose prices contradict each other")
+    start = int(number_of(fields, "start", where=where))
+    return Candle(EPOCH + timedelta(seconds=start), opened, high, low, close, volume)
+
+
+def _iso(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z"

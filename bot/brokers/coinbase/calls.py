@@ -1,0 +1,91 @@
+"""Calls of one Coinbase account: signed, bounded, with every failure classed."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from bot.brokers.coinbase.client import CoinbaseClient
+from bot.brokers.coinbase.errors import status_error
+from bot.brokers.http_session import HttpReply, ReplyLost, RequestNotSent
+from bot.brokers.replies import as_object, decode_json
+from bot.domain.errors import CredentialsRejected, NijaError, OutcomeUnknown, RetryLater, UnreadableReply
+from bot.seams.clock import Clock
+from bot.seams.failpoints import failpoint
+
+API = "/api/v3/brokerage"
+CallObserver = Callable[[str, str, float, str], None]
+QueryValue = str | Sequence[str]
+
+
+class CoinbaseCalls:
+    """Everything between a path and its answer as an object. `label` names the account in messages."""
+
+    def __init__(
+        self, client: CoinbaseClient, *, label: str, clock: Clock, on_private_call: CallObserver | None = None
+    ) -> None:
+        self._client = client
+        self._label = label
+        self._clock = clock
+        self._on_private_call = on_private_call
+
+    def get(self, path: str, params: Mapping[str, QueryValue] | None = None) -> Mapping[str, object]:
+        """A reading. Raises `RetryLater`, `UnreadableReply` or `CredentialsRejected`."""
+        try:
+            return self._call("GET", path, params, None)
+        except CredentialsRejected as error:
+            if error.venue_code != "401":
+                raise
+            # Now and then a valid token is turned away; a reading may simply ask again with a new one.
+            return self._call("GET", path, params, None)
+
+    def post(self, path: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        """A call that changes orders. Raises also `OrderRefused` and `OutcomeUnknown`."""
+        return self._call("POST", path, None, body)
+
+    def _call(
+        self, verb: str, path: str, params: Mapping[str, QueryValue] | None, body: Mapping[str, object] | None
+    ) -> Mapping[str, object]:
+        started, outcome = self._clock.monotonic(), "ok"
+        try:
+            return self._send(verb, path, params, body)
+        except NijaError as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            if self._on_private_call is not None:
+                endpoint = f"{verb} {path.removeprefix('/').partition('/')[0]}"
+                self._on_private_call(self._label, endpoint, self._clock.monotonic() - started, outcome)
+
+    def _send(
+        self, verb: str, path: str, params: Mapping[str, QueryValue] | None, body: Mapping[str, object] | None
+    ) -> Mapping[str, object]:
+        where = f"{self._label}: Coinbase {verb} {path}"
+        changes_orders = body is not None
+        failpoint(f"coinbase.before_{verb}")
+        try:
+            reply = self._exchange(verb, path, params, body)
+            failpoint(f"coinbase.after_{verb}")
+        except RequestNotSent as error:
+            raise RetryLater(f"{where}: {error}") from error
+        except ReplyLost as error:
+            raise (OutcomeUnknown if changes_orders else UnreadableReply)(f"{where}: {error}") from error
+        except (ValueError, TypeError) as error:
+            # The session has its own errors for everything after signing.
+            raise CredentialsRejected(f"{where}: not sent: the API secret cannot sign") from error
+        if not 200 <= reply.status < 300:
+            raise status_error(reply, where=where, order_sent=changes_orders)
+        return self._decoded(reply, where, changes_orders)
+
+    def _exchange(
+        self, verb: str, path: str, params: Mapping[str, QueryValue] | None, body: Mapping[str, object] | None
+    ) -> HttpReply:
+        asked = dict(params) if params is not None else None
+        sent = dict(body) if body is not None else None
+        reply: HttpReply = self._client.prepare_and_send_request(verb, f"{API}{path}", asked, sent)
+        return reply
+
+    def _decoded(self, reply: HttpReply, where: str, changes_orders: bool) -> Mapping[str, object]:
+        try:
+            return as_object(decode_json(reply.body, where=where), where=where)
+        except UnreadableReply as error:
+            if changes_orders:
+                raise OutcomeUnknown(str(error)) from error
+            raise

@@ -1,0 +1,170 @@
+"""One HTTP conversation with a venue: bounded in time and size, sent once, never redirected, no proxy from outside.
+
+The two exceptions say what an order needs to know: certainly not sent, or perhaps processed.
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
+
+from bot.brokers.call_reaper import CallReaper, watch
+
+MEBIBYTE = 1024 * 1024
+MAX_BODY_BYTES = 2 * MEBIBYTE
+CHUNK_BYTES = 64 * 1024
+MAX_RETRY_AFTER_SECONDS = 600.0
+Params = Mapping[str, str | int | bool | Sequence[str]]
+
+
+class RequestNotSent(Exception):
+    """No byte of the request left: the connection could not be opened."""
+
+
+class ReplyLost(Exception):
+    """The request may have arrived; there is no complete answer."""
+
+
+@dataclass(frozen=True)
+class HttpReply:
+    """A complete answer. `retry_after_seconds` is the venue's wish, if it had a sensible one."""
+
+    status: int
+    body: bytes
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallLimits:
+    """Seconds to open a connection, between two reads, and for one whole call."""
+
+    connect_seconds: float = 3.05
+    read_seconds: float = 5.0
+    call_seconds: float = 5.0
+
+
+class VenueSession(requests.Session):
+    """A session of one account: one thread uses it."""
+
+    def __init__(self, reaper: CallReaper, limits: CallLimits) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.mount("http://", _WatchedAdapter(max_retries=0))
+        self.mount("https://", _WatchedAdapter(max_retries=0))
+        self._reaper = reaper
+        self._limits = limits
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Params | None = None,
+        data: Mapping[str, object] | None = None,
+        json: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        call_seconds: float | None = None,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> HttpReply:
+        """Send once and read the whole answer. Raises `RequestNotSent` or `ReplyLost`; any status is returned."""
+        limits = self._limits
+        seconds = limits.call_seconds if call_seconds is None else call_seconds
+        arguments: dict[str, Any] = {"params": params, "data": data, "json": json, "headers": headers}
+        with self._reaper.bound(seconds) as call:
+            try:
+                response = self.request(
+                    method,
+                    url,
+                    timeout=(min(limits.connect_seconds, seconds), min(limits.read_seconds, seconds)),
+                    allow_redirects=False,
+                    stream=True,
+                    **arguments,
+                )
+                with contextlib.closing(response):
+                    body = _read(response, max_body_bytes)
+            except requests.ConnectTimeout as error:
+                raise RequestNotSent(f"no connection within {limits.connect_seconds:g} s") from error
+            except (requests.RequestException, HTTPError, OSError) as error:
+                if _never_connected(error):
+                    raise RequestNotSent(f"no connection: {_cause(error)}") from error
+                if call.overdue:
+                    raise ReplyLost(f"no complete answer within {seconds:g} s") from error
+                raise ReplyLost(_cause(error)) from error
+        return HttpReply(response.status_code, body, _retry_after(response.headers.get("Retry-After")))
+
+
+class _WatchedConnection(HTTPConnection):
+    def _new_conn(self) -> Any:
+        sock = super()._new_conn()
+        watch(sock)
+        return sock
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        watch(self.sock)  # a connection kept from an earlier call
+        super().request(*args, **kwargs)
+
+
+class _WatchedTlsConnection(HTTPSConnection):
+    def _new_conn(self) -> Any:
+        sock = super()._new_conn()
+        watch(sock)
+        return sock
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        watch(self.sock)
+        super().request(*args, **kwargs)
+
+
+class _WatchedPool(HTTPConnectionPool):
+    ConnectionCls = _WatchedConnection
+
+
+class _WatchedTlsPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedTlsConnection
+
+
+class _WatchedAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        pools = {"http": _WatchedPool, "https": _WatchedTlsPool}
+        self.poolmanager.pool_classes_by_scheme = pools
+
+
+def _read(response: requests.Response, max_body_bytes: int) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_content(CHUNK_BYTES):
+        body += chunk
+        if len(body) > max_body_bytes:
+            raise ReplyLost(f"the answer is larger than {max_body_bytes} bytes")
+    return bytes(body)
+
+
+def _never_connected(error: Exception) -> bool:
+    reason = error.args[0] if error.args else None
+    if isinstance(reason, MaxRetryError):
+        reason = reason.reason
+    return isinstance(reason, NewConnectionError)  # refused, no route, name not resolved
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost words, without URL and object addresses."""
+    reason: object = error
+    while isinstance(reason, BaseException) and reason.args and isinstance(reason.args[0], BaseException):
+        reason = reason.args[0]
+    if isinstance(reason, MaxRetryError) and reason.reason is not None:
+        reason = reason.reason
+    words = str(reason).rpartition(": ")[2] if isinstance(reason, NewConnectionError) else str(reason)
+    return f"{type(error).__name__}: {words[:200]}"
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Whole seconds of a `Retry-After`, capped; a date or nonsense counts as none."""
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
+        return None
+    return min(float(text), MAX_RETRY_AFTER_SECONDS)

@@ -1,0 +1,327 @@
+"""One account at Kraken Spot."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.http_session import VenueSession
+from bot.brokers.kraken.api import KrakenApi
+from bot.brokers.kraken.calls import KrakenCalls
+from bot.brokers.kraken.context import KrakenContext
+from bot.brokers.kraken.errors import GONE_ORDER
+from bot.brokers.kraken.market_data import OHLC_INTERVALS, candles_from, quotes_from
+from bot.brokers.kraken.nonce import NonceSource, key_fingerprint
+from bot.brokers.kraken.orders import (
+    fills_from,
+    in_order,
+    order_fields,
+    orders_from,
+    pick_order,
+    trade_ids,
+)
+from bot.brokers.kraken.symbols import KrakenCatalogue, catalogue_from
+from bot.brokers.replies import (
+    ZERO,
+    as_list,
+    as_object,
+    field_of,
+    number_of,
+    optional_number,
+    text_of,
+    unix_text,
+    unix_time,
+)
+from bot.brokers.venue_clock import VenueClock
+from bot.domain.account import AccountRef, AccountType, BrokerType
+from bot.domain.balance import AssetBalance, Holdings
+from bot.domain.errors import (
+    CredentialsRejected,
+    OrderRefused,
+    OutcomeUnknown,
+    RetryLater,
+    UnreadableReply,
+    VenueError,
+)
+from bot.domain.fill import Fill
+from bot.domain.instrument import Instrument
+from bot.domain.order import OrderAck, OrderRequest, VenueOrder
+from bot.domain.quote import Candle, Quote
+
+# What the bot does with a key, and how Kraken calls the right to it (GetApiKeyInfo).
+NEEDED_PERMISSIONS = ("query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades")
+TICKERS_PER_CALL = 200
+PAGE_SIZE = 50
+# Pages overlap, so that what moves between two readings is read twice rather than never.
+PAGE_STEP = 45
+MAX_PAGES = 200
+TRADES_PER_QUERY = 20
+# Look-ups reach far back: they are narrowed by our id anyway, and the clock that noted the sending may have been wrong.
+LOOK_BACK = timedelta(days=1)
+
+T = TypeVar("T")
+
+
+class KrakenBroker(BaseBroker):
+    """Kraken over REST. Private calls are serialised over all accounts by the context's lock; public ones are not.
+
+    Without a context (in a Python shell) one is made from the settings: the running bot's paper exchange, or a private
+    one, or in live mode the real venue with the keys of the environment.
+    """
+
+    def __init__(
+        self,
+        account_type: AccountType = AccountType.MASTER,
+        user_id: str | None = None,
+        *,
+        context: KrakenContext | None = None,
+    ) -> None:
+        account = AccountRef(BrokerType.KRAKEN, account_type, user_id)
+        if context is None:
+            from bot.brokers.bare_shell import kraken_context  # only a shell needs settings and processes
+
+            context = kraken_context(account)
+        super().__init__(account, context.balance_book)
+        self.settle_seconds = context.order_deadline_seconds + context.settle_margin_seconds
+        self._context = context
+        self._urgency = Urgency.POLL
+        self._closed = False
+        self.permissions: frozenset[str] = frozenset()
+        self.venue_clock = VenueClock(context.clock)
+        credentials = context.access.credentials
+        self.nonces = NonceSource(
+            context.nonce_path,
+            api_key=credentials.api_key,
+            clock=context.clock,
+            reserve_milliseconds=context.nonce_reserve_milliseconds,
+        )
+        self._session = VenueSession(context.reaper, context.limits)
+        self._calls = self._make_calls(context)
+
+    def _make_calls(self, context: KrakenContext) -> KrakenCalls:
+        credentials = context.access.credentials
+        api = KrakenApi(
+            base_url=context.access.base_url,
+            api_key=credentials.api_key,
+            api_secret=credentials.api_secret.get_secret_value(),
+            session=self._session,
+            nonces=self.nonces,
+        )
+        return KrakenCalls(
+            api,
+            label=self.account.label,
+            lock=context.locks.for_key(key_fingerprint(credentials.api_key)),
+            lock_timeout_seconds=context.lock_timeout_seconds,
+            public_call_seconds=context.limits.call_seconds,
+            nonces=self.nonces,
+            clock=context.clock,
+            venue_clock=self.venue_clock,
+            on_private_call=context.on_private_call,
+        )
+
+    # -- connection -------------------------------------------------------------------------------------------------
+    def connect(self) -> bool:
+        self.connected = False
+        self._measure_time()
+        self.permissions = self._read_permissions()
+        missing = [name for name in NEEDED_PERMISSIONS if name not in self.permissions]
+        if missing:
+            raise CredentialsRejected(
+                f"{self.account.label}: the API key lacks the right to {', '.join(missing)}; grant it at Kraken",
+                venue_code="EGeneral:Permission denied",
+            )
+        self.connected = True
+        return True
+
+    def close(self) -> None:
+        self.connected = False
+        if not self._closed:
+            self._closed = True
+            self._session.close()
+
+    @contextmanager
+    def urgent(self, urgency: Urgency) -> Iterator[None]:
+        outer, self._urgency = self._urgency, urgency
+        try:
+            yield
+        finally:
+            self._urgency = outer
+
+    def _read_permissions(self) -> frozenset[str]:
+        where = f"{self.account.label}: Kraken GetApiKeyInfo"
+        listed = as_list(as_object(self._private("GetApiKeyInfo"), where=where).get("permissions"), where=where)
+        return frozenset(str(name) for name in listed)
+
+    def _measure_time(self) -> None:
+        fields = as_object(self._calls.public("Time"), where="Kraken Time")
+        self.venue_clock.measured(unix_time(field_of(fields, "unixtime", where="Kraken Time"), where="Kraken Time"))
+
+    def get_ws_token(self) -> str:
+        """A token for the private WebSocket, to be used within 15 minutes."""
+        result = as_object(self._private("GetWebSocketsToken"), where="Kraken GetWebSocketsToken")
+        return text_of(result, "token", where="Kraken GetWebSocketsToken")
+
+    # -- balances ---------------------------------------------------------------------------------------------------
+    def fetch_holdings(self) -> Holdings:
+        catalogue = self._catalogue()
+        entries = as_object(self._private("BalanceEx"), where=f"{self.account.label}: Kraken BalanceEx")
+        assets = {catalogue.asset_of(asset): self._balance(asset, entry) for asset, entry in entries.items()}
+        return Holdings(assets, self._context.clock.now())
+
+    def _balance(self, asset: str, entry: object) -> AssetBalance:
+        where = f"{self.account.label}: Kraken balance of {asset}"
+        fields = as_object(entry, where=where)
+        held = optional_number(fields, "hold_trade", where=where)
+        credit = optional_number(fields, "credit", where=where) - optional_number(fields, "credit_used", where=where)
+        # The venue moves balance and hold in two steps: for a moment more may be held than there is.
+        available = max(ZERO, number_of(fields, "balance", where=where) + credit - held)
+        return AssetBalance(available=available, held=held)
+
+    # -- market -----------------------------------------------------------------------------------------------------
+    def get_trading_pairs(self) -> Mapping[str, Instrument]:
+        return self._catalogue().instruments
+
+    def get_candles(self, symbol: str, *, interval_minutes: int, limit: int) -> Sequence[Candle]:
+        if interval_minutes not in OHLC_INTERVALS:
+            raise ValueError(f"Kraken has candles of {OHLC_INTERVALS} minutes, not {interval_minutes}")
+        fields = {"pair": self._rest_id(symbol), "interval": str(interval_minutes)}
+        return candles_from(self._calls.public("OHLC", fields), where=f"Kraken OHLC {symbol}", limit=limit)
+
+    def get_best_bid_ask_batch(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
+        catalogue = self._catalogue()
+        ids = [pair.rest_id for pair in map(catalogue.pair, dict.fromkeys(symbols)) if pair is not None]
+        quotes: dict[str, Quote] = {}
+        for chunk in _chunks(ids, TICKERS_PER_CALL):
+            result = self._calls.public("Ticker", {"pair": ",".join(chunk)})
+            quotes.update(quotes_from(result, catalogue, taken_at=self._context.clock.now()))
+        return quotes
+
+    def _catalogue(self) -> KrakenCatalogue:
+        return self._context.catalogues.get(self._context.access.base_url, self._read_catalogue)
+
+    def _read_catalogue(self) -> KrakenCatalogue:
+        assets = as_object(self._calls.public("Assets"), where="Kraken Assets")
+        return catalogue_from(assets, as_object(self._calls.public("AssetPairs"), where="Kraken AssetPairs"))
+
+    def _rest_id(self, symbol: str) -> str:
+        pair = self._catalogue().pair(symbol)
+        if pair is None:
+            raise UnreadableReply(f"Kraken does not list {symbol}")
+        return pair.rest_id
+
+    # -- orders -----------------------------------------------------------------------------------------------------
+    def place_order(self, request: OrderRequest) -> OrderAck:
+        rest_id = self._rest_id_for_order(request.symbol)
+        if self.venue_clock.needs_measuring:
+            _quietly(self._measure_time)
+        lifetime = timedelta(seconds=self._context.order_deadline_seconds)
+        try:
+            result = self._calls.order(
+                "AddOrder",
+                lambda: order_fields(request, rest_id=rest_id, deadline=self.venue_clock.now() + lifetime),
+                urgency=self._urgency,
+            )
+            return OrderAck(client_order_id=request.client_order_id, venue_order_id=_only_order_id(result))
+        except (OrderRefused, RetryLater, CredentialsRejected, OutcomeUnknown):
+            raise
+        except Exception as error:
+            # Whatever went wrong with the answer, the order may be in the book.
+            raise OutcomeUnknown(f"{self.account.label}: after sending an order: {error}") from error
+
+    def cancel_order(self, venue_order_id: str) -> bool:
+        try:
+            result = self._calls.order("CancelOrder", lambda: {"txid": venue_order_id}, urgency=self._urgency)
+        except (OrderRefused, OutcomeUnknown) as error:
+            if error.venue_code.startswith(GONE_ORDER):
+                return False
+            raise
+        return number_of(as_object(result, where="Kraken CancelOrder"), "count", where="Kraken CancelOrder") > 0
+
+    def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
+        not_before = sent_at + self.venue_clock.ahead_of_machine()
+        catalogue = self._catalogue()
+        # Open before ended: an order can move that way only, so it cannot slip through between the two.
+        asked = {"cl_ord_id": client_order_id}
+        still_open = _listed(self._private("OpenOrders", asked), "open", catalogue)
+        found = pick_order(still_open, client_order_id, not_before=not_before)
+        if found is not None:
+            return found
+        asked |= {"start": unix_text(sent_at - LOOK_BACK), "closetime": "both", "consolidate_taker": "false"}
+        ended = _listed(self._private("ClosedOrders", asked), "closed", catalogue)
+        return pick_order(ended, client_order_id, not_before=not_before)
+
+    def get_order(self, venue_order_id: str) -> VenueOrder | None:
+        try:
+            result = self._private("QueryOrders", {"txid": venue_order_id})
+        except UnreadableReply as error:
+            if error.venue_code.startswith(GONE_ORDER):
+                return None
+            raise
+        orders = orders_from(result, self._catalogue(), where="Kraken QueryOrders")
+        return next((order for order in orders if order.venue_order_id == venue_order_id), None)
+
+    def get_open_orders(self) -> Sequence[VenueOrder]:
+        return _listed(self._private("OpenOrders"), "open", self._catalogue())
+
+    def get_order_fills(self, venue_order_id: str, *, since: datetime) -> Sequence[Fill]:
+        where = f"Kraken order {venue_order_id}"
+        asked = {"txid": venue_order_id, "trades": "true", "consolidate_taker": "false"}
+        order = as_object(self._private("QueryOrders", asked), where=where).get(venue_order_id)
+        fills: list[Fill] = []
+        for chunk in _chunks(trade_ids(order, where=where) if order is not None else [], TRADES_PER_QUERY):
+            result = as_object(self._private("QueryTrades", {"txid": ",".join(chunk)}), where=where)
+            fills += fills_from(result, self._catalogue())
+        return in_order(fill for fill in fills if fill.venue_order_id == venue_order_id)
+
+    def get_fills_since(self, since: datetime) -> Sequence[Fill]:
+        # `start` is exclusive.
+        asked = {"start": unix_text(since - timedelta(milliseconds=1)), "consolidate_taker": "false"}
+        fills: list[Fill] = []
+        for page in range(MAX_PAGES):
+            result = as_object(
+                self._private("TradesHistory", {**asked, "ofs": str(page * PAGE_STEP)}), where="Kraken TradesHistory"
+            )
+            trades = as_object(result.get("trades"), where="Kraken TradesHistory")
+            fills += fills_from(trades, self._catalogue())
+            if len(trades) < PAGE_SIZE:
+                return in_order(fill for fill in fills if fill.executed_at >= since)
+        raise UnreadableReply(f"{self.account.label}: Kraken TradesHistory does not end")
+
+    def _rest_id_for_order(self, symbol: str) -> str:
+        """Before sending: a market that is not listed is refused, a list that can't be read may be readable later."""
+        try:
+            pair = self._catalogue().pair(symbol)
+        except UnreadableReply as error:
+            raise RetryLater(f"not sent: {error}") from error
+        if pair is None:
+            raise OrderRefused(f"Kraken does not list {symbol}", venue_code="EQuery:Unknown asset pair")
+        return pair.rest_id
+
+    def _private(self, method: str, fields: Mapping[str, str] | None = None) -> object:
+        return self._calls.private(method, fields, urgency=self._urgency)
+
+
+def _only_order_id(result: object) -> str:
+    ids = as_list(as_object(result, where="Kraken AddOrder").get("txid"), where="Kraken AddOrder txid")
+    if len(ids) != 1 or not isinstance(ids[0], str) or not ids[0]:
+        raise UnreadableReply("Kraken AddOrder: the answer names no order")
+    return ids[0]
+
+
+def _listed(result: object, name: str, catalogue: KrakenCatalogue) -> list[VenueOrder]:
+    where = f"Kraken {name} orders"
+    return orders_from(field_of(as_object(result, where=where), name, where=where), catalogue, where=where)
+
+
+def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def _quietly(action: Callable[[], None]) -> None:
+    """A time that can't be measured leaves the last one in use; the order itself will say if the venue is away."""
+    try:
+        action()
+    except VenueError:
+        return

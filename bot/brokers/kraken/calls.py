@@ -1,0 +1,150 @@
+"""Calls of one Kraken account: public ones freely, private ones under the lock, each with nonce, deadline and class."""
+
+from collections.abc import Callable, Mapping
+
+from bot.brokers.base import Urgency
+from bot.brokers.http_session import ReplyLost, RequestNotSent
+from bot.brokers.kraken.api import KrakenApi
+from bot.brokers.kraken.envelope import open_envelope
+from bot.brokers.kraken.errors import INVALID_NONCE, LOCKOUT_SECONDS, error_of
+from bot.brokers.kraken.nonce import NonceSource
+from bot.brokers.kraken.private_call_lock import PrivateCallLock
+from bot.brokers.venue_clock import VenueClock
+from bot.domain.errors import (
+    ConfigurationError,
+    CredentialsRejected,
+    NijaError,
+    OutcomeUnknown,
+    RetryLater,
+    StoreUnavailable,
+    UnreadableReply,
+    VenueError,
+)
+from bot.seams.clock import Clock
+from bot.seams.failpoints import failpoint
+
+# (account label, endpoint, seconds without waiting for the lock, "ok" or the error's class name)
+CallObserver = Callable[[str, str, float, str], None]
+NONCE_RETRY_SECONDS = 30.0
+
+
+class KrakenCalls:
+    """Everything between a method's name and its result. `label` names the account in messages and at the lock."""
+
+    def __init__(
+        self,
+        api: KrakenApi,
+        *,
+        label: str,
+        lock: PrivateCallLock,
+        lock_timeout_seconds: float,
+        public_call_seconds: float,
+        nonces: NonceSource,
+        clock: Clock,
+        venue_clock: VenueClock,
+        on_private_call: CallObserver | None = None,
+    ) -> None:
+        self._api = api
+        self._label = label
+        self._lock = lock
+        self._lock_timeout_seconds = lock_timeout_seconds
+        self._public_call_seconds = public_call_seconds
+        self._nonces = nonces
+        self._clock = clock
+        self._venue_clock = venue_clock
+        self._on_private_call = on_private_call
+        self._silent_until = 0.0
+
+    def public(self, method: str, fields: Mapping[str, str] | None = None) -> object:
+        """The result of a public method. Raises `RetryLater` or `UnreadableReply`."""
+        where = f"Kraken {method}"
+        try:
+            reply = self._api.public(method, fields or {}, call_seconds=self._public_call_seconds)
+        except RequestNotSent as error:
+            raise RetryLater(f"{where}: {error}") from error
+        except ReplyLost as error:
+            raise UnreadableReply(f"{where}: {error}") from error
+        envelope = open_envelope(reply, where=where)
+        if envelope.errors:
+            raise error_of(envelope.errors, where=where, order_sent=False)
+        return envelope.result
+
+    def private(self, method: str, fields: Mapping[str, str] | None = None, *, urgency: Urgency) -> object:
+        """The result of a reading. Raises `RetryLater`, `UnreadableReply` or `CredentialsRejected`."""
+        return self._under_lock(method, lambda: fields or {}, urgency, changes_orders=False)
+
+    def order(self, method: str, fields: Callable[[], Mapping[str, str]], *, urgency: Urgency) -> object:
+        """The result of a call that changes orders. `fields` is asked when it is our turn, so that a deadline in it is
+        not spent on waiting. Raises also `OrderRefused` and `OutcomeUnknown`."""
+        return self._under_lock(method, fields, urgency, changes_orders=True)
+
+    def _under_lock(
+        self, method: str, fields: Callable[[], Mapping[str, str]], urgency: Urgency, *, changes_orders: bool
+    ) -> object:
+        self._refuse_while_locked_out()
+        with self._lock.hold(key=self._label, urgency=urgency, timeout_seconds=self._lock_timeout_seconds):
+            started = self._clock.monotonic()
+            outcome = "ok"
+            try:
+                return self._send(method, fields(), changes_orders)
+            except NijaError as error:
+                outcome = type(error).__name__
+                raise
+            finally:
+                if self._on_private_call is not None:
+                    self._on_private_call(self._label, method, self._clock.monotonic() - started, outcome)
+
+    def _send(self, method: str, fields: Mapping[str, str], changes_orders: bool) -> object:
+        where = f"{self._label}: Kraken {method}"
+        lost = OutcomeUnknown if changes_orders else UnreadableReply
+        failpoint(f"kraken.before_{method}")
+        try:
+            reply = self._api.private(method, fields, call_seconds=self._lock.hold_seconds)
+            failpoint(f"kraken.after_{method}")
+            envelope = open_envelope(reply, where=where)
+        except RequestNotSent as error:
+            raise RetryLater(f"{where}: {error}") from error
+        except ReplyLost as error:
+            raise lost(f"{where}: {error}") from error
+        except StoreUnavailable as error:
+            raise RetryLater(f"{where}: not sent: {error}", retry_after_seconds=NONCE_RETRY_SECONDS) from error
+        except ConfigurationError as error:
+            raise CredentialsRejected(f"{where}: not sent: {error}") from error
+        except (UnreadableReply, RetryLater) as error:
+            # An answer that is not the API's: what the edge turned away has most likely not reached the engine, but
+            # for an order "most likely" is not enough.
+            if changes_orders:
+                raise OutcomeUnknown(str(error), venue_code=error.venue_code) from error
+            raise
+        except ValueError as error:
+            raise CredentialsRejected(f"{where}: not sent: the API secret cannot sign ({error})") from error
+        if envelope.errors:
+            raise self._api_error(envelope.errors[0], error_of(envelope.errors, where=where, order_sent=changes_orders))
+        self._nonces.accepted()
+        return envelope.result
+
+    def _api_error(self, text: str, error: VenueError) -> VenueError:
+        if text.startswith(INVALID_NONCE):
+            return self._nonce_refused(error)
+        self._nonces.accepted()
+        if text.startswith("EGeneral:Temporary lockout"):
+            self._silent_until = self._clock.monotonic() + LOCKOUT_SECONDS
+        return error
+
+    def _nonce_refused(self, error: VenueError) -> VenueError:
+        venue_now_ns = None if self._venue_clock.needs_measuring else int(self._venue_clock.now().timestamp() * 1e9)
+        try:
+            self._nonces.recover(venue_now_ns=venue_now_ns)
+        except CredentialsRejected as stop:
+            return stop
+        except (StoreUnavailable, ConfigurationError) as problem:
+            return RetryLater(f"{error}; {problem}", retry_after_seconds=NONCE_RETRY_SECONDS)
+        return error
+
+    def _refuse_while_locked_out(self) -> None:
+        seconds = self._silent_until - self._clock.monotonic()
+        if seconds > 0:
+            # Kraken prolongs a lock-out for every call made meanwhile.
+            raise RetryLater(
+                f"{self._label}: not sent: Kraken has locked this key out for a while", retry_after_seconds=seconds
+            )

@@ -1,0 +1,45 @@
+"""What a Kraken account is given: its own access, books and nonces, and what it shares with the other accounts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.brokers.balance_book import BalanceBook
+from bot.brokers.call_reaper import CallReaper
+from bot.brokers.http_session import CallLimits
+from bot.brokers.kraken.calls import CallObserver
+from bot.brokers.kraken.private_call_lock import PrivateCallLocks
+from bot.brokers.kraken.symbols import KrakenCatalogue
+from bot.brokers.shared_reading import SharedReading
+from bot.brokers.venue_access import VenueAccess
+from bot.domain.account import AccountRef
+from bot.seams.clock import Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class KrakenContext:
+    """`locks`, `catalogues`, `reaper` and `clock` are the process's; the rest is this account's alone.
+
+    `limits.call_seconds` bounds a public call; a private one is bounded by the lock's hold.
+    `order_deadline_seconds`: after so long (on the venue's clock) the venue must not match an order any more.
+    `settle_margin_seconds`: for so long after that an order may still come to light; readings lag behind the engine.
+    """
+
+    access: VenueAccess
+    balance_book: BalanceBook
+    nonce_path: Path
+    locks: PrivateCallLocks
+    catalogues: SharedReading[KrakenCatalogue]
+    reaper: CallReaper
+    clock: Clock
+    limits: CallLimits
+    lock_timeout_seconds: float = 12.0
+    order_deadline_seconds: float = 8.0
+    settle_margin_seconds: float = 60.0
+    nonce_reserve_milliseconds: int = 2000
+    on_private_call: CallObserver | None = None
+
+
+def nonce_path(state_dir: Path, account: AccountRef) -> Path:
+    """`kraken_nonce_master.txt` or `kraken_nonce_user_<user_id>.txt` in the state directory."""
+    owner = "master" if account.is_master else f"user_{account.user_id}"
+    return state_dir / f"kraken_nonce_{owner}.txt"

@@ -1,0 +1,111 @@
+"""Kraken's error texts, classed by what the caller does next. One table, read in two ways.
+
+A reading that failed leaves a value unknown. An order is only ever "refused" or "not processed" on a text of this list:
+everything else, also a text nobody has seen before, leaves its outcome unknown. The texts and their classes are those
+of Kraken's API documentation; after `EService:Busy` and its like orders have been seen to appear all the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.errors import (
+    CredentialsRejected,
+    InsufficientFunds,
+    OrderRefused,
+    OutcomeUnknown,
+    RetryLater,
+    UnreadableReply,
+    VenueError,
+    VenueInMaintenance,
+)
+
+LOCKOUT_SECONDS = 900.0
+INVALID_NONCE = "EAPI:Invalid nonce"
+GONE_ORDER = ("EOrder:Unknown order", "EOrder:Invalid order")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a text means after a reading, and after an order was sent."""
+
+    reading: type[VenueError]
+    order: type[VenueError]
+    retry_after_seconds: float = 1.0
+
+
+_NOT_PROCESSED = Meaning(RetryLater, RetryLater)
+_RATE_LIMITED = Meaning(RetryLater, RetryLater, 5.0)
+_KEY = Meaning(CredentialsRejected, CredentialsRejected)
+_REFUSED = Meaning(UnreadableReply, OrderRefused)
+_FUNDS = Meaning(UnreadableReply, InsufficientFunds)
+_CLOSED = Meaning(VenueInMaintenance, VenueInMaintenance, 30.0)
+_BUSY = Meaning(RetryLater, OutcomeUnknown, 2.0)
+_DOUBTFUL = Meaning(UnreadableReply, OutcomeUnknown)
+
+# The longest text that begins an error decides, so that a detail can change the meaning of its family.
+MEANINGS: dict[str, Meaning] = {
+    "EAPI:Invalid key": _KEY,
+    "EAPI:Invalid signature": _KEY,
+    INVALID_NONCE: _NOT_PROCESSED,
+    "EAPI:Rate limit exceeded": _RATE_LIMITED,
+    "EAPI:Bad request": _REFUSED,
+    "EAPI:Feature disabled": _REFUSED,
+    "EGeneral:Invalid arguments": _REFUSED,
+    # Our own id is already on an open order: an earlier copy of this very order lives.
+    "EGeneral:Invalid arguments:cl_ord_id not unique": _DOUBTFUL,
+    "EGeneral:Permission denied": _KEY,
+    "EGeneral:Unknown method": _REFUSED,
+    "EGeneral:Temporary lockout": Meaning(RetryLater, RetryLater, LOCKOUT_SECONDS),
+    "EGeneral:Too many requests": _RATE_LIMITED,
+    "EGeneral:Internal error": _DOUBTFUL,
+    "EDatabase:Internal error": _DOUBTFUL,
+    "EService:Unavailable": _BUSY,
+    "EService:Busy": _BUSY,
+    "EService:Timeout": _BUSY,
+    "EService:Throttled": _RATE_LIMITED,
+    "EService:Market in cancel_only mode": _CLOSED,
+    "EService:Market in post_only mode": _CLOSED,
+    "EService:Market in limit_only mode": _CLOSED,
+    "EService:Deadline elapsed": _NOT_PROCESSED,
+    "EQuery:Unknown asset pair": _REFUSED,
+    "EQuery:Invalid asset pair": _REFUSED,
+    "EQuery:Unknown asset": _REFUSED,
+    "EOrder:": _REFUSED,
+    "EOrder:Insufficient funds": _FUNDS,
+    "EOrder:Insufficient margin": _FUNDS,
+    "EOrder:Insufficient initial margin": _FUNDS,
+    "EOrder:Unknown order": _DOUBTFUL,
+    "EOrder:Cancel pending": _DOUBTFUL,
+    "EOrder:Orders limit exceeded": Meaning(RetryLater, RetryLater, 10.0),
+    "EOrder:Rate limit exceeded": Meaning(RetryLater, RetryLater, 10.0),
+    "EOrder:Domain rate limit exceeded": Meaning(RetryLater, RetryLater, 10.0),
+    "EAccount:Invalid permissions": _KEY,
+    "EAuth:Account temporary disabled": _KEY,
+    "EAuth:Account unconfirmed": _KEY,
+    "EAuth:Failed": _KEY,
+    "EAuth:Rate limit exceeded": _RATE_LIMITED,
+    "EAuth:Too many requests": _RATE_LIMITED,
+    "ETrade:Invalid request": _REFUSED,
+    "ETrade:Locked": _KEY,
+    "ETrade:User Locked": _KEY,
+    "EBM:limit exceeded:CAL": _REFUSED,
+}
+_BY_LENGTH = sorted(MEANINGS, key=len, reverse=True)
+
+
+def meaning_of(text: str) -> Meaning:
+    """The class of one error text; an unlisted one proves nothing."""
+    normal = text.replace(": ", ":", 1)
+    return next((MEANINGS[known] for known in _BY_LENGTH if normal.startswith(known)), _DOUBTFUL)
+
+
+def error_of(texts: Sequence[str], *, where: str, order_sent: bool) -> VenueError:
+    """The error to raise for an answer's error list. Of several texts the one that leaves most open counts."""
+    kinds = [(meaning_of(text), text) for text in texts]
+    doubtful = [pair for pair in kinds if pair[0].order is OutcomeUnknown]
+    meaning, text = (doubtful or kinds)[0]
+    kind = meaning.order if order_sent else meaning.reading
+    message = f"{where}: {text[:200]}"
+    if issubclass(kind, RetryLater):
+        return kind(message, venue_code=text, retry_after_seconds=meaning.retry_after_seconds)
+    return kind(message, venue_code=text)

@@ -1,0 +1,55 @@
+"""Kraken's public readings, as values of ours."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from bot.brokers.kraken.symbols import KrakenCatalogue
+from bot.brokers.replies import as_list, as_object, field_of, number, unix_time
+from bot.domain.errors import UnreadableReply
+from bot.domain.quote import Candle, Quote
+
+OHLC_INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
+
+
+def candles_from(value: object, *, where: str, limit: int) -> list[Candle]:
+    """The closed candles of an `OHLC` result, oldest first, the latest `limit` of them.
+
+    `last` is the opening time of the last closed candle; the row after it is still forming.
+    """
+    fields = as_object(value, where=where)
+    last_closed = unix_time(field_of(fields, "last", where=where), where=where)
+    rows = next((rows for name, rows in fields.items() if name != "last"), None)
+    candles = [_candle(row, where) for row in as_list(rows, where=where)]
+    closed = sorted((c for c in candles if c.opened_at <= last_closed), key=lambda candle: candle.opened_at)
+    return closed[-limit:]
+
+
+def _candle(row: object, where: str) -> Candle:
+    cells = as_list(row, where=where)
+    if len(cells) < 7:
+        raise UnreadableReply(f"{where}: a candle of {len(cells)} values")
+    opened, high, low, close, volume = (number(cells[i], where=where) for i in (1, 2, 3, 4, 6))
+    if not 0 < low <= min(opened, close) or max(opened, close) > high:
+        raise UnreadableReply(f"{where}: a candle whose prices contradict each other")
+    return Candle(unix_time(cells[0], where=where), opened, high, low, close, volume)
+
+
+def quotes_from(value: object, catalogue: KrakenCatalogue, *, taken_at: datetime) -> Mapping[str, Quote]:
+    """Best bid and ask of a `Ticker` result by symbol; a market without both is left out."""
+    quotes: dict[str, Quote] = {}
+    for venue_name, entry in as_object(value, where="Kraken Ticker").items():
+        where = f"Kraken Ticker {venue_name}"
+        fields = as_object(entry, where=where)
+        bid, ask = (_first_price(fields, side, where) for side in ("b", "a"))
+        symbol = catalogue.symbol_of(venue_name)
+        if 0 < bid <= ask:
+            quotes[symbol] = Quote(symbol, bid, ask, taken_at)
+    return quotes
+
+
+def _first_price(fields: Mapping[str, object], name: str, where: str) -> Decimal:
+    cells: Sequence[object] = as_list(fields.get(name), where=where)
+    if not cells:
+        raise UnreadableReply(f"{where}: no price")
+    return number(cells[0], where=where)

@@ -1,0 +1,32 @@
+"""The venue's time, carried on by the monotonic clock: a step of this machine's clock does not move it."""
+
+from datetime import datetime, timedelta
+
+from bot.seams.clock import Clock
+
+
+class VenueClock:
+    """Keeps one measured venue time. Until there is one, the machine's clock has to do."""
+
+    def __init__(self, clock: Clock, *, max_age_seconds: float = 600.0) -> None:
+        self._clock = clock
+        self._max_age_seconds = max_age_seconds
+        self._measured: tuple[datetime, float] | None = None
+
+    def measured(self, venue_now: datetime) -> None:
+        """What the venue just answered. Its age in transit makes us late by that much, never early."""
+        self._measured = (venue_now, self._clock.monotonic())
+
+    @property
+    def needs_measuring(self) -> bool:
+        return self._measured is None or self._clock.monotonic() - self._measured[1] > self._max_age_seconds
+
+    def now(self) -> datetime:
+        if self._measured is None:
+            return self._clock.now()
+        venue_now, at = self._measured
+        return venue_now + timedelta(seconds=self._clock.monotonic() - at)
+
+    def ahead_of_machine(self) -> timedelta:
+        """How far the venue's clock is ahead of this machine's; zero while unmeasured."""
+        return self.now() - self._clock.now()

@@ -1,0 +1,135 @@
+"""Every broker against the real paper exchange, over real HTTP."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from bot.brokers.balance_book import BalanceBook
+from bot.brokers.base import BaseBroker
+from bot.brokers.call_reaper import CallReaper
+from bot.brokers.coinbase.broker import CoinbaseBroker
+from bot.brokers.coinbase.context import CoinbaseContext
+from bot.brokers.credentials import Credentials
+from bot.brokers.http_session import CallLimits
+from bot.brokers.kraken.broker import KrakenBroker
+from bot.brokers.kraken.context import KrakenContext, nonce_path
+from bot.brokers.kraken.private_call_lock import PrivateCallLock, PrivateCallLocks
+from bot.brokers.shared_reading import SharedReading
+from bot.brokers.venue_access import VenueAccess
+from bot.domain.account import AccountRef, BrokerType
+from bot.seams.clock import Clock, SystemClock
+from tests.exchange_process import ExchangeProcess
+
+# Short, so that a fault that hangs costs a test half a second.
+HOLD_SECONDS = 0.5
+
+
+@dataclass
+class Wiring:
+    """Makes brokers that share what the accounts of one process share."""
+
+    exchange: ExchangeProcess
+    state_dir: Path
+    clock: Clock
+    reaper: CallReaper
+    calls: list[tuple[str, str, float, str]] = field(default_factory=list)
+    brokers: list[BaseBroker] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.locks = PrivateCallLocks(
+            lambda: PrivateCallLock(self.clock, hold_seconds=HOLD_SECONDS, parked_key_seconds=0.2), per_key=False
+        )
+        self.catalogues: SharedReading = SharedReading(self.clock)
+        self.instruments: SharedReading = SharedReading(self.clock)
+
+    def broker(
+        self,
+        account: AccountRef,
+        *,
+        balance: str = "10000",
+        access: VenueAccess | None = None,
+        **more: object,
+    ) -> BaseBroker:
+        access = access or self.access(account, balance=balance, **more)
+        made = self._kraken(account, access) if account.broker is BrokerType.KRAKEN else self._coinbase(account, access)
+        self.brokers.append(made)
+        return made
+
+    def access(self, account: AccountRef, *, balance: str = "10000", **more: object) -> VenueAccess:
+        opened = self.exchange.open_account(
+            str(account.broker), account.venue_account_name, {"USD": balance, "BTC": Decimal("0.5")}, **more
+        )
+        credentials = Credentials(api_key=opened.api_key, api_secret=SecretStr(opened.api_secret))
+        return VenueAccess(base_url=self.exchange.rest_url(str(account.broker)), credentials=credentials, mode="paper")
+
+    def _kraken(self, account: AccountRef, access: VenueAccess) -> KrakenBroker:
+        context = KrakenContext(
+            access=access,
+            balance_book=BalanceBook(self.clock, cache_seconds=0.0),
+            nonce_path=nonce_path(self.state_dir, account),
+            locks=self.locks,
+            catalogues=self.catalogues,
+            reaper=self.reaper,
+            clock=self.clock,
+            limits=CallLimits(connect_seconds=1, read_seconds=HOLD_SECONDS, call_seconds=5),
+            lock_timeout_seconds=3,
+            on_private_call=lambda *call: self.calls.append(call),
+        )
+        return KrakenBroker(account.account_type, account.user_id, context=context)
+
+    def _coinbase(self, account: AccountRef, access: VenueAccess) -> CoinbaseBroker:
+        context = CoinbaseContext(
+            access=access,
+            balance_book=BalanceBook(self.clock, cache_seconds=0.0),
+            instruments=self.instruments,
+            reaper=self.reaper,
+            clock=self.clock,
+            limits=CallLimits(connect_seconds=1, read_seconds=HOLD_SECONDS, call_seconds=HOLD_SECONDS),
+            on_private_call=lambda *call: self.calls.append(call),
+        )
+        return CoinbaseBroker(account.account_type, account.user_id, context=context)
+
+    def close(self) -> None:
+        for broker in self.brokers:
+            broker.close()
+        self.reaper.close()
+
+
+@pytest.fixture(scope="session")
+def exchange_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExchangeProcess]:
+    with ExchangeProcess(seed=7, state=tmp_path_factory.mktemp("exchange")) as process:
+        yield process
+
+
+@pytest.fixture
+def exchange(exchange_process: ExchangeProcess) -> Iterator[ExchangeProcess]:
+    """The one exchange of this test process, without the faults and the standstill of the test before."""
+    yield exchange_process
+    exchange_process.clear_faults()
+    exchange_process.pause(paused=False)
+
+
+@pytest.fixture
+def wiring(exchange: ExchangeProcess, tmp_path: Path) -> Iterator[Wiring]:
+    clock = SystemClock()
+    made = Wiring(exchange, tmp_path, clock, CallReaper(clock))
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=[BrokerType.KRAKEN, BrokerType.COINBASE], ids=str)
+def account(request: pytest.FixtureRequest) -> AccountRef:
+    """A user of each brokerage with a name of its own for every test, so that no test sees another's orders."""
+    number = abs(hash(request.node.name)) % 10**9
+    return AccountRef.user(request.param, f"u{number}")
+
+
+@pytest.fixture
+def broker(wiring: Wiring, account: AccountRef) -> BaseBroker:
+    made = wiring.broker(account)
+    made.connect()
+    return made
