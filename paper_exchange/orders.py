@@ -141,7 +141,7 @@ class NewOrder:
     deadline_ns: int | None = None
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Order:
     """An accepted order. `filled_cost` and `fee` are quote units; `average_price` is None until the first fill.
 

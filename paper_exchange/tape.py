@@ -191,7 +191,7 @@ class SymbolTape:
     ) -> None:
         """`epoch_minute` is the UTC minute of index 0; it aligns coarse bars to hours and days.
 
-        `rows` are replayed bars of one minute, contiguous, the first one before index 0; the generator goes on after them.
+        `rows` are replayed minute bars, contiguous, the first before index 0; the generator goes on after them.
         """
         self._seed, self._symbol, self._temper = seed, symbol, temper
         self._generator = MinuteGenerator(seed, symbol, temper, factor)

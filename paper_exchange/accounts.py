@@ -1,0 +1,124 @@
+"""Accounts and their ledger. Every unit comes from outside, another account, the clearing house, or goes there.
+
+The clearing house is the counterparty of every fill: it lends the generated liquidity and keeps what rounding leaves.
+So at any time, per asset: all accounts + clearing + fees = deposits - withdrawals.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from paper_exchange.orders import ZERO, Balance, LedgerEntry, LedgerKind, Order, Refusal, RefusalCode, Side, Trade
+from paper_exchange.venue_rules import VenueRules, rules_for
+
+VOLUME_WINDOW_NS = 30 * 86_400 * 1_000_000_000
+
+
+class IdFactory(Protocol):
+    """Names for what the engine creates, in the brokerage's own format; they must never repeat."""
+
+    def order_id(self, brokerage: str) -> str: ...
+    def trade_id(self, brokerage: str) -> str: ...
+    def ledger_id(self, brokerage: str) -> str: ...
+
+
+class UnknownAccount(KeyError):
+    """No account has that id."""
+
+
+@dataclass
+class TradingAccount:
+    """One account's balances and history. An asset once held stays listed, with 0."""
+
+    account_id: str
+    brokerage: str
+    tier: str | None
+    rules: VenueRules
+    totals: dict[str, Decimal] = field(default_factory=dict)
+    held: dict[str, Decimal] = field(default_factory=dict)
+    volumes: list[tuple[int, Decimal]] = field(default_factory=list)
+    live: dict[str, Order] = field(default_factory=dict)
+    closed: list[Order] = field(default_factory=list)
+    trades: list[Trade] = field(default_factory=list)
+    entries: list[LedgerEntry] = field(default_factory=list)
+
+    def balance(self, asset: str) -> Balance:
+        return Balance(self.totals.get(asset, ZERO), self.held.get(asset, ZERO))
+
+    def hold(self, asset: str, change: Decimal) -> None:
+        """Reserve more (or, negative, less) of an asset."""
+        held = self.held.get(asset, ZERO) + change
+        assert ZERO <= held <= self.totals.get(asset, ZERO), f"{self.account_id} would hold {held} {asset}"
+        self.held[asset] = held
+
+    def volume_30_days(self, now_ns: int) -> Decimal:
+        """USD traded in the last 30 days."""
+        oldest = now_ns - VOLUME_WINDOW_NS
+        while self.volumes and self.volumes[0][0] < oldest:
+            self.volumes.pop(0)
+        return sum((usd for _, usd in self.volumes), ZERO)
+
+
+class Accounts:
+    def __init__(self, ids: IdFactory) -> None:
+        self._ids = ids
+        self.by_id: dict[str, TradingAccount] = {}
+        self.clearing: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self.fees: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self.outside: defaultdict[str, Decimal] = defaultdict(Decimal)
+
+    def __getitem__(self, account_id: str) -> TradingAccount:
+        try:
+            return self.by_id[account_id]
+        except KeyError:
+            raise UnknownAccount(account_id) from None
+
+    def open(self, account_id: str, brokerage: str, tier: str | None) -> TradingAccount:
+        if account_id in self.by_id:
+            raise ValueError(f"the account {account_id} is open already")
+        account = TradingAccount(account_id, brokerage, tier, rules_for(brokerage, tier))
+        self.by_id[account_id] = account
+        return account
+
+    def transfer(self, account_id: str, asset: str, amount: Decimal, now_ns: int) -> LedgerEntry:
+        """A deposit, or with a negative amount a withdrawal, of what is available."""
+        account = self[account_id]
+        if account.balance(asset).available + amount < 0:
+            raise Refusal(RefusalCode.INSUFFICIENT_FUNDS, f"not enough {asset} is available")
+        kind = LedgerKind.DEPOSIT if amount >= 0 else LedgerKind.WITHDRAWAL
+        self.outside[asset] += amount
+        return self._post(account, asset, kind, amount, ZERO, self._ids.ledger_id(account.brokerage), now_ns)
+
+    def settle(self, trade: Trade, base: str, quote: str) -> None:
+        """Book a fill: the buyer pays cost + fee, the seller receives cost - fee, both in quote."""
+        account = self[trade.account_id]
+        sign = 1 if trade.side is Side.BUY else -1
+        self._post(account, base, LedgerKind.TRADE, sign * trade.quantity, ZERO, trade.trade_id, trade.time_ns)
+        self._post(account, quote, LedgerKind.TRADE, -sign * trade.cost, trade.fee, trade.trade_id, trade.time_ns)
+        self.clearing[base] -= sign * trade.quantity
+        self.clearing[quote] += sign * trade.cost
+        self.fees[quote] += trade.fee
+        account.trades.append(trade)
+
+    def _post(
+        self,
+        account: TradingAccount,
+        asset: str,
+        kind: LedgerKind,
+        amount: Decimal,
+        fee: Decimal,
+        reference_id: str,
+        now_ns: int,
+    ) -> LedgerEntry:
+        total = account.totals.get(asset, ZERO) + amount - fee
+        assert total >= account.held.get(asset, ZERO), f"{account.account_id} would have {total} {asset}"
+        account.totals[asset] = total
+        entry = LedgerEntry(
+            ledger_id=self._ids.ledger_id(account.brokerage), account_id=account.account_id, asset=asset, kind=kind,
+            amount=amount, fee=fee, balance_after=total, reference_id=reference_id, time_ns=now_ns,
+        )  # fmt: skip
+        account.entries.append(entry)
+        return entry
