@@ -38,7 +38,6 @@ class CycleTimes:
     period_seconds: float
     jitter_fraction: float
     balance_refresh_seconds: float
-    summary_every: int
 
 
 class AccountWorker:

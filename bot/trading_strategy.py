@@ -40,8 +40,6 @@ class MasterRules:
     max_entries_per_cycle: int
     order_percent_of_cash: Decimal
     exit_plan: ExitPlan
-    candle_interval_minutes: int
-    candle_count: int
     scan_symbols_limit: int
     quote_currency: str
 
@@ -69,7 +67,6 @@ class TradingStrategy:
         clock: Clock,
         ids: IdSource,
         install_id: str,
-        balance_max_age_seconds: float,
         announce: Callable[[BrokerType], None],
         status_lines: Callable[[], Sequence[Mapping[str, Any]]],
     ) -> None:
@@ -80,7 +77,6 @@ class TradingStrategy:
         self._clock = clock
         self._ids = ids
         self._install_id = install_id
-        self._balance_max_age_seconds = balance_max_age_seconds
         self._announce = announce
         self._status_lines = status_lines
         self._desks: dict[AccountRef, AccountDesk] = {}

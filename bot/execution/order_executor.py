@@ -54,6 +54,7 @@ class OrderExecutor:
         recorder: FillRecorder,
         stop: threading.Event,
         confirm_seconds: float,
+        gather_milliseconds: int,
         on_order: Callable[[OrderIntent], None],
     ) -> None:
         self._broker = broker
@@ -62,6 +63,7 @@ class OrderExecutor:
         self._recorder = recorder
         self._stop = stop
         self._confirm_seconds = confirm_seconds
+        self._gather = timedelta(milliseconds=gather_milliseconds)
         self._on_order = on_order
 
     def place(self, intent: OrderIntent) -> OrderIntent:
@@ -157,6 +159,9 @@ class OrderExecutor:
         if order.filled_quantity > 0:
             since = (intent.sent_at or intent.created_at) - timedelta(minutes=1)
             fills = list(self._broker.get_order_fills(order.venue_order_id, since=since))
+        if not order.status.ended and self._clock.now() < (intent.sent_at or intent.created_at) + self._gather:
+            # Parts of one order are gathered for a moment, so that users get one signal and not a dozen crumbs.
+            return False
         complete = sum(fill.quantity for fill in fills) >= order.filled_quantity
         if order.status.ended and not complete:
             # The order's end is seen before its trades: booking the end now would freeze a wrong total.

@@ -1,0 +1,282 @@
+"""`python bot.py`: settings, objects, threads, signals, exit code."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from bot import exit_codes
+from bot.brokers.paper_venue import PaperVenue
+from bot.composition import Parts, World, compose
+from bot.copy_trade_engine import start_copy_engine
+from bot.diagnostics import config_show, copies
+from bot.domain.errors import ConfigurationError, StoreUnavailable
+from bot.observability.logs import LOG_FILE, Redactor, set_up_logging
+from bot.observability.metrics import Metrics
+from bot.seams import failpoints
+from bot.seams.clock import Clock, SystemClock
+from bot.seams.ids import IdSource, SystemIds
+from bot.settings import Settings, load_settings, process_environment
+from bot.storage import migrations, process
+from bot.storage.copies import missing_answers
+from bot.storage.store import Store, sqlite_url
+from bot.supervision.instance_lock import AlreadyRunning, InstanceLock
+
+log = logging.getLogger(__name__)
+
+DATABASE_FILE = "nija.db"
+BEAT_SECONDS = 1.0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the process's exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        settings = load_settings()
+        if arguments.command == "config":
+            return config_show.run(settings, as_json=arguments.json)
+        if arguments.command == "copies":
+            return copies.run(settings, as_json=arguments.json, limit=arguments.limit)
+        return _Run(settings, seconds=arguments.seconds).run()
+    except ConfigurationError as error:
+        for problem in error.problems:
+            print(f"NIJA cannot start: {problem}", file=sys.stderr)
+        return exit_codes.WRONG_USE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bot.py",
+        description="NIJA: a master account per brokerage trades, its users copy it, each account in its own thread.",
+        epilog="Without a command the bot runs until it is stopped (Ctrl-C or SIGTERM).",
+    )
+    parser.add_argument(
+        "--for", dest="seconds", type=_seconds, metavar="SECONDS", help="stop by itself after this time"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="command")
+    config = commands.add_parser("config", help="the settings in force")
+    config.add_argument("action", choices=["show"], help="print each value and where it came from")
+    config.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    latest = commands.add_parser("copies", help="the latest signals, a line per user")
+    latest.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    latest.add_argument("--limit", type=int, default=20, metavar="N", help="how many signals (default 20)")
+    return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return seconds
+
+
+class _Run:
+    """One run of the bot, from the lock to the exit code."""
+
+    def __init__(self, settings: Settings, *, seconds: float | None) -> None:
+        self._settings = settings
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._reason = "asked to stop"
+        self._clock: Clock = SystemClock(offset_seconds=settings.test_clock_offset_seconds)
+        self._ids: IdSource = SystemIds()
+        self._metrics = Metrics()
+        self._redactor = Redactor()
+
+    def run(self) -> int:
+        """Everything, in order; what was opened is closed in the reverse order."""
+        settings = self._settings
+        _make_private_directory(settings.state_dir)
+        lock = InstanceLock(settings.state_dir)
+        try:
+            lock.acquire()
+        except AlreadyRunning as error:
+            print(f"NIJA cannot start: {error}", file=sys.stderr)
+            return exit_codes.ALREADY_RUNNING
+        set_up_logging(settings.state_dir, level=settings.log_level, as_json=settings.log_json, redactor=self._redactor)
+        failpoints.install(settings.failpoints)
+        self._listen_to_signals()
+        try:
+            return self._with_store()
+        except ConfigurationError as error:
+            log.critical("NIJA cannot start: %s", error)
+            return exit_codes.WRONG_USE
+        finally:
+            lock.release()
+
+    def _with_store(self) -> int:
+        _banner(self._settings)
+        url = sqlite_url(self._settings.state_dir / DATABASE_FILE)
+        migrations.upgrade(url)
+        store = Store(url)
+        store.start()
+        try:
+            return self._with_exchange(store)
+        finally:
+            store.close()
+
+    def _with_exchange(self, store: Store) -> int:
+        paper = self._open_paper_exchange() if self._settings.trading_mode == "paper" else None
+        try:
+            world = World(
+                settings=self._settings,
+                environ=process_environment(),
+                store=store,
+                clock=self._clock,
+                ids=self._ids,
+                install_id=self._install_id(store),
+                metrics=self._metrics,
+                redactor=self._redactor,
+                stop=self._stop,
+                paper=paper,
+            )
+            return self._trade(world, compose(world))
+        finally:
+            if paper is not None:
+                paper.close()
+
+    def _trade(self, world: World, parts: Parts) -> int:
+        stop_metrics = self._serve_metrics(world)
+        now = self._clock.now()
+        world.store.write(
+            lambda connection: process.start_process(
+                connection, pid=os.getpid(), mode=self._settings.trading_mode, now=now
+            )
+        )
+        start_copy_engine(parts.engine)
+        parts.strategy.start_independent_multi_broker_trading()
+        try:
+            self._watch(world, parts)
+        finally:
+            left = self._shut_down(world, parts)
+            stop_metrics()
+        return exit_codes.UNCLEAN_STOP if left else exit_codes.OK
+
+    def _watch(self, world: World, parts: Parts) -> None:
+        """The main thread's loop: beat, watch the exchange, write the summary."""
+        end = None if self._seconds is None else self._clock.monotonic() + self._seconds
+        every = self._settings.summary_every_cycles * self._settings.pace.cycle_seconds
+        summary_at = self._clock.monotonic() + every
+        while not self._stop.is_set():
+            now = self._clock.monotonic()
+            if end is not None and now >= end:
+                self._reason = f"ran for the {self._seconds:g} s it was asked to"
+                return
+            _beat(world)
+            if now >= summary_at:
+                summary_at = now + every
+                parts.strategy.log_multi_broker_status()
+            self._clock.wait(self._stop, BEAT_SECONDS if end is None else min(BEAT_SECONDS, end - now))
+
+    def _shut_down(self, world: World, parts: Parts) -> list[str]:
+        """No new orders, orders in flight settled or recorded, one deadline."""
+        log.info("Stopping: %s", self._reason)
+        deadline = self._clock.monotonic() + self._settings.shutdown_seconds
+        left = parts.strategy.stop_independent_trading(self._settings.shutdown_seconds)
+        parts.engine.stop(max(0.1, deadline - self._clock.monotonic()))
+        for name in left:
+            log.error("%s did not end in time; what it was doing is settled at the next start", name)
+        parts.strategy.log_multi_broker_status()
+        if not left:
+            parts.manager.close()
+        parts.shared.close()
+        now, reason = self._clock.now(), self._reason
+        try:
+            world.store.write(lambda connection: process.end_process(connection, reason=reason, now=now))
+        except StoreUnavailable as error:
+            log.error("the end of this run was not written: %s", error)
+        log.info("Stopped. State is in %s", self._settings.state_dir)
+        return left
+
+    def _open_paper_exchange(self) -> PaperVenue:
+        paper = self._settings.paper
+        if paper.exchange_control_url:
+            token = paper.exchange_token.get_secret_value() if paper.exchange_token else ""
+            self._redactor.add(token)
+            return PaperVenue.attach(paper.exchange_control_url, token, self._clock)
+        venue = PaperVenue.start(
+            state_dir=self._settings.state_dir,
+            clock=self._clock,
+            seed=paper.seed,
+            latency_milliseconds=paper.latency_milliseconds,
+        )
+        self._redactor.add(venue.endpoint.token)
+        log.info("Paper exchange started; its state is in %s", self._settings.state_dir / "paper")
+        return venue
+
+    def _install_id(self, store: Store) -> str:
+        """Made once per database; every order id derives from it."""
+        with store.read() as connection:
+            known = process.get_meta(connection, "install_id")
+        if known is not None:
+            return known
+        fresh = self._ids.token()
+        store.write(lambda connection: process.set_meta(connection, "install_id", fresh))
+        return fresh
+
+    def _serve_metrics(self, world: World) -> Callable[[], None]:
+        settings = self._settings
+
+        def missing() -> float:
+            with world.store.read() as connection:
+                return float(missing_answers(connection))
+
+        self._metrics.watch(store_queue=lambda: float(world.store.queue_depth), missing_answers=missing)
+        try:
+            return self._metrics.serve(settings.metrics_host, settings.metrics_port)
+        except OSError as error:
+            log.error(
+                "No metrics: port %d is taken (%s). Trading goes on; set METRICS_PORT to a free port, or to 0 for any.",
+                settings.metrics_port,
+                error.strerror,
+            )
+            return lambda: None
+
+    def _listen_to_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._stop.is_set():
+            # The second signal: the operator does not want to wait. What is in flight is settled at the next start.
+            os._exit(exit_codes.UNCLEAN_STOP)
+        self._reason = f"signal {signal.Signals(number).name}"
+        self._stop.set()
+
+
+def _beat(world: World) -> None:
+    try:
+        world.store.write(lambda connection: process.beat(connection, now=world.clock.now()))
+    except StoreUnavailable as error:
+        log.error("the store does not take writes, so nothing can be traded: %s", error)
+
+
+def _make_private_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(
+            f"STATE_DIR {path} cannot be used ({error.strerror}). Name a directory that can be written to."
+        ) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"STATE_DIR {path} cannot be written to. Name another, or change its owner.")
+
+
+def _banner(settings: Settings) -> None:
+    if settings.trading_mode == "paper":
+        log.info("MODE: PAPER - no real money can move; prices are made up, and so is any profit")
+    else:
+        log.warning("MODE: LIVE - real orders with real money")
+    masters = ", ".join(str(master.broker) for master in settings.masters if master.enabled) or "none"
+    users = [f"{user.user_id} ({user.broker})" for user in settings.users if user.enabled]
+    log.info("Masters: %s. Users: %s", masters, ", ".join(users) or "none")
+    log.info("State: %s. Log: %s", settings.state_dir, settings.state_dir / LOG_FILE)
+    log.info("Stop with Ctrl-C or SIGTERM. In a second terminal try: python3 check_broker_status.py")

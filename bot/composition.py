@@ -1,0 +1,414 @@
+"""The wiring: which object gets which. The only file besides the brokers' that names concrete classes."""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from bot.account_desk import AccountDesk
+from bot.account_worker import CycleTimes
+from bot.broker_manager import BaseBroker, SharedParts, VenueAccess, build_broker, shared_parts
+from bot.brokers.credentials import Credentials, MissingCredentials, find_credentials
+from bot.brokers.paper_venue import PaperVenue
+from bot.copy_trade_engine import CopyLimits, CopyTradeEngine, Follower
+from bot.domain.account import AccountRef, BrokerType
+from bot.domain.errors import ConfigurationError
+from bot.domain.fill import Fill
+from bot.domain.health import AccountHealth, HealthState
+from bot.domain.position import ExitPlan
+from bot.domain.signal import TradeSignal
+from bot.execution.account_status import AccountStatus
+from bot.execution.fill_recorder import FillRecorder, describe
+from bot.execution.order_executor import OrderExecutor
+from bot.independent_broker_trader import IndependentBrokerTrader
+from bot.market.candle_cache import CandleCache
+from bot.multi_account_broker_manager import FailedConnection, MultiAccountBrokerManager, Pauses
+from bot.observability.logs import Redactor
+from bot.observability.metrics import Metrics
+from bot.position_sizer import CopyMode, CopyRules, PositionSizer
+from bot.seams.clock import Clock
+from bot.seams.ids import IdSource
+from bot.settings import Settings
+from bot.settings.users import UserSettings
+from bot.storage import accounts, copies, positions
+from bot.storage.intents import OrderIntent
+from bot.storage.store import Store
+from bot.strategies.loading import load_strategy
+from bot.trade_signal_emitter import TradeSignalEmitter
+from bot.trading_strategy import MasterRules, TradingStrategy
+from bot.user_copier import CopyAnswer, UserCopier
+
+log = logging.getLogger(__name__)
+
+# How long an account's thread follows an order it has just sent before it goes on and asks again each cycle.
+CONFIRM_SECONDS = 10.0
+# Kept back from a user's cash so that the fee of a copy never makes it unaffordable: the lowest tier of the dearest venue.
+HIGHEST_TAKER_FEE_PERCENT = Decimal("0.6")
+
+
+@dataclass(frozen=True)
+class World:
+    """What the process has before any account exists."""
+
+    settings: Settings
+    environ: Mapping[str, str]
+    store: Store
+    clock: Clock
+    ids: IdSource
+    install_id: str
+    metrics: Metrics
+    redactor: Redactor
+    stop: threading.Event
+    paper: PaperVenue | None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The running objects, in the order in which they are stopped."""
+
+    trader: IndependentBrokerTrader
+    engine: CopyTradeEngine
+    manager: MultiAccountBrokerManager
+    strategy: TradingStrategy
+    emitter: TradeSignalEmitter
+    shared: SharedParts
+    statuses: Mapping[AccountRef, AccountStatus] = field(default_factory=dict)
+
+
+def compose(world: World) -> Parts:
+    """Build everything; nothing is started and nothing is asked of a venue."""
+    return _Composition(world).parts()
+
+
+class _Composition:
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.settings = world.settings
+        self.followers = [_follower(user) for user in self.settings.users if user.enabled]
+        self.masters = [master.broker for master in self.settings.masters if master.enabled]
+        self.sizer = PositionSizer()
+        self.shared = shared_parts(self.settings, world.clock, on_private_call=self._on_private_call)
+        self.statuses = self._open_statuses()
+        self.engine: CopyTradeEngine
+        self.trader: IndependentBrokerTrader
+
+    def parts(self) -> Parts:
+        world, settings = self.world, self.settings
+        self.emitter = TradeSignalEmitter(
+            store=world.store,
+            clock=world.clock,
+            ids=world.ids,
+            default_exit_plan=self._exit_plan(),
+            announce=lambda broker: self.engine.notify(broker),
+        )
+        self.manager = MultiAccountBrokerManager(
+            masters=self.masters,
+            followers=self.followers,
+            build=self._build_broker,
+            pauses=Pauses(
+                settings.pace.master_connection_delay_seconds,
+                settings.pace.user_connection_delay_seconds,
+                settings.pace.min_connection_delay_seconds,
+                settings.pace.max_total_stagger_seconds,
+            ),
+            clock=world.clock,
+            ids=world.ids,
+            stop=world.stop,
+            holds_positions=self._holds_positions,
+            on_connected=self._on_connected,
+            on_failed=self._on_failed,
+        )
+        self.engine = CopyTradeEngine(
+            store=world.store,
+            clock=world.clock,
+            install_id=world.install_id,
+            sizer=self.sizer,
+            followers=self.manager,
+            limits=CopyLimits(
+                max_copy_slippage_percent=settings.copying.max_copy_slippage_percent,
+                reserve_percent=HIGHEST_TAKER_FEE_PERCENT,
+                max_signal_age_seconds=settings.copying.max_signal_age_seconds,
+            ),
+            wake_user=lambda account: self.trader.wake(account),
+            on_planned=self._on_planned,
+        )
+        self.strategy = self._strategy()
+        self.trader = self._trader()
+        self.strategy.trader = self.trader
+        return Parts(self.trader, self.engine, self.manager, self.strategy, self.emitter, self.shared, self.statuses)
+
+    # -- accounts ---------------------------------------------------------------------------------------------------
+    def _open_statuses(self) -> dict[AccountRef, AccountStatus]:
+        refs = {AccountRef.master(broker): f"{broker} master" for broker in self.masters}
+        refs |= {follower.account: follower.name for follower in self.followers}
+        now = self.world.clock.now()
+        for ref, name in refs.items():
+            self.world.store.write(
+                lambda connection, ref=ref, name=name: accounts.remember_account(  # type: ignore[misc]
+                    connection, ref, name=name, enabled=True, now=now
+                )
+            )
+        statuses = {ref: self._status(ref) for ref in refs}
+        for status in statuses.values():
+            status.publish()
+        return statuses
+
+    def _status(self, ref: AccountRef) -> AccountStatus:
+        return AccountStatus(
+            store=self.world.store,
+            clock=self.world.clock,
+            account=ref,
+            mode=self.settings.trading_mode,
+            on_health=self._on_health,
+        )
+
+    def _build_broker(self, account: AccountRef) -> BaseBroker:
+        access = self._access(account)
+        self.statuses[account].fact("configured", true=True)
+        self.world.redactor.add(access.credentials.api_key)
+        self.world.redactor.add(access.credentials.api_secret.get_secret_value())
+        return build_broker(account, access, settings=self.settings, shared=self.shared)
+
+    def _access(self, account: AccountRef) -> VenueAccess:
+        paper = self.world.paper
+        if paper is not None:
+            credentials = paper.open_account(account, self._paper_balance(account))
+            return VenueAccess(base_url=paper.rest_url(account.broker), credentials=credentials, mode="paper")
+        return VenueAccess(
+            base_url=self._live_url(account.broker), credentials=self._live_credentials(account), mode="live"
+        )
+
+    def _live_url(self, broker: BrokerType) -> str:
+        urls = {
+            BrokerType.KRAKEN: self.settings.kraken.rest_url,
+            BrokerType.COINBASE: self.settings.coinbase.rest_url,
+        }
+        if broker not in urls:
+            raise ConfigurationError(f"{broker} is not supported in this version; set its master to enabled: false")
+        return urls[broker]
+
+    def _live_credentials(self, account: AccountRef) -> Credentials:
+        user_ids = {user.user_id for user in self.settings.users}
+        found = find_credentials(account, user_ids, self.world.environ)
+        if isinstance(found, MissingCredentials):
+            raise ConfigurationError(found.sentence)
+        return found
+
+    def _paper_balance(self, account: AccountRef) -> Decimal:
+        if account.user_id is None:
+            return next(item.paper_balance for item in self.settings.masters if item.broker is account.broker)
+        return next(
+            user.paper_balance
+            for user in self.settings.users
+            if (user.user_id, user.broker) == (account.user_id, account.broker)
+        )
+
+    def _holds_positions(self, account: AccountRef) -> bool:
+        """Positions, or copies that wait for an answer: reasons to have a thread whatever the balance says."""
+        with self.world.store.read() as connection:
+            return bool(
+                positions.positions_of(connection, account.label) or copies.planned_copies(connection, account.label)
+            )
+
+    def _open_desk(self, broker: BaseBroker) -> AccountDesk:
+        world, account = self.world, broker.account
+        status = self.statuses[account]
+        recorder = FillRecorder(
+            store=world.store,
+            clock=world.clock,
+            account=account,
+            default_exit_plan=self._exit_plan(),
+            emit=self.emitter.from_master_fills if account.is_master else None,
+            on_booked=lambda fills: self._on_booked(broker, fills),
+        )
+        executor = OrderExecutor(
+            broker=broker,
+            store=world.store,
+            clock=world.clock,
+            recorder=recorder,
+            stop=world.stop,
+            confirm_seconds=CONFIRM_SECONDS,
+            gather_milliseconds=self.settings.copying.gather_partial_fills_milliseconds,
+            on_order=self._on_order,
+        )
+        desk = AccountDesk(
+            broker=broker,
+            status=status,
+            recorder=recorder,
+            executor=executor,
+            copier=None if account.is_master else self._copier(broker, executor),
+            candles=self._candles(broker) if account.is_master else None,
+        )
+        self.strategy.add_desk(desk)
+        return desk
+
+    def _copier(self, broker: BaseBroker, executor: OrderExecutor) -> UserCopier:
+        account = broker.account
+        return UserCopier(
+            account=account,
+            store=self.world.store,
+            clock=self.world.clock,
+            install_id=self.world.install_id,
+            executor=executor,
+            sizer=self.sizer,
+            instrument_of=lambda symbol: self.manager.instrument_of(account.broker, symbol),
+            balance=broker.balance_book.reading,
+            max_signal_age_seconds=self.settings.copying.max_signal_age_seconds,
+            on_answer=lambda signal, answer: self._on_answer(account, signal, answer),
+        )
+
+    # -- masters ----------------------------------------------------------------------------------------------------
+    def _strategy(self) -> TradingStrategy:
+        world, settings = self.world, self.settings
+        chosen = load_strategy(settings.strategy.plugin, settings.strategy.parameters)
+        return TradingStrategy(
+            strategies=dict.fromkeys(self.masters, chosen),
+            rules=MasterRules(
+                max_positions=settings.risk.max_positions,
+                max_entries_per_cycle=settings.risk.max_entries_per_cycle,
+                order_percent_of_cash=settings.risk.order_fraction_of_balance_percent,
+                exit_plan=self._exit_plan(),
+                scan_symbols_limit=settings.risk.scan_symbols_limit,
+                quote_currency=settings.risk.quote_currency,
+            ),
+            sizer=self.sizer,
+            store=world.store,
+            clock=world.clock,
+            ids=world.ids,
+            install_id=world.install_id,
+            announce=lambda broker: self.engine.notify(broker),
+            status_lines=self.status_lines,
+        )
+
+    def _candles(self, broker: BaseBroker) -> CandleCache:
+        raise NotImplementedError
+
+    def _exit_plan(self) -> ExitPlan:
+        risk = self.settings.risk
+        return ExitPlan(
+            stop_loss_percent=risk.stop_loss_percent,
+            take_profit_percent=risk.take_profit_percent,
+            trailing_stop_percent=risk.trailing_stop_percent,
+        )
+
+    def _trader(self) -> IndependentBrokerTrader:
+        settings = self.settings
+        return IndependentBrokerTrader(
+            manager=self.manager,
+            strategy=self.strategy,
+            times=CycleTimes(
+                period_seconds=settings.pace.cycle_seconds,
+                jitter_fraction=settings.pace.cycle_jitter_fraction,
+                balance_refresh_seconds=settings.balance.refresh_seconds,
+            ),
+            minimum_funded_usd=settings.minimum_funded_usd,
+            multi_broker=settings.multi_broker_independent,
+            clock=self.world.clock,
+            ids=self.world.ids,
+            stop=self.world.stop,
+            open_desk=self._open_desk,
+            has_duties=self._holds_positions,
+            statuses=self.statuses,
+            on_cycle=self._on_cycle,
+        )
+
+    # -- what is counted and shown ------------------------------------------------------------------------------------
+    def status_lines(self) -> Sequence[Mapping[str, Any]]:
+        """One mapping per account, masters first."""
+        lines = []
+        with self.world.store.read() as connection:
+            for ref, status in self.statuses.items():
+                reading = self.manager.balance_of(ref)
+                holdings = reading.holdings
+                lines.append(
+                    {
+                        "account": ref.label,
+                        "mode": self.settings.trading_mode,
+                        "health": str(status.health.state),
+                        "reason": status.health.reason,
+                        "cycles": status.health.cycles,
+                        "cash": "unknown" if holdings is None else f"{holdings.of('USD').total:.2f} USD",
+                        "positions": len(positions.positions_of(connection, ref.label)),
+                    }
+                )
+        return lines
+
+    def _on_connected(self, broker: BaseBroker) -> None:
+        status = self.statuses[broker.account]
+        status.fact("authenticated", true=True)
+        status.fact("permitted", true=True)
+        status.waiting("")
+        status.set_health(HealthState.STARTING, "connected, not trading yet")
+        status.publish()
+
+    def _on_failed(self, failed: FailedConnection) -> None:
+        status = self.statuses[failed.account]
+        status.fact("authenticated", true=False)
+        status.waiting(failed.reason)
+        needs_person = failed.next_try_monotonic is None
+        status.set_health(HealthState.FAILED if needs_person else HealthState.DEGRADED, failed.reason, error=True)
+        status.publish()
+
+    def _on_booked(self, broker: BaseBroker, fills: Sequence[Fill]) -> None:
+        for fill in fills:
+            broker.balance_book.apply_fill(fill)
+        log.info("%s filled: %s", broker.account.label, describe(fills))
+        self.statuses[broker.account].moment("last_fill")
+
+    def _on_order(self, intent: OrderIntent) -> None:
+        self.world.metrics.orders.labels(intent.account_id, str(intent.kind), str(intent.state)).inc()
+        for ref, status in self.statuses.items():
+            if ref.label == intent.account_id:
+                status.moment("last_order")
+
+    def _on_planned(self, signal: TradeSignal) -> None:
+        self.world.metrics.signals.labels(str(signal.broker), str(signal.kind)).inc()
+
+    def _on_answer(self, account: AccountRef, signal: TradeSignal, answer: CopyAnswer) -> None:
+        metrics = self.world.metrics
+        metrics.copies.labels(account.label, str(answer.status), str(answer.reason)).inc()
+        seconds = (self.world.clock.now() - signal.executed_at).total_seconds()
+        metrics.copy_seconds.labels(account.label).observe(max(0.0, seconds))
+        because = f": {answer.detail}" if answer.detail else ""
+        log.info(
+            "%s: %s %s of %s %s%s",
+            account.label,
+            signal.side,
+            signal.symbol,
+            signal.signal_id[:8],
+            answer.status,
+            because,
+        )
+
+    def _on_cycle(self, account: AccountRef, result: str, seconds: float) -> None:
+        self.world.metrics.cycles.labels(account.label, result).inc()
+        self.world.metrics.cycle_seconds.labels(account.label).observe(seconds)
+
+    def _on_health(self, account: AccountRef, health: AccountHealth) -> None:
+        self.world.metrics.set_health(account.label, str(health.state))
+
+    def _on_private_call(self, account: str, endpoint: str, seconds: float, outcome: str) -> None:
+        self.world.metrics.private_calls.labels(account, endpoint, outcome).inc()
+        self.world.metrics.call_seconds.labels(account).observe(seconds)
+
+
+def _follower(user: UserSettings) -> Follower:
+    copy = user.copy_rules
+    return Follower(
+        account=AccountRef.user(user.broker, user.user_id),
+        name=user.name,
+        shadow=user.shadow,
+        rules=CopyRules(
+            mode=CopyMode(copy.copy_mode),
+            risk_multiplier=copy.risk_multiplier,
+            fixed_amount_quote=copy.fixed_amount_usd,
+            fixed_ratio=copy.fixed_ratio,
+            max_trade_notional_quote=copy.max_trade_notional_usd,
+            max_symbol_notional_quote=copy.max_symbol_notional_usd,
+            max_total_notional_quote=copy.max_total_notional_usd,
+            allow_symbols=frozenset(copy.allow_symbols),
+            deny_symbols=frozenset(copy.deny_symbols),
+        ),
+    )

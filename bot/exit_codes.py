@@ -1,0 +1,8 @@
+"""How a command or the bot says how it ended. Operators and platforms rely on these numbers."""
+
+OK = 0
+SOMETHING_WRONG = 1
+WRONG_USE = 2
+NOT_RUNNING = 3
+ALREADY_RUNNING = 4
+UNCLEAN_STOP = 5

@@ -1,0 +1,188 @@
+"""A small brokerage in memory, for tests of what stands above the brokers. Weak where real venues are weak."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from threading import Event
+
+from bot.brokers.balance_book import BalanceBook
+from bot.brokers.base import BaseBroker, Urgency
+from bot.domain.account import AccountRef
+from bot.domain.balance import AssetBalance, Holdings
+from bot.domain.errors import UnreadableReply
+from bot.domain.fill import Fill
+from bot.domain.instrument import Instrument
+from bot.domain.order import OrderAck, OrderRequest, OrderType, Side, VenueOrder, VenueOrderStatus
+from bot.domain.quote import Candle, Quote
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+BTC = Instrument(
+    symbol="BTC/USD",
+    venue_symbol="BTCUSD",
+    lot_step=Decimal("0.00000001"),
+    tick_size=Decimal("0.1"),
+    minimum_quantity=Decimal("0.00005"),
+    minimum_notional=Decimal("0.5"),
+)
+
+
+class TestClock:
+    """A clock that moves when it is told to, or when somebody waits."""
+
+    __test__ = False
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self.seconds)
+
+    def wall_ns(self) -> int:
+        return int(self.now().timestamp() * 1_000_000_000)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def wait(self, event: Event, timeout_seconds: float) -> bool:
+        if not event.is_set():
+            self.seconds += max(0.0, timeout_seconds)
+        return event.is_set()
+
+
+class MemoryBroker(BaseBroker):
+    """Fills market orders at `price` and IOC limits if the price is within the bound.
+
+    `script` holds what the next placements do instead, in order: an exception to raise (before anything happens), or
+    a pair (exception, True) to raise after the order was accepted. `fillable` caps the quantity an order gets.
+    """
+
+    settle_seconds = 30.0
+
+    def __init__(self, account: AccountRef, clock: TestClock, *, cash: str = "1000", price: str = "50000") -> None:
+        super().__init__(account, BalanceBook(clock))
+        self.clock = clock
+        self.price = Decimal(price)
+        self.cash = Decimal(cash)
+        self.coins = Decimal(0)
+        self.fillable: Decimal | None = None
+        self.script: list[Exception | tuple[Exception, bool]] = []
+        self.lookups_fail = False
+        self.hidden_orders: set[str] = set()
+        self.balance_error: str | None = None
+        self.received: list[OrderRequest] = []
+        self.orders: dict[str, VenueOrder] = {}
+        self.fills: list[Fill] = []
+        self.on_place: Callable[[OrderRequest], None] = lambda _request: None
+
+    def connect(self) -> bool:
+        self.connected = True
+        return True
+
+    def close(self) -> None:
+        self.connected = False
+
+    @contextmanager
+    def urgent(self, urgency: Urgency) -> Iterator[None]:
+        yield
+
+    def fetch_holdings(self) -> Holdings:
+        if self.balance_error is not None:
+            raise UnreadableReply(self.balance_error)
+        assets = {
+            "USD": AssetBalance(self.cash, Decimal(0)),
+            "BTC": AssetBalance(self.coins, Decimal(0)),
+        }
+        return Holdings(assets, self.clock.now())
+
+    def get_trading_pairs(self) -> Mapping[str, Instrument]:
+        return {"BTC/USD": BTC}
+
+    def get_candles(self, symbol: str, *, interval_minutes: int, limit: int) -> Sequence[Candle]:
+        return []
+
+    def get_best_bid_ask_batch(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
+        return {symbol: Quote(symbol, self.price, self.price, self.clock.now()) for symbol in symbols}
+
+    def place_order(self, request: OrderRequest) -> OrderAck:
+        self.on_place(request)
+        self.received.append(request)
+        planned = self.script.pop(0) if self.script else None
+        if isinstance(planned, Exception):
+            raise planned
+        order = self._accept(request)
+        if planned is not None:
+            raise planned[0]
+        return OrderAck(client_order_id=request.client_order_id, venue_order_id=order.venue_order_id)
+
+    def _accept(self, request: OrderRequest) -> VenueOrder:
+        quantity = self._fill_quantity(request)
+        venue_order_id = f"O{len(self.orders) + 1}"
+        order = VenueOrder(
+            venue_order_id=venue_order_id,
+            client_order_id=request.client_order_id,
+            symbol=request.symbol,
+            side=request.side,
+            status=VenueOrderStatus.FILLED if quantity == request.quantity else VenueOrderStatus.CANCELLED,
+            quantity=request.quantity,
+            filled_quantity=quantity,
+            average_price=self.price if quantity else None,
+            fee_quote=Decimal(0),
+            opened_at=self.clock.now(),
+        )
+        self.orders[venue_order_id] = order
+        if quantity:
+            self._fill(order, quantity)
+        return order
+
+    def _fill_quantity(self, request: OrderRequest) -> Decimal:
+        out_of_bound = request.order_type is OrderType.LIMIT_IOC and (
+            request.limit_price < self.price if request.side is Side.BUY else request.limit_price > self.price
+        )
+        if out_of_bound:
+            return Decimal(0)
+        return request.quantity if self.fillable is None else min(self.fillable, request.quantity)
+
+    def _fill(self, order: VenueOrder, quantity: Decimal) -> None:
+        direction = 1 if order.side is Side.BUY else -1
+        self.cash -= direction * quantity * self.price
+        self.coins += direction * quantity
+        self.fills.append(
+            Fill(
+                trade_id=f"T{len(self.fills) + 1}",
+                venue_order_id=order.venue_order_id,
+                symbol=order.symbol,
+                side=order.side,
+                quantity=quantity,
+                price=self.price,
+                fee=Decimal(0),
+                fee_currency="USD",
+                executed_at=self.clock.now(),
+            )
+        )
+
+    def cancel_order(self, venue_order_id: str) -> bool:
+        order = self.orders[venue_order_id]
+        self.orders[venue_order_id] = replace(order, status=VenueOrderStatus.CANCELLED)
+        return not order.status.ended
+
+    def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
+        if self.lookups_fail:
+            raise UnreadableReply("look-up failed")
+        if client_order_id in self.hidden_orders:
+            return None
+        found = [order for order in self.orders.values() if order.client_order_id == client_order_id]
+        return found[0] if found else None
+
+    def get_order(self, venue_order_id: str) -> VenueOrder | None:
+        return self.orders.get(venue_order_id)
+
+    def get_open_orders(self) -> Sequence[VenueOrder]:
+        return [order for order in self.orders.values() if not order.status.ended]
+
+    def get_order_fills(self, venue_order_id: str, *, since: datetime) -> Sequence[Fill]:
+        return [fill for fill in self.fills if fill.venue_order_id == venue_order_id]
+
+    def get_fills_since(self, since: datetime) -> Sequence[Fill]:
+        return [fill for fill in self.fills if fill.executed_at >= since]

@@ -1,0 +1,255 @@
+"""From a master's fill to one answer per user, in memory and stepped by hand."""
+
+from decimal import Decimal
+
+import pytest
+
+from bot.domain.errors import InsufficientFunds, OrderRefused, OutcomeUnknown, RetryLater
+from bot.domain.order import IntentState, OrderKind, OrderRequest, OrderType, Side
+from bot.position_sizer import CopyRules
+from bot.storage.store import Store
+from tests.unit.copy_bench import KRAKEN, MASTER, Bench
+
+
+@pytest.fixture
+def bench(store: Store) -> Bench:
+    return Bench(store, {"ann": "1000", "bob": "5000"})
+
+
+def test_users_buy_their_share_of_what_the_master_bought(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    assert bench.plan() == 1
+    for name, quantity in (("ann", "0.001"), ("bob", "0.005")):
+        assert bench.copy(name) is None
+        (request,) = bench.user(name).received
+        assert (request.side, request.quantity) == (Side.BUY, Decimal(quantity))
+        assert request.order_type is OrderType.LIMIT_IOC
+        assert request.limit_price == Decimal("50250")
+    assert {status for _, status, _ in bench.rows()} == {"copied"}
+    assert bench.missing() == 0
+
+
+def test_a_signal_is_planned_once_however_often_the_engine_looks(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    assert [bench.plan(), bench.plan()] == [1, 0]
+    for _ in range(3):
+        bench.copy("ann")
+    assert len(bench.user("ann").received) == 1
+
+
+def test_the_same_report_of_fills_ten_times_makes_one_signal(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    for _ in range(10):
+        bench.recorders[MASTER].book_history(bench.brokers[MASTER].fills)
+    assert bench.plan() == 1
+    assert len(bench.rows()) == 2
+
+
+def test_a_trade_the_masters_owner_made_by_hand_is_copied_too(bench: Bench) -> None:
+    bench.clock.seconds += 5
+    master = bench.brokers[MASTER]
+    master.place_order(
+        OrderRequest(
+            client_order_id="f" * 32,
+            symbol="BTC/USD",
+            side=Side.BUY,
+            kind=OrderKind.ENTRY,
+            order_type=OrderType.MARKET,
+            quantity=Decimal("0.01"),
+        )
+    )
+    bench.recorders[MASTER].book_history(master.fills)
+    bench.plan()
+    # No balance row from before the trade exists here, so the ratio is not known and nobody guesses it.
+    assert {reason for _, _, reason in bench.rows()} == {"master_balance_unknown"}
+
+
+def test_a_users_fill_never_makes_a_signal(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.copy("ann")
+    assert bench.plan() == 0
+
+
+def test_an_exit_sells_the_fraction_the_master_sold(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.copy("ann")
+    bench.master_trades(Side.SELL, "0.0025")
+    bench.plan()
+    assert bench.copy("ann") is None
+    sold = bench.user("ann").received[-1]
+    assert (sold.side, sold.quantity, sold.order_type) == (Side.SELL, Decimal("0.00025"), OrderType.MARKET)
+
+
+def test_three_partial_exits_and_the_rest_leave_every_user_flat(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.copy("ann"), bench.copy("bob")
+    for quantity in ("0.003", "0.0033", "0.0017", "0.002"):
+        bench.master_trades(Side.SELL, quantity)
+        bench.plan()
+        bench.copy("ann"), bench.copy("bob")
+    assert (bench.user("ann").coins, bench.user("bob").coins) == (0, 0)
+    assert bench.missing() == 0
+
+
+def test_an_exit_runs_without_a_known_balance(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.copy("ann")
+    for _ in range(4):
+        bench.user("ann").balance_error = "no answer"
+        bench.user("ann").refresh_balance(max_age_seconds=0)
+    bench.clock.seconds += 3600
+    bench.master_trades(Side.SELL, "0.01")
+    bench.plan()
+    bench.copy("ann")
+    assert bench.user("ann").coins == 0
+
+
+def test_a_refused_exit_is_tried_again_until_it_is_done(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.copy("ann")
+    bench.master_trades(Side.SELL, "0.01")
+    bench.plan()
+    bench.user("ann").script = [OrderRefused("EOrder:Insufficient funds"), RetryLater("busy")]
+    for _ in range(6):
+        wait = bench.copy("ann")
+        if wait is None:
+            break
+        bench.clock.seconds += wait
+    assert bench.user("ann").coins == 0
+    assert bench.missing() == 2  # bob has not run yet: his entry and his exit
+    ids = [request.client_order_id for request in bench.user("ann").received]
+    # A retry of what was certainly not taken keeps its id; a leg after a refusal has its own.
+    assert len(set(ids)) == len(ids) - 1
+
+
+def test_an_unknown_balance_skips_the_entry_and_says_why(store: Store) -> None:
+    bench = Bench(store, {"ann": "1000"})
+    bench.clock.seconds += 61
+    bench.brokers[MASTER].refresh_balance(max_age_seconds=0)
+    bench.user("ann").balance_error = "connection reset"
+    bench.user("ann").refresh_balance(max_age_seconds=0)
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    assert bench.rows() == [("ann", "skipped", "balance_stale")]
+    assert bench.user("ann").received == []
+
+
+def test_an_entry_older_than_the_limit_is_never_sent(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.clock.seconds += 61
+    bench.copy("ann")
+    assert ("ann", "skipped", "too_old") in bench.rows()
+    assert bench.user("ann").received == []
+
+
+def test_a_price_that_ran_away_buys_nothing(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.user("ann").price = Decimal("50300")
+    bench.copy("ann")
+    assert ("ann", "skipped", "price_moved") in bench.rows()
+
+
+def test_a_lost_reply_is_asked_about_and_never_sent_again(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.user("ann").script = [(OutcomeUnknown("timed out"), True)]
+    assert bench.copy("ann") is not None
+    bench.clock.seconds += 5
+    assert bench.copy("ann") is None
+    assert len(bench.user("ann").received) == 1
+    assert ("ann", "copied", "") in bench.rows()
+
+
+def test_not_found_proves_absence_only_after_the_settle_time_and_two_looks(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.user("ann").script = [OutcomeUnknown("reset")]
+    bench.copy("ann")
+    for seconds, answered in ((11, False), (11, False), (11, True)):
+        bench.clock.seconds += seconds
+        bench.copy("ann")
+        assert (("ann", "failed", "proven_absent") in bench.rows()) is answered
+    assert len(bench.user("ann").received) == 1
+
+
+def test_an_order_that_shows_up_late_is_booked(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    ann = bench.user("ann")
+    ann.script = [(OutcomeUnknown("timed out"), True)]
+    ann.on_place = lambda request: ann.hidden_orders.add(request.client_order_id)
+    bench.copy("ann")
+    bench.clock.seconds += 25
+    bench.copy("ann")
+    ann.hidden_orders.clear()
+    bench.clock.seconds += 15
+    bench.copy("ann")
+    assert ("ann", "copied", "") in bench.rows()
+
+
+def test_one_users_failure_leaves_the_others_copies_alone(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.user("ann").script = [InsufficientFunds("EOrder:Insufficient funds")]
+    bench.copy("ann")
+    bench.copy("bob")
+    assert set(bench.rows()) == {("ann", "failed", "insufficient_funds"), ("bob", "copied", "")}
+
+
+def test_a_master_order_with_a_lost_reply_is_signalled_once_when_it_is_found(bench: Bench) -> None:
+    bench.brokers[MASTER].script = [(OutcomeUnknown("timed out"), True)]
+    intent = bench.master_trades(Side.BUY, "0.01")
+    assert intent.state is IntentState.UNKNOWN
+    assert bench.plan() == 0
+    assert bench.executors[MASTER].settle(intent).state is IntentState.FILLED
+    assert [bench.plan(), bench.plan()] == [1, 0]
+
+
+def test_a_signal_given_by_hand_is_copied_with_the_same_rule(bench: Bench) -> None:
+    for _ in range(2):
+        bench.emitter.emit_trade_signal(
+            KRAKEN, "BTC-USD", "buy", Decimal(500), Decimal(10000), price=Decimal(50000), signal_id="hand-1"
+        )
+    bench.plan()
+    bench.copy("ann")
+    (request,) = bench.user("ann").received
+    assert request.quantity * 50000 == 50
+
+
+def test_a_users_broker_cannot_emit(bench: Bench) -> None:
+    with pytest.raises(ValueError, match="only a master's trades are copied"):
+        bench.emitter.emit_trade_signal(bench.user("ann"), "BTC/USD", "buy", Decimal(1), None, price=Decimal(1))
+
+
+def test_an_exit_waits_for_the_entry_of_the_same_lots(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    ann = bench.user("ann")
+    ann.script = [(OutcomeUnknown("timed out"), True)]
+    ann.on_place = lambda request: ann.hidden_orders.add(request.client_order_id)
+    bench.copy("ann")
+    bench.master_trades(Side.SELL, "0.01")
+    bench.plan()
+    bench.clock.seconds += 5
+    bench.copy("ann")
+    assert len(ann.received) == 1
+    ann.hidden_orders.clear()
+    bench.clock.seconds += 11
+    bench.copy("ann")
+    assert ann.coins == 0
+    assert ("ann", "copied", "") in bench.rows()
+
+
+def test_caps_of_a_user_are_kept(store: Store) -> None:
+    bench = Bench(store, {"ann": "5000"}, rules=CopyRules(max_trade_notional_quote=Decimal(100)))
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.copy("ann")
+    assert bench.user("ann").received[0].quantity * 50000 == 100
