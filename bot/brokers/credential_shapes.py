@@ -1,0 +1,105 @@
+"""What each venue's keys look like, so that a wrong paste is refused at the start and not by the venue."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.brokers.pasted_pem import PemRefused, ec_private_key_pem
+from bot.domain.account import BrokerType
+
+KRAKEN_SECRET_BYTES = 64
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
+_TOKEN = re.compile(r"[!-~]+", re.ASCII)
+_COINBASE_KEY_NAME = re.compile(r"organizations/[A-Za-z0-9-]{1,64}/apiKeys/[A-Za-z0-9-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """A key and secret that have the venue's form."""
+
+    api_key: str = field(repr=False)
+    api_secret: str = field(repr=False)
+    warnings: tuple[str, ...] = ()
+
+
+Outcome = tuple[list[str], Shaped | None]
+Shape = Callable[[str, str, str, str], Outcome]
+
+
+def kraken(key_variable: str, key: str, secret_variable: str, secret: str) -> Outcome:
+    """Key: base64 text. Secret: base64 of 64 bytes (venue documentation and every issued key)."""
+    if _is_kraken_secret(key) and not _is_kraken_secret(secret):
+        return [f"{key_variable} holds a secret: {key_variable} and {secret_variable} are swapped"], None
+    problems = []
+    if key.startswith(("-----BEGIN", "organizations/")):
+        problems.append(f"{key_variable} holds a Coinbase credential, not a Kraken key")
+    elif not _BASE64.fullmatch(key):
+        problems.append(f"{key_variable} has characters that no Kraken key has (letters, digits, + and / only)")
+    elif not 32 <= len(key) <= 128:
+        problems.append(f"{key_variable} has {len(key)} characters; a Kraken key has 56")
+    defect = _kraken_secret_defect(secret)
+    if defect:
+        problems.append(f"{secret_variable} {defect}")
+    return problems, None if problems else Shaped(key, secret)
+
+
+def coinbase(key_variable: str, key: str, secret_variable: str, secret: str) -> Outcome:
+    """Key: `organizations/{org}/apiKeys/{id}`. Secret: an EC P-256 private key as PEM, in any of its pasted forms."""
+    if "PRIVATE KEY" in key and _COINBASE_KEY_NAME.fullmatch(secret):
+        return [f"{key_variable} holds the private key: {key_variable} and {secret_variable} are swapped"], None
+    problems = []
+    if not _COINBASE_KEY_NAME.fullmatch(key):
+        problems.append(f"{key_variable} is not a Coinbase key name (organizations/…/apiKeys/…)")
+    try:
+        pem = ec_private_key_pem(secret)
+    except PemRefused as refused:
+        return [*problems, f"{secret_variable} {refused}"], None
+    warnings = tuple(f"{secret_variable} {repair}" for repair in pem.repairs)
+    return problems, None if problems else Shaped(key, pem.text, warnings)
+
+
+def plain_tokens(key_variable: str, key: str, secret_variable: str, secret: str) -> Outcome:
+    """Venues whose keys are one word of printable characters each."""
+    problems = [
+        f"{variable} has white space or a line break inside"
+        for variable, value in ((key_variable, key), (secret_variable, secret))
+        if not _TOKEN.fullmatch(value)
+    ]
+    if not problems and key == secret:
+        problems.append(f"{key_variable} and {secret_variable} hold the same value")
+    return problems, None if problems else Shaped(key, secret)
+
+
+SHAPES: dict[BrokerType, Shape] = {
+    BrokerType.KRAKEN: kraken,
+    BrokerType.COINBASE: coinbase,
+    BrokerType.OKX: plain_tokens,
+    BrokerType.BINANCE: plain_tokens,
+    BrokerType.ALPACA: plain_tokens,
+}
+
+
+def _is_kraken_secret(text: str) -> bool:
+    return _kraken_secret_defect(text) is None
+
+
+def _kraken_secret_defect(secret: str) -> str | None:
+    if "PRIVATE KEY" in secret:
+        return "holds a PEM private key (Coinbase's form), not a Kraken secret"
+    if re.search(r"\s", secret):
+        return "has white space or a line break inside; paste it again in one piece"
+    if re.search(r"[-_]", secret):
+        return "has - or _ in it, which Kraken's base64 never has; copy it again from Kraken"
+    if not _BASE64.fullmatch(secret):
+        return "is not base64 (letters, digits, + and /, = only at the end)"
+    if len(secret) == 86:
+        return "lacks the == at its end; it was left out when copying"
+    try:
+        size = len(base64.b64decode(secret, validate=True))
+    except binascii.Error:
+        return f"is cut off or damaged: {len(secret)} characters are no whole base64 text (a Kraken secret has 88)"
+    if size != KRAKEN_SECRET_BYTES:
+        return f"decodes to {size} bytes; a Kraken secret has {KRAKEN_SECRET_BYTES}"
+    return None
