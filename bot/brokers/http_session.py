@@ -96,6 +96,9 @@ class VenueSession(requests.Session):
                 if call.overdue:
                     raise ReplyLost(f"no complete answer within {seconds:g} s") from error
                 raise ReplyLost(_cause(error)) from error
+            if call.overdue:
+                # Headers that break off look to the library like headers that ended.
+                raise ReplyLost(f"no complete answer within {seconds:g} s")
         return HttpReply(response.status_code, body, _retry_after(response.headers.get("Retry-After")))
 
 

@@ -36,6 +36,7 @@ class Wiring:
     state_dir: Path
     clock: Clock
     reaper: CallReaper
+    read_seconds: float = HOLD_SECONDS
     calls: list[tuple[str, str, float, str]] = field(default_factory=list)
     brokers: list[BaseBroker] = field(default_factory=list)
 
@@ -75,7 +76,7 @@ class Wiring:
             catalogues=self.catalogues,
             reaper=self.reaper,
             clock=self.clock,
-            limits=CallLimits(connect_seconds=1, read_seconds=HOLD_SECONDS, call_seconds=5),
+            limits=CallLimits(connect_seconds=1, read_seconds=self.read_seconds, call_seconds=5),
             lock_timeout_seconds=3,
             on_private_call=lambda *call: self.calls.append(call),
         )
@@ -88,7 +89,7 @@ class Wiring:
             instruments=self.instruments,
             reaper=self.reaper,
             clock=self.clock,
-            limits=CallLimits(connect_seconds=1, read_seconds=HOLD_SECONDS, call_seconds=HOLD_SECONDS),
+            limits=CallLimits(connect_seconds=1, read_seconds=self.read_seconds, call_seconds=self.read_seconds),
             on_private_call=lambda *call: self.calls.append(call),
         )
         return CoinbaseBroker(account.account_type, account.user_id, context=context)
@@ -102,7 +103,17 @@ class Wiring:
 @pytest.fixture(scope="session")
 def exchange_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExchangeProcess]:
     with ExchangeProcess(seed=7, state=tmp_path_factory.mktemp("exchange")) as process:
+        _warm_up(process, tmp_path_factory.mktemp("warm-up"))
         yield process
+
+
+def _warm_up(process: ExchangeProcess, state_dir: Path) -> None:
+    """The exchange computes every market's history when it is first asked: longer than the limits of these tests."""
+    clock = SystemClock()
+    wiring = Wiring(process, state_dir, clock, CallReaper(clock), read_seconds=10)
+    for broker_type in (BrokerType.KRAKEN, BrokerType.COINBASE):
+        wiring.broker(AccountRef.user(broker_type, "early")).get_trading_pairs()
+    wiring.close()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from bot.seams.clock import Clock
 class CoinbaseContext:
     """`instruments`, `reaper` and `clock` are the process's; the rest is this account's alone.
 
-    `settle_seconds`: a request's token is good for 120 s; only after that, and a margin, can it not be accepted any more.
+    `settle_seconds`: a request's token is good for 120 s; after that and a margin it cannot be accepted any more.
     """
 
     access: VenueAccess
