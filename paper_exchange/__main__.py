@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from paper_exchange.replay import BadReplayFile
 from paper_exchange.server import CannotStart, ServerOptions, serve
 from paper_exchange.state import StateUnusable
 
@@ -46,7 +47,7 @@ def main() -> int:
     options = read_command_line()
     try:
         asyncio.run(serve(options))
-    except (CannotStart, StateUnusable) as problem:
+    except (CannotStart, StateUnusable, BadReplayFile) as problem:
         print(problem, file=sys.stderr)
         return WRONG_USE
     return 0

@@ -39,7 +39,7 @@ def control_app(exchange: Exchange, *, token: str, addresses: Mapping[str, objec
     control = Control(exchange, addresses or {})
 
     def route(path: str, method: str, handler: Handler) -> Route:
-        return Route(path, _guarded(handler, token), methods=[method])
+        return Route(path, _guarded(exchange, handler, token), methods=[method])
 
     return Starlette(
         routes=[
@@ -193,15 +193,17 @@ class Control:
         }
 
 
-def _guarded(handler: Handler, token: str) -> Handler:
+def _guarded(exchange: Exchange, handler: Handler, token: str) -> Handler:
     async def guarded(request: Request) -> Response:
         given = request.headers.get(TOKEN_HEADER, "")
         if not secrets.compare_digest(given.encode(), token.encode()):
             return _problem(401, f"{TOKEN_HEADER} is missing or wrong: it stands in the first line of stdout.")
         try:
-            return await handler(request)
+            response = await handler(request)
         except (BadBody, BadAccount, BadFault) as problem:
             return _problem(400, str(problem))
+        exchange.keep()
+        return response
 
     return guarded
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 from paper_exchange.accounts import Accounts
@@ -15,6 +14,10 @@ from paper_exchange.orders import LedgerEntry, NewOrder, Order, Trade
 
 STATE_VERSION = 1
 Record = TypeVar("Record", NewOrder, Order, Trade, LedgerEntry)
+# Worked out once: it costs more than reading a record does.
+FIELD_TYPES: dict[type, dict[str, Any]] = {
+    record: get_type_hints(record) for record in (NewOrder, Order, Trade, LedgerEntry)
+}
 RECORDS: tuple[Any, ...] = (NewOrder, Order, Trade, LedgerEntry)
 FIELD_KINDS: dict[Any, dict[str, Any]] = {record: get_type_hints(record) for record in RECORDS}
 
@@ -91,14 +94,8 @@ def _value_to_json(value: object) -> object:
 
 
 def record_from_json(record: type[Record], row: Mapping[str, Any]) -> Record:
-    kinds = _field_types(record)
+    kinds = FIELD_TYPES[record]
     return record(**{name: _value_from_json(kinds[name], value) for name, value in row.items()})
-
-
-@cache
-def _field_types(record: type) -> dict[str, Any]:
-    """Worked out once: it costs more than reading a record does."""
-    return get_type_hints(record)
 
 
 def _value_from_json(kind: Any, value: Any) -> Any:

@@ -59,7 +59,10 @@ class Exchange:
         self.listeners: list[Callable[[Event], None]] = []
         """Called with every event of the engine, after it is journaled; they may place orders."""
         self.changed = asyncio.Event()
-        """Set when there is something new for the state file."""
+        """Set when there is something new for the state file; ``changes`` counts what was ever new."""
+        self.changes = 0
+        self.keep: Callable[[], None] = lambda: None
+        """Called before an answer leaves, so that what a client has been told survives the process."""
 
     def account_by_key(self, brokerage: str, api_key: str) -> Account | None:
         return self.registry.by_key(brokerage, api_key)
@@ -94,7 +97,7 @@ class Exchange:
                 now_ns=now_ns,
             )
             self.engine.open_account(account.account_id, brokerage, balances, account.tier, now_ns=now_ns)
-            self.changed.set()
+            self.note_change()
         return {
             "brokerage": brokerage,
             "name": name,
@@ -106,6 +109,11 @@ class Exchange:
             "strict": account.strict,
             "created": created,
         }
+
+    def note_change(self) -> None:
+        """Say that there is something new for the state file."""
+        self.changes += 1
+        self.changed.set()
 
     def advance(self) -> int:
         """Bring market and engine to the present, journal what that caused, and return the time in nanoseconds."""
@@ -122,7 +130,7 @@ class Exchange:
     def publish_events(self, *, endpoint: str | None = None, nonce: str | None = None) -> None:
         """Journal what the engine did since the last time; ``endpoint`` and ``nonce`` are those of the call at hand."""
         while events := self.engine.drain_events():
-            self.changed.set()
+            self.note_change()
             for event in events:
                 self._publish(event, endpoint, nonce)
                 for listener in self.listeners:
@@ -132,7 +140,7 @@ class Exchange:
         """Raises BadAccount for an asset unknown here."""
         self._check_assets({asset: amount})
         self.engine.deposit(account.account_id, asset, amount, self.advance())
-        self.changed.set()
+        self.note_change()
 
     def set_market(
         self,
@@ -154,7 +162,7 @@ class Exchange:
             self.market.set_price(symbol, price)
         if halted is not None:
             self.market.set_halted(symbol, halted)
-        self.changed.set()
+        self.note_change()
         self.advance()
 
     def set_paused(self, paused: bool) -> None:
@@ -164,7 +172,7 @@ class Exchange:
             self.market.pause()
         else:
             self.market.resume()
-        self.changed.set()
+        self.note_change()
 
     def quote(self, symbol: str) -> Quote:
         self._check_symbol(symbol)

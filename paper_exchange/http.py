@@ -137,6 +137,7 @@ def front_app(exchange: Exchange, front: Front, *, latency_seconds: float = 0.0)
         reply = await _carry_out(exchange, front, call, wire)
         if reply is None:
             return
+        exchange.keep()
         if latency_seconds:
             await asyncio.sleep(latency_seconds / 2)
         await _send_faulty(call.fault, reply, wire)

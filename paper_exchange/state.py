@@ -2,7 +2,9 @@
 
 A state is a directory (or a file, whose name then starts the names of its companions):
 
-``exchange.json``  everything, replaced as a whole: written beside, synced, renamed.
+``exchange.json``  everything that can still change, replaced as a whole: written beside, synced, renamed.
+``recent.json``    the same, newer but not synced: it survives a kill of the process, not a loss of power.
+``history.ndjson`` closed orders, trades and ledger entries, appended once each; the snapshot says how much counts.
 ``nonces``         nonces accepted since then, one appended line each, so that a kill can't make a key go back.
 ``journal.ndjson`` the journal.
 ``lock``           held while an exchange runs on this state.
@@ -35,6 +37,8 @@ class StateUnusable(Exception):
 @dataclass(frozen=True, slots=True)
 class StatePaths:
     snapshot: Path
+    recent: Path
+    history: Path
     nonces: Path
     journal: Path
     lock: Path
@@ -43,9 +47,11 @@ class StatePaths:
     def of(cls, location: Path) -> StatePaths:
         """A location that is a directory, or has no suffix, is a directory; anything else is the snapshot's file."""
         if location.is_dir() or (not location.exists() and not location.suffix):
-            names = ("exchange.json", "nonces", "journal.ndjson", "lock")
+            names = ("exchange.json", "recent.json", "history.ndjson", "nonces", "journal.ndjson", "lock")
             return cls(*(location / name for name in names))
-        companions = (location.with_name(location.name + end) for end in (".nonces", ".journal", ".lock"))
+        companions = (
+            location.with_name(location.name + end) for end in (".recent", ".history", ".nonces", ".journal", ".lock")
+        )
         return cls(location, *companions)
 
 
@@ -60,17 +66,53 @@ class StateStore:
         except OSError as problem:
             raise StateUnusable(f"The state {location} can't be opened: {problem.strerror}.") from problem
         self._nonces: IO[bytes] | None = None
+        self._history: IO[bytes] | None = None
+        self._history_bytes = 0
 
     def load(self) -> dict[str, Any] | None:
         """The last snapshot, with the nonces accepted after it; None on the first start."""
         path = self.paths.snapshot
         if not path.exists():
             return None
-        snapshot = _read_snapshot(path)
+        snapshot = self._newer(_read_snapshot(path))
         nonces: dict[str, int] = snapshot["nonces"]
         for key, nonce in _read_nonces(self.paths.nonces):
             nonces[key] = max(nonce, nonces.get(key, 0))
         return snapshot
+
+    def _newer(self, snapshot: dict[str, Any]) -> dict[str, Any]:
+        """``recent.json`` if it is whole and newer. If it is not whole, that loses at most a second: it is no reason
+        not to start."""
+        try:
+            recent = _read_snapshot(self.paths.recent)
+            whole = self.paths.history.stat().st_size >= recent["history_bytes"]
+        except (StateUnusable, OSError):
+            return snapshot
+        return recent if whole and recent["save_number"] > snapshot["save_number"] else snapshot
+
+    def load_history(self, size: int) -> bytes:
+        """The first ``size`` bytes of the history; what a killed process wrote after them is cut off."""
+        path = self.paths.history
+        content = path.read_bytes()[:size] if path.exists() else b""
+        if len(content) < size:
+            raise StateUnusable(
+                f"The state file {path} is damaged (it has {len(content)} bytes of {size}). "
+                f"Move it and {self.paths.snapshot} away to start with an empty exchange."
+            )
+        if path.exists():
+            os.truncate(path, size)
+        self._history_bytes = size
+        return content
+
+    def append_history(self, lines: bytes) -> int:
+        """Add lines and return the size of the history, to be kept in the snapshot that goes with it."""
+        if self._history is None:
+            self._history = _private_append(self.paths.history)
+        # Nothing may stand between what counts and what is added, such as half a line from a disk that was full.
+        self._history.truncate(self._history_bytes)
+        self._history.write(lines)
+        self._history_bytes += len(lines)
+        return self._history_bytes
 
     def note_nonce(self, key: str, nonce: int) -> None:
         """Remember at once that ``nonce`` was used by ``key``."""
@@ -91,6 +133,8 @@ class StateStore:
 
     def write(self, snapshot: bytes) -> None:
         """Replace the snapshot; returns when it is on the disk. Safe to call from another thread."""
+        if self._history is not None:
+            os.fsync(self._history.fileno())
         path = self.paths.snapshot
         beside = path.with_name(path.name + ".new")
         with open(beside, "wb", opener=_private_opener) as file:
@@ -101,10 +145,20 @@ class StateStore:
         _sync_directory(path.parent)
         _previous(self.paths.nonces).unlink(missing_ok=True)
 
+    def write_recent(self, snapshot: bytes) -> None:
+        """Replace ``recent.json`` without waiting for the disk."""
+        beside = self.paths.recent.with_name(self.paths.recent.name + ".new")
+        with open(beside, "wb", buffering=0, opener=_private_opener) as file:
+            file.write(snapshot)
+        beside.replace(self.paths.recent)
+
     def close(self) -> None:
         if self._nonces is not None:
             self._nonces.close()
             self._nonces = None
+        if self._history is not None:
+            self._history.close()
+            self._history = None
         self._lock.close()
 
 
@@ -123,7 +177,10 @@ def _read_snapshot(path: Path) -> dict[str, Any]:
     if snapshot.get("version") != STATE_VERSION:
         version = snapshot.get("version")
         raise StateUnusable(f"The state file {path} has version {version!r}, not {STATE_VERSION}. {advice}")
-    missing = sorted({"seed", "epoch", "time_ns", "token", "accounts", "nonces", "engine", "market"} - snapshot.keys())
+    missing = sorted(
+        {"seed", "epoch", "time_ns", "token", "accounts", "nonces", "engine", "market", "history_bytes", "save_number"}
+        - snapshot.keys()
+    )
     if missing:
         raise StateUnusable(f"The state file {path} is damaged ({missing[0]!r} is missing). {advice}")
     return snapshot

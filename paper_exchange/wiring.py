@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +14,46 @@ from paper_exchange.catalogue import Catalogue
 from paper_exchange.clock import SystemClock
 from paper_exchange.coinbase.front import COINBASE
 from paper_exchange.engine import Engine
+from paper_exchange.engine_history import EngineHistory
 from paper_exchange.exchange import Exchange
 from paper_exchange.ids import Ids
 from paper_exchange.journal import Journal
 from paper_exchange.kraken.front import KRAKEN
 from paper_exchange.market import Market
 from paper_exchange.nonces import NonceBook
+from paper_exchange.replay import read_replay
 from paper_exchange.state import StateStore, StateUnusable, encode_snapshot
+from paper_exchange.tape import Bar
 
 BROKERAGES: tuple[Brokerage, ...] = (KRAKEN, COINBASE)
 DEFAULT_SEED = 1
 
 
-def open_exchange(store: StateStore | None, *, seed: int | None, csv: Path | None) -> tuple[Exchange, str]:
+@dataclass(slots=True)
+class Opened:
+    """An exchange with its control token and, for saving it, what is known of its history on disk."""
+
+    exchange: Exchange
+    token: str
+    history: EngineHistory
+    save_number: int = 0
+    """Rises with every snapshot, over restarts too, so that the newer of two can be told."""
+
+
+def open_exchange(store: StateStore | None, *, seed: int | None, csv: Path | None) -> Opened:
     """The exchange and the control token; both go on from the state, if there is one.
 
-    Raises StateUnusable for a state that is damaged or was made with another seed.
+    Raises StateUnusable for a state that is damaged or was made with another seed, BadReplayFile for a bad ``csv``.
     """
+    catalogue = Catalogue()
+    replay = read_replay(csv, catalogue) if csv is not None else {}
     saved = store.load() if store is not None else None
+    history = EngineHistory()
     try:
-        exchange = _assemble(store, saved, _chosen_seed(store, saved, seed), csv)
-    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as problem:
+        if store is not None and saved is not None:
+            history.put_back(saved["engine"], store.load_history(saved["history_bytes"]))
+        exchange = _assemble(store, saved, seed=_chosen_seed(store, saved, seed), catalogue=catalogue, replay=replay)
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, AssertionError) as problem:
         if store is None or saved is None:
             raise
         raise StateUnusable(
@@ -40,36 +61,48 @@ def open_exchange(store: StateStore | None, *, seed: int | None, csv: Path | Non
             "Move it away to start with an empty exchange."
         ) from problem
     token = saved["token"] if saved is not None else secrets.token_urlsafe(24)
-    return exchange, token
+    return Opened(exchange, token, history, saved["save_number"] if saved is not None else 0)
 
 
-def encoded_state(exchange: Exchange, token: str) -> bytes:
-    """Everything worth keeping, ready for the state file."""
+def encoded_state(opened: Opened, store: StateStore) -> bytes:
+    """Everything that can still change, ready for the state file; the rest is appended to the history."""
+    exchange = opened.exchange
+    opened.save_number += 1
+    accounts = [account.account_id for account in exchange.registry]
+    history_bytes = opened.history.save(exchange.engine, accounts, store.append_history)
     return encode_snapshot(
         {
+            "save_number": opened.save_number,
             "seed": exchange.seed,
             "epoch": exchange.epoch,
             "time_ns": exchange.clock.now_ns(),
-            "token": token,
+            "token": opened.token,
             "journal_seq": exchange.journal.last_seq,
             "accounts": exchange.registry.snapshot(),
             "nonces": exchange.nonces.snapshot(),
-            "engine": exchange.engine.snapshot(),
+            "engine": exchange.engine.snapshot(history=False),
+            "history_bytes": history_bytes,
             "market": exchange.market.snapshot(),
             "parts": {name: snapshot() for name, snapshot in exchange.parts.items()},
         }
     )
 
 
-def _assemble(store: StateStore | None, saved: dict[str, Any] | None, seed: int, csv: Path | None) -> Exchange:
+def _assemble(
+    store: StateStore | None,
+    saved: dict[str, Any] | None,
+    *,
+    seed: int,
+    catalogue: Catalogue,
+    replay: Mapping[str, Sequence[Bar]],
+) -> Exchange:
     clock = SystemClock(not_before_ns=saved["time_ns"] if saved else 0)
     epoch = saved["epoch"] + 1 if saved else 1
     ids = Ids(seed=seed, epoch=epoch)
-    catalogue = Catalogue()
     journal = Journal(store.paths.journal if store is not None else None)
     registry = AccountRegistry(BROKERAGES)
     nonces = NonceBook(store.note_nonce) if store is not None else NonceBook()
-    market = _market(catalogue, saved, seed=seed, now_ns=clock.now_ns())
+    market = _market(catalogue, saved, replay, seed=seed, now_ns=clock.now_ns())
     engine = Engine(catalogue, market, ids=ids)
     if saved is not None:
         _restore(saved, journal=journal, registry=registry, nonces=nonces, engine=engine, now_ns=clock.now_ns())
@@ -101,10 +134,17 @@ def _chosen_seed(store: StateStore | None, saved: dict[str, Any] | None, seed: i
     return kept
 
 
-def _market(catalogue: Catalogue, saved: dict[str, Any] | None, *, seed: int, now_ns: int) -> Market:
+def _market(
+    catalogue: Catalogue,
+    saved: dict[str, Any] | None,
+    replay: Mapping[str, Sequence[Bar]],
+    *,
+    seed: int,
+    now_ns: int,
+) -> Market:
     if saved is not None:
-        return Market.restored(catalogue, saved["market"])
-    return Market(catalogue, seed, origin_ns=now_ns)
+        return Market.restored(catalogue, saved["market"], replay=replay)
+    return Market(catalogue, seed, origin_ns=now_ns, replay=replay)
 
 
 def _restore(

@@ -130,8 +130,6 @@ def test_accounts_orders_and_nonces_survive_kill_9(tmp_path: Path) -> None:
         lines = exchange.journal()
         last = client.next_nonce()
         assert client.post("Balance", {"nonce": last}).json()["error"] == []
-        # The state is saved at most a second after a change; its nonces are noted at once.
-        wait_until(lambda: resting["txid"][0] in (tmp_path / "paper" / "exchange.json").read_text(), what="the save")
         exchange.kill()
         exchange.start()
 
@@ -148,6 +146,24 @@ def test_accounts_orders_and_nonces_survive_kill_9(tmp_path: Path) -> None:
         assert [line["seq"] for line in again] == list(range(1, len(again) + 1))
         assert client.ok("CancelAll") == {"count": 1}
         assert Decimal(exchange.account("kraken", "master")["holds"]["USD"]) == 0
+        client.close()
+
+
+def test_an_order_that_was_answered_survives_a_kill_right_after(tmp_path: Path) -> None:
+    with ExchangeProcess(state=tmp_path / "paper") as exchange:
+        client = KrakenClient(exchange.rest_url("kraken"), exchange.open_account("kraken", "master", BALANCES))
+        placed: list[str] = []
+        for _ in range(4):
+            for _ in range(3):
+                order = {"pair": "XBTUSD", "type": "buy", "ordertype": "market", "volume": "0.001"}
+                placed += client.ok("AddOrder", order)["txid"]
+            exchange.kill()
+            exchange.start()
+            client.url = exchange.rest_url("kraken")
+            assert set(client.ok("ClosedOrders")["closed"]) == set(placed)
+            assert Decimal(client.ok("Balance")["XXBT"]) == 1 + Decimal("0.001") * len(placed)
+        fills = exchange.journal(type="fill")
+        assert {line["order_id"] for line in fills} == set(placed)
         client.close()
 
 
@@ -184,6 +200,29 @@ def test_a_state_is_not_continued_with_another_seed(tmp_path: Path) -> None:
     ended = run_to_end("--state", str(tmp_path / "paper"), "--seed", "6")
     assert ended.returncode == 2
     assert "--seed 5" in ended.stderr
+
+
+def test_candles_of_ones_own_are_replayed(tmp_path: Path) -> None:
+    rows = [f"{1_700_000_000 // 60 * 60 + 60 * minute},{p},{p + 5},{p - 5},{p + 1},2" for minute, p in candles(20)]
+    csv = tmp_path / "mine.csv"
+    csv.write_text("\n".join(["time,open,high,low,close,volume", *rows]) + "\n")
+    with ExchangeProcess(options=["--csv", str(csv)]) as exchange:
+        response = requests.get(exchange.rest_url("kraken") + "/0/public/OHLC?pair=XBTUSD", timeout=5)
+        closes = [float(row[4]) for row in response.json()["result"]["XXBTZUSD"]]
+        assert any(closes[at : at + 5] == [float(p + 1) for _, p in candles(5)] for at in range(len(closes)))
+
+
+def candles(count: int) -> list[tuple[int, int]]:
+    return [(minute, 50_000 + 10 * minute) for minute in range(count)]
+
+
+def test_a_bad_candle_is_named_by_file_and_line(tmp_path: Path) -> None:
+    csv = tmp_path / "mine.csv"
+    csv.write_text("time,open,high,low,close,volume\n1700000000,5,4,3,4,1\n")
+    ended = run_to_end("--csv", str(csv))
+    assert ended.returncode == 2
+    assert f"{csv}:2" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def test_latency_is_added_to_answers_of_brokerages() -> None:

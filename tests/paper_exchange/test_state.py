@@ -12,7 +12,17 @@ from paper_exchange.state import StateStore, StateUnusable, encode_snapshot
 
 
 def snapshot(**changed: Any) -> bytes:
-    fields = {"seed": 1, "epoch": 1, "time_ns": 0, "token": "t", "accounts": [], "nonces": {}, "engine": {}}
+    fields = {
+        "seed": 1,
+        "epoch": 1,
+        "time_ns": 0,
+        "token": "t",
+        "accounts": [],
+        "nonces": {},
+        "engine": {},
+        "history_bytes": 0,
+        "save_number": 1,
+    }
     return encode_snapshot({**fields, "market": {}, **changed})
 
 
@@ -91,6 +101,36 @@ def test_a_write_that_fails_leaves_the_old_state(store: StateStore, monkeypatch:
     loaded = store.load()
     assert loaded is not None
     assert loaded["token"] == "old"
+
+
+def test_the_newer_of_two_snapshots_counts_and_a_damaged_recent_one_is_passed_over(store: StateStore) -> None:
+    store.write(snapshot(token="synced", save_number=5))
+    store.append_history(b"")
+    for recent, expected in (
+        (snapshot(token="recent", save_number=6), "recent"),
+        (snapshot(token="recent", save_number=4), "synced"),
+        (snapshot(token="recent", save_number=6, history_bytes=99), "synced"),
+        (snapshot(save_number=6)[:-9], "synced"),
+    ):
+        store.write_recent(recent)
+        loaded = store.load()
+        assert loaded is not None
+        assert loaded["token"] == expected
+
+
+def test_history_beyond_what_a_snapshot_knows_of_is_cut_off(store: StateStore) -> None:
+    size = store.append_history(b"one\n")
+    store.write(snapshot(history_bytes=size))
+    store.append_history(b"two\n")
+    assert store.load_history(size) == b"one\n"
+    assert store.append_history(b"three\n") == 10
+    assert store.load_history(10) == b"one\nthree\n"
+
+
+def test_a_history_that_is_too_short_is_refused_with_a_sentence(store: StateStore) -> None:
+    store.append_history(b"one\n")
+    with pytest.raises(StateUnusable, match=r"history\.ndjson is damaged"):
+        store.load_history(5)
 
 
 def test_a_state_serves_one_exchange_at_a_time(store: StateStore, monkeypatch: pytest.MonkeyPatch) -> None:
