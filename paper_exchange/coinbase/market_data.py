@@ -76,9 +76,11 @@ def ticker(request: Request) -> Reply:
     listing = _traded(_asked_listing(request))
     limit = request.query.whole("limit", DEFAULT_TRADES, maximum=MOST_TRADES)
     start_ns, end_ns = request.query.seconds_ns("start"), request.query.seconds_ns("end")
+    # Reading far back is dear, and without bounds the newest will do.
+    reach = limit if start_ns is None and end_ns is None else MOST_TRADES
     trades = [
         trade
-        for trade in request.exchange.market.recent_trades(listing.symbol, MOST_TRADES)
+        for trade in request.exchange.market.recent_trades(listing.symbol, reach)
         if (start_ns is None or trade.time_ns >= start_ns) and (end_ns is None or trade.time_ns <= end_ns)
     ]
     newest_first = [_public_trade(listing, trade) for trade in reversed(trades[-limit:])]
@@ -99,8 +101,8 @@ def candles(request: Request) -> Reply:
     if (end_ns - start_ns) // (seconds * NANOSECONDS_PER_SECOND) > MOST_CANDLES:
         raise ApiError("INVALID_ARGUMENT", f"number of candles requested should be less than {MOST_CANDLES}")
     limit = query.whole("limit", MOST_CANDLES, maximum=MOST_CANDLES)
-    rows = _candles_between(request, listing, seconds, start_ns, end_ns)
-    return json_reply({"candles": [_candle(row) for row in reversed(rows[-limit:])]})
+    rows = request.exchange.market.candles(listing.symbol, seconds, start_ns, limit, until_ns=end_ns)
+    return json_reply({"candles": [_candle(row) for row in reversed(rows)]})
 
 
 def find_listing(request: Request, product: str) -> Listing:
@@ -165,13 +167,6 @@ def _public_trade(listing: Listing, trade: PublicTrade) -> dict[str, object]:
         "ask": "",
         "exchange": "coinbase",
     }
-
-
-def _candles_between(request: Request, listing: Listing, seconds: int, start_ns: int, end_ns: int) -> list[Candle]:
-    width_ns = seconds * NANOSECONDS_PER_SECOND
-    back_to_start = max(0, request.now_ns - start_ns) // width_ns + 2
-    rows = request.exchange.market.candles(listing.symbol, seconds, start_ns - width_ns, back_to_start)
-    return [row for row in rows if start_ns <= row.open_ns <= end_ns]
 
 
 def _candle(candle: Candle) -> dict[str, str]:
