@@ -1,4 +1,4 @@
-from bot.app import main
+from bot.environment import run
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run("bot.app")

@@ -1,0 +1,139 @@
+"""`python bot.py copies`: the latest signals, a line per user, with sizes, answers and reasons."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import Row
+
+from bot import exit_codes
+from bot.diagnostics.store_reading import NoStore, bot_state, now, read_store
+from bot.domain.money import plain
+from bot.domain.signal import CopyStatus
+from bot.seams.clock import format_time
+from bot.settings import Settings
+from bot.storage.copies import latest_copies
+
+_BAD = {str(CopyStatus.FAILED)}
+
+
+def run(settings: Settings, *, as_json: bool, limit: int) -> int:
+    """Print the signals; 0 = every answer is there and none failed, 1 = not so, 3 = the bot is not running."""
+    try:
+        with read_store(settings.state_dir) as connection:
+            state = bot_state(connection, now=now())
+            signals = _signals(latest_copies(connection, signals=limit))
+    except NoStore as error:
+        print(error, file=sys.stderr)
+        return exit_codes.NOT_RUNNING
+    if as_json:
+        print(json.dumps({"running": state.running, "mode": state.mode, "signals": signals}, indent=2))
+    else:
+        _print_table(signals, state.sentence)
+    if not state.running:
+        return exit_codes.NOT_RUNNING
+    failed = any(user["status"] in _BAD for signal in signals for user in signal["users"])
+    return exit_codes.SOMETHING_WRONG if failed else exit_codes.OK
+
+
+def _signals(rows: Iterable[Row[Any]]) -> list[dict[str, Any]]:
+    signals: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        signal = signals.setdefault(row.signal_id, _signal(row))
+        if row.user_account_id is not None:
+            signal["users"].append(_user(row))
+    return list(signals.values())
+
+
+def _signal(row: Row[Any]) -> dict[str, Any]:
+    return {
+        "signal_id": row.signal_id,
+        "broker": row.broker,
+        "symbol": row.symbol,
+        "side": row.side,
+        "kind": row.kind,
+        "size": plain(row.size),
+        "quantity": plain(row.quantity),
+        "price": plain(row.reference_price),
+        "master_balance": _amount(row.master_balance),
+        "venue_order_id": row.venue_order_id,
+        "executed_at": _time(row.executed_at),
+        "planned_at": _time(row.planned_at),
+        "users": [],
+    }
+
+
+def _user(row: Row[Any]) -> dict[str, Any]:
+    filled, price = row.copy_filled_quantity, row.copy_average_price
+    return {
+        "user_id": row.user_id,
+        "account_id": row.user_account_id,
+        "name": row.user_name,
+        "status": row.copy_status,
+        "reason": row.copy_reason,
+        "detail": row.copy_detail,
+        "user_balance": _amount(row.copy_user_balance),
+        "ratio": _amount(row.copy_ratio),
+        "planned_quantity": _amount(row.copy_planned_quantity),
+        "filled_quantity": _amount(filled),
+        "average_price": _amount(price),
+        "notional": None if filled is None or price is None else plain(filled * price),
+        "client_order_id": row.copy_client_order_id,
+        "answered_at": _time(row.copy_answered_at),
+    }
+
+
+def _print_table(signals: Sequence[dict[str, Any]], sentence: str) -> None:
+    console = Console()
+    console.print(sentence)
+    if not signals:
+        console.print("No signal yet: no master has traded.")
+        return
+    table = Table(title="Latest signals, newest first")
+    for heading in ("time (UTC)", "master", "what", "user", "answer", "quantity", "price", "notional", "why"):
+        table.add_column(heading, overflow="fold")
+    for signal in signals:
+        what = f"{signal['side']} {signal['symbol']}"
+        size = f"master {_round(signal['size'])}" if signal["kind"] == "entry" else f"{_percent(signal['size'])} of it"
+        table.add_row(
+            signal["executed_at"][11:19], signal["broker"], what, "", size, signal["quantity"], _round(signal["price"])
+        )
+        for user in signal["users"]:
+            table.add_row(
+                "",
+                "",
+                "",
+                user["user_id"],
+                user["status"].replace("_", " "),
+                user["filled_quantity"] or "-",
+                _round(user["average_price"]),
+                _round(user["notional"]),
+                " ".join(filter(None, (user["reason"], user["detail"]))),
+            )
+        table.add_section()
+    console.print(table)
+
+
+def _amount(value: Decimal | None) -> str | None:
+    return None if value is None else plain(value)
+
+
+def _time(value: datetime | None) -> str | None:
+    return None if value is None else format_time(value)
+
+
+def _round(text: str | None) -> str:
+    """Shortened for reading; the JSON has every digit."""
+    if text is None:
+        return "-"
+    number = Decimal(text)
+    return f"{number:.2f}" if abs(number) >= 1 else f"{number:.4g}"
+
+
+def _percent(text: str) -> str:
+    return f"{Decimal(text) * 100:.4g} %"

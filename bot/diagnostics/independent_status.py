@@ -1,0 +1,34 @@
+"""`check_independent_broker_status.py`: masters and users apart, each with its own thread, cycles and errors."""
+
+from collections.abc import Sequence
+
+from bot.diagnostics.accounts import Account, by_kind
+from bot.diagnostics.command import account_command
+from bot.diagnostics.store_reading import BotState, describe_age
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    return account_command(
+        name="check_independent_broker_status.py",
+        description="Does every account run by itself? Shows thread, cycle and errors of each.",
+        show=show,
+        argv=argv,
+    )
+
+
+def show(state: BotState, accounts: Sequence[Account]) -> None:
+    print(state.sentence)
+    for kind, chosen in by_kind(accounts).items():
+        print(f"\n{kind}")
+        for account in chosen:
+            print(f"  INDEPENDENT {_line(account)}")
+
+
+def _line(account: Account) -> str:
+    row = account.row
+    last = "never" if row.last_cycle_at is None else f"{describe_age(account.seen_at - row.last_cycle_at)} ago"
+    reason = f" ({row.health_reason})" if row.health_reason else ""
+    return (
+        f"Trader-{account.label}: {row.health}{reason}, {row.cycles} cycles, last {last}, "
+        f"{row.error_count} errors in a row, now {row.step or 'idle'}"
+    )

@@ -1,0 +1,90 @@
+"""Reading the running bot's store without touching it, and knowing whether the bot runs."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.seams.clock import SystemClock
+from bot.storage.process import process_row
+
+DATABASE_FILE = "nija.db"
+# The bot beats every second; a store under load may be late.
+BEAT_LIMIT = timedelta(seconds=15)
+
+
+class NoStore(Exception):
+    """There is nothing to read yet. The message says what to run."""
+
+
+@dataclass(frozen=True)
+class BotState:
+    """Whether the bot runs, in which mode, and as of when the store speaks."""
+
+    running: bool
+    mode: str
+    started_at: datetime | None
+    last_seen_at: datetime | None
+    sentence: str
+
+
+@contextmanager
+def read_store(state_dir: Path) -> Iterator[Connection]:
+    """A read-only connection to the store. Raises `NoStore` when there is none or it is not readable."""
+    path = state_dir / DATABASE_FILE
+    if not path.is_file():
+        raise NoStore(f"NIJA has not run yet: there is no {path}. Start it with ./start.sh")
+    engine = create_engine(f"sqlite:///file:{path.resolve()}?mode=ro&uri=true")
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise NoStore(f"{path} cannot be read: {error.__cause__ or error}") from error
+    finally:
+        engine.dispose()
+
+
+def bot_state(connection: Connection, *, now: datetime) -> BotState:
+    """From the process row: a bot runs if it has not ended, beats, and its process is there."""
+    row = process_row(connection)
+    if row is None:
+        return BotState(False, "", None, None, "NIJA has not run yet. Start it with ./start.sh")
+    age = now - row.heartbeat_at
+    if row.ended_at is not None:
+        sentence = f"NIJA is not running: it stopped {describe_age(now - row.ended_at)} ago ({row.end_reason})"
+    elif not _alive(row.pid):
+        sentence = f"NIJA is not running: its process ended without a word, last seen {describe_age(age)} ago"
+    elif age > BEAT_LIMIT:
+        sentence = f"NIJA's process {row.pid} is there but has not been heard of for {describe_age(age)}"
+    else:
+        return BotState(True, row.mode, row.started_at, row.heartbeat_at, f"NIJA is running in {row.mode} mode")
+    return BotState(False, row.mode, row.started_at, row.heartbeat_at, sentence)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def describe_age(age: timedelta) -> str:
+    """`12 s`, `5 min`, `3 h`, `4 d`: as exact as a person needs."""
+    seconds = max(0, round(age.total_seconds()))
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def now() -> datetime:
+    """The machine's time."""
+    return SystemClock().now()

@@ -1,0 +1,4 @@
+from bot.environment import run
+
+if __name__ == "__main__":
+    run("bot.diagnostics.independent_status")
