@@ -86,7 +86,7 @@ class Market:
         self.seed = seed
         self.origin_ns = origin_ns
         self.now_ns = origin_ns
-        self.paused = False
+        self._pauses: list[list[int]] = []  # [start] of a pause that lasts, [start, end] of one that is over
         self._epoch_minute = origin_ns // MINUTE_NS
         self._factor = CommonFactor(seed)
         self._replay = dict(replay or {})
@@ -245,10 +245,21 @@ class Market:
         """All prices move on from where they stood."""
         self._set_paused(False)
 
+    @property
+    def paused(self) -> bool:
+        return bool(self._pauses) and len(self._pauses[-1]) == 1
+
     def _set_paused(self, paused: bool) -> None:
-        self.paused = paused
-        for symbol in self.symbols_trading():
-            self._freeze_or_thaw(symbol, self._market(symbol))
+        if paused == self.paused:
+            return
+        moment = self._next_moment()
+        if paused:
+            self._pauses.append([moment])
+        else:
+            self._pauses[-1].append(moment)
+        # A symbol that nobody has asked for yet learns of its pauses when it is made.
+        for symbol, market in self._markets.items():
+            self._freeze_or_thaw(symbol, market)
 
     def _freeze_or_thaw(self, symbol: str, market: SymbolMarket) -> None:
         if self.paused or self._catalogue.listing(symbol).mode is TradingMode.HALTED:
@@ -267,7 +278,7 @@ class Market:
         """JSON-able; with `restored` the same tape goes on."""
         return {
             "tape_version": TAPE_VERSION, "seed": self.seed, "origin_ns": self.origin_ns, "now_ns": self.now_ns,
-            "paused": self.paused, "rules": self._catalogue.rule_changes(),
+            "pauses": self._pauses, "rules": self._catalogue.rule_changes(),
             "segments": {
                 symbol: [[s.start_ns, s.factor.hex(), s.frozen] for s in market.segments]
                 for symbol, market in self._markets.items() if market.segments
@@ -284,20 +295,20 @@ class Market:
                 raise ValueError(f"the market was made by tape version {state['tape_version']}, not {TAPE_VERSION}")
             market = cls(catalogue, _integer(state["seed"]), origin_ns=_integer(state["origin_ns"]), replay=replay)
             market.now_ns = _integer(state["now_ns"])
-            market.paused = bool(state["paused"])
-            market._restore_changes(state["rules"], state["segments"])
+            market._restore_changes(state["rules"], state["segments"], state["pauses"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the market's state is not readable: {error!r}") from error
         return market
 
-    def _restore_changes(self, rules: object, segments: object) -> None:
-        if not isinstance(rules, dict) or not isinstance(segments, dict):
-            raise TypeError("rules and segments must be objects")
+    def _restore_changes(self, rules: object, segments: object, pauses: object) -> None:
+        if not isinstance(rules, dict) or not isinstance(segments, dict) or not isinstance(pauses, list):
+            raise TypeError("rules and segments must be objects, pauses a list")
         for symbol, changes in rules.items():
             self._catalogue.set_rules(symbol, changes)
         for symbol, rows in segments.items():
             for start_ns, factor, frozen in rows:
                 self._market(symbol).add_segment(Segment(start_ns, float.fromhex(factor), frozen))
+        self._pauses = [[_integer(moment) for moment in pause] for pause in pauses]
 
     # Parts.
 
@@ -309,6 +320,10 @@ class Market:
         found = self._markets.get(symbol)
         if found is None:
             found = self._markets[symbol] = self._make(self._grid(symbol))
+            for pause in self._pauses:
+                found.freeze(pause[0])
+                if len(pause) == 2:
+                    found.thaw(pause[1])
         return found
 
     def _make(self, listing: Listing) -> SymbolMarket:
