@@ -11,6 +11,7 @@ from paper_exchange.api_keys import Account
 from paper_exchange.brokerage import Brokerage, KeyPair
 from paper_exchange.coinbase import market_data, old_api, order_lookup, wallets
 from paper_exchange.coinbase.client_orders import ClientOrders
+from paper_exchange.coinbase.day_figures import DayFigures
 from paper_exchange.coinbase.keys import new_key_pair
 from paper_exchange.coinbase.order_entry import OrderEntry
 from paper_exchange.coinbase.order_forms import PLAIN_DECIMAL
@@ -42,6 +43,7 @@ class CoinbaseFront(Front):
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._listings = exchange.catalogue.for_brokerage(NAME)
+        self._day_figures = DayFigures(exchange.market)
         self._routes = RouteTable(endpoints(OrderEntry(ClientOrders(exchange.engine))))
 
     def identify(self, call: Call) -> None:
@@ -69,7 +71,12 @@ class CoinbaseFront(Front):
     def execute(self, call: Call, now_ns: int) -> Reply:
         route: Route = call.data["route"]
         request = Request(
-            exchange=self._exchange, listings=self._listings, call=call, parameters=route.parameters, now_ns=now_ns
+            exchange=self._exchange,
+            listings=self._listings,
+            day_figures=self._day_figures,
+            call=call,
+            parameters=route.parameters,
+            now_ns=now_ns,
         )
         try:
             return route.endpoint.handler(request)

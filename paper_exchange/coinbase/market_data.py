@@ -126,8 +126,8 @@ def _traded(listing: Listing) -> Listing:
 def _product(request: Request, listing: Listing) -> dict[str, object]:
     if not listing.trades:
         return render_product(listing, None, None)
-    exchange = request.exchange
-    return render_product(listing, exchange.engine.quote(listing.symbol), exchange.market.day_stats(listing.symbol))
+    day = request.day_figures.of(listing.symbol, request.now_ns)
+    return render_product(listing, request.exchange.engine.quote(listing.symbol), day)
 
 
 def _top(request: Request, listing: Listing) -> dict[str, object]:

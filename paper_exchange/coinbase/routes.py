@@ -16,6 +16,7 @@ from paper_exchange.http import Call, Reply
 if TYPE_CHECKING:
     from paper_exchange.api_keys import Account
     from paper_exchange.catalogue import Catalogue
+    from paper_exchange.coinbase.day_figures import DayFigures
     from paper_exchange.exchange import Exchange
 
 BROKERAGE_PREFIX = "/api/v3/brokerage/"
@@ -32,10 +33,11 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """An admitted call, with the variable parts of its path and the listings that Coinbase shows."""
+    """An admitted call, with the variable parts of its path, and what this front shows of the market."""
 
     exchange: Exchange
     listings: Catalogue
+    day_figures: DayFigures
     call: Call
     parameters: Mapping[str, str]
     now_ns: int

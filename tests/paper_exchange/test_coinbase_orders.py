@@ -124,7 +124,7 @@ def test_immediate_and_all_or_nothing_orders_never_rest(caller: CoinbaseCaller) 
 
 
 def test_an_order_with_an_end_expires(caller: CoinbaseCaller) -> None:
-    fields = {"base_size": "0.1", "limit_price": BUY_LIMIT, "end_time": _later(0.7)}
+    fields = {"base_size": "0.1", "limit_price": BUY_LIMIT, "end_time": _later(1.2)}
     order_id = caller.placed("g1", "limit_limit_gtd", **fields)
     assert caller.shown(order_id)["time_in_force"] == "GOOD_UNTIL_DATE_TIME"
     wait_until(lambda: _if_status(caller.shown(order_id), "EXPIRED"), what="the expiry")
