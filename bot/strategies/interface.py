@@ -1,0 +1,155 @@
+"""What a trading strategy is: a pure decision over closed candles. Write one class, name it in the configuration.
+
+A whole strategy, `my_rules/dip.py`, loaded with `strategy.plugin: my_rules/dip.py`:
+
+    from decimal import Decimal
+    from bot.market.indicators import closes, rsi
+    from bot.strategies.interface import EntryIntent, ExitIntent, NoEntry, Parameter
+
+    class BuyTheDip:
+        name = "buy_the_dip"
+        parameters = (
+            Parameter("period", 14, 2, 100, "candles", "length of the RSI"),
+            Parameter("oversold", Decimal(30), Decimal(5), Decimal(50), "RSI points", "buy below this"),
+        )
+
+        def __init__(self, values):
+            self.period = values.integer("period")
+            self.oversold = float(values.decimal("oversold"))
+            self.candles_needed = 5 * self.period
+
+        def entry(self, view):
+            strength = rsi(closes(view.last(self.candles_needed)), self.period)[-1]
+            if strength >= self.oversold:
+                return NoEntry(f"RSI {strength:.1f} is not below {self.oversold:.1f}", rule="not_oversold")
+            return EntryIntent(view.symbol, Decimal("0.5"), f"RSI {strength:.1f}", stop_loss_percent=Decimal(3))
+
+        def exit(self, view, position):
+            strength = rsi(closes(view.last(self.candles_needed)), self.period)[-1]
+            return ExitIntent(view.symbol, f"RSI {strength:.1f} is back above 60") if strength > 60 else None
+
+The rules for a strategy:
+- It keeps nothing between calls. The same view gets the same answer in any order of calls, live and in a backtest.
+- It reads only what it is given: no clock, no file, no network, no randomness. It does not know whether money is real.
+- It looks at no more than `candles_needed` candles, so that the answer does not depend on how long the history is.
+- It decides *whether*; size, limits, fees and the number of positions are decided after it. Stops and targets run
+  without it: when a strategy fails, positions are still guarded.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+from typing import Protocol
+
+from bot.domain.position import ExitPlan, Position
+from bot.domain.quote import Candle
+from bot.strategies.parameters import Parameter, ParameterValues
+from bot.strategies.percent import Percent
+
+__all__ = [
+    "EntryIntent", "ExitIntent", "MarketView", "NoEntry", "Parameter", "ParameterValues", "Strategy",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class MarketView:
+    """One symbol as a strategy sees it: closed candles of one interval, oldest first. The forming one is never here.
+
+    A venue leaves out intervals without a trade; `missing` counts them. Raises ValueError for candles out of order.
+    """
+
+    symbol: str
+    candles: Sequence[Candle]
+    interval_minutes: int = 1
+
+    def __post_init__(self) -> None:
+        if self.interval_minutes < 1:
+            raise ValueError(f"{self.symbol}: an interval is at least 1 minute")
+        times = [candle.opened_at for candle in self.candles]
+        if any(later <= earlier for earlier, later in pairwise(times)):
+            raise ValueError(f"{self.symbol}: candles must be oldest first, each once")
+
+    def last(self, count: int) -> Sequence[Candle]:
+        """The newest `count` candles, oldest first (fewer if there are not so many)."""
+        return self.candles[-count:] if count > 0 else ()
+
+    def missing(self, count: int) -> int:
+        """How many intervals have no candle between the first and the last of the newest `count` candles."""
+        newest = self.last(count)
+        if len(newest) < 2:
+            return 0
+        span = newest[-1].opened_at - newest[0].opened_at
+        return max(0, span // timedelta(minutes=self.interval_minutes) + 1 - len(newest))
+
+
+@dataclass(frozen=True)
+class EntryIntent:
+    """A wish to buy. `confidence` (0 to 1) only orders several wishes of one cycle.
+
+    The distances are percent of the entry price (2 means 2 %); None leaves that exit to the account's settings.
+    """
+
+    symbol: str
+    confidence: Decimal
+    reason: str
+    stop_loss_percent: Decimal | None = None
+    take_profit_percent: Decimal | None = None
+    trailing_stop_percent: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.confidence, Decimal) or not 0 <= self.confidence <= 1:
+            raise ValueError(f"{self.symbol}: confidence {self.confidence} is not a Decimal from 0 to 1")
+        for distance in (self.stop_loss_percent, self.trailing_stop_percent):
+            if distance is not None:
+                Percent.of_stop(distance)
+        if self.take_profit_percent is not None:
+            Percent.of_target(self.take_profit_percent)
+
+    def exit_plan(self, account: ExitPlan) -> ExitPlan:
+        """The plan for this entry: what the strategy asks for, and the account's own distance where it asks nothing."""
+        asked = {
+            "stop_loss_percent": self.stop_loss_percent,
+            "take_profit_percent": self.take_profit_percent,
+            "trailing_stop_percent": self.trailing_stop_percent,
+        }
+        return replace(account, **{name: value for name, value in asked.items() if value is not None})
+
+
+@dataclass(frozen=True)
+class NoEntry:
+    """Why a symbol is not bought now. `rule` is a fixed word to count by; `reason` is the sentence with numbers."""
+
+    reason: str
+    rule: str = "no_signal"
+
+
+@dataclass(frozen=True)
+class ExitIntent:
+    """A wish to sell the whole position because of the market, beside its stops and targets."""
+
+    symbol: str
+    reason: str
+
+
+class Strategy(Protocol):
+    """The shape of a strategy class; it need not inherit from anything. See the module's docstring."""
+
+    @property
+    def name(self) -> str:
+        """The word for it in logs and records."""
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        """What can be set, with ranges and defaults; a class attribute."""
+
+    @property
+    def candles_needed(self) -> int:
+        """How many closed candles it looks at. With fewer it is not asked."""
+
+    def entry(self, view: MarketView) -> EntryIntent | NoEntry:
+        """Buy this symbol now, or why not. Asked only about symbols that are not held."""
+
+    def exit(self, view: MarketView, position: Position) -> ExitIntent | None:
+        """Sell this position now, or None to leave it to its stops and targets."""
