@@ -132,7 +132,8 @@ def test_kraken_fees_ledger_and_the_rest_are_read(kraken: Report) -> None:
     assert 0 < kraken["trading_fee"]["maker"] <= kraken["trading_fee"]["taker"] < 0.01
     assert {entry["type"] for entry in kraken["ledger"]} >= {"trade"}
     assert kraken["status"]["status"] == "ok" and kraken["tickers"] == ["BTC/USD", "ETH/USD"]
-    assert kraken["market_buy_with_cost"]["id"] and "error" not in kraken["cancel_all"]
+    assert kraken["market_buy_with_cost"]["id"] and kraken["post_only"]["id"]
+    assert "error" not in kraken["cancel_all"] and kraken["open_orders_after_cancel_all"] == []
 
 
 def test_coinbase_wallets_deposits_and_the_rest_are_read(coinbase: Report) -> None:

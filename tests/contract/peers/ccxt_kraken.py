@@ -25,8 +25,10 @@ def main() -> None:
     report.call("ledger", lambda: client.fetch_ledger())
     report.call("status", lambda: client.fetch_status())
     report.call("tickers", lambda: sorted(client.fetch_tickers([SYMBOL, "ETH/USD"])))
-    report.call("post_only", lambda: client.create_order(SYMBOL, "limit", "buy", 0.01, 1.0, {"postOnly": True}))
+    price = client.fetch_ticker(SYMBOL)["bid"] * 0.8
+    report.call("post_only", lambda: client.create_order(SYMBOL, "limit", "buy", 0.01, price, {"postOnly": True}))
     report.call("cancel_all", lambda: client.cancel_all_orders())
+    report.call("open_orders_after_cancel_all", lambda: client.fetch_open_orders())
     report.call("market_buy_with_cost", lambda: client.create_market_buy_order_with_cost(SYMBOL, 50))
     report.call("bad_key", lambda: _client(report, "unknown", options["api_secret"]).fetch_balance())
     report.call("bad_secret", lambda: _client(report, options["api_key"], options["other_secret"]).fetch_balance())
