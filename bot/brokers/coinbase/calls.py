@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bot.brokers.coinbase.client import CoinbaseClient
+from bot.brokers.coinbase.client import CoinbaseClient, SecretCannotSign
 from bot.brokers.coinbase.errors import status_error
 from bot.brokers.http_session import HttpReply, ReplyLost, RequestNotSent
 from bot.brokers.replies import as_object, decode_json
@@ -67,8 +67,7 @@ class CoinbaseCalls:
             raise RetryLater(f"{where}: {error}") from error
         except ReplyLost as error:
             raise (OutcomeUnknown if changes_orders else UnreadableReply)(f"{where}: {error}") from error
-        except (ValueError, TypeError) as error:
-            # The session has its own errors for everything after signing.
+        except SecretCannotSign as error:
             raise CredentialsRejected(f"{where}: not sent: the API secret cannot sign") from error
         if not 200 <= reply.status < 300:
             raise status_error(reply, where=where, order_sent=changes_orders)

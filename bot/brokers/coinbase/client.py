@@ -11,6 +11,10 @@ from bot.brokers.http_session import MEBIBYTE, HttpReply, VenueSession
 MAX_BODY_BYTES = 8 * MEBIBYTE  # the list of products is one long page
 
 
+class SecretCannotSign(Exception):
+    """The API secret is no key; nothing was sent."""
+
+
 class CoinbaseClient(RESTClient):  # type: ignore[misc]
     """Signs as the library does; returns raw answers. One object per account, one thread at a time.
 
@@ -24,6 +28,16 @@ class CoinbaseClient(RESTClient):  # type: ignore[misc]
         self.session.close()
         self.session: VenueSession = session
         self._scheme = parts.scheme
+
+    def set_headers(self, method: str, path: str) -> dict[str, str]:
+        """The signed headers. Raises `SecretCannotSign`."""
+        try:
+            headers: dict[str, str] = super().set_headers(method, path)
+        except Exception:
+            # For a key it can't load the library raises a bare `Exception`, and the signing parts under it many kinds.
+            # None of their words are passed on: they are about the secret.
+            raise SecretCannotSign from None
+        return headers
 
     def send_request(
         self,

@@ -1,6 +1,7 @@
 """Calls of one Kraken account: public ones freely, private ones under the lock, each with nonce, deadline and class."""
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 from bot.brokers.base import Urgency
 from bot.brokers.http_session import ReplyLost, RequestNotSent
@@ -132,7 +133,9 @@ class KrakenCalls:
         return error
 
     def _nonce_refused(self, error: VenueError) -> VenueError:
-        venue_now_ns = None if self._venue_clock.needs_measuring else int(self._venue_clock.now().timestamp() * 1e9)
+        # The venue tells its time in whole seconds, so the true time may be nearly one more.
+        venue_now = self._venue_clock.now() + timedelta(seconds=1)
+        venue_now_ns = None if self._venue_clock.needs_measuring else int(venue_now.timestamp() * 1000) * 1_000_000
         try:
             self._nonces.recover(venue_now_ns=venue_now_ns)
         except CredentialsRejected as stop:
