@@ -1,7 +1,8 @@
 """Command line of the paper exchange.
 
 The first line on stdout is JSON with the addresses and the control token; nothing else is written there. Exit codes:
-0 after SIGTERM, SIGINT or the end of stdin, 2 for wrong use, a port that is taken or a state that can't be used.
+0 after SIGTERM, SIGINT (which ``--exit-with-stdin`` ignores) or the end of stdin, 2 for wrong use, a port that is
+taken, or a state or file that can't be used.
 """
 
 from __future__ import annotations

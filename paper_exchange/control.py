@@ -149,7 +149,10 @@ class Control:
         return JSONResponse(self._exchange.faults.listed())
 
     async def add_fault(self, request: Request) -> Response:
-        fault = self._exchange.faults.add(*parse_fault(await _body(request)))
+        match, action, times = parse_fault(await _body(request))
+        if match.brokerage is not None and "*" not in match.brokerage:
+            self._exchange.registry.brokerage(match.brokerage.lower())
+        fault = self._exchange.faults.add(match, action, times)
         return JSONResponse(fault.describe())
 
     async def clear_faults(self, request: Request) -> Response:

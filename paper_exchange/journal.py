@@ -14,6 +14,8 @@ from decimal import Decimal
 from heapq import merge
 from pathlib import Path
 
+import msgspec
+
 from paper_exchange.clock import rfc3339
 
 REQUEST_LINES_KEPT = 150_000
@@ -22,6 +24,16 @@ ORDER_LINES_KEPT = 400_000
 """Accepts, refusals, fills, cancels and expiries kept in memory."""
 FILE_BYTES = 32 * 1024 * 1024
 """Size at which the journal file of a state directory is turned over; one older file is kept."""
+
+
+class Label(msgspec.Struct):
+    """The part of a line that is needed to put it back in its place."""
+
+    seq: int
+    type: str
+
+
+LABEL = msgspec.json.Decoder(Label)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,14 +134,12 @@ class Journal:
 
     def _load_line(self, line: bytes) -> None:
         try:
-            fields = json.loads(line)
-            seq, kind = int(fields["seq"]), str(fields["type"])
-        except (ValueError, KeyError, TypeError):
+            label = LABEL.decode(line)
+        except msgspec.DecodeError:
             return  # A line cut short by a kill tells nothing; the state file is what balances rest on.
-        if not line.endswith(b"\n"):
-            return
-        (self._requests if kind == "request" else self._orders).append((seq, line))
-        self._seq = max(self._seq, seq)
+        if line.endswith(b"\n"):
+            (self._requests if label.type == "request" else self._orders).append((label.seq, line))
+            self._seq = max(self._seq, label.seq)
 
 
 def _older(path: Path) -> Path:

@@ -63,7 +63,10 @@ class CannotStart(Exception):
 
 
 async def serve(options: ServerOptions) -> None:
-    """Run until SIGTERM, SIGINT or (with ``exit_with_stdin``) the end of stdin. Raises CannotStart or StateUnusable."""
+    """Run until SIGTERM, SIGINT or (with ``exit_with_stdin`` instead of SIGINT) the end of stdin.
+
+    Raises CannotStart, StateUnusable or BadReplayFile.
+    """
     store = StateStore(options.state) if options.state is not None else None
     try:
         opened = open_exchange(store, seed=options.seed, csv=options.csv)
@@ -144,10 +147,15 @@ class Server:
 
     def _stop_on_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_signal_handler(signal.SIGINT, self._interrupted)
         if self._options.exit_with_stdin:
             _watch_stdin(lambda: loop.call_soon_threadsafe(self._stop.set))
+
+    def _interrupted(self) -> None:
+        """Ctrl-C goes to parent and child alike; a child stays until its parent has put its own things in order."""
+        if not self._options.exit_with_stdin:
+            self._stop.set()
 
     async def _housekeeping(self) -> None:
         parent = os.getppid()

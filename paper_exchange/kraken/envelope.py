@@ -51,7 +51,7 @@ REFUSALS = {
     RefusalCode.INVALID_COMBINATION: "EGeneral:Invalid arguments:ordertype",
     RefusalCode.DEADLINE_ELAPSED: "EService:Deadline elapsed",
     RefusalCode.TOO_MANY_OPEN_ORDERS: "EOrder:Orders limit exceeded",
-    RefusalCode.NO_LIQUIDITY: "EOrder:Insufficient funds",
+    RefusalCode.NO_LIQUIDITY: INVALID_ORDER,
 }
 """The engine's refusals in Kraken's words. A refusal of the engine was never executed."""
 

@@ -81,6 +81,7 @@ def test_accounts_show_balances_holds_and_open_orders(exchange: ExchangeProcess,
         ("/market", '{"symbol": "BTC/USD", "mood": "good"}', "mood"),
         ("/market/pause", '{"paused": "yes"}', "paused"),
         ("/faults", '{"action": "explode"}', "action"),
+        ("/faults", '{"action": "reset", "brokerage": "krakn"}', "brokerage"),
     ],
 )
 def test_a_body_that_makes_no_sense_is_refused_by_the_name_of_its_field(

@@ -53,8 +53,7 @@ def test_it_listens_on_loopback_only() -> None:
             assert address.startswith("http://127.0.0.1:")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_cleanly_on_a_signal_even_with_a_call_hanging(number: signal.Signals) -> None:
+def test_it_ends_cleanly_on_sigterm_even_with_a_call_hanging() -> None:
     with ExchangeProcess() as exchange:
         client = KrakenClient(exchange.rest_url("kraken"), exchange.open_account("kraken", "master", BALANCES))
         exchange.fault("hang", account="master")
@@ -62,9 +61,23 @@ def test_it_ends_cleanly_on_a_signal_even_with_a_call_hanging(number: signal.Sig
             client.post("Balance", {"nonce": client.next_nonce()}, timeout=0.2)
         host, port = exchange.rest_url("kraken").removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))):
-            exchange.process.send_signal(number)
+            exchange.process.send_signal(signal.SIGTERM)
             assert exchange.process.wait(5) == 0
         client.close()
+
+
+def test_ctrl_c_ends_it_unless_it_has_a_parent_to_wait_for() -> None:
+    with subprocess.Popen([sys.executable, "-m", "paper_exchange"], cwd=ROOT, stdout=subprocess.PIPE) as alone:
+        assert alone.stdout is not None
+        alone.stdout.readline()
+        alone.send_signal(signal.SIGINT)
+        assert alone.wait(5) == 0
+    with ExchangeProcess() as child:
+        child.process.send_signal(signal.SIGINT)
+        assert child.control("GET", "/health")["status"] == "ok"
+        assert child.process.stdin is not None
+        child.process.stdin.close()
+        assert child.process.wait(5) == 0
 
 
 def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
