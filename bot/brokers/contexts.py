@@ -1,0 +1,62 @@
+"""From settings to what each brokerage's class is given."""
+
+from bot.brokers.balance_book import BalanceBook
+from bot.brokers.coinbase.context import CoinbaseContext
+from bot.brokers.http_session import CallLimits
+from bot.brokers.kraken.context import KrakenContext, nonce_path
+from bot.brokers.shared_parts import SharedParts
+from bot.brokers.venue_access import VenueAccess
+from bot.domain.account import AccountRef
+from bot.seams.clock import Clock
+from bot.settings.model import Settings
+
+# A public call may carry a list of megabytes and holds nobody up; it gets this many times the limit of one read.
+PUBLIC_CALL_READS = 3
+
+
+def balance_book(settings: Settings, clock: Clock) -> BalanceBook:
+    return BalanceBook(
+        clock,
+        max_age_seconds=settings.balance.max_age_seconds,
+        cache_seconds=settings.balance.cache_seconds,
+        unavailable_after_errors=settings.balance.unavailable_after_errors,
+    )
+
+
+def kraken_context(account: AccountRef, access: VenueAccess, settings: Settings, shared: SharedParts) -> KrakenContext:
+    kraken = settings.kraken
+    return KrakenContext(
+        access=access,
+        balance_book=balance_book(settings, shared.clock),
+        nonce_path=nonce_path(settings.state_dir, account),
+        locks=shared.kraken_locks,
+        catalogues=shared.kraken_catalogues,
+        reaper=shared.reaper,
+        clock=shared.clock,
+        limits=CallLimits(
+            connect_seconds=kraken.connect_timeout_seconds,
+            read_seconds=kraken.read_timeout_seconds,
+            call_seconds=kraken.connect_timeout_seconds + PUBLIC_CALL_READS * kraken.read_timeout_seconds,
+        ),
+        lock_timeout_seconds=kraken.private_call_timeout_seconds,
+        order_deadline_seconds=kraken.order_deadline_seconds,
+        nonce_reserve_milliseconds=kraken.nonce_reserve_milliseconds,
+        on_private_call=shared.on_private_call,
+    )
+
+
+def coinbase_context(access: VenueAccess, settings: Settings, shared: SharedParts) -> CoinbaseContext:
+    coinbase = settings.coinbase
+    return CoinbaseContext(
+        access=access,
+        balance_book=balance_book(settings, shared.clock),
+        instruments=shared.coinbase_instruments,
+        reaper=shared.reaper,
+        clock=shared.clock,
+        limits=CallLimits(
+            connect_seconds=coinbase.connect_timeout_seconds,
+            read_seconds=coinbase.read_timeout_seconds,
+            call_seconds=coinbase.connect_timeout_seconds + coinbase.read_timeout_seconds,
+        ),
+        on_private_call=shared.on_private_call,
+    )
