@@ -21,7 +21,8 @@ from bot.observability.metrics import Metrics
 from bot.seams import failpoints
 from bot.seams.clock import Clock, SystemClock
 from bot.seams.ids import IdSource, SystemIds
-from bot.settings import Settings, load_settings, process_environment
+from bot.settings import Settings, load_settings
+from bot.settings.loading import process_environment
 from bot.storage import migrations, process
 from bot.storage.copies import missing_answers
 from bot.storage.store import Store, sqlite_url

@@ -31,7 +31,9 @@ from bot.position_sizer import CopyMode, CopyRules, PositionSizer
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
 from bot.settings import Settings
-from bot.settings.users import UserSettings
+from bot.settings.loading import PROJECT_DIR
+from bot.settings.model import CopyingSettings
+from bot.settings.users import CopySettings, UserSettings
 from bot.storage import accounts, copies, positions
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
@@ -44,7 +46,7 @@ log = logging.getLogger(__name__)
 
 # How long an account's thread follows an order it has just sent before it goes on and asks again each cycle.
 CONFIRM_SECONDS = 10.0
-# Kept back from a user's cash so that the fee of a copy never makes it unaffordable: the lowest tier of the dearest venue.
+# Kept back from a user's cash so that a fee never makes a copy unaffordable: the first tier of the dearest venue.
 HIGHEST_TAKER_FEE_PERCENT = Decimal("0.6")
 
 
@@ -86,9 +88,12 @@ class _Composition:
     def __init__(self, world: World) -> None:
         self.world = world
         self.settings = world.settings
-        self.followers = [_follower(user) for user in self.settings.users if user.enabled]
+        self.followers = [_follower(user, self.settings.copying) for user in self.settings.users if user.enabled]
         self.masters = [master.broker for master in self.settings.masters if master.enabled]
         self.sizer = PositionSizer()
+        self.chosen_strategy = load_strategy(
+            self.settings.strategy.plugin, self.settings.strategy.parameters, directory=PROJECT_DIR
+        )
         self.shared = shared_parts(self.settings, world.clock, on_private_call=self._on_private_call)
         self.statuses = self._open_statuses()
         self.engine: CopyTradeEngine
@@ -193,7 +198,7 @@ class _Composition:
         user_ids = {user.user_id for user in self.settings.users}
         found = find_credentials(account, user_ids, self.world.environ)
         if isinstance(found, MissingCredentials):
-            raise ConfigurationError(found.sentence)
+            raise ConfigurationError(f"no key is set for {account.label}: {found}")
         return found
 
     def _paper_balance(self, account: AccountRef) -> Decimal:
@@ -262,9 +267,8 @@ class _Composition:
     # -- masters ----------------------------------------------------------------------------------------------------
     def _strategy(self) -> TradingStrategy:
         world, settings = self.world, self.settings
-        chosen = load_strategy(settings.strategy.plugin, settings.strategy.parameters)
         return TradingStrategy(
-            strategies=dict.fromkeys(self.masters, chosen),
+            strategies=dict.fromkeys(self.masters, self.chosen_strategy),
             rules=MasterRules(
                 max_positions=settings.risk.max_positions,
                 max_entries_per_cycle=settings.risk.max_entries_per_cycle,
@@ -283,7 +287,13 @@ class _Composition:
         )
 
     def _candles(self, broker: BaseBroker) -> CandleCache:
-        raise NotImplementedError
+        return CandleCache(
+            broker,
+            clock=self.world.clock,
+            interval_minutes=self.settings.strategy.candle_interval_minutes,
+            candles_needed=self.chosen_strategy.candles_needed,
+            should_stop=self.world.stop.is_set,
+        )
 
     def _exit_plan(self) -> ExitPlan:
         risk = self.settings.risk
@@ -394,21 +404,29 @@ class _Composition:
         self.world.metrics.call_seconds.labels(account).observe(seconds)
 
 
-def _follower(user: UserSettings) -> Follower:
-    copy = user.copy_rules
+def _follower(user: UserSettings, defaults: CopyingSettings) -> Follower:
     return Follower(
         account=AccountRef.user(user.broker, user.user_id),
         name=user.name,
         shadow=user.shadow,
-        rules=CopyRules(
-            mode=CopyMode(copy.copy_mode),
-            risk_multiplier=copy.risk_multiplier,
-            fixed_amount_quote=copy.fixed_amount_usd,
-            fixed_ratio=copy.fixed_ratio,
-            max_trade_notional_quote=copy.max_trade_notional_usd,
-            max_symbol_notional_quote=copy.max_symbol_notional_usd,
-            max_total_notional_quote=copy.max_total_notional_usd,
-            allow_symbols=frozenset(copy.allow_symbols),
-            deny_symbols=frozenset(copy.deny_symbols),
-        ),
+        rules=_copy_rules(user.copy_rules, defaults),
+    )
+
+
+def _copy_rules(own: CopySettings, defaults: CopyingSettings) -> CopyRules:
+    """What the user's file sets, and the section `copying` for the rest."""
+
+    def chosen(name: str, default_name: str | None = None) -> Any:
+        return getattr(own, name) if name in own.model_fields_set else getattr(defaults, default_name or name)
+
+    return CopyRules(
+        mode=CopyMode(chosen("copy_mode", "mode")),
+        risk_multiplier=chosen("risk_multiplier"),
+        fixed_amount_quote=chosen("fixed_amount_usd"),
+        fixed_ratio=chosen("fixed_ratio"),
+        max_trade_notional_quote=chosen("max_trade_notional_usd"),
+        max_symbol_notional_quote=chosen("max_symbol_notional_usd"),
+        max_total_notional_quote=chosen("max_total_notional_usd"),
+        allow_symbols=frozenset(chosen("allow_symbols")),
+        deny_symbols=frozenset(chosen("deny_symbols")),
     )

@@ -16,6 +16,7 @@ from bot.domain.order import UNRESOLVED_STATES, IntentState, OrderKind, OrderTyp
 from bot.domain.position import ExitPlan, Position
 from bot.domain.quote import Quote
 from bot.domain.symbol import base_of, quote_of
+from bot.market.candle_cache import CandleCache
 from bot.position_sizer import NoSize, PositionSizer
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource, client_order_id
@@ -23,8 +24,9 @@ from bot.storage import intents, positions
 from bot.storage.accounts import first_seen_at
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
+from bot.strategies.asking import STRATEGY_FAILED, StrategyFault, ask_entry, ask_exit
 from bot.strategies.exits import decide_exit
-from bot.strategies.interface import EntryIntent, MarketView, Strategy
+from bot.strategies.interface import EntryIntent, ExitIntent, MarketView, NoEntry, Strategy
 
 log = logging.getLogger(__name__)
 
@@ -203,9 +205,24 @@ class TradingStrategy:
                     connection, position.account_id, position.symbol, quote.bid
                 )
             )
-        decision = decide_exit(position, quote)
-        if decision.rule is not None and not self._busy(desk, position.symbol):
+        decision = decide_exit(position, quote, signal=self._strategys_wish(desk, position))
+        for fault in decision.faults:
+            log.error("%s: %s: %s", desk.account.label, position.symbol, fault)
+        if decision.sells and not self._busy(desk, position.symbol):
             self._exit(desk, position, quote, decision.reason)
+
+    def _strategys_wish(self, desk: AccountDesk, position: Position) -> ExitIntent | None:
+        """What the master's strategy thinks of a holding, by the candles of its last scan. Users have no strategy."""
+        if desk.candles is None:
+            return None
+        answer = ask_exit(self._strategies[desk.account.broker], self._view(desk.candles, position.symbol), position)
+        if isinstance(answer, StrategyFault):
+            log.error("%s: %s: %s", desk.account.label, position.symbol, answer.reason)
+            return None
+        return answer
+
+    def _view(self, candles: CandleCache, symbol: str) -> MarketView:
+        return MarketView(symbol, candles.closed(symbol), candles.interval_minutes)
 
     def _exit(self, desk: AccountDesk, position: Position, quote: Quote, reason: str) -> None:
         instrument = desk.broker.get_trading_pairs().get(position.symbol)
@@ -242,7 +259,7 @@ class TradingStrategy:
             return
         log.info("Scanning for new opportunities...")
         desk.status.step("scanning")
-        entries = self._scan(desk, {position.symbol for position in held})
+        entries = self._scan(desk, frozenset(position.symbol for position in held))
         room = self._rules.max_positions - len(held)
         for entry in entries[: min(room, self._rules.max_entries_per_cycle)]:
             self._enter(desk, entry)
@@ -262,22 +279,25 @@ class TradingStrategy:
             return f"{len(held)} positions and {len(pending)} open entries, the cap is {self._rules.max_positions}"
         return ""
 
-    def _scan(self, desk: AccountDesk, held: set[str]) -> list[EntryIntent]:
+    def _scan(self, desk: AccountDesk, held: frozenset[str]) -> list[EntryIntent]:
         """Entry candidates, most confident first."""
         assert desk.candles is not None, "a master's desk has candles"
         strategy = self._strategies[desk.account.broker]
         symbols = self._scan_symbols(desk, held)
-        coverage = desk.candles.refresh(symbols)
+        coverage = desk.candles.refresh([*sorted(held), *symbols])
         found = []
         for symbol in symbols:
-            candles = desk.candles.closed(symbol)
-            decision = strategy.entry(MarketView(symbol, candles)) if candles else None
+            if symbol not in coverage.ready:
+                continue
+            decision = ask_entry(strategy, self._view(desk.candles, symbol))
             if isinstance(decision, EntryIntent) and not self._busy(desk, symbol):
                 found.append(decision)
+            elif isinstance(decision, NoEntry) and decision.rule == STRATEGY_FAILED:
+                log.error("%s: %s: %s", desk.account.label, symbol, decision.reason)
         log.info("%s: scanned %s; %d candidates", desk.account.label, coverage, len(found))
         return sorted(found, key=lambda entry: (-entry.confidence, entry.symbol))
 
-    def _scan_symbols(self, desk: AccountDesk, held: set[str]) -> list[str]:
+    def _scan_symbols(self, desk: AccountDesk, held: frozenset[str]) -> list[str]:
         pairs = desk.broker.get_trading_pairs()
         symbols = [
             symbol
@@ -311,17 +331,8 @@ class TradingStrategy:
             kind=OrderKind.ENTRY,
             quantity=size.quantity,
             decision=entry.reason,
-            exit_plan=self._exit_plan(entry),
+            exit_plan=entry.exit_plan(self._rules.exit_plan),
             balance_before=cash.total,
-        )
-
-    def _exit_plan(self, entry: EntryIntent) -> ExitPlan:
-        """The strategy's own distances where it has any, the configured ones otherwise."""
-        default = self._rules.exit_plan
-        return ExitPlan(
-            stop_loss_percent=entry.stop_loss_percent or default.stop_loss_percent,
-            take_profit_percent=entry.take_profit_percent or default.take_profit_percent,
-            trailing_stop_percent=entry.trailing_stop_percent or default.trailing_stop_percent,
         )
 
     def _place(

@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "a running bot owns its keys, and two programs on one key disturb each other. In paper mode this asks "
         "the local paper exchange.",
     )
-    parser.add_argument("--connect", action="store_true", help="really connect; without it only says what would be done")
+    parser.add_argument("--connect", action="store_true", help="really connect; without it only the plan is shown")
     parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
     try:
@@ -46,9 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def kraken_accounts(settings: Settings) -> list[AccountRef]:
     """Every enabled account at Kraken, the master first."""
     masters = [
-        AccountRef.master(item.broker)
-        for item in settings.masters
-        if item.enabled and item.broker is BrokerType.KRAKEN
+        AccountRef.master(item.broker) for item in settings.masters if item.enabled and item.broker is BrokerType.KRAKEN
     ]
     users = [
         AccountRef.user(user.broker, user.user_id)

@@ -1,0 +1,125 @@
+"""The bot as a child process, for tests through its public entry."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.exchange_process import ExchangeProcess
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def wait_until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
+    """Poll until the condition gives something true; fail with a sentence otherwise."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {seconds:g} s: {what}")
+        pause.wait(0.05)
+
+
+def environment(state_dir: Path, exchange: ExchangeProcess | None = None, **more: str) -> dict[str, str]:
+    """A clean environment for a bot on a state directory of its own, so that nothing of the machine gets in."""
+    environ = {
+        "PATH": os.environ.get("PATH", ""),
+        "HOME": str(state_dir),
+        "STATE_DIR": str(state_dir),
+        "METRICS_PORT": "0",
+        "PYTHONUNBUFFERED": "1",
+        "COLUMNS": "200",
+    }
+    if exchange is not None:
+        environ |= {"PAPER_EXCHANGE_CONTROL": exchange.control_url, "PAPER_EXCHANGE_TOKEN": exchange.token}
+    return environ | more
+
+
+class BotProcess:
+    """`python bot.py` with arguments; a context manager that stops it by its own process id."""
+
+    def __init__(self, environ: Mapping[str, str], *arguments: str, log: Path) -> None:
+        self.environ = dict(environ)
+        self._log = log
+        self._output = log.open("ab")
+        self.process = subprocess.Popen(
+            [sys.executable, "bot.py", *arguments],
+            cwd=ROOT,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
+
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def says(self, text: str, *, seconds: float = 30.0) -> None:
+        """Wait for words in the log; a bot that ended meanwhile fails at once."""
+
+        def there() -> bool:
+            if text in self.log():
+                return True
+            if self.process.poll() is not None:
+                raise AssertionError(
+                    f"the bot ended with {self.process.returncode} before saying {text!r}:\n{self.log()}"
+                )
+            return False
+
+        wait_until(there, seconds=seconds, what=f"the bot says {text!r}; it said:\n{self.log()[-3000:]}")
+
+    def command(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command of the project in the same environment."""
+        return subprocess.run(
+            [sys.executable, *words],
+            cwd=ROOT,
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def copies(self) -> list[dict[str, Any]]:
+        """The signals as `bot.py copies --json` prints them, oldest first."""
+        done = self.command("bot.py", "copies", "--json", "--limit", "1000")
+        signals: list[dict[str, Any]] = json.loads(done.stdout)["signals"] if done.stdout.strip() else []
+        return signals[::-1]
+
+    def accounts(self) -> dict[str, dict[str, Any]]:
+        """The accounts by label, as `check_broker_status.py --json` prints them."""
+        done = self.command("check_broker_status.py", "--json")
+        return {one["account"]: one for one in json.loads(done.stdout)["accounts"]} if done.stdout.strip() else {}
+
+    def stop(self, *, seconds: float = 20.0) -> int:
+        """SIGTERM and wait; returns the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(seconds)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        self._output.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
