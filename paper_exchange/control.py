@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from paper_exchange.api_keys import Account, BadAccount
-from paper_exchange.exchange import Exchange
+from paper_exchange.exchange import BadMarketChange, Exchange
 from paper_exchange.faults import BadFault, parse_fault
 from paper_exchange.journal import amount_text
 from paper_exchange.orders import Order
@@ -203,7 +203,7 @@ def _guarded(exchange: Exchange, handler: Handler, token: str) -> Handler:
             return _problem(401, f"{TOKEN_HEADER} is missing or wrong: it stands in the first line of stdout.")
         try:
             response = await handler(request)
-        except (BadBody, BadAccount, BadFault) as problem:
+        except (BadBody, BadAccount, BadMarketChange, BadFault) as problem:
             return _problem(400, str(problem))
         exchange.keep()
         return response

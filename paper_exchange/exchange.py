@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +22,10 @@ from paper_exchange.websocket_tokens import WebSocketTokens
 
 EVENT_TYPES: dict[type[Event], str] = {Accepted: "accept", Filled: "fill", Canceled: "cancel", Expired: "expire"}
 """Journal line type by event; a triggered stop has no line of its own, its fills do."""
+
+
+class BadMarketChange(ValueError):
+    """A change of the market that makes no sense; the message names the field."""
 
 
 class Exchange:
@@ -150,16 +155,15 @@ class Exchange:
         halted: bool | None = None,
         rules: Mapping[str, str] | None = None,
     ) -> None:
-        """Move, halt or re-rule one symbol; orders react at once. Raises BadAccount for a symbol that doesn't trade."""
+        """Move, halt or re-rule one symbol; orders react at once. Raises BadMarketChange naming the field."""
         self._check_symbol(symbol)
         self.advance()
-        if rules is not None:
-            try:
-                self.market.set_rules(symbol, rules)
-            except (ValueError, KeyError, ArithmeticError) as problem:
-                raise BadAccount(f"rules: {problem}") from None
         if price is not None:
-            self.market.set_price(symbol, price)
+            with _named("price"):
+                self.market.set_price(symbol, price)
+        if rules is not None:
+            with _named("rules"):
+                self.market.set_rules(symbol, rules)
         if halted is not None:
             self.market.set_halted(symbol, halted)
         self.note_change()
@@ -205,12 +209,20 @@ class Exchange:
 
     def _check_symbol(self, symbol: str) -> None:
         if symbol not in self.market.symbols_trading():
-            raise BadAccount(f"symbol: {symbol!r} does not trade here")
+            raise BadMarketChange(f"symbol: {symbol!r} does not trade here")
 
     def _check_assets(self, balances: Mapping[str, Decimal]) -> None:
         for asset in balances:
             if asset not in self.catalogue.assets():
                 raise BadAccount(f"balances: {asset!r} is not an asset of this exchange")
+
+
+@contextmanager
+def _named(field: str) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, ArithmeticError) as problem:
+        raise BadMarketChange(f"{field}: {problem}") from None
 
 
 def _order_quantity(order: Order) -> Decimal | None:
