@@ -227,7 +227,10 @@ class Engine:
         now_ns = self._processed_ns
         stop = new.kind in TRIGGERED_KINDS
         status = OrderStatus.PENDING if stop else OrderStatus.OPEN
-        order = self._desk.accept(new, status, prepared.rates, self._queue_ahead(new), now_ns)
+        order = self._desk.accept(
+            new, status, quantity=prepared.plan.quantity if new.quantity is None else new.quantity,
+            rates=prepared.rates, queue_ahead=self._queue_ahead(new), now_ns=now_ns,
+        )  # fmt: skip
         if prepared.hold_price is not None:
             self._desk.hold(order, prepared.hold_price)
         if not stop:

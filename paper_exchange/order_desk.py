@@ -48,9 +48,16 @@ class OrderDesk:
         self.trade_number = FIRST_TRADE_NUMBER
 
     def accept(
-        self, new: NewOrder, status: OrderStatus, rates: tuple[Decimal, Decimal], queue_ahead: Decimal, now_ns: int
+        self,
+        new: NewOrder,
+        status: OrderStatus,
+        *,
+        quantity: Decimal,
+        rates: tuple[Decimal, Decimal],
+        queue_ahead: Decimal,
+        now_ns: int,
     ) -> Order:
-        """A new order, not yet in the book. `rates` are the maker's and the taker's."""
+        """A new order, not yet in the book. `rates` are the maker's and the taker's; `quantity` as in `Accepted`."""
         account = self._accounts[new.account_id]
         self.sequence += 1
         order = Order(
@@ -59,7 +66,7 @@ class OrderDesk:
         )  # fmt: skip
         self.orders[order.order_id] = order
         account.live[order.order_id] = order
-        self.events.append(Accepted(order=_copy(order), time_ns=now_ns))
+        self.events.append(Accepted(order=_copy(order), time_ns=now_ns, quantity=quantity))
         return order
 
     def hold(self, order: Order, price: Decimal) -> None:

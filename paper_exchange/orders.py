@@ -296,7 +296,9 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted(Event):
-    pass
+    """`quantity` is what was asked for in base units; of an order by notional, what the book then gives for it."""
+
+    quantity: Decimal
 
 
 @dataclass(frozen=True, kw_only=True)

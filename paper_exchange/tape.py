@@ -26,7 +26,7 @@ DEEP_DAYS = 720
 HALF_RANGE = sqrt(3.0)  # scales the sum of four uniforms to variance 1
 
 REGIME_SWITCH_CHANCE = 1 / 40  # a minute
-TREND_STRENGTH = 0.22  # of a minute's volatility, each minute
+TREND_STRENGTH = 0.15  # of a minute's volatility, each minute
 RANGE_PULL = 0.035  # back to the regime's anchor, each minute
 JUMP_CHANCE = 1 / 900
 JUMP_SIZE = 7.0  # in minute volatilities, at most

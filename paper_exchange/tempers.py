@@ -28,7 +28,7 @@ def temper_for(listing: Listing, seed: int, reference_usd: float) -> Temper:
     return Temper(
         start_ticks=float(listing.reference_price / listing.tick_size),
         minute_volatility=PEG_MINUTE_VOLATILITY if pegged else lively,
-        factor_share=0.0 if pegged else 0.75 - 0.3 * uniform,
+        factor_share=0.0 if pegged else 0.65 - 0.3 * uniform,
         minute_volume_lots=lots_per_usd * _between(LARGEST_MINUTE_VOLUME_USD, SMALLEST_MINUTE_VOLUME_USD, rank),
         spread=NARROWEST_SPREAD if pegged else NARROWEST_SPREAD + (WIDEST_SPREAD - NARROWEST_SPREAD) * rank,
         top_lots=lots_per_usd * _between(LARGEST_TOP_USD, SMALLEST_TOP_USD, rank),

@@ -7,6 +7,7 @@ from decimal import ROUND_DOWN, Decimal
 import pytest
 
 from paper_exchange.orders import (
+    Accepted,
     Filled,
     OrderAlreadyClosed,
     OrderKind,
@@ -324,6 +325,13 @@ def test_events_tell_the_story_in_order_and_are_given_once(bench: EngineBench) -
     assert [type(event).__name__ for event in events] == ["Accepted", "Triggered", "Filled"]
     assert isinstance(events[-1], Filled) and events[-1].order.status is OrderStatus.FILLED
     assert bench.engine.drain_events() == []
+
+
+def test_the_acceptance_of_an_order_by_notional_says_how_much_it_buys(bench: EngineBench) -> None:
+    order = bench.place(ALICE, "buy", amount="500")
+    accepted = bench.engine.drain_events()[0]
+    assert isinstance(accepted, Accepted)
+    assert accepted.quantity == order.filled_quantity
 
 
 def test_too_many_open_orders_of_a_symbol_are_refused(bench: EngineBench) -> None:

