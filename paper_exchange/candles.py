@@ -10,7 +10,7 @@ from paper_exchange.catalogue import Listing
 from paper_exchange.tape import Bar
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candle:
     """Prices in quote, `volume` in base. `vwap` weighs each minute's (high + low + close) / 3 by its volume."""
 

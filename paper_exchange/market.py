@@ -18,7 +18,7 @@ from paper_exchange.tape import HISTORY_MINUTES, TAPE_VERSION, Bar, CommonFactor
 from paper_exchange.tempers import temper_for
 
 DAY_MINUTES = 1440
-KEPT_CANDLES = 3000
+KEPT_CANDLES = 1000  # closed minutes per symbol
 TRADE_NUMBER_AT_START = 10_000_000
 
 __all__ = ["Candle", "DayStats", "Market", "PublicTrade", "Quote", "Tick"]
@@ -172,7 +172,7 @@ class Market:
         candle = fold(number * minutes * MINUTE_NS, bars, self._grid(symbol))
         if candle is not None and start < market.minute_of(self.now_ns):
             if len(cache) >= KEPT_CANDLES:
-                cache.clear()
+                del cache[next(iter(cache))]
             cache[number] = candle
         return candle
 

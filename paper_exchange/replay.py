@@ -100,7 +100,7 @@ def _bars(path: Path, rows: list[Row], listing: Listing) -> list[Bar]:
     total = (rows[-1].time_seconds - rows[0].time_seconds) // 60 + step
     if total > LONGEST_MINUTES:
         raise BadReplayFile(f"{path}: {listing.symbol} is {total} minutes long, at most {LONGEST_MINUTES} are possible")
-    history = min(LONGEST_HISTORY_MINUTES, total // 2)
+    history = max(1, min(LONGEST_HISTORY_MINUTES, total // 2))
     bars: list[Bar] = []
     for row in rows:
         start = (row.time_seconds - rows[0].time_seconds) // 60 - history

@@ -208,7 +208,8 @@ class SymbolMarket:
             yield self.bar_so_far(current, now_ns)
 
     def _largest_bar(self, minute: int, end: int) -> tuple[Bar, int]:
-        if minute < self._tape.first_minute:
+        # A coarse bar knows nothing of an operator's changes; its minutes are scaled one by one.
+        if minute < self._tape.first_minute and self._segment_at(self.start_of(minute)) is UNCHANGED:
             coarse = self._deep_bar(minute)
             if coarse.start == minute and minute + coarse.minutes <= end:
                 return coarse, trades_in(coarse)

@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 TAPE_VERSION = 1
 HISTORY_MINUTES = 1440  # minute bars that exist at the first start; a strategy may ask for 720
+KEPT_MINUTES = 5 * 1440  # minute bars in memory; older ones are folded into hours
 DEEP_HOURS = 30 * 24
 DEEP_DAYS = 720
 HALF_RANGE = sqrt(3.0)  # scales the sum of four uniforms to variance 1
@@ -204,12 +205,26 @@ class SymbolTape:
 
     def bar(self, minute: int) -> Bar:
         """The minute bar at an index not before `first_minute`."""
-        position = minute - self.first_minute
         bars = self._bars
-        while len(bars) <= position:
+        while self.first_minute + len(bars) <= minute:
             start = self.first_minute + len(bars)
             bars.append(self._generator.next_bar(start, max(0, start + HISTORY_MINUTES)))
-        return bars[position]
+            if len(bars) > KEPT_MINUTES:
+                self._fold_oldest_day()
+        return bars[minute - self.first_minute]
+
+    def _fold_oldest_day(self) -> None:
+        """Keep old minutes as bars of an hour, so that memory does not grow with every minute of uptime."""
+        deep, bars = self.deep_bars(), self._bars
+        end = self.first_minute + 1440
+        while self.first_minute < end:
+            minutes = 60 - (self.first_minute + self._epoch_minute) % 60
+            part = bars[:minutes]
+            high, low = max(bar.high for bar in part), min(bar.low for bar in part)
+            volume, volatility = sum(bar.volume for bar in part), sum(bar.volatility for bar in part) / minutes
+            deep.append(Bar(part[0].start, minutes, part[0].open, high, low, part[-1].close, volume, volatility))
+            del bars[:minutes]
+            self.first_minute += minutes
 
     def deep_bars(self) -> list[Bar]:
         """Bars of up to an hour (thirty days), then of a day (two years), before the minute bars; oldest first."""

@@ -12,7 +12,7 @@ import pytest
 
 from paper_exchange.catalogue import Catalogue, UnknownSymbol
 from paper_exchange.market import Market
-from paper_exchange.tape import TAPE_VERSION, Bar, CommonFactor, SymbolTape, Temper
+from paper_exchange.tape import KEPT_MINUTES, TAPE_VERSION, Bar, CommonFactor, SymbolTape, Temper
 from paper_exchange.ticks import divide, minute_ticks
 from tests.paper_exchange.engine_bench import ORIGIN_NS, SECOND_NS
 
@@ -198,6 +198,20 @@ def test_a_restored_market_goes_on_with_the_same_tape() -> None:
 def test_a_state_that_is_none_is_refused_with_a_sentence(state: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="market"):
         Market.restored(Catalogue(), state)
+
+
+def test_a_week_of_uptime_keeps_the_coarse_story_and_folds_old_minutes() -> None:
+    market = a_market()
+    hours = {candle.open_ns: candle for candle in market.candles("SOL/USD", 3600, None, 100)[:-1]}
+    market.advance(ORIGIN_NS + 7 * 1440 * MINUTE_NS)
+    later = {candle.open_ns: candle for candle in market.candles("SOL/USD", 3600, None, 720)}
+    assert all(later[open_ns].volume == candle.volume for open_ns, candle in hours.items())
+    assert all((later[at].high, later[at].low) == (candle.high, candle.low) for at, candle in hours.items())
+    fresh = Market(Catalogue(), 1, origin_ns=ORIGIN_NS)
+    fresh.advance(market.now_ns)
+    assert fresh.candles("SOL/USD", 60, None, 720) == market.candles("SOL/USD", 60, None, 720)
+    tape = market._market("SOL/USD")._tape
+    assert len(tape._bars) <= KEPT_MINUTES
 
 
 def test_bars_divide_into_minutes_and_seconds_that_fold_back_to_them() -> None:
