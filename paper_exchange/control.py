@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from paper_exchange.api_keys import Account, BadAccount
 from paper_exchange.exchange import BadMarketChange, Exchange
-from paper_exchange.faults import BadFault, parse_fault
+from paper_exchange.fault_request import BadFault, parse_fault
 from paper_exchange.journal import amount_text
 from paper_exchange.orders import Order
 

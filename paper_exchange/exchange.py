@@ -200,12 +200,16 @@ class Exchange:
             trade_id=trade.trade_id if trade else None,
             symbol=order.symbol,
             side=order.side.value,
-            quantity=trade.quantity if trade else _order_quantity(order),
+            quantity=trade.quantity if trade else self._quantity(order),
             price=trade.price if trade else order.limit_price,
             fee=trade.fee if trade else None,
             error=order.close_reason if kind in ("cancel", "expire") else None,
         )
         self.journal.write(entry, time_ns=event.time_ns)
+
+    def _quantity(self, order: Order) -> Decimal | None:
+        """Base units asked for; of an order by notional, which never rests, those it bought in the end."""
+        return order.quantity if order.quantity is not None else self.engine.order(order.order_id).filled_quantity
 
     def _check_symbol(self, symbol: str) -> None:
         if symbol not in self.market.symbols_trading():
@@ -223,8 +227,3 @@ def _named(field: str) -> Iterator[None]:
         yield
     except (ValueError, KeyError, ArithmeticError) as problem:
         raise BadMarketChange(f"{field}: {problem}") from None
-
-
-def _order_quantity(order: Order) -> Decimal | None:
-    """Base units asked for; of an order by notional those it bought, since it never rests."""
-    return order.quantity if order.quantity is not None else order.filled_quantity

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from paper_exchange.faults import BadFault, FaultKind, FaultPlan, parse_fault
+from paper_exchange.fault_request import BadFault, parse_fault
+from paper_exchange.faults import FaultKind, FaultPlan
 
 
 def plan(*bodies: dict[str, Any]) -> FaultPlan:

@@ -221,11 +221,13 @@ def test_many_can_be_cancelled_at_once(kraken: KrakenClient) -> None:
     assert kraken.ok("CancelAll") == {"count": 0}
 
 
-def test_a_market_buy_may_be_sized_in_quote_currency(kraken: KrakenClient) -> None:
+def test_a_market_buy_may_be_sized_in_quote_currency(kraken: KrakenClient, exchange: ExchangeProcess) -> None:
     order_id = kraken.ok("AddOrder", {**BUY, "volume": "500", "oflags": "viqc"})["txid"][0]
     order = kraken.ok("QueryOrders", txid=order_id)[order_id]
     assert (order["vol"], order["oflags"], order["status"]) == ("500.00000000", "fciq,viqc", "closed")
     assert 495 < Decimal(order["cost"]) <= 500
+    (accept,) = exchange.journal(account=kraken.account.name, type="accept")
+    assert Decimal(accept["quantity"]) == Decimal(order["vol_exec"])
 
 
 def test_immediate_orders_never_rest(kraken: KrakenClient) -> None:
