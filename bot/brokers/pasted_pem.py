@@ -63,7 +63,7 @@ def _undo_wrappings(text: str, repairs: list[str]) -> str:
 def _from_key_file(text: str) -> str:
     try:
         content = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # a text of thousands of brackets exhausts the reader's stack
         raise PemRefused("begins like a key file in JSON but is not one; paste the private key itself") from None
     private_key = content.get("privateKey") if isinstance(content, dict) else None
     if not isinstance(private_key, str):
@@ -102,11 +102,12 @@ def _block(text: str) -> tuple[str, str]:
 
 def _bare_body(text: str) -> tuple[str, str]:
     """Only the base64 between the two lines was pasted: the bytes say which kind it is."""
-    if not _BASE64_TEXT.fullmatch(text):
-        raise PemRefused("is not a PEM private key (-----BEGIN EC PRIVATE KEY----- …)")
-    der = _decoded(text)
+    der = _decoded(text) if _BASE64_TEXT.fullmatch(text) and len(_compact(text)) % 4 == 0 else b""
     if len(der) == 64:
         raise PemRefused("holds an Ed25519 key; create the key with signature algorithm ECDSA")
+    # Every private key in DER is a SEQUENCE, whose first byte is 0x30.
+    if not der.startswith(b"\x30"):
+        raise PemRefused("is not a PEM private key (-----BEGIN EC PRIVATE KEY----- …)")
     # SEC1 begins with version 1, PKCS8 with version 0.
     return ("EC PRIVATE KEY" if b"\x02\x01\x01" in der[:6] else "PRIVATE KEY"), text
 
