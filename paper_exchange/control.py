@@ -5,10 +5,8 @@ Bodies are JSON objects; one that can't be understood is answered with 400 and a
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from paper_exchange import control_body as read
 from paper_exchange.api_keys import Account, BadAccount
 from paper_exchange.exchange import BadMarketChange, Exchange
 from paper_exchange.fault_request import BadFault, parse_fault
@@ -24,10 +23,6 @@ from paper_exchange.orders import Order
 
 TOKEN_HEADER = "X-Paper-Token"
 Handler = Callable[[Request], Awaitable[Response]]
-
-
-class BadBody(ValueError):
-    """A request that can't be understood; the message names the field."""
 
 
 def control_app(exchange: Exchange, *, token: str, addresses: Mapping[str, object] | None = None) -> Starlette:
@@ -87,12 +82,12 @@ class Control:
         return JSONResponse([self._describe(account) for account in self._exchange.registry])
 
     async def open_account(self, request: Request) -> Response:
-        body = await _body(request)
-        brokerage, name = _text(body, "brokerage"), _text(body, "name")
-        balances = _amounts(body.pop("balances", {}), "balances")
-        permissions, tier = _texts(body.pop("permissions", None), "permissions"), _optional_text(body, "tier")
-        strict, nonce_window = _flag(body, "strict"), _whole(body, "nonce_window")
-        _nothing_left(body)
+        body = await read.json_object(request)
+        brokerage, name = read.text(body, "brokerage"), read.text(body, "name")
+        balances = read.amounts(body.pop("balances", {}), "balances")
+        permissions, tier = read.texts(body.pop("permissions", None), "permissions"), read.optional_text(body, "tier")
+        strict, nonce_window = read.flag(body, "strict"), read.whole_number(body, "nonce_window")
+        read.nothing_left(body)
         return JSONResponse(
             self._exchange.open_account(
                 brokerage, name, balances, permissions, tier, strict=strict, nonce_window=nonce_window
@@ -100,14 +95,14 @@ class Control:
         )
 
     async def deposit(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await read.json_object(request)
         account = self._exchange.registry.by_name(request.path_params["brokerage"], request.path_params["name"])
         if account is None:
-            raise BadBody(f"name: there is no account {request.path_params['name']!r} at that brokerage")
-        asset, amount = _text(body, "asset"), _amount(body.pop("amount", None), "amount")
-        _nothing_left(body)
+            raise read.BadBody(f"name: there is no account {request.path_params['name']!r} at that brokerage")
+        asset, amount = read.text(body, "asset"), read.amount(body.pop("amount", None), "amount")
+        read.nothing_left(body)
         if amount <= 0:
-            raise BadBody("amount must be above zero")
+            raise read.BadBody("amount must be above zero")
         self._exchange.deposit(account, asset, amount)
         return JSONResponse(self._describe(account))
 
@@ -118,26 +113,26 @@ class Control:
         return JSONResponse([self._quote(symbol) for symbol in symbols])
 
     async def set_market(self, request: Request) -> Response:
-        body = await _body(request)
-        symbol = _text(body, "symbol")
-        price = _amount(body.pop("price"), "price") if body.get("price") is not None else None
+        body = await read.json_object(request)
+        symbol = read.text(body, "symbol")
+        price = read.amount(body.pop("price"), "price") if body.get("price") is not None else None
         body.pop("price", None)
         halt = body.pop("halt", None)
         rules = body.pop("rules", None)
-        _nothing_left(body)
+        read.nothing_left(body)
         if price is not None and price <= 0:
-            raise BadBody("price must be above zero")
+            raise read.BadBody("price must be above zero")
         if halt is not None and not isinstance(halt, bool):
-            raise BadBody("halt must be true or false")
-        self._exchange.set_market(symbol, price=price, halted=halt, rules=_rules(rules))
+            raise read.BadBody("halt must be true or false")
+        self._exchange.set_market(symbol, price=price, halted=halt, rules=read.rules(rules))
         return JSONResponse(self._quote(symbol))
 
     async def pause(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await read.json_object(request)
         paused = body.pop("paused", True)
         if not isinstance(paused, bool):
-            raise BadBody("paused must be true or false")
-        _nothing_left(body)
+            raise read.BadBody("paused must be true or false")
+        read.nothing_left(body)
         self._exchange.set_paused(paused)
         return JSONResponse({"paused": paused})
 
@@ -149,7 +144,7 @@ class Control:
         return JSONResponse(self._exchange.faults.listed())
 
     async def add_fault(self, request: Request) -> Response:
-        match, action, times = parse_fault(await _body(request))
+        match, action, times = parse_fault(await read.json_object(request))
         if match.brokerage is not None and "*" not in match.brokerage:
             self._exchange.registry.brokerage(match.brokerage.lower())
         fault = self._exchange.faults.add(match, action, times)
@@ -163,8 +158,8 @@ class Control:
 
     async def journal(self, request: Request) -> Response:
         """NDJSON of the lines numbered above ``since`` (default 0: all that are kept), at most ``limit`` if given."""
-        since = _query_number(request, "since", 0)
-        limit = _query_number(request, "limit", None)
+        since = read.query_number(request, "since", 0)
+        limit = read.query_number(request, "limit", None)
         self._exchange.advance()
         lines = list(self._exchange.journal.since(since or 0))
         return Response(b"".join(lines[:limit]), media_type="application/x-ndjson")
@@ -203,7 +198,7 @@ def _guarded(exchange: Exchange, handler: Handler, token: str) -> Handler:
             return _problem(401, f"{TOKEN_HEADER} is missing or wrong: it stands in the first line of stdout.")
         try:
             response = await handler(request)
-        except (BadBody, BadAccount, BadMarketChange, BadFault) as problem:
+        except (read.BadBody, BadAccount, BadMarketChange, BadFault) as problem:
             return _problem(400, str(problem))
         exchange.keep()
         return response
@@ -213,103 +208,6 @@ def _guarded(exchange: Exchange, handler: Handler, token: str) -> Handler:
 
 def _problem(status: int, sentence: str) -> Response:
     return JSONResponse({"error": sentence}, status_code=status)
-
-
-async def _body(request: Request) -> dict[str, Any]:
-    """The JSON object in the body; an empty body is an empty object. Numbers come as Decimal, exactly as written."""
-    content = await request.body()
-    if not content:
-        return {}
-    try:
-        body = json.loads(content, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        raise BadBody("body: it is not JSON") from None
-    if not isinstance(body, dict):
-        raise BadBody("body: it must be a JSON object")
-    return body
-
-
-def _nothing_left(body: dict[str, Any]) -> None:
-    if body:
-        raise BadBody(f"body has no field {sorted(body)[0]!r}")
-
-
-def _text(body: dict[str, Any], name: str) -> str:
-    text = _optional_text(body, name)
-    if not text:
-        raise BadBody(f"{name} is missing or empty")
-    return text
-
-
-def _optional_text(body: dict[str, Any], name: str) -> str | None:
-    value = body.pop(name, None)
-    if value is not None and not isinstance(value, str):
-        raise BadBody(f"{name} must be text")
-    return value
-
-
-def _texts(value: object, name: str) -> list[str] | None:
-    if value is None:
-        return None
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise BadBody(f"{name} must be a list of texts")
-    return value
-
-
-def _flag(body: dict[str, Any], name: str) -> bool:
-    value = body.pop(name, False)
-    if not isinstance(value, bool):
-        raise BadBody(f"{name} must be true or false")
-    return value
-
-
-def _whole(body: dict[str, Any], name: str) -> int:
-    value = body.pop(name, 0)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise BadBody(f"{name} must be a whole number from 0")
-    return value
-
-
-def _amounts(value: object, name: str) -> dict[str, Decimal]:
-    if not isinstance(value, dict):
-        raise BadBody(f"{name} must be an object of asset and amount")
-    amounts = {str(asset): _amount(amount, f"{name}.{asset}") for asset, amount in value.items()}
-    for asset, amount in amounts.items():
-        if amount < 0:
-            raise BadBody(f"{name}.{asset} must not be negative")
-    return amounts
-
-
-def _amount(value: object, name: str) -> Decimal:
-    """A number, as JSON number or text in plain ASCII."""
-    try:
-        if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)) or not str(value).isascii():
-            raise InvalidOperation
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        raise BadBody(f"{name} must be a number") from None
-    if not amount.is_finite() or abs(amount) > Decimal(10) ** 15:
-        raise BadBody(f"{name} must be a number of at most 15 digits before the point")
-    return amount
-
-
-def _rules(value: object) -> dict[str, str] | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or not value:
-        raise BadBody("rules must be an object of names and values")
-    return {
-        name: rule if name == "mode" else format(_amount(rule, f"rules.{name}"), "f") for name, rule in value.items()
-    }
-
-
-def _query_number(request: Request, name: str, default: int | None) -> int | None:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit():
-        raise BadBody(f"{name} must be a whole number from 0")
-    return int(text)
 
 
 def _number_text(number: int | None) -> str | None:
