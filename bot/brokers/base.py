@@ -42,8 +42,8 @@ class BaseBroker(ABC):
         self.connected = False
         self.balance_book = balance_book
 
-    # How long after sending an order may still turn up at the venue. Absence is proven only after this; see the table in
-    # docs/architecture.md. Each venue sets its own; this is the longest (a venue without request expiry).
+    # How long after sending an order may still turn up at the venue. Absence is proven only after this; see the table
+    # in docs/architecture.md. Each venue sets its own; this is the longest (a venue without request expiry).
     settle_seconds: float = 125.0
 
     @property
@@ -136,6 +136,17 @@ class BaseBroker(ABC):
             Decimal(0),
         )
         return cash + held_value
+
+    def get_positions(self) -> Mapping[str, Decimal]:
+        """What is held of each market of the quote currency, base units by symbol, whoever bought it.
+
+        From a reading made now; raises what `fetch_holdings` raises. Assets without such a market are left out.
+        """
+        holdings = self.fetch_holdings()
+        self.balance_book.record(holdings)
+        pairs = self.get_trading_pairs()
+        held = {f"{asset}/{self.quote_currency}": balance.total for asset, balance in holdings.assets.items()}
+        return {symbol: quantity for symbol, quantity in held.items() if symbol in pairs and quantity > 0}
 
     # -- market -----------------------------------------------------------------------------------------------------
     @abstractmethod

@@ -12,14 +12,27 @@ class VenueClock:
         self._clock = clock
         self._max_age_seconds = max_age_seconds
         self._measured: tuple[datetime, float] | None = None
+        self._postponed_until = 0.0
 
     def measured(self, venue_now: datetime) -> None:
         """What the venue just answered. Its age in transit makes us late by that much, never early."""
         self._measured = (venue_now, self._clock.monotonic())
 
+    def postpone(self, seconds: float) -> None:
+        """The venue did not tell its time: do not ask again for so long."""
+        self._postponed_until = self._clock.monotonic() + seconds
+
+    @property
+    def is_measured(self) -> bool:
+        return self._measured is not None
+
     @property
     def needs_measuring(self) -> bool:
-        return self._measured is None or self._clock.monotonic() - self._measured[1] > self._max_age_seconds
+        """Whether there is no measurement or an old one, and it is not postponed."""
+        now = self._clock.monotonic()
+        if self._measured is not None and now - self._measured[1] <= self._max_age_seconds:
+            return False
+        return now >= self._postponed_until
 
     def now(self) -> datetime:
         if self._measured is None:

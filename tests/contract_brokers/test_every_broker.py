@@ -146,6 +146,11 @@ def test_after_three_failures_in_a_row_the_account_is_unavailable_until_one_succ
     assert broker.is_available()
 
 
+def test_what_is_held_of_each_market_is_told_in_base_units(broker: BaseBroker) -> None:
+    broker.place_order(an_order(quantity="0.05"))
+    assert broker.get_positions() == {BTC: D("0.55")}
+
+
 # -- market ---------------------------------------------------------------------------------------------------------
 def test_markets_are_listed_with_their_rules(broker: BaseBroker) -> None:
     pairs = broker.get_trading_pairs()

@@ -1,6 +1,6 @@
 """One account at Kraken Spot."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -53,6 +53,9 @@ from bot.domain.quote import Candle, Quote
 NEEDED_PERMISSIONS = ("query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades")
 TICKERS_PER_CALL = 200
 PAGE_SIZE = 50
+# An order may have to wait for this, so it is short; the last measurement does for long after.
+TIME_CALL_SECONDS = 2.0
+TIME_RETRY_SECONDS = 60.0
 # Pages overlap, so that what moves between two readings is read twice rather than never.
 PAGE_STEP = 45
 MAX_PAGES = 200
@@ -154,8 +157,17 @@ class KrakenBroker(BaseBroker):
         return frozenset(str(name) for name in listed)
 
     def _measure_time(self) -> None:
-        fields = as_object(self._calls.public("Time"), where="Kraken Time")
+        fields = as_object(self._calls.public("Time", call_seconds=TIME_CALL_SECONDS), where="Kraken Time")
         self.venue_clock.measured(unix_time(field_of(fields, "unixtime", where="Kraken Time"), where="Kraken Time"))
+
+    def _keep_time(self) -> None:
+        """A time that can't be measured leaves the last one in use; the order itself will say if the venue is away."""
+        if not self.venue_clock.needs_measuring:
+            return
+        try:
+            self._measure_time()
+        except VenueError:
+            self.venue_clock.postpone(TIME_RETRY_SECONDS)
 
     def get_ws_token(self) -> str:
         """A token for the private WebSocket, to be used within 15 minutes."""
@@ -213,8 +225,7 @@ class KrakenBroker(BaseBroker):
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:
         rest_id = self._rest_id_for_order(request.symbol)
-        if self.venue_clock.needs_measuring:
-            _quietly(self._measure_time)
+        self._keep_time()
         lifetime = timedelta(seconds=self._context.order_deadline_seconds)
         try:
             result = self._calls.order(
@@ -317,11 +328,3 @@ def _listed(result: object, name: str, catalogue: KrakenCatalogue) -> list[Venue
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-def _quietly(action: Callable[[], None]) -> None:
-    """A time that can't be measured leaves the last one in use; the order itself will say if the venue is away."""
-    try:
-        action()
-    except VenueError:
-        return

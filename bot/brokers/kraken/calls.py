@@ -56,11 +56,13 @@ class KrakenCalls:
         self._on_private_call = on_private_call
         self._silent_until = 0.0
 
-    def public(self, method: str, fields: Mapping[str, str] | None = None) -> object:
+    def public(
+        self, method: str, fields: Mapping[str, str] | None = None, *, call_seconds: float | None = None
+    ) -> object:
         """The result of a public method. Raises `RetryLater` or `UnreadableReply`."""
         where = f"Kraken {method}"
         try:
-            reply = self._api.public(method, fields or {}, call_seconds=self._public_call_seconds)
+            reply = self._api.public(method, fields or {}, call_seconds=call_seconds or self._public_call_seconds)
         except RequestNotSent as error:
             raise RetryLater(f"{where}: {error}") from error
         except ReplyLost as error:
@@ -135,7 +137,7 @@ class KrakenCalls:
     def _nonce_refused(self, error: VenueError) -> VenueError:
         # The venue tells its time in whole seconds, so the true time may be nearly one more.
         venue_now = self._venue_clock.now() + timedelta(seconds=1)
-        venue_now_ns = None if self._venue_clock.needs_measuring else int(venue_now.timestamp() * 1000) * 1_000_000
+        venue_now_ns = None if not self._venue_clock.is_measured else int(venue_now.timestamp() * 1000) * 1_000_000
         try:
             self._nonces.recover(venue_now_ns=venue_now_ns)
         except CredentialsRejected as stop:

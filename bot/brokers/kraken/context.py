@@ -12,6 +12,7 @@ from bot.brokers.kraken.symbols import KrakenCatalogue
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
 from bot.domain.account import AccountRef
+from bot.domain.errors import ConfigurationError
 from bot.seams.clock import Clock
 
 
@@ -37,6 +38,13 @@ class KrakenContext:
     settle_margin_seconds: float = 60.0
     nonce_reserve_milliseconds: int = 2000
     on_private_call: CallObserver | None = None
+
+    def __post_init__(self) -> None:
+        # Kraken takes deadlines from 2 s to 60 s ahead, and tells its time in whole seconds.
+        if not 3 <= self.order_deadline_seconds <= 60:
+            raise ConfigurationError(
+                f"kraken.order_deadline_seconds is {self.order_deadline_seconds:g}; Kraken takes from 3 to 60"
+            )
 
 
 def nonce_path(state_dir: Path, account: AccountRef) -> Path:
