@@ -1,0 +1,54 @@
+"""Settings that are each possible and together are not."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from bot.domain.account import BrokerType
+from bot.settings.model import CopyingSettings, OperatorSettings
+from bot.settings.users import CopySettings, UserSettings
+
+SUPPORTED_BROKERS = frozenset({BrokerType.KRAKEN, BrokerType.COINBASE})
+
+
+def contradictions(settings: OperatorSettings, users: Sequence[UserSettings]) -> Iterator[str]:
+    """A sentence for each."""
+    yield from _masters(settings)
+    yield from _unsupported_users(users)
+    yield from _drills_in_live(settings)
+    yield from _size_left_open("copying", settings.copying.mode, settings.copying)
+    for user in users:
+        yield from _size_left_open(f"{user.source_file}: {user.user_id}", user.copy_rules.copy_mode, user.copy_rules)
+
+
+def _masters(settings: OperatorSettings) -> Iterator[str]:
+    for broker, count in Counter(master.broker for master in settings.masters).items():
+        if count > 1:
+            yield f"masters: {broker} is listed {count} times; a brokerage has one master"
+    for master in settings.masters:
+        if master.enabled and master.broker not in SUPPORTED_BROKERS:
+            yield f"masters: {master.broker} is not supported in this version; set its enabled to false"
+
+
+def _unsupported_users(users: Sequence[UserSettings]) -> Iterator[str]:
+    for user in users:
+        if user.enabled and user.broker not in SUPPORTED_BROKERS:
+            yield f"{user.source_file}: {user.user_id}: {user.broker} is not supported in this version; disable it"
+
+
+def _drills_in_live(settings: OperatorSettings) -> Iterator[str]:
+    if settings.trading_mode != "live":
+        return
+    for name, is_set in (
+        ("NIJA_TEST_CLOCK_OFFSET_SECONDS (test_clock_offset_seconds)", settings.test_clock_offset_seconds != 0),
+        ("NIJA_FAILPOINTS (failpoints)", settings.failpoints != ""),
+        ("PAPER_EXCHANGE_CONTROL (paper.exchange_control_url)", settings.paper.exchange_control_url is not None),
+    ):
+        if is_set:
+            yield f"{name} is set and trading_mode is live; it is for paper mode only"
+
+
+def _size_left_open(place: str, mode: str, rules: CopyingSettings | CopySettings) -> Iterator[str]:
+    if mode == "fixed_amount" and rules.fixed_amount_usd is None:
+        yield f"{place}: the copy mode is fixed_amount, so fixed_amount_usd must be set"
+    if mode == "fixed_ratio" and rules.fixed_ratio is None:
+        yield f"{place}: the copy mode is fixed_ratio, so fixed_ratio must be set"

@@ -1,0 +1,164 @@
+"""All sources together: defaults < config/nija.yaml < .env < environment < command line.
+
+Everything that is wrong, in whatever source, is said in one go.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from bot.domain.errors import ConfigurationError
+from bot.settings.contradictions import contradictions
+from bot.settings.env_source import CONFIG_DIR_VARIABLE, given_by_variables, read_dotenv
+from bot.settings.messages import sentences
+from bot.settings.model import CopyingSettings, OperatorSettings, Settings
+from bot.settings.origins import COMMAND_LINE, DEFAULT, Given, Location, Origin, dotted, leaves, value_text
+from bot.settings.users import CopySettings, UserSettings
+from bot.settings.yaml_source import Tree, YamlFile, read_yaml
+
+try:
+    from bot.settings.user_files import read_user_files
+except ImportError:  # until that file is there
+
+    def read_user_files(directory: Path) -> tuple[UserSettings, ...]:
+        return ()
+
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+YAML_NAME = "config/nija.yaml"
+
+
+def process_environment() -> dict[str, str]:
+    """The variables of this process over those of `.env`: where credentials are looked for."""
+    return {**read_dotenv(_config_dir(os.environ).parent / ".env").values, **os.environ}
+
+
+def load_settings(
+    *,
+    environ: Mapping[str, str] | None = None,
+    config_dir: Path | None = None,
+    dotenv_path: Path | None = None,
+    overrides: Mapping[str, str] = MappingProxyType({}),
+) -> Settings:
+    """The settings in force. `overrides` come from the command line, by dotted name (`pace.paper.cycle_seconds`).
+
+    What is not given is this process's own: its environment, the project's `config/`, the `.env` beside it
+    (which is not read when a `config_dir` is given). Raises `ConfigurationError` with a sentence for each thing wrong.
+    """
+    variables = os.environ if environ is None else environ
+    if config_dir is None:
+        config_dir = _config_dir(variables)
+        dotenv_path = dotenv_path or config_dir.parent / ".env"
+    return _Loading(variables, config_dir, dotenv_path, overrides).settings()
+
+
+def _config_dir(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get(CONFIG_DIR_VARIABLE) or PROJECT_DIR / "config").resolve()
+
+
+class _Loading:
+    def __init__(
+        self, environ: Mapping[str, str], config_dir: Path, dotenv_path: Path | None, overrides: Mapping[str, str]
+    ) -> None:
+        self._environ, self._config_dir, self._overrides = environ, config_dir, overrides
+        self._yaml: YamlFile = read_yaml(config_dir / "nija.yaml", YAML_NAME)
+        self._dotenv = read_dotenv(dotenv_path)
+        self._problems = [*self._yaml.problems, *self._dotenv.problems]
+        self._given: dict[Location, Given] = {}
+
+    def settings(self) -> Settings:
+        tree = self._yaml.tree
+        for location, given in self._written():
+            self._put(tree, location, given)
+        operator = self._validated(tree)
+        users = self._users()
+        if operator is not None:
+            users = tuple(_with_copy_defaults(user, operator.copying) for user in users)
+            self._problems += contradictions(operator, users)
+        if self._problems or operator is None:
+            raise ConfigurationError(*self._problems)
+        values = dict(operator) | {"state_dir": self._config_dir.parent / operator.state_dir}
+        settings = Settings.model_construct(**values)
+        origins = {dotted(location): self._origin(location, value) for location, value, _ in leaves(settings)}
+        return settings.model_copy(update={"users": users, "origins": MappingProxyType(origins)})
+
+    def _written(self) -> Iterator[tuple[Location, Given]]:
+        yield from self._without_contradiction(given_by_variables(self._dotenv.values, ".env"))
+        yield from self._without_contradiction(given_by_variables(self._environ, "environment"))
+        for name, text in self._overrides.items():
+            yield tuple(name.split(".")), Given(text, COMMAND_LINE, f"{name} on the command line")
+
+    def _without_contradiction(self, written: Iterator[tuple[Location, Given]]) -> Iterator[tuple[Location, Given]]:
+        """Two variables of one source that mean one setting must agree."""
+        seen: dict[Location, Given] = {}
+        for location, given in written:
+            first = seen.setdefault(location, given)
+            if first.text != given.text:
+                self._problems.append(f"{first.named} and {given.named} mean the same setting and differ; keep one")
+            yield location, given
+
+    def _put(self, tree: dict[str, Tree], location: Location, given: Given) -> None:
+        """Set one value in the tree; sections on the way appear as needed."""
+        location = _with_master_index(tree, location)
+        here: Any = tree
+        for step in location[:-1]:
+            if isinstance(step, str) and not isinstance(here.get(step), dict | list):
+                here[step] = {}
+            here = here[step]
+        here[location[-1]] = given.text
+        self._given[location] = given
+
+    def _origin(self, location: Location, value: object) -> Origin:
+        given = self._given.get(location)
+        if given is not None:
+            source = given.source
+        elif location in self._yaml.lines:
+            source = self._yaml.place(location)
+        else:
+            source = DEFAULT
+        return Origin(value_text(value), source)
+
+    def _validated(self, tree: dict[str, Tree]) -> OperatorSettings | None:
+        try:
+            return OperatorSettings.model_validate(tree)
+        except ValidationError as error:
+            self._problems += sentences(error, self._yaml, self._given)
+            return None
+
+    def _users(self) -> tuple[UserSettings, ...]:
+        try:
+            return read_user_files(self._config_dir / "users")
+        except ConfigurationError as error:
+            self._problems += error.problems
+            return ()
+
+
+def _with_copy_defaults(user: UserSettings, defaults: CopyingSettings) -> UserSettings:
+    """What the user's file leaves open is as the section `copying` has it."""
+    own = user.copy_rules
+    common = {
+        name: getattr(defaults, name) for name in CopySettings.model_fields if name in CopyingSettings.model_fields
+    }
+    unset = {name: value for name, value in common.items() if name not in own.model_fields_set}
+    if "copy_mode" not in own.model_fields_set:
+        unset["copy_mode"] = defaults.mode
+    return user.model_copy(update={"copy_rules": own.model_copy(update=unset)})
+
+
+def _with_master_index(tree: dict[str, Tree], location: Location) -> Location:
+    """`masters.kraken.enabled` → `masters.0.enabled`: masters are a list, and a variable names one by its brokerage."""
+    if location[0] != "masters" or len(location) != 3:
+        return location
+    masters = tree.get("masters")
+    if not isinstance(masters, list):
+        masters = [{"broker": str(item.broker), "enabled": str(item.enabled)} for item in OperatorSettings().masters]
+        tree["masters"] = masters
+    for index, item in enumerate(masters):
+        if isinstance(item, dict) and item.get("broker") == location[1]:
+            return ("masters", index, location[2])
+    masters.append({"broker": str(location[1])})
+    return ("masters", len(masters) - 1, location[2])

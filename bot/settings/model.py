@@ -1,0 +1,271 @@
+"""Every setting: its name with the unit in it, its default, its range and what it means. Frozen once loaded."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+
+from bot.domain.account import BrokerType
+from bot.settings.origins import Origin
+from bot.settings.users import UserSettings
+from bot.settings.values import (
+    AnyText,
+    BaseUrl,
+    FilePath,
+    Flag,
+    Fraction,
+    NotNegative,
+    Optional,
+    Parameters,
+    Percent,
+    Positive,
+    Seconds,
+    SomeSeconds,
+    Symbols,
+    Text,
+    Whole,
+    read_float,
+)
+
+TradingMode = Literal["paper", "live"]
+
+CYCLE = "time from one cycle of an account to its next"
+MASTER_DELAY = "pause before a master's first connection"
+USER_DELAY = "pause between a master's attempt and its first user"
+BETWEEN_USERS = "pause between users of one brokerage"
+
+
+class Section(BaseModel):
+    """A group of settings. Nothing unknown is taken, nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, value: object) -> object:
+        """A heading with nothing below it (all of it commented out) sets nothing."""
+        return {} if value is None else value
+
+
+class MasterSettings(Section):
+    broker: BrokerType = Field(description="brokerage")
+    enabled: Flag = Field(default=True, description="whether this master runs")
+    paper_balance: NotNegative = Field(
+        default=Decimal(10_000), description="what its account at the paper exchange starts with, in the quote currency"
+    )
+
+
+class Pace(Section):
+    """How often and how staggered accounts work (mission A7, B2)."""
+
+    cycle_seconds: SomeSeconds = Field(description=CYCLE)
+    cycle_jitter_fraction: Fraction = Field(default=0.05, description="each cycle is up to this part longer or shorter")
+    master_connection_delay_seconds: Seconds = Field(description=MASTER_DELAY)
+    user_connection_delay_seconds: Seconds = Field(description=USER_DELAY)
+    min_connection_delay_seconds: Seconds = Field(description=BETWEEN_USERS)
+    max_total_stagger_seconds: Seconds = Field(
+        default=60.0, description="no user waits longer than this because of others"
+    )
+
+
+class LivePace(Pace):
+    cycle_seconds: SomeSeconds = Field(default=150.0, description=CYCLE)
+    master_connection_delay_seconds: Seconds = Field(default=2.0, description=MASTER_DELAY)
+    user_connection_delay_seconds: Seconds = Field(default=5.0, description=USER_DELAY)
+    min_connection_delay_seconds: Seconds = Field(default=5.0, description=BETWEEN_USERS)
+
+
+class PaperPace(Pace):
+    cycle_seconds: SomeSeconds = Field(default=5.0, description=CYCLE)
+    master_connection_delay_seconds: Seconds = Field(default=0.0, description=MASTER_DELAY)
+    user_connection_delay_seconds: Seconds = Field(default=0.0, description=USER_DELAY)
+    min_connection_delay_seconds: Seconds = Field(default=0.0, description=BETWEEN_USERS)
+
+
+class Paces(Section):
+    live: LivePace = Field(default=LivePace(), description="with real money")
+    paper: PaperPace = Field(default=PaperPace(), description="for watching")
+
+
+class BalanceSettings(Section):
+    """When a balance counts as known (mission D3)."""
+
+    max_age_seconds: SomeSeconds = Field(default=60.0, description="older is stale: no entries")
+    refresh_seconds: SomeSeconds = Field(default=45.0, description="read anew at least this often")
+    cache_seconds: Seconds = Field(default=5.0, description="reads this close together share one call")
+    unavailable_after_errors: Annotated[Whole, Field(ge=1, le=1000)] = Field(
+        default=3,
+        description="errors in a row until the account counts as unavailable",
+        json_schema_extra={"unit": "errors"},
+    )
+
+
+class CopyingSettings(Section):
+    """What a user gets who sets nothing else (mission C5, C7)."""
+
+    mode: Literal["balance_ratio", "fixed_amount", "fixed_ratio"] = Field(
+        default="balance_ratio", description="what a user's size is derived from"
+    )
+    risk_multiplier: Annotated[Positive, Field(le=100)] = Field(
+        default=Decimal(1), description="multiplies every copied size"
+    )
+    fixed_amount_usd: Optional[Positive] = Field(default=None, description="size of every copy in mode fixed_amount")
+    fixed_ratio: Optional[Positive] = Field(default=None, description="part of the master's size in mode fixed_ratio")
+    max_trade_notional_usd: Optional[Positive] = Field(default=None, description="largest single copy")
+    max_symbol_notional_usd: Optional[Positive] = Field(
+        default=None, description="most that a user holds of one symbol"
+    )
+    max_total_notional_usd: Optional[Positive] = Field(default=None, description="most that a user holds in total")
+    allow_symbols: Symbols = Field(default=(), description="only these are copied; empty = all")
+    deny_symbols: Symbols = Field(default=(), description="these are never copied")
+    below_minimum: Literal["skip"] = Field(default="skip", description="what happens below the venue's minimum order")
+    max_signal_age_seconds: SomeSeconds = Field(default=60.0, description="an entry older than this is not copied")
+    max_copy_slippage_percent: Percent = Field(
+        default=Decimal("0.5"),
+        description="an entry is not copied when the price moved further than this against the user",
+    )
+    gather_partial_fills_milliseconds: Annotated[Whole, Field(ge=0, le=60_000)] = Field(
+        default=500, description="partial fills of a master's order within this time become one signal"
+    )
+
+
+class KrakenSettings(Section):
+    """Kraken's private calls (mission D2)."""
+
+    private_call_lock: Literal["global", "per_key"] = Field(
+        default="global", description="one private call at a time over all accounts, or one per key"
+    )
+    private_call_hold_seconds: SomeSeconds = Field(default=5.0, description="longest that one call may keep the lock")
+    private_call_timeout_seconds: SomeSeconds = Field(default=12.0, description="longest wait for the lock")
+    connect_timeout_seconds: SomeSeconds = Field(default=3.05, description="until the connection stands")
+    read_timeout_seconds: SomeSeconds = Field(default=5.0, description="between two parts of an answer")
+    order_deadline_seconds: SomeSeconds = Field(default=8.0, description="Kraken refuses an order that arrives later")
+    parked_key_seconds: Seconds = Field(
+        default=30.0, description="a key that overran waits this long, except for exits"
+    )
+    nonce_reserve_milliseconds: Annotated[Whole, Field(ge=1, le=60_000)] = Field(
+        default=2000, description="how far ahead nonces are reserved on disk at a time"
+    )
+    rest_url: BaseUrl = Field(default="https://api.kraken.com", description="base URL in live mode")
+
+
+class CoinbaseSettings(Section):
+    connect_timeout_seconds: SomeSeconds = Field(default=3.05, description="until the connection stands")
+    read_timeout_seconds: SomeSeconds = Field(default=5.0, description="between two parts of an answer")
+    rest_url: BaseUrl = Field(default="https://api.coinbase.com", description="base URL in live mode")
+
+
+class StrategySettings(Section):
+    plugin: Text = Field(
+        default="rsi_trend", description="name of a built-in strategy, or package.module:Class of one's own"
+    )
+    candle_interval_minutes: Literal[1, 5, 15, 30, 60, 240, 1440] = Field(default=1, description="length of a candle")
+    parameters: Parameters = Field(
+        default_factory=lambda: MappingProxyType({}), description="the strategy's own; unset ones have its defaults"
+    )
+
+
+class RiskSettings(Section):
+    """Limits of one master. Distances are percent of the entry price (2 means 2 %)."""
+
+    max_positions: Annotated[Whole, Field(ge=1, le=1000)] = Field(
+        default=8, description="positions open at a time", json_schema_extra={"unit": "positions"}
+    )
+    order_fraction_of_balance_percent: Percent = Field(
+        default=Decimal(5), description="part of the balance in one entry"
+    )
+    max_entries_per_cycle: Annotated[Whole, Field(ge=1, le=100)] = Field(
+        default=1, description="new positions in one cycle", json_schema_extra={"unit": "orders"}
+    )
+    stop_loss_percent: Percent = Field(default=Decimal(2), description="sell this far below the entry")
+    take_profit_percent: Annotated[Positive, Field(le=10_000)] = Field(
+        default=Decimal(3), description="sell this far above the entry"
+    )
+    trailing_stop_percent: Percent = Field(
+        default=Decimal("1.5"), description="sell this far below the highest since the entry"
+    )
+    scan_symbols_limit: Annotated[Whole, Field(ge=1, le=5000)] = Field(
+        default=60, description="symbols looked at in a cycle, by volume", json_schema_extra={"unit": "symbols"}
+    )
+    quote_currency: Annotated[Text, Field(pattern="^[A-Z]{3,5}$")] = Field(
+        default="USD", description="what entries are paid with"
+    )
+
+
+class PaperSettings(Section):
+    exchange_control_url: Optional[BaseUrl] = Field(
+        default=None, description="a paper exchange that runs already; none = one of our own"
+    )
+    exchange_token: Optional[SecretStr] = Field(
+        default=None, description="its token", json_schema_extra={"unit": "secret"}
+    )
+    seed: Optional[Annotated[Whole, Field(ge=0)]] = Field(
+        default=None, description="of the generated market; none = any"
+    )
+    latency_milliseconds: Annotated[Whole, Field(ge=0, le=60_000)] = Field(
+        default=0, description="added to every answer of the paper exchange"
+    )
+
+
+class OperatorSettings(Section):
+    """What config/nija.yaml and the environment can say."""
+
+    trading_mode: TradingMode = Field(default="paper", description="paper: no real money can move; live: it can")
+    state_dir: FilePath = Field(
+        default=Path("data"), description="where all state lies; relative to the project's directory"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="least severe line logged"
+    )
+    log_json: Flag = Field(default=False, description="log lines as JSON")
+    metrics_host: Text = Field(default="127.0.0.1", description="address of /metrics")
+    metrics_port: Annotated[Whole, Field(ge=0, le=65_535)] = Field(
+        default=9108, description="port of /metrics; 0 = any free one", json_schema_extra={"unit": "port"}
+    )
+    multi_broker_independent: Flag = Field(
+        default=True, description="every funded master trades; false = only the first funded one"
+    )
+    minimum_funded_usd: NotNegative = Field(default=Decimal(10), description="an account with less does not trade")
+    summary_every_cycles: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
+        default=10, description="a summary line in the log", json_schema_extra={"unit": "cycles"}
+    )
+    shutdown_seconds: SomeSeconds = Field(default=8.0, description="everything has ended by then")
+    test_clock_offset_seconds: Annotated[float, BeforeValidator(read_float), Field(ge=-1e9, le=1e9)] = Field(
+        default=0.0, description="shifts the bot's clock; drills in paper mode only"
+    )
+    failpoints: AnyText = Field(default="", description="places where a drill crashes or hangs; paper mode only")
+    masters: tuple[MasterSettings, ...] = Field(
+        default=(
+            MasterSettings(broker=BrokerType.KRAKEN),
+            MasterSettings(broker=BrokerType.COINBASE),
+            MasterSettings(broker=BrokerType.OKX, enabled=False),
+            MasterSettings(broker=BrokerType.BINANCE, enabled=False),
+            MasterSettings(broker=BrokerType.ALPACA, enabled=False),
+        ),
+        description="one per brokerage",
+    )
+    paces: Paces = Field(default=Paces(), alias="pace", description="speed by mode")
+    balance: BalanceSettings = Field(default=BalanceSettings(), description="when a balance counts as known")
+    copying: CopyingSettings = Field(default=CopyingSettings(), description="what users get who set nothing else")
+    kraken: KrakenSettings = Field(default=KrakenSettings(), description="Kraken")
+    coinbase: CoinbaseSettings = Field(default=CoinbaseSettings(), description="Coinbase")
+    strategy: StrategySettings = Field(default_factory=StrategySettings, description="what decides")
+    risk: RiskSettings = Field(default=RiskSettings(), description="limits of a master")
+    paper: PaperSettings = Field(default=PaperSettings(), description="the paper exchange")
+
+    @property
+    def pace(self) -> Pace:
+        """The pace of the mode in force."""
+        return self.paces.live if self.trading_mode == "live" else self.paces.paper
+
+
+class Settings(OperatorSettings):
+    """All settings of one process, as loaded once at its start. `origins` says by dotted name where each came from."""
+
+    users: tuple[UserSettings, ...] = Field(default=(), description="from config/users/")
+    origins: Mapping[str, Origin] = Field(
+        default_factory=lambda: MappingProxyType({}), repr=False, description="for config show"
+    )

@@ -1,0 +1,50 @@
+"""A user as a file in config/users/ describes it."""
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.domain.account import AccountRef, BrokerType
+from bot.settings.values import Flag, NotNegative, Optional, Positive, Symbols, Text
+
+
+class CopySettings(BaseModel):
+    """How a user copies (mission C5). Amounts are quote units, None = no cap."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    copy_mode: Literal["balance_ratio", "fixed_amount", "fixed_ratio"] = Field(
+        "balance_ratio", description="what a user's size is derived from"
+    )
+    risk_multiplier: Annotated[Positive, Field(le=100)] = Field(Decimal(1), description="multiplies every copied size")
+    fixed_amount_usd: Optional[Positive] = Field(None, description="size of every copy in mode fixed_amount")
+    fixed_ratio: Optional[Positive] = Field(None, description="part of the master's size in mode fixed_ratio")
+    max_trade_notional_usd: Optional[Positive] = Field(None, description="largest single copy")
+    max_symbol_notional_usd: Optional[Positive] = Field(None, description="most that a user holds of one symbol")
+    max_total_notional_usd: Optional[Positive] = Field(None, description="most that a user holds in total")
+    allow_symbols: Symbols = Field((), description="only these are copied; empty = all")
+    deny_symbols: Symbols = Field((), description="these are never copied")
+    below_minimum: Literal["skip"] = Field("skip", description="what happens below the venue's minimum order")
+
+
+class UserSettings(BaseModel):
+    """One user at one brokerage. `paper_balance` is in the quote currency; `source_file` is where it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    user_id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+    name: Text
+    account_type: Literal["retail", "investor"]
+    broker: BrokerType
+    enabled: Flag = True
+    description: str = ""
+    shadow: Flag = False
+    paper_balance: NotNegative = Decimal(1_000)
+    # Only what the file sets is among its `model_fields_set`; the rest comes from the section `copying`.
+    copy_rules: CopySettings = CopySettings()
+    source_file: str = ""
+
+    @property
+    def account(self) -> AccountRef:
+        return AccountRef.user(self.broker, self.user_id)
