@@ -121,7 +121,7 @@ class AccountWorker:
         return LOOK_AGAIN_SECONDS
 
     def _refresh_balance(self) -> None:
-        reading = self.desk.broker.refresh_balance(max_age_seconds=self._times.balance_refresh_seconds)
+        reading = self.desk.broker.refresh_balance()
         self.desk.status.balance(reading)
         self.desk.status.publish()
 
@@ -135,10 +135,7 @@ class AccountWorker:
             self._strategy.run_cycle(broker=self.desk.broker, user_mode=not self.desk.account.is_master)
         except Exception as error:
             reason = str(error) if isinstance(error, NijaError) else f"{type(error).__name__}: {error}"
-            if isinstance(error, NijaError):
-                log.warning("%s trading cycle failed: %s", label, reason)
-            else:
-                log.exception("%s trading cycle failed: %s", label, reason)
+            self._log_failure(error, reason)
             self._failed_cycle(reason)
             result = "failed"
         else:
@@ -153,6 +150,15 @@ class AccountWorker:
         if self.desk.copier is not None and self._look_at is None:
             # A cycle's end is also the moment to look for copies whose note was lost.
             self._look_at = self._clock.monotonic()
+
+    def _log_failure(self, error: Exception, reason: str) -> None:
+        """The first failure of a kind is said aloud; the same again only for who looks closely."""
+        again = reason == self.desk.status.health.reason
+        level = logging.DEBUG if again else logging.WARNING if isinstance(error, NijaError) else logging.ERROR
+        trace = not again and not isinstance(error, NijaError)
+        log.log(
+            level, "%s trading cycle failed: %s", self.desk.account.label, reason, exc_info=error if trace else None
+        )
 
     def _plan_next_cycle(self, started: float) -> None:
         jitter = 1 + self._times.jitter_fraction * (2 * self._ids.fraction() - 1)

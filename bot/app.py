@@ -15,13 +15,17 @@ from bot.brokers.paper_venue import PaperVenue
 from bot.composition import Parts, World, compose
 from bot.copy_trade_engine import start_copy_engine
 from bot.diagnostics import config_show, copies
+from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError, StoreUnavailable
+from bot.environment import ALREADY_TRIED
+from bot.live_keys import check_live_keys, report_unknown_variables
 from bot.observability.logs import LOG_FILE, Redactor, set_up_logging
 from bot.observability.metrics import Metrics
 from bot.seams import failpoints
 from bot.seams.clock import Clock, SystemClock
 from bot.seams.ids import IdSource, SystemIds
 from bot.settings import Settings, load_settings
+from bot.settings.env_source import KNOWN_VARIABLES, PREFIX
 from bot.settings.loading import process_environment
 from bot.storage import migrations, process
 from bot.storage.copies import missing_answers
@@ -127,6 +131,8 @@ class _Run:
     def _with_exchange(self, store: Store) -> int:
         paper = self._open_paper_exchange() if self._settings.trading_mode == "paper" else None
         try:
+            self._check_state(store)
+            self._check_keys()
             world = World(
                 settings=self._settings,
                 environ=process_environment(),
@@ -213,6 +219,29 @@ class _Run:
         log.info("Paper exchange started; its state is in %s", self._settings.state_dir / "paper")
         return venue
 
+    def _check_state(self, store: Store) -> None:
+        """One state directory is for one mode: paper positions must never be sold for real."""
+        mode = self._settings.trading_mode
+        with store.read() as connection:
+            known = process.get_meta(connection, "mode")
+        if known not in (None, mode):
+            raise ConfigurationError(
+                f"{self._settings.state_dir} holds the state of {known} trading. Give {mode} trading a directory of "
+                f"its own, for example STATE_DIR={self._settings.state_dir}_{mode}"
+            )
+        store.write(lambda connection: process.set_meta(connection, "mode", mode))
+
+    def _check_keys(self) -> None:
+        settings, environ = self._settings, process_environment()
+        user_ids = {user.user_id for user in settings.users}
+        # Names of settings by path were judged when they were read.
+        others = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+        report_unknown_variables(others, user_ids, KNOWN_VARIABLES | {ALREADY_TRIED})
+        if settings.trading_mode == "live":
+            masters = [AccountRef.master(item.broker) for item in settings.masters if item.enabled]
+            users = [user.account for user in settings.users if user.enabled]
+            check_live_keys([*masters, *users], user_ids, environ)
+
     def _install_id(self, store: Store) -> str:
         """Made once per database; every order id derives from it."""
         with store.read() as connection:
@@ -279,5 +308,7 @@ def _banner(settings: Settings) -> None:
     masters = ", ".join(str(master.broker) for master in settings.masters if master.enabled) or "none"
     users = [f"{user.user_id} ({user.broker})" for user in settings.users if user.enabled]
     log.info("Masters: %s. Users: %s", masters, ", ".join(users) or "none")
+    if not settings.multi_broker_independent:
+        log.warning("MULTI_BROKER_INDEPENDENT=false: only the first funded master trades")
     log.info("State: %s. Log: %s", settings.state_dir, settings.state_dir / LOG_FILE)
     log.info("Stop with Ctrl-C or SIGTERM. In a second terminal try: python3 check_broker_status.py")

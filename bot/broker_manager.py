@@ -1,9 +1,9 @@
 """Where scripts get the broker classes, and how one is built for an account.
 
-    from bot.broker_manager import AccountType, KrakenBroker
-    broker = KrakenBroker(account_type=AccountType.USER, user_id="daivon_frazier")
-    broker.connect()
-    broker.get_account_balance()
+from bot.broker_manager import AccountType, KrakenBroker
+broker = KrakenBroker(account_type=AccountType.USER, user_id="daivon_frazier")
+broker.connect()
+broker.get_account_balance()
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,5 @@ def build_broker(account: AccountRef, access: VenueAccess, *, settings: Settings
         context = kraken_context(account, access, settings, shared)
         return KrakenBroker(account.account_type, account.user_id, context=context)
     if account.broker is BrokerType.COINBASE:
-        return CoinbaseBroker(
-            account.account_type, account.user_id, context=coinbase_context(access, settings, shared)
-        )
+        return CoinbaseBroker(account.account_type, account.user_id, context=coinbase_context(access, settings, shared))
     raise ConfigurationError(f"{account.label}: {account.broker} is not supported in this version.")

@@ -5,16 +5,17 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from bot.account_desk import AccountDesk
 from bot.account_worker import CycleTimes
-from bot.broker_manager import BaseBroker, SharedParts, VenueAccess, build_broker, shared_parts
+from bot.broker_manager import BaseBroker, KrakenBroker, SharedParts, VenueAccess, build_broker, shared_parts
 from bot.brokers.credentials import Credentials, MissingCredentials, find_credentials
 from bot.brokers.paper_venue import PaperVenue
 from bot.copy_trade_engine import CopyLimits, CopyTradeEngine, Follower
 from bot.domain.account import AccountRef, BrokerType
-from bot.domain.errors import ConfigurationError
+from bot.domain.errors import ConfigurationError, RetryLater
 from bot.domain.fill import Fill
 from bot.domain.health import AccountHealth, HealthState
 from bot.domain.position import ExitPlan
@@ -179,11 +180,18 @@ class _Composition:
     def _access(self, account: AccountRef) -> VenueAccess:
         paper = self.world.paper
         if paper is not None:
-            credentials = paper.open_account(account, self._paper_balance(account))
+            credentials = self._paper_credentials(paper, account)
             return VenueAccess(base_url=paper.rest_url(account.broker), credentials=credentials, mode="paper")
         return VenueAccess(
             base_url=self._live_url(account.broker), credentials=self._live_credentials(account), mode="live"
         )
+
+    def _paper_credentials(self, paper: PaperVenue, account: AccountRef) -> Credentials:
+        try:
+            return paper.open_account(account, self._paper_balance(account))
+        except ConfigurationError as error:
+            # While the bot runs, an exchange that is away may come back: the account waits for it.
+            raise RetryLater(str(error)) from error
 
     def _live_url(self, broker: BrokerType) -> str:
         urls = {
@@ -350,6 +358,7 @@ class _Composition:
         status.fact("authenticated", true=True)
         status.fact("permitted", true=True)
         status.waiting("")
+        self.world.metrics.balance_age.labels(broker.account.label).set_function(partial(_balance_age, broker))
         status.set_health(HealthState.STARTING, "connected, not trading yet")
         status.publish()
 
@@ -393,6 +402,9 @@ class _Composition:
         )
 
     def _on_cycle(self, account: AccountRef, result: str, seconds: float) -> None:
+        broker = self.manager.broker_of(account)
+        if isinstance(broker, KrakenBroker):
+            self.world.metrics.nonce.labels(account.label).set(broker.nonces.last)
         self.world.metrics.cycles.labels(account.label, result).inc()
         self.world.metrics.cycle_seconds.labels(account.label).observe(seconds)
 
@@ -402,6 +414,12 @@ class _Composition:
     def _on_private_call(self, account: str, endpoint: str, seconds: float, outcome: str) -> None:
         self.world.metrics.private_calls.labels(account, endpoint, outcome).inc()
         self.world.metrics.call_seconds.labels(account).observe(seconds)
+
+
+def _balance_age(broker: BaseBroker) -> float:
+    """Seconds, or NaN while no balance was read: Prometheus knows no other "unknown"."""
+    age = broker.balance_book.reading().age_seconds
+    return float("nan") if age is None else age
 
 
 def _follower(user: UserSettings, defaults: CopyingSettings) -> Follower:

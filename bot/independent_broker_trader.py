@@ -177,6 +177,8 @@ class IndependentBrokerTrader:
         status.waiting(waiting)
         if not waiting and self._may_trade(account):
             self._start_thread(broker)
+        elif not waiting:
+            status.waiting("another master trades and MULTI_BROKER_INDEPENDENT is false")
         status.publish()
 
     def _not_funded(self, account: AccountRef, broker: BaseBroker, reading: BalanceReading) -> str:
