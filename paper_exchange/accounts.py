@@ -14,7 +14,8 @@ from typing import Protocol
 from paper_exchange.orders import ZERO, Balance, LedgerEntry, LedgerKind, Order, Refusal, RefusalCode, Side, Trade
 from paper_exchange.venue_rules import VenueRules, rules_for
 
-VOLUME_WINDOW_NS = 30 * 86_400 * 1_000_000_000
+HOUR_NS = 3_600 * 1_000_000_000
+VOLUME_WINDOW_NS = 30 * 24 * HOUR_NS
 
 
 class IdFactory(Protocol):
@@ -53,6 +54,13 @@ class TradingAccount:
         held = self.held.get(asset, ZERO) + change
         assert ZERO <= held <= self.totals.get(asset, ZERO), f"{self.account_id} would hold {held} {asset}"
         self.held[asset] = held
+
+    def add_volume(self, usd: Decimal, now_ns: int) -> None:
+        """Kept as a sum for each hour, so that thirty days are 720 figures however much is traded."""
+        hour_ns = now_ns // HOUR_NS * HOUR_NS
+        if self.volumes and self.volumes[-1][0] == hour_ns:
+            usd += self.volumes.pop()[1]
+        self.volumes.append((hour_ns, usd))
 
     def volume_30_days(self, now_ns: int) -> Decimal:
         """USD traded in the last 30 days."""

@@ -114,7 +114,7 @@ class OrderDesk:
         trade = self._record(order, quantity, price, cost, fee, maker, now_ns)
         self._accounts.settle(trade, listing.base, listing.quote)
         account = self._accounts[order.account_id]
-        account.volumes.append((now_ns, cost * self._usd_per_unit(listing.quote)))
+        account.add_volume(cost * self._usd_per_unit(listing.quote), now_ns)
         if order.quantity is not None and order.remaining <= 0:
             self._finish(order, OrderStatus.FILLED, None, now_ns)
         self.events.append(Filled(order=_copy(order), time_ns=now_ns, trade=trade))

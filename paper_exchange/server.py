@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import json
 import os
 import signal
@@ -91,6 +92,9 @@ class Server:
         servers = [await self._listen(name, listener) for name, listener in self._listeners.items()]
         if self._saver is not None:
             await self._saver.save()
+        # What was loaded stays; looking through all of it for garbage again and again would stall the answers.
+        gc.collect()
+        gc.freeze()
         self._announce()
         duties = [asyncio.create_task(self._housekeeping())]
         if self._saver is not None:
