@@ -24,8 +24,8 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.seams.clock import Clock, SystemClock
 from tests.exchange_process import ExchangeProcess
 
-# Short, so that a fault that hangs costs a test half a second.
-HOLD_SECONDS = 0.5
+# Short, so that a fault that hangs costs a test only a second.
+HOLD_SECONDS = 1.0
 
 
 @dataclass

@@ -65,7 +65,7 @@ def test_a_hung_call_of_one_account_costs_another_at_most_one_hold_and_then_noth
             assert not hung.done()
         started = clock.monotonic()
         assert well.get_account_balance() == D(10000)
-        assert clock.monotonic() - started < HOLD_SECONDS + 0.5
+        assert clock.monotonic() - started < HOLD_SECONDS + 1
         assert hung.result(5).status is BalanceStatus.UNKNOWN
     seen = exchange.last_seq()
     with pytest.raises(RetryLater, match="only its exits"):

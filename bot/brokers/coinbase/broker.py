@@ -9,8 +9,9 @@ from bot.brokers.coinbase.calls import CoinbaseCalls, QueryValue
 from bot.brokers.coinbase.client import CoinbaseClient
 from bot.brokers.coinbase.context import CoinbaseContext
 from bot.brokers.coinbase.errors import GONE_ORDER, refusal
+from bot.brokers.coinbase.market_data import candles_from, quotes_from
 from bot.brokers.coinbase.orders import LIVE_STATUSES, fills_from, order_body, order_from
-from bot.brokers.coinbase.products import instruments_from, product_id_of, symbol_of
+from bot.brokers.coinbase.products import instruments_from, product_id_of
 from bot.brokers.http_session import VenueSession
 from bot.brokers.replies import (
     EPOCH,
@@ -47,7 +48,7 @@ MAX_CANDLES = 350
 PRODUCTS_PER_QUOTE = 100
 PAGE_SIZE = "100"
 PRODUCTS_PER_PAGE = 500
-MAX_PAGES = 200
+MAX_PRODUCT_PAGES = 20
 # Our note of the sending and the venue's creation time come from two clocks; signed tokens keep them within minutes.
 LOOK_BACK = timedelta(minutes=5)
 
@@ -119,7 +120,7 @@ class CoinbaseBroker(BaseBroker):
     # -- balances ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:
         assets: dict[str, AssetBalance] = {}
-        for account in self._pages("/accounts", "accounts", {"limit": "250"}):
+        for account in self._calls.pages("/accounts", "accounts", {"limit": "250"}):
             asset, balance = self._balance(account)
             if balance is not None:
                 known = assets.get(asset, AssetBalance(number(0, where=asset), number(0, where=asset)))
@@ -146,7 +147,7 @@ class CoinbaseBroker(BaseBroker):
 
     def _read_instruments(self) -> Mapping[str, Instrument]:
         products: list[object] = []
-        for page in range(MAX_PAGES):
+        for page in range(MAX_PRODUCT_PAGES):
             offset = str(page * PRODUCTS_PER_PAGE)
             asked = {"product_type": "SPOT", "limit": str(PRODUCTS_PER_PAGE), "offset": offset}
             listed = as_list(self._calls.get("/products", asked).get("products"), where="Coinbase products")
@@ -172,9 +173,8 @@ class CoinbaseBroker(BaseBroker):
         }
         where = f"Coinbase candles of {symbol}"
         reply = self._calls.get(f"/products/{product_id_of(symbol)}/candles", asked)
-        candles = [_candle(row, where) for row in as_list(reply.get("candles"), where=where)]
-        closed = (candle for candle in candles if int(candle.opened_at.timestamp()) < end)
-        return sorted(closed, key=lambda candle: candle.opened_at)[-limit:]
+        candles = candles_from(as_list(reply.get("candles"), where=where), where=where)
+        return [candle for candle in candles if int(candle.opened_at.timestamp()) < end][-limit:]
 
     def get_best_bid_ask_batch(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         listed = self.get_trading_pairs()
@@ -183,21 +183,8 @@ class CoinbaseBroker(BaseBroker):
         for start in range(0, len(wanted), PRODUCTS_PER_QUOTE):
             asked = {"product_ids": wanted[start : start + PRODUCTS_PER_QUOTE]}
             books = as_list(self._calls.get("/best_bid_ask", asked).get("pricebooks"), where="Coinbase best_bid_ask")
-            for book in books:
-                quote = self._quote(book)
-                if quote is not None:
-                    quotes[quote.symbol] = quote
+            quotes.update(quotes_from(books, taken_at=self._context.clock.now()))
         return quotes
-
-    def _quote(self, book: object) -> Quote | None:
-        fields = as_object(book, where="Coinbase best_bid_ask")
-        symbol = symbol_of(text_of(fields, "product_id", where="Coinbase best_bid_ask"))
-        where = f"Coinbase best_bid_ask {symbol}"
-        sides = [as_list(fields.get(name) or [], where=where) for name in ("bids", "asks")]
-        if not all(sides):
-            return None
-        bid, ask = (number_of(as_object(levels[0], where=where), "price", where=where) for levels in sides)
-        return Quote(symbol, bid, ask, self._context.clock.now()) if 0 < bid <= ask else None
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:
@@ -231,7 +218,7 @@ class CoinbaseBroker(BaseBroker):
             "start_date": _iso(sent_at - LOOK_BACK),
             "limit": PAGE_SIZE,
         }
-        for value in self._pages("/orders/historical/batch", "orders", asked):
+        for value in self._calls.pages("/orders/historical/batch", "orders", asked):
             order = order_from(value)
             if order.client_order_id == client_order_id:
                 return order
@@ -248,17 +235,17 @@ class CoinbaseBroker(BaseBroker):
 
     def get_open_orders(self) -> Sequence[VenueOrder]:
         asked: dict[str, QueryValue] = {"order_status": list(LIVE_STATUSES), "limit": PAGE_SIZE}
-        orders = [order_from(value) for value in self._pages("/orders/historical/batch", "orders", asked)]
+        orders = [order_from(value) for value in self._calls.pages("/orders/historical/batch", "orders", asked)]
         return [order for order in orders if not order.status.ended]
 
     def get_order_fills(self, venue_order_id: str, *, since: datetime) -> Sequence[Fill]:
         asked = {"order_ids": [venue_order_id], "limit": PAGE_SIZE}
-        fills = fills_from(self._pages("/orders/historical/fills", "fills", asked), self.get_trading_pairs())
+        fills = fills_from(self._calls.pages("/orders/historical/fills", "fills", asked), self.get_trading_pairs())
         return [fill for fill in fills if fill.venue_order_id == venue_order_id]
 
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
         asked = {"start_sequence_timestamp": _iso(since), "limit": PAGE_SIZE}
-        fills = fills_from(self._pages("/orders/historical/fills", "fills", asked), self.get_trading_pairs())
+        fills = fills_from(self._calls.pages("/orders/historical/fills", "fills", asked), self.get_trading_pairs())
         return [fill for fill in fills if fill.executed_at >= since]
 
     def _refuse_unlisted(self, symbol: str) -> None:
@@ -268,19 +255,6 @@ class CoinbaseBroker(BaseBroker):
             raise RetryLater(f"not sent: {error}") from error
         if not listed:
             raise OrderRefused(f"Coinbase does not list {symbol}", venue_code="INVALID_PRODUCT_ID")
-
-    def _pages(self, path: str, name: str, asked: Mapping[str, QueryValue]) -> Iterator[object]:
-        """Every item of a list that is read page by page."""
-        cursor = ""
-        for _ in range(MAX_PAGES):
-            reply = self._calls.get(path, {**asked, "cursor": cursor} if cursor else asked)
-            yield from as_list(reply.get(name), where=f"{self.account.label}: Coinbase {name}")
-            following = optional_text(reply, "cursor")
-            # Fills have no `has_next`: there an empty cursor ends the list.
-            if following is None or following == cursor or not flag_of(reply, "has_next", default=True):
-                return
-            cursor = following
-        raise UnreadableReply(f"{self.account.label}: Coinbase {name} does not end")
 
 
 def _accepted_order_id(reply: Mapping[str, object], *, where: str) -> str:
@@ -295,17 +269,6 @@ def _accepted_order_id(reply: Mapping[str, object], *, where: str) -> str:
     names = ("error", "new_order_failure_reason", "preview_failure_reason")
     reasons = [reason for reason in (optional_text(refused, name) for name in names) if reason is not None]
     raise refusal(reasons, optional_text(refused, "message") or "", where=where)
-
-
-def _candle(row: object, where: str) -> Candle:
-    fields = as_object(row, where=where)
-    opened, high, low, close, volume = (
-        number_of(fields, name, where=where) for name in ("open", "high", "low", "close", "volume")
-    )
-    if not 0 < low <= min(opened, close) or max(opened, close) > high:
-        raise UnreadableReply(f"{where}: a candle whose prices contradict each other")
-    start = int(number_of(fields, "start", where=where))
-    return Candle(EPOCH + timedelta(seconds=start), opened, high, low, close, volume)
 
 
 def _iso(moment: datetime) -> str:

@@ -1,11 +1,11 @@
 """Calls of one Coinbase account: signed, bounded, with every failure classed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bot.brokers.coinbase.client import CoinbaseClient, SecretCannotSign
 from bot.brokers.coinbase.errors import status_error
 from bot.brokers.http_session import HttpReply, ReplyLost, RequestNotSent
-from bot.brokers.replies import as_object, decode_json
+from bot.brokers.replies import as_list, as_object, decode_json, flag_of, optional_text
 from bot.domain.errors import CredentialsRejected, NijaError, OutcomeUnknown, RetryLater, UnreadableReply
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
@@ -13,6 +13,7 @@ from bot.seams.failpoints import failpoint
 API = "/api/v3/brokerage"
 CallObserver = Callable[[str, str, float, str], None]
 QueryValue = str | Sequence[str]
+MAX_PAGES = 200
 
 
 class CoinbaseCalls:
@@ -39,6 +40,19 @@ class CoinbaseCalls:
     def post(self, path: str, body: Mapping[str, object]) -> Mapping[str, object]:
         """A call that changes orders. Raises also `OrderRefused` and `OutcomeUnknown`."""
         return self._call("POST", path, None, body)
+
+    def pages(self, path: str, name: str, asked: Mapping[str, QueryValue]) -> Iterator[object]:
+        """Every item of a list that is read page by page."""
+        cursor = ""
+        for _ in range(MAX_PAGES):
+            reply = self.get(path, {**asked, "cursor": cursor} if cursor else asked)
+            yield from as_list(reply.get(name), where=f"{self._label}: Coinbase {name}")
+            following = optional_text(reply, "cursor")
+            # Fills have no `has_next`: there an empty cursor ends the list.
+            if following is None or following == cursor or not flag_of(reply, "has_next", default=True):
+                return
+            cursor = following
+        raise UnreadableReply(f"{self._label}: Coinbase {name} does not end")
 
     def _call(
         self, verb: str, path: str, params: Mapping[str, QueryValue] | None, body: Mapping[str, object] | None

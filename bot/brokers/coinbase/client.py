@@ -33,7 +33,7 @@ class CoinbaseClient(RESTClient):  # type: ignore[misc]
         """The signed headers. Raises `SecretCannotSign`."""
         try:
             headers: dict[str, str] = super().set_headers(method, path)
-        except Exception:
+        except Exception:  # noqa: BLE001 - see below
             # For a key it can't load the library raises a bare `Exception`, and the signing parts under it many kinds.
             # None of their words are passed on: they are about the secret.
             raise SecretCannotSign from None

@@ -11,15 +11,11 @@ from bot.brokers.kraken.api import KrakenApi
 from bot.brokers.kraken.calls import KrakenCalls
 from bot.brokers.kraken.context import KrakenContext
 from bot.brokers.kraken.errors import GONE_ORDER
+from bot.brokers.kraken.lookups import KrakenLookups
 from bot.brokers.kraken.market_data import OHLC_INTERVALS, candles_from, quotes_from
 from bot.brokers.kraken.nonce import NonceSource, key_fingerprint
 from bot.brokers.kraken.orders import (
-    fills_from,
-    in_order,
     order_fields,
-    orders_from,
-    pick_order,
-    trade_ids,
 )
 from bot.brokers.kraken.symbols import KrakenCatalogue, catalogue_from
 from bot.brokers.replies import (
@@ -30,7 +26,6 @@ from bot.brokers.replies import (
     number_of,
     optional_number,
     text_of,
-    unix_text,
     unix_time,
 )
 from bot.brokers.venue_clock import VenueClock
@@ -52,16 +47,9 @@ from bot.domain.quote import Candle, Quote
 # What the bot does with a key, and how Kraken calls the right to it (GetApiKeyInfo).
 NEEDED_PERMISSIONS = ("query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades")
 TICKERS_PER_CALL = 200
-PAGE_SIZE = 50
 # An order may have to wait for this, so it is short; the last measurement does for long after.
 TIME_CALL_SECONDS = 2.0
 TIME_RETRY_SECONDS = 60.0
-# Pages overlap, so that what moves between two readings is read twice rather than never.
-PAGE_STEP = 45
-MAX_PAGES = 200
-TRADES_PER_QUERY = 20
-# Look-ups reach far back: they are narrowed by our id anyway, and the clock that noted the sending may have been wrong.
-LOOK_BACK = timedelta(days=1)
 
 T = TypeVar("T")
 
@@ -101,6 +89,7 @@ class KrakenBroker(BaseBroker):
         )
         self._session = VenueSession(context.reaper, context.limits)
         self._calls = self._make_calls(context)
+        self._lookups = KrakenLookups(self._private, self._catalogue, self.venue_clock)
 
     def _make_calls(self, context: KrakenContext) -> KrakenCalls:
         credentials = context.access.credentials
@@ -250,54 +239,19 @@ class KrakenBroker(BaseBroker):
         return number_of(as_object(result, where="Kraken CancelOrder"), "count", where="Kraken CancelOrder") > 0
 
     def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
-        not_before = sent_at + self.venue_clock.ahead_of_machine()
-        catalogue = self._catalogue()
-        # Open before ended: an order can move that way only, so it cannot slip through between the two.
-        asked = {"cl_ord_id": client_order_id}
-        still_open = _listed(self._private("OpenOrders", asked), "open", catalogue)
-        found = pick_order(still_open, client_order_id, not_before=not_before)
-        if found is not None:
-            return found
-        asked |= {"start": unix_text(sent_at - LOOK_BACK), "closetime": "both", "consolidate_taker": "false"}
-        ended = _listed(self._private("ClosedOrders", asked), "closed", catalogue)
-        return pick_order(ended, client_order_id, not_before=not_before)
+        return self._lookups.find_order(client_order_id, sent_at=sent_at)
 
     def get_order(self, venue_order_id: str) -> VenueOrder | None:
-        try:
-            result = self._private("QueryOrders", {"txid": venue_order_id})
-        except UnreadableReply as error:
-            if error.venue_code.startswith(GONE_ORDER):
-                return None
-            raise
-        orders = orders_from(result, self._catalogue(), where="Kraken QueryOrders")
-        return next((order for order in orders if order.venue_order_id == venue_order_id), None)
+        return self._lookups.get_order(venue_order_id)
 
     def get_open_orders(self) -> Sequence[VenueOrder]:
-        return _listed(self._private("OpenOrders"), "open", self._catalogue())
+        return self._lookups.open_orders()
 
     def get_order_fills(self, venue_order_id: str, *, since: datetime) -> Sequence[Fill]:
-        where = f"Kraken order {venue_order_id}"
-        asked = {"txid": venue_order_id, "trades": "true", "consolidate_taker": "false"}
-        order = as_object(self._private("QueryOrders", asked), where=where).get(venue_order_id)
-        fills: list[Fill] = []
-        for chunk in _chunks(trade_ids(order, where=where) if order is not None else [], TRADES_PER_QUERY):
-            result = as_object(self._private("QueryTrades", {"txid": ",".join(chunk)}), where=where)
-            fills += fills_from(result, self._catalogue())
-        return in_order(fill for fill in fills if fill.venue_order_id == venue_order_id)
+        return self._lookups.order_fills(venue_order_id)
 
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
-        # `start` is exclusive.
-        asked = {"start": unix_text(since - timedelta(milliseconds=1)), "consolidate_taker": "false"}
-        fills: list[Fill] = []
-        for page in range(MAX_PAGES):
-            result = as_object(
-                self._private("TradesHistory", {**asked, "ofs": str(page * PAGE_STEP)}), where="Kraken TradesHistory"
-            )
-            trades = as_object(result.get("trades"), where="Kraken TradesHistory")
-            fills += fills_from(trades, self._catalogue())
-            if len(trades) < PAGE_SIZE:
-                return in_order(fill for fill in fills if fill.executed_at >= since)
-        raise UnreadableReply(f"{self.account.label}: Kraken TradesHistory does not end")
+        return self._lookups.fills_since(since)
 
     def _rest_id_for_order(self, symbol: str) -> str:
         """Before sending: a market that is not listed is refused, a list that can't be read may be readable later."""
@@ -318,11 +272,6 @@ def _only_order_id(result: object) -> str:
     if len(ids) != 1 or not isinstance(ids[0], str) or not ids[0]:
         raise UnreadableReply("Kraken AddOrder: the answer names no order")
     return ids[0]
-
-
-def _listed(result: object, name: str, catalogue: KrakenCatalogue) -> list[VenueOrder]:
-    where = f"Kraken {name} orders"
-    return orders_from(field_of(as_object(result, where=where), name, where=where), catalogue, where=where)
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
