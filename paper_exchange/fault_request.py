@@ -8,6 +8,12 @@ from paper_exchange.faults import FaultAction, FaultKind, FaultMatch
 
 NEEDS_SECONDS = frozenset({FaultKind.DELAY, FaultKind.LOOKUP_LAG})
 TAKES_SECONDS = NEEDS_SECONDS | {FaultKind.DRIP, FaultKind.HANG}
+ARGUMENT_NAMES: dict[str, str] = {
+    FaultKind.API_ERROR: "text",
+    FaultKind.STATUS_5XX: "status",
+    FaultKind.ACCEPT_THEN_5XX: "status",
+}
+"""What an argument written right behind the kind means; for all others it is ``seconds``."""
 DEFAULT_STATUS = {FaultKind.STATUS_5XX: 503, FaultKind.ACCEPT_THEN_5XX: 502}
 
 
@@ -20,7 +26,7 @@ def parse_fault(body: Mapping[str, object]) -> tuple[FaultMatch, FaultAction, in
 
     Nested: ``{"match": {"account": "master", "endpoint": "AddOrder"}, "action": {"kind": "hang"}, "times": 1}``.
     Flat: ``{"account": "master", "endpoint": "AddOrder", "action": "api_error", "text": "EService:Busy"}``.
-    A text action may carry its argument: ``"api_error EService:Busy"``, ``"delay 2.5"``.
+    An action may carry its argument: ``"api_error EService:Busy"``, ``"delay 2.5"``, ``{"delay": 2.5}``.
     """
     rest = dict(body)
     times = _times(rest.pop("times", 1))
@@ -51,9 +57,15 @@ def _action_fields(value: object) -> dict[str, object]:
         raise BadFault("action is missing")
     if isinstance(value, str):
         kind, _, argument = value.partition(" ")
-        name = "text" if kind == FaultKind.API_ERROR else "seconds"
-        return {"kind": kind, name: argument} if argument else {"kind": kind}
-    return _object("action", value)
+        return {"kind": kind, _argument_name(kind): argument} if argument else {"kind": kind}
+    fields = _object("action", value)
+    if len(fields) == 1 and (kind := next(iter(fields))) in set(FaultKind):
+        return {"kind": kind, _argument_name(kind): fields[kind]}
+    return fields
+
+
+def _argument_name(kind: str) -> str:
+    return ARGUMENT_NAMES.get(kind, "seconds")
 
 
 def _match(fields: dict[str, object]) -> FaultMatch:
@@ -114,6 +126,8 @@ def _status(kind: FaultKind, value: object) -> int | None:
         return None
     if value is None:
         return DEFAULT_STATUS[kind]
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 400 <= value <= 599:
         raise BadFault("status must be a whole number from 400 to 599")
     return value

@@ -68,6 +68,7 @@ def test_one_fault_can_be_deleted_by_its_id() -> None:
         {"action": {"kind": "api_error", "text": "EService:Busy"}},
         {"action": "api_error", "text": "EService:Busy"},
         {"action": "api_error EService:Busy"},
+        {"action": {"api_error": "EService:Busy"}},
     ],
 )
 def test_nested_and_flat_bodies_mean_the_same(body: dict[str, Any]) -> None:
