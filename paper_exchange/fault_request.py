@@ -10,6 +10,7 @@ NEEDS_SECONDS = frozenset({FaultKind.DELAY, FaultKind.LOOKUP_LAG})
 TAKES_SECONDS = NEEDS_SECONDS | {FaultKind.DRIP, FaultKind.HANG}
 ARGUMENT_NAMES: dict[str, str] = {
     FaultKind.API_ERROR: "text",
+    FaultKind.BODY: "text",
     FaultKind.STATUS_5XX: "status",
     FaultKind.ACCEPT_THEN_5XX: "status",
 }
@@ -134,9 +135,10 @@ def _status(kind: FaultKind, value: object) -> int | None:
 
 
 def _text(kind: FaultKind, value: object) -> str | None:
-    if kind is FaultKind.API_ERROR and (not isinstance(value, str) or not value):
-        raise BadFault("text is missing: api_error needs the error to answer with")
-    if kind is not FaultKind.API_ERROR and value is not None:
+    takes_text = ARGUMENT_NAMES.get(kind) == "text"
+    if takes_text and (not isinstance(value, str) or not value):
+        raise BadFault(f"text is missing: {kind} needs what to answer with")
+    if not takes_text and value is not None:
         raise BadFault(f"text has no meaning for {kind}")
     return value if isinstance(value, str) else None
 

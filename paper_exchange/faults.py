@@ -31,6 +31,8 @@ class FaultKind(StrEnum):
     """200 with a page of HTML; not processed."""
     MALFORMED = "malformed"
     """Processed, then 200 with JSON that is cut off."""
+    BODY = "body"
+    """Processed, then 200 with ``text`` as the whole body: any reply a client must be able to bear."""
     DRIP = "drip"
     """Processed, then sent one byte every ``seconds`` (default 1); ``part`` "body" (default) or "headers"."""
     HANG = "hang"

@@ -176,6 +176,9 @@ async def _send_faulty(fault: FaultAction | None, reply: Reply, wire: Wire) -> N
             await wire.answer(_status_page(fault.status or 502))
         case FaultKind.MALFORMED:
             await wire.answer(Reply(reply.body[: max(1, len(reply.body) * 2 // 3)]))
+        case FaultKind.BODY:
+            assert fault is not None
+            await wire.answer(Reply((fault.text or "").encode()))
         case FaultKind.DRIP:
             assert fault is not None
             seconds = 1.0 if fault.seconds is None else fault.seconds

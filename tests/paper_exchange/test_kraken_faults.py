@@ -106,6 +106,15 @@ def test_an_error_text_comes_in_the_envelope_and_in_the_journal(
     assert [line["error"] for line in refusals] == ["EService:Unavailable"] * 2
 
 
+def test_any_body_can_be_the_answer(exchange: ExchangeProcess, kraken: KrakenClient, fault: Callable[..., int]) -> None:
+    body = '{"error":[],"result":{"ZUSD":NaN}}'
+    fault({"kind": "body", "text": body}, endpoint="Balance")
+    assert kraken.post("Balance", {"nonce": kraken.next_nonce()}).text == body
+    fault({"kind": "body", "text": body}, endpoint="AddOrder")
+    assert kraken.post("AddOrder", {"nonce": kraken.next_nonce(), **BUY}).text == body
+    assert accepted(exchange, kraken) == 1
+
+
 def test_a_delayed_order_is_accepted_after_the_client_gave_up(
     exchange: ExchangeProcess, kraken: KrakenClient, fault: Callable[..., int]
 ) -> None:
