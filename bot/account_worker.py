@@ -133,7 +133,7 @@ class AccountWorker:
         log.info("%s%s - Cycle #%d", label, role, number)
         try:
             self._strategy.run_cycle(broker=self.desk.broker, user_mode=not self.desk.account.is_master)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the top of an account's work: whatever it was, it is its own
             reason = str(error) if isinstance(error, NijaError) else f"{type(error).__name__}: {error}"
             self._log_failure(error, reason)
             self._failed_cycle(reason)

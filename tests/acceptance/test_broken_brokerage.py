@@ -1,5 +1,6 @@
 """One brokerage breaks; the other's cycles stay on time, the broken one says why and recovers by itself."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -28,7 +29,7 @@ def cycle_times(bot: BotProcess) -> list[datetime]:
 
 
 def longest_gap(times: list[datetime]) -> float:
-    return max((later - earlier).total_seconds() for earlier, later in zip(times, times[1:], strict=False))
+    return max((later - earlier).total_seconds() for earlier, later in itertools.pairwise(times))
 
 
 @pytest.mark.parametrize("action", ["hang", "5xx", "reset"])
