@@ -22,6 +22,7 @@ from bot.domain.errors import (
     VenueError,
 )
 from bot.domain.order import OrderKind, OrderRequest, OrderType, Side, VenueOrderStatus
+from bot.seams.clock import SystemClock
 from bot.seams.ids import SystemIds
 from tests.contract_brokers.conftest import Wiring
 from tests.contract_brokers.nonsense import NonsenseVenue
@@ -294,6 +295,20 @@ def test_an_order_whose_answer_is_lost_is_unknown_and_then_found_exactly_if_the_
         if line["quantity"] is not None or line["endpoint"] == "AddOrder"
     ]
     assert len(sent) == 1, "an order is sent once"
+
+
+@pytest.mark.parametrize("offset_seconds", [-3600, 3600])
+def test_orders_and_look_ups_work_with_a_clock_that_is_an_hour_off(
+    wiring: Wiring, account: AccountRef, offset_seconds: int
+) -> None:
+    wiring.clock = SystemClock(offset_seconds=offset_seconds)
+    broker = wiring.broker(account)
+    broker.connect()
+    sent_at = wiring.clock.now()
+    request = an_order()
+    ack = broker.place_order(request)
+    found = broker.find_order(request.client_order_id, symbol=BTC, sent_at=sent_at)
+    assert found is not None and found.venue_order_id == ack.venue_order_id
 
 
 def after_parking(ask: Callable[[], Any]) -> Any:

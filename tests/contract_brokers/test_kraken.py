@@ -281,20 +281,6 @@ def test_of_two_orders_that_used_one_id_the_one_sent_last_is_found(kraken: Krake
     assert found is not None and found.venue_order_id == second.venue_order_id
 
 
-@pytest.mark.parametrize("offset_seconds", [-3600, 3600])
-def test_orders_and_look_ups_work_with_a_clock_that_is_an_hour_off(
-    wiring: Wiring, user: AccountRef, offset_seconds: int
-) -> None:
-    wiring.clock = SystemClock(offset_seconds=offset_seconds)
-    broker = wiring.broker(user)
-    broker.connect()
-    sent_at = wiring.clock.now()
-    request = an_order()
-    ack = broker.place_order(request)
-    found = broker.find_order(request.client_order_id, symbol=BTC, sent_at=sent_at)
-    assert found is not None and found.venue_order_id == ack.venue_order_id
-
-
 def test_every_fill_of_many_pages_comes_once_and_in_order(kraken: KrakenBroker) -> None:
     since = datetime.now(UTC) - timedelta(seconds=1)
     acks = [kraken.place_order(an_order(quantity="0.0002")) for _ in range(107)]

@@ -215,7 +215,7 @@ class CoinbaseBroker(BaseBroker):
         # No status filter: an order that is pending, queued or already filled is no less an order.
         asked = {
             "product_ids": [product_id_of(symbol)],
-            "start_date": _iso(sent_at - LOOK_BACK),
+            "start_date": _iso(min(sent_at, sent_at + self.venue_clock.ahead_of_machine()) - LOOK_BACK),
             "limit": PAGE_SIZE,
         }
         for value in self._calls.pages("/orders/historical/batch", "orders", asked):

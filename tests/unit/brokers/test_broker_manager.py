@@ -1,0 +1,90 @@
+"""From an account and the settings to its broker."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from bot.broker_manager import BROKER_CLASSES, CoinbaseBroker, KrakenBroker, SharedParts, build_broker, shared_parts
+from bot.brokers.credentials import Credentials
+from bot.brokers.venue_access import VenueAccess
+from bot.domain.account import AccountRef, AccountType, BrokerType
+from bot.domain.errors import ConfigurationError
+from bot.seams.clock import SystemClock
+from bot.settings import Settings, load_settings
+
+
+def settings_with(tmp_path: Path, **overrides: str) -> Settings:
+    (tmp_path / "config").mkdir(exist_ok=True)
+    named = {name.replace("__", "."): value for name, value in overrides.items()}
+    return load_settings(environ={}, config_dir=tmp_path / "config", overrides=named)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[SharedParts]:
+    parts = shared_parts(settings_with(tmp_path), SystemClock())
+    yield parts
+    parts.close()
+
+
+def access() -> VenueAccess:
+    secret = SecretStr("c2VjcmV0")
+    return VenueAccess(
+        base_url="http://127.0.0.1:1", credentials=Credentials(api_key="key", api_secret=secret), mode="paper"
+    )
+
+
+@pytest.mark.parametrize("broker_type", BROKER_CLASSES)
+def test_each_brokerage_has_its_class_with_books_of_its_own(
+    tmp_path: Path, shared: SharedParts, broker_type: BrokerType
+) -> None:
+    settings = settings_with(tmp_path)
+    made = [
+        build_broker(account, access(), settings=settings, shared=shared)
+        for account in (AccountRef.master(broker_type), AccountRef.user(broker_type, "daivon_frazier"))
+    ]
+    assert all(type(broker) is BROKER_CLASSES[broker_type] for broker in made)
+    assert [broker.account_type for broker in made] == [AccountType.MASTER, AccountType.USER]
+    assert made[0].balance_book is not made[1].balance_book
+    for broker in made:
+        broker.close()
+        broker.close()
+
+
+def test_a_brokerage_without_a_class_is_said_to_be_unsupported(tmp_path: Path, shared: SharedParts) -> None:
+    with pytest.raises(ConfigurationError, match="okx"):
+        build_broker(AccountRef.master(BrokerType.OKX), access(), settings=settings_with(tmp_path), shared=shared)
+
+
+def test_nonce_files_lie_in_the_state_directory_under_their_fixed_names(tmp_path: Path, shared: SharedParts) -> None:
+    settings = settings_with(tmp_path, state_dir="state")
+    names = []
+    for account in (AccountRef.master(BrokerType.KRAKEN), AccountRef.user(BrokerType.KRAKEN, "tania_gilbert")):
+        broker = build_broker(account, access(), settings=settings, shared=shared)
+        assert isinstance(broker, KrakenBroker)
+        names.append(broker.nonces.path.relative_to(tmp_path))
+        broker.close()
+    assert names == [Path("state/kraken_nonce_master.txt"), Path("state/kraken_nonce_user_tania_gilbert.txt")]
+
+
+def test_the_setting_decides_whether_keys_share_the_lock(tmp_path: Path) -> None:
+    for value, alike in (("global", True), ("per_key", False)):
+        parts = shared_parts(settings_with(tmp_path, kraken__private_call_lock=value), SystemClock())
+        assert (parts.kraken_locks.for_key("a") is parts.kraken_locks.for_key("b")) == alike
+        parts.close()
+
+
+def test_a_deadline_the_venue_would_not_take_is_refused_by_the_settings_name(
+    tmp_path: Path, shared: SharedParts
+) -> None:
+    settings = settings_with(tmp_path, kraken__order_deadline_seconds="1")
+    with pytest.raises(ConfigurationError, match="order_deadline_seconds"):
+        build_broker(AccountRef.master(BrokerType.KRAKEN), access(), settings=settings, shared=shared)
+
+
+def test_a_broker_is_named_by_its_account_type_and_user() -> None:
+    with pytest.raises(ValueError, match="user_id"):
+        KrakenBroker(account_type=AccountType.USER)
+    with pytest.raises(ValueError, match="user_id"):
+        CoinbaseBroker(account_type=AccountType.MASTER, user_id="x")
