@@ -3,17 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from bot.domain.account import BrokerType
 from bot.settings.model import CopyingSettings, OperatorSettings
+from bot.settings.user_fields import SUPPORTED_BROKERS
 from bot.settings.users import CopySettings, UserSettings
-
-SUPPORTED_BROKERS = frozenset({BrokerType.KRAKEN, BrokerType.COINBASE})
 
 
 def contradictions(settings: OperatorSettings, users: Sequence[UserSettings]) -> Iterator[str]:
     """A sentence for each."""
     yield from _masters(settings)
-    yield from _unsupported_users(users)
     yield from _drills_in_live(settings)
     yield from _size_left_open("copying", settings.copying.mode, settings.copying)
     for user in users:
@@ -27,12 +24,6 @@ def _masters(settings: OperatorSettings) -> Iterator[str]:
     for master in settings.masters:
         if master.enabled and master.broker not in SUPPORTED_BROKERS:
             yield f"masters: {master.broker} is not supported in this version; set its enabled to false"
-
-
-def _unsupported_users(users: Sequence[UserSettings]) -> Iterator[str]:
-    for user in users:
-        if user.enabled and user.broker not in SUPPORTED_BROKERS:
-            yield f"{user.source_file}: {user.user_id}: {user.broker} is not supported in this version; disable it"
 
 
 def _drills_in_live(settings: OperatorSettings) -> Iterator[str]:

@@ -17,16 +17,9 @@ from bot.settings.env_source import CONFIG_DIR_VARIABLE, given_by_variables, rea
 from bot.settings.messages import sentences
 from bot.settings.model import CopyingSettings, OperatorSettings, Settings
 from bot.settings.origins import COMMAND_LINE, DEFAULT, Given, Location, Origin, dotted, leaves, value_text
+from bot.settings.user_files import read_user_files
 from bot.settings.users import CopySettings, UserSettings
 from bot.settings.yaml_source import Tree, YamlFile, read_yaml
-
-try:
-    from bot.settings.user_files import read_user_files
-except ImportError:  # until that file is there
-
-    def read_user_files(directory: Path) -> tuple[UserSettings, ...]:
-        return ()
-
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 YAML_NAME = "config/nija.yaml"
@@ -81,10 +74,8 @@ class _Loading:
             self._problems += contradictions(operator, users)
         if self._problems or operator is None:
             raise ConfigurationError(*self._problems)
-        values = dict(operator) | {"state_dir": self._config_dir.parent / operator.state_dir}
-        settings = Settings.model_construct(**values)
-        origins = {dotted(location): self._origin(location, value) for location, value, _ in leaves(settings)}
-        return settings.model_copy(update={"users": users, "origins": MappingProxyType(origins)})
+        operator = operator.model_copy(update={"state_dir": self._config_dir.parent / operator.state_dir})
+        return Settings.model_construct(**dict(operator), users=users, origins=self._origins(operator))
 
     def _written(self) -> Iterator[tuple[Location, Given]]:
         yield from self._without_contradiction(given_by_variables(self._dotenv.values, ".env"))
@@ -112,15 +103,20 @@ class _Loading:
         here[location[-1]] = given.text
         self._given[location] = given
 
-    def _origin(self, location: Location, value: object) -> Origin:
-        given = self._given.get(location)
-        if given is not None:
-            source = given.source
-        elif location in self._yaml.lines:
-            source = self._yaml.place(location)
-        else:
-            source = DEFAULT
-        return Origin(value_text(value), source)
+    def _origins(self, operator: OperatorSettings) -> Mapping[str, Origin]:
+        return MappingProxyType(
+            {
+                dotted(location): Origin(value_text(value), self._source(location))
+                for location, value, _ in leaves(operator)
+            }
+        )
+
+    def _source(self, location: Location) -> str:
+        """A section of free names (a strategy's parameters) may come from several sources; all are named."""
+        sources = [given.source for place, given in self._given.items() if place[: len(location)] == location]
+        if location in self._yaml.lines and location not in self._given:
+            sources.insert(0, self._yaml.place(location))
+        return ", ".join(sources) or DEFAULT
 
     def _validated(self, tree: dict[str, Tree]) -> OperatorSettings | None:
         try:

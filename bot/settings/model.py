@@ -28,6 +28,7 @@ from bot.settings.values import (
     Text,
     Whole,
     read_float,
+    read_whole_number,
 )
 
 TradingMode = Literal["paper", "live"]
@@ -54,7 +55,9 @@ class MasterSettings(Section):
     broker: BrokerType = Field(description="brokerage")
     enabled: Flag = Field(default=True, description="whether this master runs")
     paper_balance: NotNegative = Field(
-        default=Decimal(10_000), description="what its account at the paper exchange starts with, in the quote currency"
+        default=Decimal(10_000),
+        description="what its account at the paper exchange starts with",
+        json_schema_extra={"unit": "quote currency"},
     )
 
 
@@ -62,7 +65,7 @@ class Pace(Section):
     """How often and how staggered accounts work (mission A7, B2)."""
 
     cycle_seconds: SomeSeconds = Field(description=CYCLE)
-    cycle_jitter_fraction: Fraction = Field(default=0.05, description="each cycle is up to this part longer or shorter")
+    cycle_jitter_fraction: Fraction = Field(default=0.05, description="each cycle is up to this much longer or shorter")
     master_connection_delay_seconds: Seconds = Field(description=MASTER_DELAY)
     user_connection_delay_seconds: Seconds = Field(description=USER_DELAY)
     min_connection_delay_seconds: Seconds = Field(description=BETWEEN_USERS)
@@ -107,13 +110,15 @@ class CopyingSettings(Section):
     """What a user gets who sets nothing else (mission C5, C7)."""
 
     mode: Literal["balance_ratio", "fixed_amount", "fixed_ratio"] = Field(
-        default="balance_ratio", description="what a user's size is derived from"
+        default="balance_ratio", description="what sizes come from: balance_ratio, fixed_amount or fixed_ratio"
     )
     risk_multiplier: Annotated[Positive, Field(le=100)] = Field(
         default=Decimal(1), description="multiplies every copied size"
     )
     fixed_amount_usd: Optional[Positive] = Field(default=None, description="size of every copy in mode fixed_amount")
-    fixed_ratio: Optional[Positive] = Field(default=None, description="part of the master's size in mode fixed_ratio")
+    fixed_ratio: Optional[Positive] = Field(
+        default=None, description="part of the master's size in mode fixed_ratio", json_schema_extra={"unit": "times"}
+    )
     max_trade_notional_usd: Optional[Positive] = Field(default=None, description="largest single copy")
     max_symbol_notional_usd: Optional[Positive] = Field(
         default=None, description="most that a user holds of one symbol"
@@ -121,14 +126,16 @@ class CopyingSettings(Section):
     max_total_notional_usd: Optional[Positive] = Field(default=None, description="most that a user holds in total")
     allow_symbols: Symbols = Field(default=(), description="only these are copied; empty = all")
     deny_symbols: Symbols = Field(default=(), description="these are never copied")
-    below_minimum: Literal["skip"] = Field(default="skip", description="what happens below the venue's minimum order")
+    below_minimum: Literal["skip"] = Field(
+        default="skip", description="what is done below the venue's minimum order: skip"
+    )
     max_signal_age_seconds: SomeSeconds = Field(default=60.0, description="an entry older than this is not copied")
     max_copy_slippage_percent: Percent = Field(
         default=Decimal("0.5"),
-        description="an entry is not copied when the price moved further than this against the user",
+        description="an entry is not copied after a move further against the user",
     )
     gather_partial_fills_milliseconds: Annotated[Whole, Field(ge=0, le=60_000)] = Field(
-        default=500, description="partial fills of a master's order within this time become one signal"
+        default=500, description="partial fills within this time become one signal"
     )
 
 
@@ -136,25 +143,25 @@ class KrakenSettings(Section):
     """Kraken's private calls (mission D2)."""
 
     private_call_lock: Literal["global", "per_key"] = Field(
-        default="global", description="one private call at a time over all accounts, or one per key"
+        default="global", description="one private call at a time: global = over all accounts, per_key = per key"
     )
     private_call_hold_seconds: SomeSeconds = Field(default=5.0, description="longest that one call may keep the lock")
     private_call_timeout_seconds: SomeSeconds = Field(default=12.0, description="longest wait for the lock")
-    connect_timeout_seconds: SomeSeconds = Field(default=3.05, description="until the connection stands")
-    read_timeout_seconds: SomeSeconds = Field(default=5.0, description="between two parts of an answer")
+    connect_timeout_seconds: SomeSeconds = Field(default=3.05, description="longest wait for a connection")
+    read_timeout_seconds: SomeSeconds = Field(default=5.0, description="longest silence while an answer arrives")
     order_deadline_seconds: SomeSeconds = Field(default=8.0, description="Kraken refuses an order that arrives later")
     parked_key_seconds: Seconds = Field(
         default=30.0, description="a key that overran waits this long, except for exits"
     )
     nonce_reserve_milliseconds: Annotated[Whole, Field(ge=1, le=60_000)] = Field(
-        default=2000, description="how far ahead nonces are reserved on disk at a time"
+        default=2000, description="how far ahead nonces are reserved on disk"
     )
     rest_url: BaseUrl = Field(default="https://api.kraken.com", description="base URL in live mode")
 
 
 class CoinbaseSettings(Section):
-    connect_timeout_seconds: SomeSeconds = Field(default=3.05, description="until the connection stands")
-    read_timeout_seconds: SomeSeconds = Field(default=5.0, description="between two parts of an answer")
+    connect_timeout_seconds: SomeSeconds = Field(default=3.05, description="longest wait for a connection")
+    read_timeout_seconds: SomeSeconds = Field(default=5.0, description="longest silence while an answer arrives")
     rest_url: BaseUrl = Field(default="https://api.coinbase.com", description="base URL in live mode")
 
 
@@ -162,9 +169,11 @@ class StrategySettings(Section):
     plugin: Text = Field(
         default="rsi_trend", description="name of a built-in strategy, or package.module:Class of one's own"
     )
-    candle_interval_minutes: Literal[1, 5, 15, 30, 60, 240, 1440] = Field(default=1, description="length of a candle")
+    candle_interval_minutes: Annotated[Literal[1, 5, 15, 30, 60, 240, 1440], BeforeValidator(read_whole_number)] = (
+        Field(default=1, description="length of a candle: 1, 5, 15, 30, 60, 240 or 1440")
+    )
     parameters: Parameters = Field(
-        default_factory=lambda: MappingProxyType({}), description="the strategy's own; unset ones have its defaults"
+        default_factory=lambda: MappingProxyType({}), description="the strategy's own; what is not set has its default"
     )
 
 
@@ -197,13 +206,13 @@ class RiskSettings(Section):
 
 class PaperSettings(Section):
     exchange_control_url: Optional[BaseUrl] = Field(
-        default=None, description="a paper exchange that runs already; none = one of our own"
+        default=None, description="a paper exchange that runs already; null = start one"
     )
     exchange_token: Optional[SecretStr] = Field(
-        default=None, description="its token", json_schema_extra={"unit": "secret"}
+        default=None, description="its control token; better in .env than here", json_schema_extra={"unit": "secret"}
     )
     seed: Optional[Annotated[Whole, Field(ge=0)]] = Field(
-        default=None, description="of the generated market; none = any"
+        default=None, description="of the generated market; null = that of the kept state, or 1"
     )
     latency_milliseconds: Annotated[Whole, Field(ge=0, le=60_000)] = Field(
         default=0, description="added to every answer of the paper exchange"
@@ -213,30 +222,30 @@ class PaperSettings(Section):
 class OperatorSettings(Section):
     """What config/nija.yaml and the environment can say."""
 
-    trading_mode: TradingMode = Field(default="paper", description="paper: no real money can move; live: it can")
+    trading_mode: TradingMode = Field(default="paper", description="paper = no real money can move, live = it can")
     state_dir: FilePath = Field(
         default=Path("data"), description="where all state lies; relative to the project's directory"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="least severe line logged"
+        default="INFO", description="least severe line logged: DEBUG, INFO, WARNING or ERROR"
     )
     log_json: Flag = Field(default=False, description="log lines as JSON")
     metrics_host: Text = Field(default="127.0.0.1", description="address of /metrics")
     metrics_port: Annotated[Whole, Field(ge=0, le=65_535)] = Field(
-        default=9108, description="port of /metrics; 0 = any free one", json_schema_extra={"unit": "port"}
+        default=9108, description="of /metrics; 0 = any free one", json_schema_extra={"unit": "port"}
     )
     multi_broker_independent: Flag = Field(
         default=True, description="every funded master trades; false = only the first funded one"
     )
     minimum_funded_usd: NotNegative = Field(default=Decimal(10), description="an account with less does not trade")
     summary_every_cycles: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
-        default=10, description="a summary line in the log", json_schema_extra={"unit": "cycles"}
+        default=10, description="from one summary line in the log to the next", json_schema_extra={"unit": "cycles"}
     )
-    shutdown_seconds: SomeSeconds = Field(default=8.0, description="everything has ended by then")
+    shutdown_seconds: SomeSeconds = Field(default=8.0, description="a stop takes no longer")
     test_clock_offset_seconds: Annotated[float, BeforeValidator(read_float), Field(ge=-1e9, le=1e9)] = Field(
-        default=0.0, description="shifts the bot's clock; drills in paper mode only"
+        default=0.0, description="shifts the bot's clock, for drills, in paper mode only"
     )
-    failpoints: AnyText = Field(default="", description="places where a drill crashes or hangs; paper mode only")
+    failpoints: AnyText = Field(default="", description="where a drill crashes or hangs, in paper mode only")
     masters: tuple[MasterSettings, ...] = Field(
         default=(
             MasterSettings(broker=BrokerType.KRAKEN),
@@ -247,14 +256,20 @@ class OperatorSettings(Section):
         ),
         description="one per brokerage",
     )
-    paces: Paces = Field(default=Paces(), alias="pace", description="speed by mode")
+    paces: Paces = Field(
+        default=Paces(), alias="pace", description="how often and how staggered accounts work, by mode"
+    )
     balance: BalanceSettings = Field(default=BalanceSettings(), description="when a balance counts as known")
     copying: CopyingSettings = Field(default=CopyingSettings(), description="what users get who set nothing else")
-    kraken: KrakenSettings = Field(default=KrakenSettings(), description="Kraken")
-    coinbase: CoinbaseSettings = Field(default=CoinbaseSettings(), description="Coinbase")
-    strategy: StrategySettings = Field(default_factory=StrategySettings, description="what decides")
-    risk: RiskSettings = Field(default=RiskSettings(), description="limits of a master")
-    paper: PaperSettings = Field(default=PaperSettings(), description="the paper exchange")
+    kraken: KrakenSettings = Field(default=KrakenSettings(), description="calls to Kraken")
+    coinbase: CoinbaseSettings = Field(default=CoinbaseSettings(), description="calls to Coinbase")
+    strategy: StrategySettings = Field(
+        default_factory=StrategySettings, description="what decides on entries and exits"
+    )
+    risk: RiskSettings = Field(
+        default=RiskSettings(), description="limits of a master; distances are percent of the entry price"
+    )
+    paper: PaperSettings = Field(default=PaperSettings(), description="the paper exchange, in paper mode")
 
     @property
     def pace(self) -> Pace:

@@ -39,6 +39,9 @@ def dotted(location: Location) -> str:
     return ".".join(str(part) for part in location)
 
 
+_UNITS = frozenset({"seconds", "milliseconds", "minutes", "percent", "fraction", "usd"})
+
+
 def leaves(model: BaseModel, above: Location = ()) -> Iterator[tuple[Location, object, FieldInfo]]:
     """Every single setting below `model`, with its value and its field."""
     for name, field_info in type(model).model_fields.items():
@@ -75,3 +78,12 @@ def value_text(value: object) -> str:
 def masked(secret: str) -> str:
     """`****` and the last four characters, enough for its owner to know it by; a short secret shows nothing."""
     return f"****{secret[-4:]}" if len(secret) >= 16 else "****"
+
+
+def unit_of(name: str, field_info: FieldInfo) -> str:
+    """The unit that the end of a setting's name says, or that its field has; blank for what has none."""
+    extra = field_info.json_schema_extra
+    if isinstance(extra, dict) and "unit" in extra:
+        return str(extra["unit"])
+    last = name.rsplit("_", 1)[-1]
+    return last if last in _UNITS else ""

@@ -82,6 +82,8 @@ def read_symbols(value: object) -> object:
 
 def read_parameters(value: object) -> object:
     """A mapping of names to plain values, kept as text: only the strategy knows their types."""
+    if value is None:
+        return {}
     if not isinstance(value, Mapping):
         raise ValueError(f"must be a section of name: value, not {shown(value)}")
     for name, item in value.items():
