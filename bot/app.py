@@ -25,7 +25,7 @@ from bot.seams import failpoints
 from bot.seams.clock import Clock, SystemClock
 from bot.seams.ids import IdSource, SystemIds
 from bot.settings import Settings, load_settings
-from bot.settings.env_source import KNOWN_VARIABLES, PREFIX
+from bot.settings.env_source import OWN_VARIABLES, PREFIX
 from bot.settings.loading import process_environment
 from bot.storage import migrations, process
 from bot.storage.copies import missing_answers
@@ -102,7 +102,7 @@ class _Run:
         _make_private_directory(settings.state_dir)
         lock = InstanceLock(settings.state_dir)
         try:
-            lock.acquire()
+            lock.acquire()  # lint: refuses at once instead of waiting
         except AlreadyRunning as error:
             print(f"NIJA cannot start: {error}", file=sys.stderr)
             return exit_codes.ALREADY_RUNNING
@@ -236,7 +236,7 @@ class _Run:
         user_ids = {user.user_id for user in settings.users}
         # Names of settings by path were judged when they were read.
         others = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
-        report_unknown_variables(others, user_ids, KNOWN_VARIABLES | {ALREADY_TRIED})
+        report_unknown_variables(others, user_ids, {*OWN_VARIABLES, ALREADY_TRIED})
         if settings.trading_mode == "live":
             masters = [AccountRef.master(item.broker) for item in settings.masters if item.enabled]
             users = [user.account for user in settings.users if user.enabled]

@@ -374,7 +374,9 @@ class _Composition:
         for fill in fills:
             broker.balance_book.apply_fill(fill)
         log.info("%s filled: %s", broker.account.label, describe(fills))
-        self.statuses[broker.account].moment("last_fill")
+        status = self.statuses[broker.account]
+        status.moment("last_fill")
+        status.balance(broker.balance_book.reading())
 
     def _on_order(self, intent: OrderIntent) -> None:
         self.world.metrics.orders.labels(intent.account_id, str(intent.kind), str(intent.state)).inc()
