@@ -38,7 +38,7 @@ BROKER_CLASSES: Mapping[BrokerType, type[BaseBroker]] = MappingProxyType(
 
 
 def build_broker(account: AccountRef, access: VenueAccess, *, settings: Settings, shared: SharedParts) -> BaseBroker:
-    """The broker of one account, not yet connected. Raises `ConfigurationError` for a brokerage without a class here."""
+    """One account's broker, not yet connected. Raises `ConfigurationError` for a brokerage without a class here."""
     if account.broker is BrokerType.KRAKEN:
         context = kraken_context(account, access, settings, shared)
         return KrakenBroker(account.account_type, account.user_id, context=context)

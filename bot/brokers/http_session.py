@@ -59,6 +59,12 @@ class VenueSession(requests.Session):
         self.mount("https://", _WatchedAdapter(max_retries=0))
         self._reaper = reaper
         self._limits = limits
+        self._closed = False
+
+    def close(self) -> None:
+        """For good: whoever still holds this session can send nothing through it."""
+        self._closed = True
+        super().close()
 
     def exchange(
         self,
@@ -73,6 +79,8 @@ class VenueSession(requests.Session):
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> HttpReply:
         """Send once and read the whole answer. Raises `RequestNotSent` or `ReplyLost`; any status is returned."""
+        if self._closed:
+            raise RequestNotSent("this account's session is closed")
         limits = self._limits
         seconds = limits.call_seconds if call_seconds is None else call_seconds
         arguments: dict[str, Any] = {"params": params, "data": data, "json": json, "headers": headers}

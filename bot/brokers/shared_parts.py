@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.brokers.call_reaper import CallReaper
+from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import LockUse, PrivateCallLock, PrivateCallLocks
 from bot.brokers.kraken.symbols import KrakenCatalogue
 from bot.brokers.shared_reading import SharedReading
@@ -25,6 +26,7 @@ class SharedParts:
     clock: Clock
     reaper: CallReaper
     kraken_locks: PrivateCallLocks
+    kraken_keys: KrakenKeys
     kraken_catalogues: SharedReading[KrakenCatalogue]
     coinbase_instruments: SharedReading[Mapping[str, Instrument]]
     on_private_call: CallObserver | None = None
@@ -55,6 +57,7 @@ def shared_parts(
         clock=clock,
         reaper=CallReaper(clock),
         kraken_locks=PrivateCallLocks(make_lock, per_key=kraken.private_call_lock == "per_key"),
+        kraken_keys=KrakenKeys(),
         kraken_catalogues=SharedReading(clock),
         coinbase_instruments=SharedReading(clock),
         on_private_call=on_private_call,

@@ -17,6 +17,7 @@ from bot.brokers.credentials import Credentials
 from bot.brokers.http_session import CallLimits
 from bot.brokers.kraken.broker import KrakenBroker
 from bot.brokers.kraken.context import KrakenContext, nonce_path
+from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import PrivateCallLock, PrivateCallLocks
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
@@ -44,6 +45,7 @@ class Wiring:
         self.locks = PrivateCallLocks(
             lambda: PrivateCallLock(self.clock, hold_seconds=HOLD_SECONDS, parked_key_seconds=0.2), per_key=False
         )
+        self.keys = KrakenKeys()
         self.catalogues: SharedReading = SharedReading(self.clock)
         self.instruments: SharedReading = SharedReading(self.clock)
 
@@ -72,6 +74,7 @@ class Wiring:
             access=access,
             balance_book=BalanceBook(self.clock, cache_seconds=0.0),
             nonce_path=nonce_path(self.state_dir, account),
+            keys=self.keys,
             locks=self.locks,
             catalogues=self.catalogues,
             reaper=self.reaper,

@@ -13,6 +13,7 @@ import responses
 from bot.brokers.base import Urgency
 from bot.brokers.kraken.broker import KrakenBroker
 from bot.brokers.kraken.context import nonce_path
+from bot.brokers.kraken.keys import KrakenKeys
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceStatus
 from bot.domain.errors import (
@@ -165,12 +166,35 @@ def test_a_key_that_somebody_keeps_ahead_of_us_stops_after_three_refusals_and_sa
     assert wiring.broker(other(user)).fetch_holdings().of("USD").total == D(10000)
 
 
+def test_refused_nonces_are_counted_over_new_attempts_to_connect(
+    wiring: Wiring, user: AccountRef, exchange: ExchangeProcess
+) -> None:
+    use_key_elsewhere(exchange, user, ahead_seconds=86_400)
+    for _ in range(2):
+        with pytest.raises(RetryLater):
+            wiring.broker(user).connect()
+    for _ in range(2):
+        with pytest.raises(CredentialsRejected, match="another program"):
+            wiring.broker(user).connect()
+
+
+def test_a_closed_broker_sends_nothing_any_more(
+    kraken: KrakenBroker, user: AccountRef, exchange: ExchangeProcess
+) -> None:
+    kraken.get_trading_pairs()
+    seen = exchange.last_seq()
+    kraken.close()
+    with pytest.raises(RetryLater, match="closed"):
+        kraken.place_order(an_order())
+    assert exchange.journal(seen, type="request", account=user.user_id) == []
+
+
 def test_a_lost_nonce_file_and_a_clock_an_hour_back_are_overcome_with_the_venues_time(
     wiring: Wiring, kraken: KrakenBroker, user: AccountRef, tmp_path: Path
 ) -> None:
     kraken.fetch_holdings()
     nonce_path(tmp_path, user).unlink()
-    wiring.clock = SystemClock(offset_seconds=-3600)
+    wiring.clock, wiring.keys = SystemClock(offset_seconds=-3600), KrakenKeys()  # as after a restart
     again = wiring.broker(user)
     assert isinstance(again, KrakenBroker)
     with pytest.raises(RetryLater, match="Invalid nonce"):
@@ -205,7 +229,9 @@ def test_a_disk_that_takes_no_writes_sends_nothing_and_leaves_the_balance_unknow
     assert exchange.journal(seen, type="request", account=user.user_id) == []
 
 
-def test_a_locked_out_key_is_left_in_peace(kraken: KrakenBroker, user: AccountRef, exchange: ExchangeProcess) -> None:
+def test_a_locked_out_key_is_left_in_peace_also_by_a_new_broker(
+    wiring: Wiring, kraken: KrakenBroker, user: AccountRef, exchange: ExchangeProcess
+) -> None:
     exchange.fault({"kind": "api_error", "text": "EGeneral:Temporary lockout"}, account=user.user_id)
     with pytest.raises(RetryLater) as locked:
         kraken.fetch_holdings()
@@ -213,6 +239,8 @@ def test_a_locked_out_key_is_left_in_peace(kraken: KrakenBroker, user: AccountRe
     seen = exchange.last_seq()
     with pytest.raises(RetryLater, match="locked this key out"):
         kraken.fetch_holdings()
+    with pytest.raises(RetryLater, match="locked this key out"):
+        wiring.broker(user).connect()
     assert exchange.journal(seen, type="request", account=user.user_id) == []
 
 

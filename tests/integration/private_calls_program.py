@@ -16,6 +16,7 @@ from bot.brokers.credentials import Credentials
 from bot.brokers.http_session import CallLimits
 from bot.brokers.kraken.broker import KrakenBroker
 from bot.brokers.kraken.context import KrakenContext, nonce_path
+from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import PrivateCallLock, PrivateCallLocks
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
@@ -37,6 +38,7 @@ def main(state_dir: str, url: str, offset: str, calls: str, *accounts: str) -> N
             ),
             balance_book=BalanceBook(clock),
             nonce_path=nonce_path(Path(state_dir), account),
+            keys=KrakenKeys(),
             locks=locks,
             catalogues=SharedReading(clock),
             reaper=reaper,

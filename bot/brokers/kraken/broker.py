@@ -11,9 +11,10 @@ from bot.brokers.kraken.api import KrakenApi
 from bot.brokers.kraken.calls import KrakenCalls
 from bot.brokers.kraken.context import KrakenContext
 from bot.brokers.kraken.errors import GONE_ORDER
+from bot.brokers.kraken.keys import KrakenKey
 from bot.brokers.kraken.lookups import KrakenLookups
 from bot.brokers.kraken.market_data import OHLC_INTERVALS, candles_from, quotes_from
-from bot.brokers.kraken.nonce import NonceSource, key_fingerprint
+from bot.brokers.kraken.nonce import key_fingerprint
 from bot.brokers.kraken.orders import (
     order_fields,
 )
@@ -81,17 +82,18 @@ class KrakenBroker(BaseBroker):
         self.permissions: frozenset[str] = frozenset()
         self.venue_clock = VenueClock(context.clock)
         credentials = context.access.credentials
-        self.nonces = NonceSource(
+        key = context.keys.key(
             context.nonce_path,
             api_key=credentials.api_key,
             clock=context.clock,
             reserve_milliseconds=context.nonce_reserve_milliseconds,
         )
+        self.nonces = key.nonces
         self._session = VenueSession(context.reaper, context.limits)
-        self._calls = self._make_calls(context)
+        self._calls = self._make_calls(context, key)
         self._lookups = KrakenLookups(self._private, self._catalogue, self.venue_clock)
 
-    def _make_calls(self, context: KrakenContext) -> KrakenCalls:
+    def _make_calls(self, context: KrakenContext, key: KrakenKey) -> KrakenCalls:
         credentials = context.access.credentials
         api = KrakenApi(
             base_url=context.access.base_url,
@@ -106,7 +108,7 @@ class KrakenBroker(BaseBroker):
             lock=context.locks.for_key(key_fingerprint(credentials.api_key)),
             lock_timeout_seconds=context.lock_timeout_seconds,
             public_call_seconds=context.limits.call_seconds,
-            nonces=self.nonces,
+            key=key,
             clock=context.clock,
             venue_clock=self.venue_clock,
             on_private_call=context.on_private_call,

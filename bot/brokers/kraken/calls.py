@@ -8,7 +8,7 @@ from bot.brokers.http_session import ReplyLost, RequestNotSent
 from bot.brokers.kraken.api import KrakenApi
 from bot.brokers.kraken.envelope import open_envelope
 from bot.brokers.kraken.errors import INVALID_NONCE, LOCKOUT_SECONDS, error_of
-from bot.brokers.kraken.nonce import NonceSource
+from bot.brokers.kraken.keys import KrakenKey
 from bot.brokers.kraken.private_call_lock import PrivateCallLock
 from bot.brokers.venue_clock import VenueClock
 from bot.domain.errors import (
@@ -40,7 +40,7 @@ class KrakenCalls:
         lock: PrivateCallLock,
         lock_timeout_seconds: float,
         public_call_seconds: float,
-        nonces: NonceSource,
+        key: KrakenKey,
         clock: Clock,
         venue_clock: VenueClock,
         on_private_call: CallObserver | None = None,
@@ -50,11 +50,11 @@ class KrakenCalls:
         self._lock = lock
         self._lock_timeout_seconds = lock_timeout_seconds
         self._public_call_seconds = public_call_seconds
-        self._nonces = nonces
+        self._key = key
+        self._nonces = key.nonces
         self._clock = clock
         self._venue_clock = venue_clock
         self._on_private_call = on_private_call
-        self._silent_until = 0.0
 
     def public(
         self, method: str, fields: Mapping[str, str] | None = None, *, call_seconds: float | None = None
@@ -131,7 +131,7 @@ class KrakenCalls:
             return self._nonce_refused(error)
         self._nonces.accepted()
         if text.startswith("EGeneral:Temporary lockout"):
-            self._silent_until = self._clock.monotonic() + LOCKOUT_SECONDS
+            self._key.locked_out_until = self._clock.monotonic() + LOCKOUT_SECONDS
         return error
 
     def _nonce_refused(self, error: VenueError) -> VenueError:
@@ -147,7 +147,7 @@ class KrakenCalls:
         return error
 
     def _refuse_while_locked_out(self) -> None:
-        seconds = self._silent_until - self._clock.monotonic()
+        seconds = self._key.locked_out_until - self._clock.monotonic()
         if seconds > 0:
             # Kraken prolongs a lock-out for every call made meanwhile.
             raise RetryLater(

@@ -7,6 +7,7 @@ from bot.brokers.balance_book import BalanceBook
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.http_session import CallLimits
 from bot.brokers.kraken.calls import CallObserver
+from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import PrivateCallLocks
 from bot.brokers.kraken.symbols import KrakenCatalogue
 from bot.brokers.shared_reading import SharedReading
@@ -18,7 +19,7 @@ from bot.seams.clock import Clock
 
 @dataclass(frozen=True, kw_only=True)
 class KrakenContext:
-    """`locks`, `catalogues`, `reaper` and `clock` are the process's; the rest is this account's alone.
+    """`keys`, `locks`, `catalogues`, `reaper` and `clock` are the process's; the rest is this account's alone.
 
     `limits.call_seconds` bounds a public call; a private one is bounded by the lock's hold.
     `order_deadline_seconds`: after so long (on the venue's clock) the venue must not match an order any more.
@@ -28,6 +29,7 @@ class KrakenContext:
     access: VenueAccess
     balance_book: BalanceBook
     nonce_path: Path
+    keys: KrakenKeys
     locks: PrivateCallLocks
     catalogues: SharedReading[KrakenCatalogue]
     reaper: CallReaper

@@ -1,0 +1,37 @@
+"""What belongs to an API key and not to the broker object that uses it.
+
+A failed connection is tried again with a new broker. How often in a row the venue has refused the key's nonces, and
+until when it has locked the key out, must outlive that, or nobody would notice a second program on the key and each new
+attempt would prolong the lock-out.
+"""
+
+import threading
+from pathlib import Path
+
+from bot.brokers.kraken.nonce import NonceSource, key_fingerprint
+from bot.seams.clock import Clock
+
+
+class KrakenKey:
+    """One key of this process: its nonces, and the end of a lock-out on the monotonic clock."""
+
+    def __init__(self, nonces: NonceSource) -> None:
+        self.nonces = nonces
+        self.locked_out_until = 0.0
+
+
+class KrakenKeys:
+    """The keys in use in this process, each once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._keys: dict[tuple[Path, str], KrakenKey] = {}
+
+    def key(self, path: Path, *, api_key: str, clock: Clock, reserve_milliseconds: int) -> KrakenKey:
+        """The key whose nonces are reserved at `path`; made when it is first asked for."""
+        name = (path.absolute(), key_fingerprint(api_key))
+        with self._lock:
+            if name not in self._keys:
+                source = NonceSource(path, api_key=api_key, clock=clock, reserve_milliseconds=reserve_milliseconds)
+                self._keys[name] = KrakenKey(source)
+            return self._keys[name]
