@@ -321,3 +321,12 @@ def test_every_fill_of_many_pages_comes_once_and_in_order(kraken: KrakenBroker) 
 
 def test_a_websocket_token_is_given(kraken: KrakenBroker) -> None:
     assert len(kraken.get_ws_token()) > 10
+
+
+def test_every_market_of_the_venue_keeps_its_identity_through_each_of_its_names(kraken: KrakenBroker) -> None:
+    catalogue = kraken._catalogue()
+    assert len(catalogue.pairs) > 1400
+    assert not catalogue.unreadable
+    for symbol, pair in catalogue.pairs.items():
+        assert {catalogue.symbol_of(name) for name in (pair.symbol, pair.rest_id, pair.altname, pair.wsname)} == {symbol}
+        assert pair.instrument.venue_symbol == pair.rest_id

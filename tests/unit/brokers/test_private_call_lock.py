@@ -1,9 +1,9 @@
 """One call at a time, the urgent first, and nobody who hangs stops the others."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
@@ -21,7 +21,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-@contextmanager
+@contextlib.contextmanager
 def held_by_another_thread(lock: PrivateCallLock, pool: ThreadPoolExecutor, key: str = "holder") -> Iterator[None]:
     taken, give_back = threading.Event(), threading.Event()
 
@@ -101,11 +101,12 @@ def test_waiting_ends_at_the_deadline_and_says_that_nothing_was_sent(pool: Threa
 
 def test_an_owner_that_hangs_loses_it_and_its_late_release_takes_it_from_nobody(pool: ThreadPoolExecutor) -> None:
     lock = PrivateCallLock(SystemClock(), hold_seconds=0.05)
-    with held_by_another_thread(lock, pool, key="hung"):
-        second = held_by_another_thread(lock, pool, key="next")
-        with second:
-            assert lock.evictions == 1
-            assert lock.held_by == "next"
+    with contextlib.ExitStack() as late, contextlib.ExitStack() as in_time:
+        late.enter_context(held_by_another_thread(lock, pool, key="hung"))
+        in_time.enter_context(held_by_another_thread(lock, pool, key="next"))
+        assert lock.evictions == 1
+        late.close()
+        assert lock.held_by == "next"
     assert lock.held_by is None
     assert lock.parked_seconds("hung") > 0
 
