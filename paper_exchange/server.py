@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -62,7 +62,9 @@ async def serve(options: ServerOptions) -> None:
     store = StateStore(options.state) if options.state is not None else None
     try:
         opened = open_exchange(store, seed=options.seed, csv=options.csv)
-        listeners = _bind_all(options.port_base)
+        listeners = _bind_all(options.port_base, store.last_ports() if store is not None else {})
+        if store is not None:
+            store.note_ports({name: listener.getsockname()[1] for name, listener in listeners.items()})
         await Server(opened, store, options, listeners).run()
     finally:
         if store is not None:
@@ -171,12 +173,19 @@ class Server:
             await _cancel(list(unfinished))
 
 
-def _bind_all(port_base: int | None) -> dict[str, socket.socket]:
-    listeners = {"control": _bind("control", 0 if port_base is None else port_base)}
-    for brokerage in BROKERAGES:
-        port = 0 if port_base is None else port_base + brokerage.port_offset
-        listeners[brokerage.name] = _bind(brokerage.name, port)
-    return listeners
+def _bind_all(port_base: int | None, last_ports: Mapping[str, int]) -> dict[str, socket.socket]:
+    """Sockets of all fronts: on the ports asked for, or where it listened last, or on free ones."""
+    offsets = {"control": 0, **{brokerage.name: brokerage.port_offset for brokerage in BROKERAGES}}
+    if port_base is not None:
+        return {name: _bind(name, port_base + offset) for name, offset in offsets.items()}
+    return {name: _bind_again(name, last_ports.get(name, 0)) for name in offsets}
+
+
+def _bind_again(name: str, last_port: int) -> socket.socket:
+    try:
+        return _bind(name, last_port)
+    except CannotStart:
+        return _bind(name, 0)
 
 
 def _bind(name: str, port: int) -> socket.socket:

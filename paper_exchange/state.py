@@ -7,6 +7,7 @@ A state is a directory (or a file, whose name then starts the names of its compa
 ``history.ndjson`` closed orders, trades and ledger entries, appended once each; the snapshot says how much counts.
 ``nonces``         nonces accepted since then, one appended line each, so that a kill can't make a key go back.
 ``journal.ndjson`` the journal.
+``ports``          where it listened last, to listen there again: its clients need not look for it after a restart.
 ``lock``           held while an exchange runs on this state.
 
 It holds API secrets, so only its owner may read it.
@@ -41,16 +42,18 @@ class StatePaths:
     history: Path
     nonces: Path
     journal: Path
+    ports: Path
     lock: Path
 
     @classmethod
     def of(cls, location: Path) -> StatePaths:
         """A location that is a directory, or has no suffix, is a directory; anything else is the snapshot's file."""
         if location.is_dir() or (not location.exists() and not location.suffix):
-            names = ("exchange.json", "recent.json", "history.ndjson", "nonces", "journal.ndjson", "lock")
+            names = ("exchange.json", "recent.json", "history.ndjson", "nonces", "journal.ndjson", "ports", "lock")
             return cls(*(location / name for name in names))
         companions = (
-            location.with_name(location.name + end) for end in (".recent", ".history", ".nonces", ".journal", ".lock")
+            location.with_name(location.name + end)
+            for end in (".recent", ".history", ".nonces", ".journal", ".ports", ".lock")
         )
         return cls(location, *companions)
 
@@ -89,6 +92,18 @@ class StateStore:
         except (StateUnusable, OSError):
             return snapshot
         return recent if whole and recent["save_number"] > snapshot["save_number"] else snapshot
+
+    def last_ports(self) -> dict[str, int]:
+        """Where the exchange of this state listened last, by front; empty if that is not known."""
+        try:
+            lines = self.paths.ports.read_text().split()
+            return {name: int(port) for name, _, port in (line.partition("=") for line in lines)}
+        except (OSError, ValueError):
+            return {}
+
+    def note_ports(self, ports: Mapping[str, int]) -> None:
+        """Remember where it listens now."""
+        self.paths.ports.write_text("".join(f"{name}={port}\n" for name, port in ports.items()))
 
     def load_history(self, size: int) -> bytes:
         """The first ``size`` bytes of the history; what a killed process wrote after them is cut off."""

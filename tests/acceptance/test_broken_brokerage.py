@@ -87,7 +87,7 @@ def test_the_bot_says_what_to_do_when_the_exchange_is_not_there(tmp_path: Path) 
 
 
 def test_an_exchange_that_goes_away_and_comes_back_loses_nothing(tmp_path: Path) -> None:
-    with ExchangeProcess(seed=3, state=tmp_path / "exchange", options=["--port-base", "0"]) as exchange:
+    with ExchangeProcess(seed=3, state=tmp_path / "exchange") as exchange:
         environ = environment(tmp_path, exchange, NIJA__PACE__PAPER__CYCLE_SECONDS=str(CYCLE_SECONDS))
         with BotProcess(environ, log=tmp_path / "out.txt") as bot:
             wait_until(lambda: bot.copies(), seconds=60, what="a signal")
@@ -97,4 +97,14 @@ def test_an_exchange_that_goes_away_and_comes_back_loses_nothing(tmp_path: Path)
                 seconds=60,
                 what="every account says that its venue is away",
             )
+            exchange.start()
+            wait_until(
+                lambda: all(one["health"] == "healthy" for one in bot.accounts().values()),
+                seconds=60,
+                what="every account is well again",
+            )
             assert bot.stop() == 0
+        ids = [line["client_order_id"] for line in exchange.journal(type="accept")]
+        assert len(set(ids)) == len(ids)
+        for signal in bot.copies():
+            assert {user["status"] for user in signal["users"]} <= {"copied", "partly_copied", "skipped", "failed"}

@@ -63,7 +63,7 @@ def test_both_masters_trade_and_all_their_users_copy_to_the_lot(exchange: Exchan
 
 def check_size(signal: dict[str, Any], user: dict[str, Any]) -> None:
     """size = master's size × ratio of the balances, rounded down to the venue's lot."""
-    if signal["kind"] != "entry" or user["status"] == "skipped":
+    if signal["kind"] != "entry" or user["status"] in ("skipped", "planned"):
         return
     ratio = Decimal(user["user_balance"]) / Decimal(signal["master_balance"])
     ideal = Decimal(signal["quantity"]) * ratio
