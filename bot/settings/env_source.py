@@ -5,7 +5,7 @@ Some settings have a variable of their own (`TRADING_MODE`); every setting can b
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -33,6 +33,8 @@ OWN_VARIABLES: Mapping[str, Location] = MappingProxyType(
         "NIJA_FAILPOINTS": ("failpoints",),
     }
 )
+# Every variable with a name of its own; besides these, all that begin with PREFIX.
+KNOWN_VARIABLES = frozenset({*OWN_VARIABLES, CONFIG_DIR_VARIABLE})
 
 
 @dataclass
@@ -63,11 +65,6 @@ def given_by_variables(variables: Mapping[str, str], source: str) -> Iterator[tu
         location = OWN_VARIABLES.get(name) or _location_of(name)
         if location:
             yield location, Given(variables[name].strip(), f"{source} {name}", name)
-
-
-def known_variables(names: Iterable[str]) -> frozenset[str]:
-    """Those of `names` that mean a setting, and every setting's own variable: nobody should wonder about these."""
-    return frozenset({*OWN_VARIABLES, CONFIG_DIR_VARIABLE, *(name for name in names if name.startswith(PREFIX))})
 
 
 def _location_of(name: str) -> Location | None:
