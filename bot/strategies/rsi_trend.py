@@ -29,7 +29,7 @@ class RsiTrend:
         Parameter("rsi_fast", 9, 2, 100, "candles", "length of the fast RSI"),
         Parameter("rsi_slow", 14, 3, 200, "candles", "length of the slow RSI; longer than the fast one"),
         Parameter("ema_fast", 9, 2, 200, "candles", "length of the EMA that must rise"),
-        Parameter("ema_slow", 30, 3, 300, "candles", "length of the EMA the close must be above"),
+        Parameter("ema_slow", 50, 3, 300, "candles", "length of the EMA the close must be above"),
         Parameter(
             "fresh_candles", 5, 1, 20, "candles", "how long ago the RSIs may have crossed; 1 = by the last candle"
         ),
