@@ -328,5 +328,6 @@ def test_every_market_of_the_venue_keeps_its_identity_through_each_of_its_names(
     assert len(catalogue.pairs) > 1400
     assert not catalogue.unreadable
     for symbol, pair in catalogue.pairs.items():
-        assert {catalogue.symbol_of(name) for name in (pair.symbol, pair.rest_id, pair.altname, pair.wsname)} == {symbol}
+        names = (pair.symbol, pair.rest_id, pair.altname, pair.wsname)
+        assert {catalogue.symbol_of(name) for name in names} == {symbol}
         assert pair.instrument.venue_symbol == pair.rest_id
