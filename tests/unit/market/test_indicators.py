@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.market.indicators import atr, closes, ema, rsi
@@ -45,6 +45,7 @@ def test_too_few_values_give_an_empty_list_and_a_period_of_nothing_is_refused(in
         indicator([1.0], 0)
 
 
+@settings(deadline=None)
 @given(PRICES, PRICES, st.integers(min_value=1, max_value=20))
 def test_later_values_change_no_earlier_indicator(past: list[float], future: list[float], period: int) -> None:
     for indicator in (ema, rsi):
@@ -52,6 +53,7 @@ def test_later_values_change_no_earlier_indicator(past: list[float], future: lis
         assert indicator(past + future, period)[: len(before)] == before
 
 
+@settings(deadline=None)
 @given(PRICES, st.integers(min_value=1, max_value=20))
 def test_the_rsi_stays_between_0_and_100(prices: list[float], period: int) -> None:
     assert all(0.0 <= value <= 100.0 for value in rsi(prices, period))
