@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.domain.position import ExitPlan, Position
 from bot.domain.quote import Candle
+from bot.market.indicators import ema
 from bot.strategies.asking import ask_entry, ask_exit
 from bot.strategies.interface import EntryIntent, ExitIntent, MarketView, NoEntry, Strategy
 from bot.strategies.loading import load_strategy
@@ -129,6 +131,22 @@ def test_it_never_buys_what_it_would_sell(prices: list[float]) -> None:
         assert ask_exit(SMALL, view, POSITION) is None
 
 
+def test_every_entry_has_the_trend_with_it() -> None:
+    random = Random(5)
+    closes = [100.0]
+    while len(closes) < 800:
+        closes.append(closes[-1] * (1 + random.gauss(0, 0.002)))
+    bought = refused = 0
+    for end in range(40, len(closes)):
+        window = [float(candle.close) for candle in candles_of(closes[end - SMALL.candles_needed : end])]
+        trend_up = window[-1] > ema(window, 12)[-1] and ema(window, 4)[-1] > ema(window, 4)[-2]
+        answer = ask_entry(SMALL, view_of(candles_of(closes[end - 60 if end > 60 else 0 : end])))
+        bought += isinstance(answer, EntryIntent)
+        refused += isinstance(answer, NoEntry) and answer.rule == "trend_not_up"
+        assert trend_up is not (isinstance(answer, NoEntry) and answer.rule == "trend_not_up")
+    assert bought > 50 and refused > 50
+
+
 def test_symbols_do_not_share_anything() -> None:
     rising, falling = candles_of(waves(200, drift=0.03)), candles_of(waves(200, drift=-0.1))
     alone = [ask_entry(STRATEGY, MarketView("UP/USD", rising[:end])) for end in range(160, 200)]
@@ -146,6 +164,7 @@ def test_symbols_do_not_share_anything() -> None:
         ([1, 4, 4], [3, 3, 3], 1),
         ([1, 4, 4, 4, 4], [3] * 5, None),
         ([4, 4, 1], [3, 3, 3], None),
+        ([1, 4, 2], [3, 3, 3], None),
         ([4, 3, 4], [3, 3, 3], 0),
     ],
 )
