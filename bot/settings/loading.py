@@ -22,7 +22,6 @@ from bot.settings.users import CopySettings, UserSettings
 from bot.settings.yaml_source import Tree, YamlFile, read_yaml
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
-YAML_NAME = "config/nija.yaml"
 
 
 def process_environment() -> dict[str, str]:
@@ -50,7 +49,10 @@ def load_settings(
 
 
 def _config_dir(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get(CONFIG_DIR_VARIABLE) or PROJECT_DIR / "config").resolve()
+    named = environ.get(CONFIG_DIR_VARIABLE)
+    if named and not Path(named).is_dir():
+        raise ConfigurationError(f"{CONFIG_DIR_VARIABLE}: {named} is not a directory")
+    return Path(named or PROJECT_DIR / "config").resolve()
 
 
 class _Loading:
@@ -58,7 +60,7 @@ class _Loading:
         self, environ: Mapping[str, str], config_dir: Path, dotenv_path: Path | None, overrides: Mapping[str, str]
     ) -> None:
         self._environ, self._config_dir, self._overrides = environ, config_dir, overrides
-        self._yaml: YamlFile = read_yaml(config_dir / "nija.yaml", YAML_NAME)
+        self._yaml: YamlFile = read_yaml(config_dir / "nija.yaml", f"{config_dir.name}/nija.yaml")
         self._dotenv = read_dotenv(dotenv_path)
         self._problems = [*self._yaml.problems, *self._dotenv.problems]
         self._given: dict[Location, Given] = {}
@@ -95,6 +97,7 @@ class _Loading:
     def _put(self, tree: dict[str, Tree], location: Location, given: Given) -> None:
         """Set one value in the tree; sections on the way appear as needed."""
         location = _with_master_index(tree, location)
+        self._refuse_overlap(location, given)
         here: Any = tree
         for step in location[:-1]:
             if isinstance(step, str) and not isinstance(here.get(step), dict | list):
@@ -102,6 +105,13 @@ class _Loading:
             here = here[step]
         here[location[-1]] = given.text
         self._given[location] = given
+
+    def _refuse_overlap(self, location: Location, given: Given) -> None:
+        """A variable for a whole section and one for a setting inside it: one would hide the other."""
+        for place, other in self._given.items():
+            shorter = min(len(place), len(location))
+            if place != location and place[:shorter] == location[:shorter]:
+                self._problems.append(f"{other.named} and {given.named} exclude each other: one contains the other")
 
     def _origins(self, operator: OperatorSettings) -> Mapping[str, Origin]:
         return MappingProxyType(

@@ -13,14 +13,18 @@ from bot.settings.yaml_source import YamlFile
 
 
 def sentences(error: ValidationError, file: YamlFile, given: Mapping[Location, Given]) -> Iterator[str]:
-    """One sentence for each error. The value of a secret is never part of one."""
-    for item in error.errors(include_url=False):
+    """One sentence for each error, in the file's order. The value of a secret is never part of one."""
+    for item in sorted(error.errors(include_url=False), key=lambda item: file.line(item["loc"])):
         location = item["loc"]
         wrong = _what_is_wrong(item["type"], item.get("ctx", {}), item["input"], location)
         yield f"{_named(location, file, given)} {wrong}"
 
 
 def _named(location: Location, file: YamlFile, given: Mapping[Location, Given]) -> str:
+    """The variable that said it (or something inside it, or the section it is in), else the place in the file."""
+    for place, said in given.items():
+        if place[: len(location)] == location:
+            return said.named
     for length in range(len(location), 0, -1):
         if location[:length] in given:
             return given[location[:length]].named
@@ -40,6 +44,8 @@ def _what_is_wrong(kind: str, context: Mapping[str, Any], value: object, locatio
         return f"must be {context['expected']}, not {shown(value)}"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return f"must be a section of name: value, not {shown(value)}"
+    if kind == "string_type":
+        return f"must be text, not {shown(value)}"
     if kind == "tuple_type":
         return f"must be a list, not {shown(value)}"
     if kind == "string_pattern_mismatch":
@@ -57,7 +63,7 @@ _LIMITS = {
 
 def _no_such_setting(location: Location) -> str:
     known = _names_at(OperatorSettings, location[:-1])
-    near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
+    near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.6)
     advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
     return f"is not a setting; {advice}"
 

@@ -12,8 +12,8 @@ from bot.domain.account import BrokerType
 from bot.settings.origins import Origin
 from bot.settings.users import UserSettings
 from bot.settings.values import (
-    AnyText,
     BaseUrl,
+    DrillPlan,
     FilePath,
     Flag,
     Fraction,
@@ -27,6 +27,7 @@ from bot.settings.values import (
     Symbols,
     Text,
     Whole,
+    not_yet,
     read_float,
     read_whole_number,
 )
@@ -109,7 +110,7 @@ class BalanceSettings(Section):
 class CopyingSettings(Section):
     """What a user gets who sets nothing else (mission C5, C7)."""
 
-    mode: Literal["balance_ratio", "fixed_amount", "fixed_ratio"] = Field(
+    mode: Annotated[Literal["balance_ratio", "fixed_amount", "fixed_ratio"], not_yet("equity_ratio")] = Field(
         default="balance_ratio", description="what sizes come from: balance_ratio, fixed_amount or fixed_ratio"
     )
     risk_multiplier: Annotated[Positive, Field(le=100)] = Field(
@@ -126,7 +127,7 @@ class CopyingSettings(Section):
     max_total_notional_usd: Optional[Positive] = Field(default=None, description="most that a user holds in total")
     allow_symbols: Symbols = Field(default=(), description="only these are copied; empty = all")
     deny_symbols: Symbols = Field(default=(), description="these are never copied")
-    below_minimum: Literal["skip"] = Field(
+    below_minimum: Annotated[Literal["skip"], not_yet("round_up", "accumulate")] = Field(
         default="skip", description="what is done below the venue's minimum order: skip"
     )
     max_signal_age_seconds: SomeSeconds = Field(default=60.0, description="an entry older than this is not copied")
@@ -245,7 +246,7 @@ class OperatorSettings(Section):
     test_clock_offset_seconds: Annotated[float, BeforeValidator(read_float), Field(ge=-1e9, le=1e9)] = Field(
         default=0.0, description="shifts the bot's clock, for drills, in paper mode only"
     )
-    failpoints: AnyText = Field(default="", description="where a drill crashes or hangs, in paper mode only")
+    failpoints: DrillPlan = Field(default="", description="where a drill crashes or hangs, in paper mode only")
     masters: tuple[MasterSettings, ...] = Field(
         default=(
             MasterSettings(broker=BrokerType.KRAKEN),

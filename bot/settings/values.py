@@ -15,6 +15,7 @@ from bot.domain.money import parse_decimal
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+_DRILL = re.compile(r"[A-Za-z0-9_.-]+:(kill|raise|hang=[0-9]{1,6}(\.[0-9]{1,6})?)", re.ASCII)
 _SYMBOL = re.compile(r"[A-Z0-9.]{1,20}/[A-Z0-9.]{1,20}", re.ASCII)
 
 T = TypeVar("T")
@@ -102,6 +103,17 @@ def read_path(value: object) -> Path:
     return Path(text).expanduser()
 
 
+def not_yet(*names: str) -> BeforeValidator:
+    """Refuses choices that are described but that this version does not have, in other words than a mere typo."""
+
+    def refuse(value: object) -> object:
+        if value in names:
+            raise ValueError(f"is {value}, which is not supported in this version")
+        return value
+
+    return BeforeValidator(refuse)
+
+
 def shown(value: object) -> str:
     """What was found, short enough for a message."""
     if value is None or value == "":
@@ -114,9 +126,16 @@ def shown(value: object) -> str:
     return text if len(text) <= 42 else f"{text[:40]}…"
 
 
-def _whole_in_url(value: str) -> str:
-    if not re.fullmatch(r"https?://[^\s/?#@]+", value):
+def _a_base_url(value: str) -> str:
+    url = value.removesuffix("/")
+    if not re.fullmatch(r"https?://[^\s/?#@]+", url):
         raise ValueError("must be a base URL such as https://api.kraken.com, without path, query or user name")
+    return url
+
+
+def _a_drill_plan(value: str) -> str:
+    if value and not all(_DRILL.fullmatch(item.strip()) for item in value.split(",")):
+        raise ValueError(f"must be like name:kill,name:raise,name:hang=30, not {shown(value)}")
     return value
 
 
@@ -130,10 +149,10 @@ Seconds = Annotated[float, BeforeValidator(read_float), Field(ge=0, le=86_400)]
 # A limit of zero would fail everything at once.
 SomeSeconds = Annotated[float, BeforeValidator(read_float), Field(gt=0, le=86_400)]
 Fraction = Annotated[float, BeforeValidator(read_float), Field(ge=0, le=1)]
-AnyText = Annotated[str, BeforeValidator(read_any_text)]
+DrillPlan = Annotated[str, BeforeValidator(read_any_text), AfterValidator(_a_drill_plan)]
 Text = Annotated[str, BeforeValidator(read_text)]
 Symbols = Annotated[tuple[str, ...], BeforeValidator(read_symbols)]
 Parameters = Annotated[Mapping[str, str], BeforeValidator(read_parameters), AfterValidator(MappingProxyType)]
-BaseUrl = Annotated[str, BeforeValidator(read_text), AfterValidator(_whole_in_url)]
+BaseUrl = Annotated[str, BeforeValidator(read_text), AfterValidator(_a_base_url)]
 FilePath = Annotated[Path, BeforeValidator(read_path)]
 Optional = Annotated[T | None, BeforeValidator(read_optional)]

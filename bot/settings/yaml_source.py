@@ -27,10 +27,14 @@ class YamlFile:
     problems: list[str] = field(default_factory=list)
 
     def place(self, location: Location) -> str:
-        """`config/nija.yaml:12`, or the nearest line known."""
+        """`config/nija.yaml:12`."""
+        return f"{self.name}:{self.line(location)}"
+
+    def line(self, location: Location) -> int:
+        """The line of a key or value, or of the nearest around it."""
         while location and location not in self.lines:
             location = location[:-1]
-        return f"{self.name}:{self.lines.get(location, 1)}"
+        return self.lines.get(location, 1)
 
 
 def read_yaml(path: Path, name: str) -> YamlFile:
@@ -132,4 +136,4 @@ def _line(part: yaml.Event | yaml.Node) -> int:
 def _yaml_sentence(error: yaml.YAMLError, name: str) -> str:
     mark = getattr(error, "problem_mark", None)
     place = f"{name}:{mark.line + 1}" if mark else name
-    return f"{place}: this is not YAML: {getattr(error, 'problem', None) or error}"
+    return f"{place}: this is not YAML: {getattr(error, 'problem', None) or str(error).splitlines()[0]}"
