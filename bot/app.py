@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 DATABASE_FILE = "nija.db"
 BEAT_SECONDS = 1.0
+# Between two tries to start our paper exchange again.
+REVIVE_SECONDS = 5.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -91,6 +93,7 @@ class _Run:
         self._seconds = seconds
         self._stop = threading.Event()
         self._reason = "asked to stop"
+        self._revive_at = 0.0
         self._clock: Clock = SystemClock(offset_seconds=settings.test_clock_offset_seconds)
         self._ids: IdSource = SystemIds()
         self._metrics = Metrics()
@@ -178,10 +181,27 @@ class _Run:
                 self._reason = f"ran for the {self._seconds:g} s it was asked to"
                 return
             _beat(world)
+            self._keep_exchange_alive(world)
             if now >= summary_at:
                 summary_at = now + every
                 parts.strategy.log_multi_broker_status()
             self._clock.wait(self._stop, BEAT_SECONDS if end is None else min(BEAT_SECONDS, end - now))
+
+    def _keep_exchange_alive(self, world: World) -> None:
+        """Our paper exchange is started again when it ended; meanwhile its accounts wait and lose nothing."""
+        if world.paper is None or not world.paper.ended():
+            return
+        now = self._clock.monotonic()
+        if now < self._revive_at:
+            return
+        self._revive_at = now + REVIVE_SECONDS
+        log.error("The paper exchange has ended; starting it again")
+        try:
+            world.paper.revive()
+        except ConfigurationError as error:
+            log.error("%s", error)
+        else:
+            log.info("The paper exchange is back")
 
     def _shut_down(self, world: World, parts: Parts) -> list[str]:
         """No new orders, orders in flight settled or recorded, one deadline."""

@@ -12,6 +12,7 @@ from bot.account_desk import AccountDesk
 from bot.account_worker import CycleTimes
 from bot.broker_manager import BaseBroker, KrakenBroker, SharedParts, VenueAccess, build_broker, shared_parts
 from bot.brokers.credentials import Credentials, MissingCredentials, find_credentials
+from bot.brokers.kraken.private_call_lock import LockUse
 from bot.brokers.paper_venue import PaperVenue
 from bot.copy_trade_engine import CopyLimits, CopyTradeEngine, Follower
 from bot.domain.account import AccountRef, BrokerType
@@ -95,7 +96,9 @@ class _Composition:
         self.chosen_strategy = load_strategy(
             self.settings.strategy.plugin, self.settings.strategy.parameters, directory=PROJECT_DIR
         )
-        self.shared = shared_parts(self.settings, world.clock, on_private_call=self._on_private_call)
+        self.shared = shared_parts(
+            self.settings, world.clock, on_private_call=self._on_private_call, on_lock_use=self._on_lock_use
+        )
         self.statuses = self._open_statuses()
         self.engine: CopyTradeEngine
         self.trader: IndependentBrokerTrader
@@ -416,6 +419,11 @@ class _Composition:
     def _on_private_call(self, account: str, endpoint: str, seconds: float, outcome: str) -> None:
         self.world.metrics.private_calls.labels(account, endpoint, outcome).inc()
         self.world.metrics.call_seconds.labels(account).observe(seconds)
+
+    def _on_lock_use(self, use: LockUse) -> None:
+        urgency = use.urgency.name.lower()
+        self.world.metrics.lock_wait_seconds.labels(urgency).observe(use.wait_seconds)
+        self.world.metrics.lock_hold_seconds.labels(urgency).observe(use.hold_seconds)
 
 
 def _balance_age(broker: BaseBroker) -> float:

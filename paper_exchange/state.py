@@ -103,7 +103,8 @@ class StateStore:
 
     def note_ports(self, ports: Mapping[str, int]) -> None:
         """Remember where it listens now."""
-        self.paths.ports.write_text("".join(f"{name}={port}\n" for name, port in ports.items()))
+        with open(self.paths.ports, "wb", opener=_private_opener) as file:
+            file.write("".join(f"{name}={port}\n" for name, port in ports.items()).encode())
 
     def load_history(self, size: int) -> bytes:
         """The first ``size`` bytes of the history; what a killed process wrote after them is cut off."""

@@ -29,6 +29,7 @@ from bot.seams.clock import Clock
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 CONTROL_LIMITS = CallLimits(connect_seconds=2.0, read_seconds=5.0, call_seconds=5.0)
+ENDPOINT_FILE = "endpoint.json"
 TOKEN_HEADER = "X-Paper-Token"
 PROGRAM_ROOT = Path(__file__).resolve().parents[2]
 # Nothing of our own environment: it may hold keys of the real brokerages.
@@ -66,12 +67,14 @@ class PaperVenue:
         clock: Clock,
         *,
         child: "subprocess.Popen[bytes] | None" = None,
-        file: Path | None = None,
+        directory: Path | None = None,
+        latency_milliseconds: int = 0,
     ) -> None:
         self.endpoint = endpoint
         self._reaper = CallReaper(clock)
         self._child = child
-        self._file = file
+        self._directory = directory
+        self._latency_milliseconds = latency_milliseconds
 
     @property
     def child_pid(self) -> int | None:
@@ -87,25 +90,23 @@ class PaperVenue:
         Raises `ConfigurationError` with what the exchange said when it does not come up.
         """
         directory = (state_dir / "paper").resolve()
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            log = open(directory / "exchange.log", "wb")  # noqa: SIM115 - given to the child, closed below
-        except OSError as error:
-            raise ConfigurationError(f"The paper exchange needs {directory}, and {error.strerror}.") from error
-        with log:
-            child = subprocess.Popen(
-                _command(directory, seed, latency_milliseconds),
-                cwd=PROGRAM_ROOT,
-                stdin=subprocess.PIPE,  # held open by us: its end tells the child that we are gone
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=CHILD_ENVIRONMENT,
-                start_new_session=True,  # Ctrl-C is for us; we stop it in our own order
-            )
-        endpoint = _await_first_line(child, directory)
-        file = directory / "endpoint.json"
-        _write_private(file, endpoint.to_json())
-        return cls(endpoint, clock, child=child, file=file)
+        child, endpoint = _launch(directory, seed, latency_milliseconds)
+        return cls(endpoint, clock, child=child, directory=directory, latency_milliseconds=latency_milliseconds)
+
+    def ended(self) -> bool:
+        """Whether the exchange is ours and its process is gone."""
+        return self._child is not None and self._child.poll() is not None
+
+    def revive(self) -> None:
+        """Start our exchange again after it ended; it goes on from its state, on the same ports.
+
+        Raises `ConfigurationError` when it does not come up, or cannot have its ports again.
+        """
+        assert self._child is not None and self._directory is not None, "only an exchange of our own is started again"
+        _close_pipes(self._child)
+        self._child, endpoint = _launch(self._directory, None, self._latency_milliseconds)
+        if endpoint != self.endpoint:
+            raise ConfigurationError("The paper exchange came back on other ports; restart NIJA to use it.")
 
     @classmethod
     def attach(cls, control_url: str, token: str, clock: Clock) -> "PaperVenue":
@@ -122,7 +123,7 @@ class PaperVenue:
     def attach_to_running(cls, state_dir: Path, clock: Clock) -> "PaperVenue | None":
         """The exchange of a bot that runs on the same state directory, or None if there is none that answers."""
         try:
-            content = (state_dir / "paper" / "endpoint.json").read_bytes()
+            content = (state_dir / "paper" / ENDPOINT_FILE).read_bytes()
             venue = cls(Endpoint.from_line(as_object(decode_json(content, where="endpoint"), where="endpoint")), clock)
         except (OSError, UnreadableReply):
             return None
@@ -184,16 +185,43 @@ class PaperVenue:
         child, self._child = self._child, None
         if child is None:
             return
-        if self._file is not None:
-            self._file.unlink(missing_ok=True)
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                pipe.close()
+        if self._directory is not None:
+            (self._directory / ENDPOINT_FILE).unlink(missing_ok=True)
+        _close_pipes(child)
         try:
             child.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait(STOP_SECONDS)
+
+
+def _launch(directory: Path, seed: int | None, latency_milliseconds: int) -> tuple["subprocess.Popen[bytes]", Endpoint]:
+    """Start the program, wait until it listens, and leave its address where a shell finds it."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        log = open(directory / "exchange.log", "ab")  # noqa: SIM115 - given to the child, closed below
+    except OSError as error:
+        raise ConfigurationError(f"The paper exchange needs {directory}, and {error.strerror}.") from error
+    with log:
+        child = subprocess.Popen(
+            _command(directory, seed, latency_milliseconds),
+            cwd=PROGRAM_ROOT,
+            stdin=subprocess.PIPE,  # held open by us: its end tells the child that we are gone
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=CHILD_ENVIRONMENT,
+            start_new_session=True,  # Ctrl-C is for us; we stop it in our own order
+        )
+    endpoint = _await_first_line(child, directory)
+    _write_private(directory / ENDPOINT_FILE, endpoint.to_json())
+    return child, endpoint
+
+
+def _close_pipes(child: "subprocess.Popen[bytes]") -> None:
+    pipes: tuple[IO[bytes] | None, ...] = (child.stdin, child.stdout)
+    for pipe in pipes:
+        if pipe is not None:
+            pipe.close()
 
 
 def _command(directory: Path, seed: int | None, latency_milliseconds: int) -> Sequence[str]:
@@ -220,10 +248,7 @@ def _await_first_line(child: "subprocess.Popen[bytes]", directory: Path) -> Endp
 def _end(child: "subprocess.Popen[bytes]") -> None:
     child.kill()
     child.wait(STOP_SECONDS)
-    pipes: tuple[IO[bytes] | None, ...] = (child.stdin, child.stdout)
-    for pipe in pipes:
-        if pipe is not None:
-            pipe.close()
+    _close_pipes(child)
 
 
 def _last_words(log: Path) -> str:

@@ -22,6 +22,12 @@ class Metrics:
         self.cycle_seconds = self._histogram("nija_cycle_seconds", "Length of a cycle", "account")
         self.private_calls = self._counter("nija_private_calls", "Signed calls", "account", "endpoint", "outcome")
         self.call_seconds = self._histogram("nija_private_call_seconds", "Length of a signed call", "account")
+        self.lock_wait_seconds = self._histogram(
+            "nija_kraken_lock_wait_seconds", "Wait for the private-call lock", "urgency"
+        )
+        self.lock_hold_seconds = self._histogram(
+            "nija_kraken_lock_hold_seconds", "Hold of the private-call lock", "urgency"
+        )
         self.nonce = self._gauge("nija_kraken_nonce", "Last nonce given out, in nanoseconds", "account")
         self.balance_age = self._gauge("nija_balance_age_seconds", "Age of the last balance; absent if none", "account")
         self.signals = self._counter("nija_signals", "Signals planned", "broker", "kind")
