@@ -137,10 +137,10 @@ def test_every_entry_has_the_trend_with_it() -> None:
     while len(closes) < 800:
         closes.append(closes[-1] * (1 + random.gauss(0, 0.002)))
     bought = refused = 0
-    for end in range(40, len(closes)):
+    for end in range(60, len(closes)):
         window = [float(candle.close) for candle in candles_of(closes[end - SMALL.candles_needed : end])]
         trend_up = window[-1] > ema(window, 12)[-1] and ema(window, 4)[-1] > ema(window, 4)[-2]
-        answer = ask_entry(SMALL, view_of(candles_of(closes[end - 60 if end > 60 else 0 : end])))
+        answer = ask_entry(SMALL, view_of(candles_of(closes[end - 60 : end])))
         bought += isinstance(answer, EntryIntent)
         refused += isinstance(answer, NoEntry) and answer.rule == "trend_not_up"
         assert trend_up is not (isinstance(answer, NoEntry) and answer.rule == "trend_not_up")
