@@ -99,7 +99,8 @@ class Store:
             self._queue.put((work, future), timeout=timeout_seconds)
             result: T = future.result(timeout=timeout_seconds)
         except (queue.Full, FutureTimeout) as error:
-            # Work that was not begun yet must not happen behind the caller's back.
+            # Work that was not begun yet is not done any more; what is under way may still be committed, which is why
+            # nothing that follows a write may be decided from this error.
             future.cancel()
             raise StoreUnavailable(f"the store did not take a write within {timeout_seconds:g} s") from error
         return result
@@ -123,8 +124,7 @@ class Store:
         group: list[Work] = []
         item = first
         while item is not None:
-            if item[1].set_running_or_notify_cancel():
-                group.append(item)
+            group.append(item)
             if len(group) >= MAX_GROUP:
                 return group, False
             try:
@@ -138,7 +138,9 @@ class Store:
         try:
             with self._writer.begin() as connection:
                 for work, future in group:
-                    _run_in_savepoint(connection, work, future, done)
+                    # A caller that gave up waiting must not find its work done later.
+                    if future.set_running_or_notify_cancel():
+                        _run_in_savepoint(connection, work, future, done)
         except SQLAlchemyError as error:
             for _, future in group:
                 if not future.done():
