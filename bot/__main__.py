@@ -1,5 +1,6 @@
 """`python -m bot`, the same as `python bot.py`."""
 
-from bot.app import main
+from bot.environment import run
 
-raise SystemExit(main())
+if __name__ == "__main__":
+    run("bot.app", started_as=("-m", "bot"))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.diagnostics.accounts import Account
 from bot.diagnostics.command import account_command
-from bot.diagnostics.store_reading import BotState, describe_age
+from bot.diagnostics.overview import Overview
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,22 +16,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
 
-def show(state: BotState, accounts: Sequence[Account]) -> None:
-    print(state.sentence)
-    for account in accounts:
+def show(overview: Overview) -> None:
+    print(overview.state.sentence)
+    for account in overview.accounts:
         print(_line(account))
 
 
 def _line(account: Account) -> str:
-    who = "MASTER ACCOUNT" if account.is_master else f"USER: {account.row.name}"
-    broker = f"(Broker: {account.row.broker.upper()})"
+    row = account.row
+    who = "MASTER ACCOUNT" if account.is_master else f"USER: {row.name}"
+    broker = f"(Broker: {row.broker.upper()})"
     if account.why_not_trading:
         return f"{who}: NOT TRADING {broker}: {account.why_not_trading}"
-    order, fill = account.row.last_order_at, account.row.last_fill_at
     proof = ", ".join(
-        f"last {name} {'none yet' if moment is None else describe_age(account.seen_at - moment) + ' ago'}"
-        for name, moment in (("order", order), ("fill", fill))
+        f"last {name} {'none yet' if moment is None else account.age_of(moment) + ' ago'}"
+        for name, moment in (("order", row.last_order_at), ("fill", row.last_fill_at), ("cycle", row.last_cycle_at))
     )
-    return (
-        f"{who}: TRADING {broker}: {proof}, last cycle {describe_age(account.seen_at - account.row.last_cycle_at)} ago"
-    )
+    return f"{who}: TRADING {broker}: {proof}"

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from bot.diagnostics.accounts import Account
+from bot.diagnostics.accounts import FACTS, Account
 from bot.diagnostics.command import account_command
-from bot.diagnostics.store_reading import BotState, describe_age
+from bot.diagnostics.overview import Overview
+from bot.diagnostics.terminal import table, terminal
 
 _COLOURS = {"healthy": "green", "starting": "cyan", "degraded": "yellow", "stopped": "dim"}
 
@@ -21,30 +22,41 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
 
-def show(state: BotState, accounts: Sequence[Account]) -> None:
-    """The table; what is wrong stands first, below the overall word."""
-    console = Console()
-    console.print(state.sentence)
-    for account in accounts:
+def show(overview: Overview) -> None:
+    """What is wrong stands first, below the overall word."""
+    console = terminal()
+    console.print(overview.state.sentence, soft_wrap=True)
+    for account in overview.accounts:
         if account.why_not_trading:
-            console.print(f"  {account.label}: NOT TRADING: {account.why_not_trading}")
-    table = Table(title=f"Accounts ({state.mode or 'never run'})")
-    for heading in ("account", "health", "configured", "authenticated", "permitted", "funded", "armed", "last trade"):
-        table.add_column(heading)
-    for heading in ("cycles", "cash", "positions"):
-        table.add_column(heading, overflow="fold")
-    for account in accounts:
-        table.add_row(*_cells(account))
-    console.print(table)
+            console.print(f"  {account.label}: NOT TRADING: {account.why_not_trading}", soft_wrap=True)
+    _show_money(console, overview)
+    _show_facts(console, overview)
 
 
-def _cells(account: Account) -> list[str]:
-    facts = [
-        f"yes, {describe_age(account.seen_at - moment)}" if moment is not None else "no"
-        for moment in account.facts().values()
-    ]
-    facts[-1] = facts[-1].replace("yes, ", "").replace("no", "none")
-    colour = _COLOURS.get(account.row.health, "red")
-    since = describe_age(account.seen_at - account.row.health_since)
-    health = f"[{colour}]{account.row.health}[/], {since}"
-    return [account.label, health, *facts, str(account.row.cycles), account.balance_text(), str(account.positions)]
+def _show_money(console: Console, overview: Overview) -> None:
+    headings = ("account", "health", "cash", "positions", "cycles")
+    money = table(console, f"Accounts ({overview.state.mode or 'never run'})", *headings)
+    for account in overview.accounts:
+        money.add_row(
+            account.label, _health(account), account.balance_text(), str(account.positions), str(account.row.cycles)
+        )
+    console.print(money)
+
+
+def _show_facts(console: Console, overview: Overview) -> None:
+    facts = table(console, "Since when (six facts)", "account", *FACTS, "last order or fill")
+    for account in overview.accounts:
+        facts.add_row(account.label, *_ages(account))
+    console.print(facts)
+
+
+def _health(account: Account) -> Text:
+    row = account.row
+    return Text(f"{row.health}, {account.age_of(row.health_since)}", style=_COLOURS.get(row.health, "red"))
+
+
+def _ages(account: Account) -> list[str]:
+    moments = account.facts()
+    latest = moments.pop("last order or fill")
+    ages = ["no" if moment is None else account.age_of(moment) for moment in moments.values()]
+    return [*ages, "none yet" if latest is None else f"{account.age_of(latest)} ago"]

@@ -7,12 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy import Row
 
 from bot import exit_codes
 from bot.diagnostics.store_reading import NoStore, bot_state, now, read_store
+from bot.diagnostics.terminal import table, terminal
 from bot.domain.money import plain
 from bot.domain.signal import CopyStatus
 from bot.seams.clock import format_time
@@ -26,19 +25,26 @@ def run(settings: Settings, *, as_json: bool, limit: int) -> int:
     """Print the signals; 0 = every answer is there and none failed, 1 = not so, 3 = the bot is not running."""
     try:
         with read_store(settings.state_dir) as connection:
-            state = bot_state(connection, now=now())
+            state = bot_state(connection, now=now(settings))
             signals = _signals(latest_copies(connection, signals=limit))
     except NoStore as error:
-        print(error, file=sys.stderr)
+        if as_json:
+            _print_json(running=False, mode="", said=str(error), signals=[])
+        else:
+            print(error, file=sys.stderr)
         return exit_codes.NOT_RUNNING
     if as_json:
-        print(json.dumps({"running": state.running, "mode": state.mode, "signals": signals}, indent=2))
+        _print_json(running=state.running, mode=state.mode, said=state.sentence, signals=signals)
     else:
         _print_table(signals, state.sentence)
     if not state.running:
         return exit_codes.NOT_RUNNING
     failed = any(user["status"] in _BAD for signal in signals for user in signal["users"])
     return exit_codes.SOMETHING_WRONG if failed else exit_codes.OK
+
+
+def _print_json(**fields: Any) -> None:
+    print(json.dumps(fields, indent=2))
 
 
 def _signals(rows: Iterable[Row[Any]]) -> list[dict[str, Any]]:
@@ -89,34 +95,48 @@ def _user(row: Row[Any]) -> dict[str, Any]:
 
 
 def _print_table(signals: Sequence[dict[str, Any]], sentence: str) -> None:
-    console = Console()
-    console.print(sentence)
+    console = terminal()
+    console.print(sentence, soft_wrap=True)
     if not signals:
         console.print("No signal yet: no master has traded.")
         return
-    table = Table(title="Latest signals, newest first")
-    for heading in ("time (UTC)", "master", "what", "user", "answer", "quantity", "price", "notional", "why"):
-        table.add_column(heading, overflow="fold")
+    headings = ("time (UTC)", "who", "what", "quantity", "price", "notional", "answer")
+    latest = table(console, "Latest signals, newest first", *headings)
     for signal in signals:
-        what = f"{signal['side']} {signal['symbol']}"
-        size = f"master {_round(signal['size'])}" if signal["kind"] == "entry" else f"{_percent(signal['size'])} of it"
-        table.add_row(
-            signal["executed_at"][11:19], signal["broker"], what, "", size, signal["quantity"], _round(signal["price"])
-        )
+        latest.add_row(*_master_cells(signal))
         for user in signal["users"]:
-            table.add_row(
-                "",
-                "",
-                "",
-                user["user_id"],
-                user["status"].replace("_", " "),
-                user["filled_quantity"] or "-",
-                _round(user["average_price"]),
-                _round(user["notional"]),
-                " ".join(filter(None, (user["reason"], user["detail"]))),
-            )
-        table.add_section()
-    console.print(table)
+            latest.add_row(*_user_cells(user))
+        latest.add_section()
+    console.print(latest)
+
+
+def _master_cells(signal: dict[str, Any]) -> Sequence[str]:
+    notional = Decimal(signal["quantity"]) * Decimal(signal["price"])
+    notes = [f"{_percent(signal['size'])} of the position"] if signal["kind"] == "exit" else []
+    notes += [] if signal["planned_at"] else ["not planned for the users yet"]
+    return (
+        signal["executed_at"][11:19],
+        f"{signal['broker']} master",
+        f"{signal['side']} {signal['symbol']}",
+        signal["quantity"],
+        _round(signal["price"]),
+        _round(plain(notional)),
+        ", ".join(notes),
+    )
+
+
+def _user_cells(user: dict[str, Any]) -> Sequence[str]:
+    why = " ".join(filter(None, (user["reason"], user["detail"])))
+    answer = user["status"].replace("_", " ")
+    return (
+        "",
+        f"  {user['user_id']}",
+        "",
+        user["filled_quantity"] or "-",
+        _round(user["average_price"]),
+        _round(user["notional"]),
+        f"{answer}: {why}" if why else answer,
+    )
 
 
 def _amount(value: Decimal | None) -> str | None:
@@ -132,7 +152,7 @@ def _round(text: str | None) -> str:
     if text is None:
         return "-"
     number = Decimal(text)
-    return f"{number:.2f}" if abs(number) >= 1 else f"{number:.4g}"
+    return f"{number:,.2f}" if abs(number) >= 1 else plain(Decimal(f"{number:.3e}"))
 
 
 def _percent(text: str) -> str:

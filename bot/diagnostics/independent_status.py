@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.diagnostics.accounts import Account, by_kind
 from bot.diagnostics.command import account_command
-from bot.diagnostics.store_reading import BotState, describe_age
+from bot.diagnostics.overview import Overview
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,9 +16,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
 
 
-def show(state: BotState, accounts: Sequence[Account]) -> None:
-    print(state.sentence)
-    for kind, chosen in by_kind(accounts).items():
+def show(overview: Overview) -> None:
+    print(overview.state.sentence)
+    for kind, chosen in by_kind(overview.accounts).items():
         print(f"\n{kind}")
         for account in chosen:
             print(f"  INDEPENDENT {_line(account)}")
@@ -26,9 +26,12 @@ def show(state: BotState, accounts: Sequence[Account]) -> None:
 
 def _line(account: Account) -> str:
     row = account.row
-    last = "never" if row.last_cycle_at is None else f"{describe_age(account.seen_at - row.last_cycle_at)} ago"
+    if row.armed_at is None:
+        return f"{account.label}: no thread yet: {account.why_not_trading}"
+    last = "never" if row.last_cycle_at is None else f"{account.age_of(row.last_cycle_at)} ago"
     reason = f" ({row.health_reason})" if row.health_reason else ""
+    now = row.step or "starting" if account.reader.bot_runs else "stopped"
     return (
         f"Trader-{account.label}: {row.health}{reason}, {row.cycles} cycles, last {last}, "
-        f"{row.error_count} errors in a row, now {row.step or 'idle'}"
+        f"{row.error_count} errors in a row, now {now}"
     )

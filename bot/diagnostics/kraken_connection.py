@@ -1,67 +1,76 @@
-"""`test_kraken_connection_live.py --connect`: tries every Kraken key, when no bot uses them."""
+"""`test_kraken_connection_live.py --connect`: tries every Kraken key, while no bot uses them."""
 
-import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from bot import exit_codes
 from bot.brokers.kraken.broker import KrakenBroker
-from bot.diagnostics.command import configuration_error
-from bot.diagnostics.store_reading import NoStore, bot_state, now, read_store
-from bot.domain.account import AccountRef, BrokerType
-from bot.domain.errors import BalanceUnknown, ConfigurationError, VenueError
+from bot.diagnostics.command import command_parser, configuration_error
+from bot.diagnostics.kraken_accounts import kraken_accounts
+from bot.domain.account import AccountRef
+from bot.domain.errors import ConfigurationError, NijaError
+from bot.domain.money import plain
 from bot.settings import Settings, load_settings
+from bot.supervision.instance_lock import AlreadyRunning, InstanceLock
+
+CODES = "Exit code: 0 every key works, 1 one does not, 2 wrong use, or the bot runs and owns the keys."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 = every key works, 1 = one does not, 2 = wrong use (or the bot runs and owns the keys)."""
-    parser = argparse.ArgumentParser(
-        prog="test_kraken_connection_live.py",
-        description="Connects to Kraken with each account's key and reads its balance. Only while the bot is stopped: "
-        "a running bot owns its keys, and two programs on one key disturb each other. In paper mode this asks "
-        "the local paper exchange.",
+    parser = command_parser(
+        "test_kraken_connection_live.py",
+        "Connects to Kraken with each account's key and reads its balance. Only while the bot is stopped: a running "
+        "bot owns its keys, and two programs on one key disturb each other.\nIn paper mode this asks a local paper "
+        "exchange.",
+        examples=["", "--connect", "--connect --json"],
+        codes=CODES,
     )
     parser.add_argument("--connect", action="store_true", help="really connect; without it only the plan is shown")
-    parser.add_argument("--json", action="store_true", help="print JSON")
     arguments = parser.parse_args(argv)
     try:
         settings = load_settings()
+        accounts = kraken_accounts(settings)
+        if not arguments.connect:
+            return _show_plan(settings, accounts, as_json=arguments.json)
+        with _keys_to_ourselves(settings):
+            results = [_try(account) for account in accounts]
     except ConfigurationError as error:
         return configuration_error(error)
-    accounts = kraken_accounts(settings)
-    if not arguments.connect:
-        print(f"Would connect in {settings.trading_mode} mode: {', '.join(account.label for account in accounts)}")
-        print("Add --connect to do it.")
-        return exit_codes.OK
-    if _bot_runs(settings):
-        print("The bot is running and owns these keys. Stop it first, or use check_kraken_status.py", file=sys.stderr)
+    except AlreadyRunning as error:
+        print(f"{error} A running bot owns its keys; to see how they do, use check_kraken_status.py", file=sys.stderr)
         return exit_codes.WRONG_USE
-    results = [_try(account) for account in accounts]
-    _print(results, as_json=arguments.json)
-    return exit_codes.OK if all(result["connected"] for result in results) else exit_codes.SOMETHING_WRONG
+    _print(settings, results, as_json=arguments.json)
+    works = bool(results) and all(result["connected"] for result in results)
+    return exit_codes.OK if works else exit_codes.SOMETHING_WRONG
 
 
-def kraken_accounts(settings: Settings) -> list[AccountRef]:
-    """Every enabled account at Kraken, the master first."""
-    masters = [
-        AccountRef.master(item.broker) for item in settings.masters if item.enabled and item.broker is BrokerType.KRAKEN
-    ]
-    users = [
-        AccountRef.user(user.broker, user.user_id)
-        for user in settings.users
-        if user.enabled and user.broker is BrokerType.KRAKEN
-    ]
-    return masters + users
-
-
-def _bot_runs(settings: Settings) -> bool:
+@contextmanager
+def _keys_to_ourselves(settings: Settings) -> Iterator[None]:
+    """Holds what a starting bot would take, so that none starts meanwhile. Raises `AlreadyRunning`."""
     try:
-        with read_store(settings.state_dir) as connection:
-            return bot_state(connection, now=now()).running
-    except NoStore:
-        return False
+        settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = InstanceLock(settings.state_dir)
+        lock.acquire()  # lint: refuses at once instead of waiting
+    except OSError as error:
+        raise ConfigurationError(f"STATE_DIR {settings.state_dir} cannot be used ({error.strerror}).") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _show_plan(settings: Settings, accounts: Sequence[AccountRef], *, as_json: bool) -> int:
+    labels = [account.label for account in accounts]
+    if as_json:
+        print(json.dumps({"mode": settings.trading_mode, "connected": False, "would_connect": labels}, indent=2))
+    else:
+        print(f"Would connect in {settings.trading_mode} mode: {', '.join(labels) or 'nothing is switched on'}")
+        print("Nothing was tried. Add --connect to do it.")
+    return exit_codes.OK
 
 
 def _try(account: AccountRef) -> dict[str, Any]:
@@ -69,19 +78,23 @@ def _try(account: AccountRef) -> dict[str, Any]:
     try:
         broker = KrakenBroker(account_type=account.account_type, user_id=account.user_id)
         try:
-            broker.connect()
-            result |= {"connected": True, "balance": f"{broker.get_account_balance():f}"}
+            connected = broker.connect()
+            result |= {"connected": connected, "balance": plain(broker.get_account_balance())}
         finally:
             broker.close()
-    except (ConfigurationError, VenueError, BalanceUnknown) as error:
-        result["error"] = str(error)
+    except NijaError as error:
+        result |= {"connected": False, "error": str(error)}
     return result
 
 
-def _print(results: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+def _print(settings: Settings, results: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps({"accounts": results}, indent=2))
+        print(json.dumps({"mode": settings.trading_mode, "accounts": results}, indent=2))
         return
+    if settings.trading_mode == "paper":
+        print("Mode: paper. No real key was tried; unless one runs already, the exchange was made for this test alone.")
+    if not results:
+        print("No account at Kraken is switched on.")
     for result in results:
         word = f"connected, balance {result['balance']} USD" if result["connected"] else f"FAILED: {result['error']}"
         print(f"{result['account']}: {word}")

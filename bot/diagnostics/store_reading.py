@@ -1,21 +1,24 @@
-"""Reading the running bot's store without touching it, and knowing whether the bot runs."""
+"""Reading the store without disturbing the bot, and knowing whether the bot runs."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.seams.clock import SystemClock
+from bot.settings import Settings
 from bot.storage.process import process_row
 
 DATABASE_FILE = "nija.db"
 # The bot beats every second; a store under load may be late.
 BEAT_LIMIT = timedelta(seconds=15)
+BUSY_SECONDS = 5.0
 
 
 class NoStore(Exception):
@@ -35,18 +38,24 @@ class BotState:
 
 @contextmanager
 def read_store(state_dir: Path) -> Iterator[Connection]:
-    """A read-only connection to the store. Raises `NoStore` when there is none or it is not readable."""
-    path = state_dir / DATABASE_FILE
+    """A read-only connection that sees one state of the store. Raises `NoStore` when there is none to be read."""
+    path = (state_dir / DATABASE_FILE).resolve()
     if not path.is_file():
         raise NoStore(f"NIJA has not run yet: there is no {path}. Start it with ./start.sh")
-    engine = create_engine(f"sqlite:///file:{path.resolve()}?mode=ro&uri=true")
+    engine = create_engine("sqlite://", creator=lambda: _open_read_only(path), poolclass=NullPool)
     try:
         with engine.connect() as connection:
+            # All that follows is read from the same moment.
+            connection.exec_driver_sql("BEGIN")
             yield connection
     except SQLAlchemyError as error:
         raise NoStore(f"{path} cannot be read: {error.__cause__ or error}") from error
     finally:
         engine.dispose()
+
+
+def _open_read_only(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
 
 def bot_state(connection: Connection, *, now: datetime) -> BotState:
@@ -59,8 +68,8 @@ def bot_state(connection: Connection, *, now: datetime) -> BotState:
         sentence = f"NIJA is not running: it stopped {describe_age(now - row.ended_at)} ago ({row.end_reason})"
     elif not _alive(row.pid):
         sentence = f"NIJA is not running: its process ended without a word, last seen {describe_age(age)} ago"
-    elif age > BEAT_LIMIT:
-        sentence = f"NIJA's process {row.pid} is there but has not been heard of for {describe_age(age)}"
+    elif abs(age) > BEAT_LIMIT:
+        sentence = f"NIJA's process {row.pid} is there but has not been heard of for {describe_age(abs(age))}"
     else:
         return BotState(True, row.mode, row.started_at, row.heartbeat_at, f"NIJA is running in {row.mode} mode")
     return BotState(False, row.mode, row.started_at, row.heartbeat_at, sentence)
@@ -85,6 +94,6 @@ def describe_age(age: timedelta) -> str:
     return f"{seconds} s"
 
 
-def now() -> datetime:
-    """The machine's time."""
-    return SystemClock().now()
+def now(settings: Settings) -> datetime:
+    """The time as the bot of these settings tells it."""
+    return SystemClock(offset_seconds=settings.test_clock_offset_seconds).now()

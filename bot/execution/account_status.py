@@ -44,7 +44,8 @@ class AccountStatus:
         self._lock = threading.RLock()
         self._snapshot_of: datetime | None = None
         self.health = AccountHealth(HealthState.STARTING, "not connected yet", clock.now())
-        self._values: dict[str, Any] = {
+        # What an earlier run proved is no proof for this one.
+        self._values: dict[str, Any] = {f"{name}_at": None for name in FACTS} | {
             "mode": mode,
             "step": "",
             "waiting_for": "",

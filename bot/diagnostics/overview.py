@@ -1,0 +1,85 @@
+"""All accounts together: those of the store that still count, and those of the settings that the bot lacks."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from bot.diagnostics.accounts import Account, Reader, time_text
+from bot.diagnostics.store_reading import BotState, bot_state, now, read_store
+from bot.domain.account import AccountRef
+from bot.settings import Settings
+from bot.storage.accounts import states
+from bot.storage.positions import positions_of
+
+# The bot writes each account's first state shortly before it says that it runs.
+BEFORE_START = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The bot, its accounts (masters first within a brokerage), and what the settings name besides."""
+
+    state: BotState
+    accounts: Sequence[Account]
+    not_taken_up: Sequence[str] = ()
+    switched_off: Sequence[str] = ()
+
+    def only(self, wanted: Callable[[str], bool]) -> "Overview":
+        """The same for some brokerages."""
+        return replace(
+            self,
+            accounts=[account for account in self.accounts if wanted(account.row.broker)],
+            not_taken_up=[label for label in self.not_taken_up if wanted(label.rpartition("_")[2])],
+            switched_off=[label for label in self.switched_off if wanted(label.rpartition("_")[2])],
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """What every account command prints with `--json`."""
+        return {
+            "running": self.state.running,
+            "mode": self.state.mode,
+            "said": self.state.sentence,
+            "started_at": time_text(self.state.started_at),
+            "last_seen_at": time_text(self.state.last_seen_at),
+            "accounts": [account.as_json() for account in self.accounts],
+            "not_taken_up": list(self.not_taken_up),
+            "switched_off": list(self.switched_off),
+        }
+
+    def notes(self) -> list[str]:
+        """What the accounts themselves cannot say."""
+        notes = [f"{label}: the running bot does not know this account yet; restart it" for label in self.not_taken_up]
+        return notes + [f"{label}: switched off in its file" for label in self.switched_off]
+
+
+def read_overview(settings: Settings) -> Overview:
+    """What the store holds now. Raises `NoStore`."""
+    seen_at = now(settings)
+    with read_store(settings.state_dir) as connection:
+        state = bot_state(connection, now=seen_at)
+        reader = Reader(seen_at, settings.pace.cycle_seconds, settings.balance.max_age_seconds, state.running)
+        rows = [row for row in states(connection) if row.health is not None]
+        accounts = [_account(connection, row, reader, state.started_at) for row in rows]
+    labels = configured_labels(settings)
+    missing = [label for label in labels if label not in {row.account_id for row in rows}]
+    return Overview(
+        state,
+        # An account that left the settings is shown as long as the bot that knows it runs.
+        [account for account in accounts if account.label in labels or account.taken_up],
+        missing if state.running else (),
+        [user.account.label for user in settings.users if not user.enabled],
+    )
+
+
+def configured_labels(settings: Settings) -> list[str]:
+    """The accounts that the settings switch on."""
+    masters = [AccountRef.master(master.broker).label for master in settings.masters if master.enabled]
+    return masters + [user.account.label for user in settings.users if user.enabled]
+
+
+def _account(connection: Connection, row: Row[Any], reader: Reader, started_at: datetime | None) -> Account:
+    taken_up = started_at is not None and row.updated_at >= started_at - BEFORE_START
+    return Account(row, len(positions_of(connection, row.account_id)), reader, taken_up)

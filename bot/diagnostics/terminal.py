@@ -1,0 +1,24 @@
+"""Tables for people: coloured in a terminal, plain text in a file or a pipe."""
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+# When the output goes into a file or a pipe, nobody's window limits it.
+WIDTH_WITHOUT_TERMINAL = 160
+
+
+def terminal() -> Console:
+    """Where to print. Texts are shown as they are: a venue's words may look like markup."""
+    console = Console(markup=False, highlight=False)
+    if not console.is_terminal:
+        console = Console(markup=False, highlight=False, width=max(console.width, WIDTH_WITHOUT_TERMINAL))
+    return console
+
+
+def table(console: Console, title: str, *headings: str) -> Table:
+    """An empty table whose cells wrap instead of being cut off."""
+    made = Table(title=title, title_justify="left", box=box.ROUNDED if console.is_terminal else None)
+    for heading in headings:
+        made.add_column(heading, overflow="fold")
+    return made
