@@ -5,6 +5,7 @@ Everything that is wrong, in whatever source, is said in one go.
 
 import os
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -96,15 +97,30 @@ class _Loading:
 
     def _put(self, tree: dict[str, Tree], location: Location, given: Given) -> None:
         """Set one value in the tree; sections on the way appear as needed."""
-        location = _with_master_index(tree, location)
+        location = self._with_master_index(tree, location, given)
         self._refuse_overlap(location, given)
         here: Any = tree
-        for step in location[:-1]:
-            if isinstance(step, str) and not isinstance(here.get(step), dict | list):
+        for step, next_step in pairwise(location):
+            if isinstance(step, str) and isinstance(next_step, str) and not isinstance(here.get(step), dict):
                 here[step] = {}
             here = here[step]
         here[location[-1]] = given.text
         self._given[location] = given
+
+    def _with_master_index(self, tree: dict[str, Tree], location: Location, given: Given) -> Location:
+        """`masters.kraken.enabled` → `masters.0.enabled`: masters are a list, a variable names one by its brokerage."""
+        masters = tree.get("masters")
+        if location[0] != "masters" or len(location) < 2 or not isinstance(masters, list | None):
+            return location
+        if masters is None:
+            masters = [{"broker": str(one.broker), "enabled": str(one.enabled)} for one in OperatorSettings().masters]
+            tree["masters"] = masters
+        for index, item in enumerate(masters):
+            if isinstance(item, dict) and item.get("broker") == location[1]:
+                return ("masters", index, *location[2:])
+        masters.append({"broker": str(location[1])})
+        self._given["masters", len(masters) - 1, "broker"] = given
+        return ("masters", len(masters) - 1, *location[2:])
 
     def _refuse_overlap(self, location: Location, given: Given) -> None:
         """A variable for a whole section and one for a setting inside it: one would hide the other."""
@@ -153,18 +169,3 @@ def _with_copy_defaults(user: UserSettings, defaults: CopyingSettings) -> UserSe
     if "copy_mode" not in own.model_fields_set:
         unset["copy_mode"] = defaults.mode
     return user.model_copy(update={"copy_rules": own.model_copy(update=unset)})
-
-
-def _with_master_index(tree: dict[str, Tree], location: Location) -> Location:
-    """`masters.kraken.enabled` → `masters.0.enabled`: masters are a list, and a variable names one by its brokerage."""
-    if location[0] != "masters" or len(location) != 3:
-        return location
-    masters = tree.get("masters")
-    if not isinstance(masters, list):
-        masters = [{"broker": str(item.broker), "enabled": str(item.enabled)} for item in OperatorSettings().masters]
-        tree["masters"] = masters
-    for index, item in enumerate(masters):
-        if isinstance(item, dict) and item.get("broker") == location[1]:
-            return ("masters", index, location[2])
-    masters.append({"broker": str(location[1])})
-    return ("masters", len(masters) - 1, location[2])

@@ -63,7 +63,9 @@ _LIMITS = {
 
 def _no_such_setting(location: Location) -> str:
     known = _names_at(OperatorSettings, location[:-1])
-    near = get_close_matches(str(location[-1]), known, n=1, cutoff=0.6)
+    written = str(location[-1])
+    begun = [name for name in known if written and name.startswith(written)]
+    near = begun or get_close_matches(written, known, n=1, cutoff=0.6)
     advice = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
     return f"is not a setting; {advice}"
 

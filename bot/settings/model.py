@@ -283,5 +283,5 @@ class Settings(OperatorSettings):
 
     users: tuple[UserSettings, ...] = Field(default=(), description="from config/users/")
     origins: Mapping[str, Origin] = Field(
-        default_factory=lambda: MappingProxyType({}), repr=False, description="for config show"
+        default_factory=lambda: MappingProxyType({}), exclude=True, repr=False, description="for config show"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from bot.domain.errors import NumberRefused
 from bot.domain.money import parse_decimal
@@ -152,7 +152,9 @@ Fraction = Annotated[float, BeforeValidator(read_float), Field(ge=0, le=1)]
 DrillPlan = Annotated[str, BeforeValidator(read_any_text), AfterValidator(_a_drill_plan)]
 Text = Annotated[str, BeforeValidator(read_text)]
 Symbols = Annotated[tuple[str, ...], BeforeValidator(read_symbols)]
-Parameters = Annotated[Mapping[str, str], BeforeValidator(read_parameters), AfterValidator(MappingProxyType)]
+Parameters = Annotated[
+    Mapping[str, str], BeforeValidator(read_parameters), AfterValidator(MappingProxyType), PlainSerializer(dict)
+]
 BaseUrl = Annotated[str, BeforeValidator(read_text), AfterValidator(_a_base_url)]
 FilePath = Annotated[Path, BeforeValidator(read_path)]
 Optional = Annotated[T | None, BeforeValidator(read_optional)]

@@ -41,7 +41,7 @@ def read_yaml(path: Path, name: str) -> YamlFile:
     """The file at `path`, called `name` in messages; a file that is absent says nothing."""
     found = YamlFile(name)
     try:
-        text = _text_of(path)
+        text = _text_of(path, name)
         if text is not None:
             _read_document(text, found)
     except OSError as error:
@@ -59,15 +59,15 @@ class _Refused(Exception):
     pass
 
 
-def _text_of(path: Path) -> str | None:
+def _text_of(path: Path, name: str) -> str | None:
     if not path.exists():
         return None
     if not path.is_file():
-        raise _Refused(f"{path} is not a regular file")
+        raise _Refused(f"{name} is not a regular file")
     with path.open("rb") as file:
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise _Refused(f"{path} is larger than {MAX_BYTES} bytes")
+        raise _Refused(f"{name} is larger than {MAX_BYTES} bytes")
     return content.decode("utf-8-sig")
 
 
