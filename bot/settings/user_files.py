@@ -165,13 +165,15 @@ def _bytes_of(path: Path, shown: str) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         _refuse_unreadable(error, shown)
-    with open(descriptor, "rb") as file:
+    try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise ConfigurationError(f"{shown} is not a regular file")
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             return file.read(MAX_BYTES + 1)
-        except OSError as error:
-            _refuse_unreadable(error, shown)
+    except OSError as error:
+        _refuse_unreadable(error, shown)
+    finally:
+        os.close(descriptor)
 
 
 def _refuse_unreadable(error: OSError, shown: str) -> NoReturn:
