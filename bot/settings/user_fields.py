@@ -176,7 +176,7 @@ def _allowed_and_denied(members: Mapping[str, JsonNode]) -> list[Defect]:
         _texts(members[key].value) if key in members else () for key in ("allow_symbols", "deny_symbols")
     )
     return [
-        Defect(f"deny_symbols has {symbol}, which is in allow_symbols too", members["deny_symbols"].line)
+        Defect(f"deny_symbols has {symbol[:40]!a}, which is in allow_symbols too", members["deny_symbols"].line)
         for symbol in denied
         if symbol in allowed
     ]

@@ -185,5 +185,5 @@ def _refuse_unreadable(error: OSError, shown: str) -> NoReturn:
 
 
 def _shown(path: Path) -> str:
-    """`config/users/retail_kraken.json`: enough to find it, whatever the directory above."""
-    return "/".join((path.parent.parent.name, path.parent.name, path.name)).lstrip("/")
+    """`config/users/retail_kraken.json`: enough to find it, whatever the directory above. Odd characters escaped."""
+    return ascii("/".join((path.parent.parent.name, path.parent.name, path.name)).lstrip("/"))[1:-1]

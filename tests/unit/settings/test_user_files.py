@@ -181,7 +181,7 @@ def test_a_missing_field_is_named_with_the_line_of_its_user(directory: Path, fie
         ({"broker_type": "coinbase"}, "the file's name says kraken"),
         ({"copy_mode": "balance_ratio", "fixed_ratio": 0.5}, "fixed_ratio is set, but copy_mode is balance_ratio"),
         ({"copy_mode": "fixed_ratio", "fixed_amount_usd": 5}, "fixed_amount_usd is set, but copy_mode is fixed_ratio"),
-        ({"allow_symbols": ["BTC/USD"], "deny_symbols": ["BTC/USD"]}, "BTC/USD, which is in allow_symbols too"),
+        ({"allow_symbols": ["BTC/USD"], "deny_symbols": ["BTC/USD"]}, "'BTC/USD', which is in allow_symbols too"),
     ],
 )
 def test_fields_that_contradict_each_other_are_refused(
