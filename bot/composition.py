@@ -34,8 +34,7 @@ from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
 from bot.settings import Settings
 from bot.settings.loading import PROJECT_DIR
-from bot.settings.model import CopyingSettings
-from bot.settings.users import CopySettings, UserSettings
+from bot.settings.users import UserSettings
 from bot.storage import accounts, copies, positions
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
@@ -90,7 +89,7 @@ class _Composition:
     def __init__(self, world: World) -> None:
         self.world = world
         self.settings = world.settings
-        self.followers = [_follower(user, self.settings.copying) for user in self.settings.users if user.enabled]
+        self.followers = [_follower(user) for user in self.settings.users if user.enabled]
         self.masters = [master.broker for master in self.settings.masters if master.enabled]
         self.sizer = PositionSizer()
         self.chosen_strategy = load_strategy(
@@ -432,29 +431,21 @@ def _balance_age(broker: BaseBroker) -> float:
     return float("nan") if age is None else age
 
 
-def _follower(user: UserSettings, defaults: CopyingSettings) -> Follower:
+def _follower(user: UserSettings) -> Follower:
+    copy = user.copy_rules
     return Follower(
         account=AccountRef.user(user.broker, user.user_id),
         name=user.name,
         shadow=user.shadow,
-        rules=_copy_rules(user.copy_rules, defaults),
-    )
-
-
-def _copy_rules(own: CopySettings, defaults: CopyingSettings) -> CopyRules:
-    """What the user's file sets, and the section `copying` for the rest."""
-
-    def chosen(name: str, default_name: str | None = None) -> Any:
-        return getattr(own, name) if name in own.model_fields_set else getattr(defaults, default_name or name)
-
-    return CopyRules(
-        mode=CopyMode(chosen("copy_mode", "mode")),
-        risk_multiplier=chosen("risk_multiplier"),
-        fixed_amount_quote=chosen("fixed_amount_usd"),
-        fixed_ratio=chosen("fixed_ratio"),
-        max_trade_notional_quote=chosen("max_trade_notional_usd"),
-        max_symbol_notional_quote=chosen("max_symbol_notional_usd"),
-        max_total_notional_quote=chosen("max_total_notional_usd"),
-        allow_symbols=frozenset(chosen("allow_symbols")),
-        deny_symbols=frozenset(chosen("deny_symbols")),
+        rules=CopyRules(
+            mode=CopyMode(copy.copy_mode),
+            risk_multiplier=copy.risk_multiplier,
+            fixed_amount_quote=copy.fixed_amount_usd,
+            fixed_ratio=copy.fixed_ratio,
+            max_trade_notional_quote=copy.max_trade_notional_usd,
+            max_symbol_notional_quote=copy.max_symbol_notional_usd,
+            max_total_notional_quote=copy.max_total_notional_usd,
+            allow_symbols=frozenset(copy.allow_symbols),
+            deny_symbols=frozenset(copy.deny_symbols),
+        ),
     )
