@@ -138,6 +138,7 @@ class _Composition:
                 max_copy_slippage_percent=settings.copying.max_copy_slippage_percent,
                 reserve_percent=HIGHEST_TAKER_FEE_PERCENT,
                 max_signal_age_seconds=settings.copying.max_signal_age_seconds,
+                minimum_funded_quote=settings.minimum_funded_usd,
             ),
             wake_user=lambda account: self.trader.wake(account),
             on_planned=self._on_planned,

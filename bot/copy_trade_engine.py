@@ -63,11 +63,12 @@ class Followers(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class CopyLimits:
-    """Bounds of a copied entry; `reserve_percent` covers the taker fee."""
+    """Bounds of a copied entry; `reserve_percent` covers the taker fee. An account worth less does not trade."""
 
     max_copy_slippage_percent: Decimal
     reserve_percent: Decimal
     max_signal_age_seconds: float
+    minimum_funded_quote: Decimal
 
 
 class CopyTradeEngine:
@@ -208,6 +209,10 @@ class CopyTradeEngine:
             return NoSize(CopyReason.SYMBOL_UNKNOWN, f"{signal.broker} lists no {signal.symbol}")
         cash = reading.holdings.of(quote_of(signal.symbol))
         held = positions.positions_of(connection, follower.account.label)
+        value = cash.total + sum((position.cost_quote for position in held), Decimal(0))
+        if value < self._limits.minimum_funded_quote:
+            not_funded = f"not funded: {value:.2f} is below {self._limits.minimum_funded_quote:f}"
+            return NoSize(CopyReason.ACCOUNT_NOT_READY, not_funded)
         entry = EntryToCopy(
             symbol=signal.symbol,
             quantity=signal.quantity,

@@ -55,7 +55,10 @@ class Bench:
             sizer=PositionSizer(),
             followers=self,
             limits=CopyLimits(
-                max_copy_slippage_percent=Decimal("0.5"), reserve_percent=Decimal("0.4"), max_signal_age_seconds=60
+                max_copy_slippage_percent=Decimal("0.5"),
+                reserve_percent=Decimal("0.4"),
+                max_signal_age_seconds=60,
+                minimum_funded_quote=Decimal(10),
             ),
             wake_user=self.woken.append,
             on_planned=lambda _signal: None,

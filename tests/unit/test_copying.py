@@ -253,3 +253,10 @@ def test_caps_of_a_user_are_kept(store: Store) -> None:
     bench.plan()
     bench.copy("ann")
     assert bench.user("ann").received[0].quantity * 50000 == 100
+
+
+def test_an_account_that_is_not_funded_is_skipped_and_says_so(store: Store) -> None:
+    bench = Bench(store, {"ann": "9.99"})
+    bench.master_trades(Side.BUY, "0.1")
+    bench.plan()
+    assert bench.rows() == [("ann", "skipped", "account_not_ready")]
