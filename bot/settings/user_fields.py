@@ -9,13 +9,15 @@ from typing import Literal, get_args
 from pydantic import ValidationError
 
 from bot.domain.account import BrokerType
+from bot.domain.errors import NumberRefused
+from bot.domain.money import parse_decimal
 from bot.settings.json_positions import JsonNode, JsonValue
 from bot.settings.users import CopySettings, UserSettings
 
 AccountClass = Literal["retail", "investor"]
 ACCOUNT_TYPES: tuple[AccountClass, ...] = get_args(AccountClass)
 SUPPORTED_BROKERS = (BrokerType.KRAKEN, BrokerType.COINBASE)
-REQUIRED = ("user_id", "name", "account_type", "broker_type", "enabled")
+REQUIRED = ("user_id", "name", "account_type", "broker_type")
 # Someone of this name would be taken for the master's account.
 RESERVED_USER_IDS = frozenset({"master"})
 MAX_NAME_CHARACTERS = 100
@@ -26,8 +28,8 @@ _DIRECTION_MARKS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u
 _TEXT, _FLAG, _NUMBER, _NUMBER_OR_NULL, _TEXTS = (
     "a text in double quotes",
     "true or false, without quotes",
-    "a number, without quotes",
-    "a number, without quotes, or null",
+    "a number",
+    "a number or null",
     'a list of texts such as ["BTC/USD"]',
 )
 _KINDS: Mapping[str, str] = {
@@ -122,8 +124,18 @@ def _is_kind(value: JsonValue, kind: str) -> bool:
         return isinstance(value, list) and all(isinstance(item.value, str) for item in value)
     if kind == _NUMBER_OR_NULL and value is None:
         return True
-    wanted = {_TEXT: str, _FLAG: bool, _NUMBER: Decimal, _NUMBER_OR_NULL: Decimal}[kind]
-    return isinstance(value, wanted)
+    if kind in (_NUMBER, _NUMBER_OR_NULL):
+        return isinstance(value, Decimal) or (isinstance(value, str) and _is_number(value))
+    return isinstance(value, bool if kind == _FLAG else str)
+
+
+def _is_number(text: str) -> bool:
+    """Amounts may be written as text, as they are on the wire."""
+    try:
+        parse_decimal(text, field="")
+    except NumberRefused:
+        return False
+    return True
 
 
 def _choice_defect(key: str, value: str) -> str | None:
@@ -160,9 +172,10 @@ def _contradictions(members: Mapping[str, JsonNode], kind: FileKind) -> list[Def
                 f"{key} is {members[key].value}, but the file's name says {said_by_name}; move the user or correct it"
             )
             defects.append(Defect(text, members[key].line))
-    if members["enabled"].value is True and kind.broker not in SUPPORTED_BROKERS:
+    enabled = members.get("enabled")
+    if (enabled is None or enabled.value is True) and kind.broker not in SUPPORTED_BROKERS:
         text = f"enabled: {kind.broker} is not supported in this version; set it to false"
-        defects.append(Defect(text, members["enabled"].line))
+        defects.append(Defect(text, members["broker_type"].line if enabled is None else enabled.line))
     mode = members.get("copy_mode")
     for key, its_mode in (("fixed_amount_usd", "fixed_amount"), ("fixed_ratio", "fixed_ratio")):
         if mode and mode.value != its_mode and key in members and members[key].value is not None:

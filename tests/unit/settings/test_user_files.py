@@ -135,7 +135,7 @@ def test_a_brokerage_of_a_later_version_may_be_prepared_but_not_enabled(director
         ("enabled", None, "enabled must be true or false"),
         ("shadow", 0, "shadow must be true or false"),
         ("description", ["x"], "not a list"),
-        ("paper_balance", "1000", "paper_balance must be a number, without quotes, not '1000'"),
+        ("paper_balance", "1_000", "paper_balance must be a number, not '1_000'"),
         ("paper_balance", -1, "paper_balance must be greater than or equal to 0"),
         ("paper_balance", True, "paper_balance must be a number"),
         ("paper_balance", 1e30, "paper_balance must"),
@@ -168,7 +168,7 @@ def test_a_wrong_field_is_refused_with_file_line_and_field(
     assert sentence in told
 
 
-@pytest.mark.parametrize("field", ["user_id", "name", "account_type", "broker_type", "enabled"])
+@pytest.mark.parametrize("field", ["user_id", "name", "account_type", "broker_type"])
 def test_a_missing_field_is_named_with_the_line_of_its_user(directory: Path, field: str) -> None:
     write(directory, {key: value for key, value in ANN.items() if key != field})
     assert problem(directory) == f"config/users/retail_kraken.json:2: {field} is missing from this user"
@@ -191,11 +191,18 @@ def test_fields_that_contradict_each_other_are_refused(
     assert sentence in problem(directory)
 
 
+def test_amounts_may_be_text_and_an_account_is_enabled_unless_the_file_says_otherwise(directory: Path) -> None:
+    user = {key: value for key, value in ANN.items() if key != "enabled"} | {"paper_balance": "1250.50"}
+    write(directory, user)
+    (read,) = read_user_files(directory)
+    assert (read.enabled, read.paper_balance) == (True, Decimal("1250.50"))
+
+
 def test_everything_that_is_wrong_is_said_at_once(directory: Path) -> None:
     write(directory, ANN | {"enabled": "no", "shadow": "no"}, {"user_id": "x"})
     (directory / "retail_coinbase.json").write_text("[,]")
     told = problems(directory)
-    assert len([text for text in told if text.startswith("config/users/retail_kraken.json:")]) == 6
+    assert len([text for text in told if text.startswith("config/users/retail_kraken.json:")]) == 5
     assert len([text for text in told if text.startswith("config/users/retail_coinbase.json:1:")]) == 1
 
 
