@@ -156,4 +156,4 @@ def _round(text: str | None) -> str:
 
 
 def _percent(text: str) -> str:
-    return f"{Decimal(text) * 100:.4g} %"
+    return f"{plain(Decimal(f'{Decimal(text) * 100:.3e}'))} %"

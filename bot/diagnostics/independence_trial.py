@@ -90,6 +90,8 @@ class Trial:
         venue.control("POST", "/faults", {"match": match, "action": {"kind": "hang"}, "times": None})
         during = self._intervals(settings)
         reason = next((item.why_not_trading for item in self._masters(settings) if item.label == self._broken), "")
+        # Frees the calls that hang, so that the bot can stop at once.
+        venue.close()
         others = [name for name in before if name != self._broken]
         return Outcome(self._broken, reason, [Watched(name, before[name], during.get(name, ())) for name in others])
 

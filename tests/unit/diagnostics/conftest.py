@@ -26,6 +26,9 @@ class Answer:
         return json.loads(self.text)
 
 
+Ask = Callable[..., Answer]
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The state directory; nothing of the machine's own environment gets in."""
@@ -42,7 +45,7 @@ def bot(home: Path) -> Iterator[StoredBot]:
 
 
 @pytest.fixture
-def ask(home: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
+def ask(home: Path, capsys: pytest.CaptureFixture[str]) -> Ask:
     """`ask(module.main, "--json")` runs a command."""
 
     def run(main: Main, *arguments: str) -> Answer:
