@@ -189,6 +189,9 @@ class TradingStrategy:
         held = self._positions(desk)
         if not held:
             return held
+        if desk.candles is not None:
+            # Also while no entries are looked for: the strategy's wish to exit needs fresh candles.
+            desk.candles.refresh([position.symbol for position in held])
         quotes = desk.broker.get_best_bid_ask_batch([position.symbol for position in held])
         for position in held:
             quote = quotes.get(position.symbol)

@@ -195,10 +195,12 @@ class RiskSettings(Section):
         default=Decimal(3), description="sell this far above the entry"
     )
     trailing_stop_percent: Percent = Field(
-        default=Decimal("1.5"), description="sell this far below the highest since the entry"
+        default=Decimal("2.5"), description="sell this far below the highest since the entry"
     )
     scan_symbols_limit: Annotated[Whole, Field(ge=1, le=5000)] = Field(
-        default=60, description="symbols looked at in a cycle, by volume", json_schema_extra={"unit": "symbols"}
+        default=60,
+        description="symbols looked at in a cycle, in alphabetical order",
+        json_schema_extra={"unit": "symbols"},
     )
     quote_currency: Annotated[Text, Field(pattern="^[A-Z]{3,5}$")] = Field(
         default="USD", description="what entries are paid with"
