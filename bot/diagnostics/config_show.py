@@ -22,7 +22,7 @@ from bot.settings.model import OperatorSettings
 from bot.settings.origins import dotted, leaves, unit_of, value_text
 
 # When the output goes into a file or a pipe nobody's window limits it.
-WIDTH_WITHOUT_TERMINAL = 160
+WIDTH_WITHOUT_TERMINAL = 1000
 BLANK = "—"
 
 
