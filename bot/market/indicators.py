@@ -47,7 +47,7 @@ def rsi(values: Sequence[float], period: int) -> list[float]:
 
 def _strength(rise: float, fall: float) -> float:
     total = rise + fall
-    return 50.0 if total == 0.0 else 100.0 * rise / total
+    return 50.0 if total == 0.0 else 100.0 * (rise / total)
 
 
 def atr(candles: Sequence[Candle], period: int) -> list[float]:
