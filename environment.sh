@@ -26,9 +26,17 @@ make_environment() {
     if [ ! -x "$directory/bin/python" ]; then
         python=$(find_python) || return 1
         say "Making $directory with $("$python" --version) …"
-        "$python" -m venv "$directory" || return 1
+        if ! "$python" -m venv "$directory"; then
+            # Half an environment would be taken for a whole one the next time.
+            rm -rf "$directory"
+            say "$python could not make $directory. On Debian and Ubuntu: apt install python3-venv" >&2
+            return 1
+        fi
     fi
     say "Installing $requirements into $directory (this takes a minute the first time) …"
-    "$directory/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" || return 1
+    "$directory/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" || {
+        say "Installing $requirements failed; see above. Nothing was started. Run this again when it can be reached." >&2
+        return 1
+    }
     printf '%s' "$wanted $requirements" >"$directory/.installed"
 }

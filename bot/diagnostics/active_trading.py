@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def show(overview: Overview) -> None:
-    print(overview.state.sentence)
+    print(overview.sentence)
     for account in overview.accounts:
         print(_line(account))
 

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def show(overview: Overview) -> None:
     """What is wrong stands first, below the overall word."""
     console = terminal()
-    console.print(overview.state.sentence, soft_wrap=True)
+    console.print(overview.sentence, soft_wrap=True)
     for account in overview.accounts:
         if account.why_not_trading:
             console.print(f"  {account.label}: NOT TRADING: {account.why_not_trading}", soft_wrap=True)

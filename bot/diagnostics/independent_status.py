@@ -17,7 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def show(overview: Overview) -> None:
-    print(overview.state.sentence)
+    print(overview.sentence)
     for kind, chosen in by_kind(overview.accounts).items():
         print(f"\n{kind}")
         for account in chosen:

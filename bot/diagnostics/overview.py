@@ -27,6 +27,14 @@ class Overview:
     not_taken_up: Sequence[str] = ()
     switched_off: Sequence[str] = ()
 
+    @property
+    def sentence(self) -> str:
+        """The overall word: `NIJA is running in paper mode; 5 of 6 accounts trade`."""
+        if not self.state.running:
+            return self.state.sentence
+        trading = sum(not account.why_not_trading for account in self.accounts)
+        return f"{self.state.sentence}; {trading} of {len(self.accounts)} accounts trade"
+
     def only(self, wanted: Callable[[str], bool]) -> "Overview":
         """The same for some brokerages."""
         return replace(

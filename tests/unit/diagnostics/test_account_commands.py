@@ -54,7 +54,7 @@ def test_all_well_is_0(ask: Ask, bot: StoredBot, main: Main) -> None:
     bot.accounts()
     answer = ask(main)
     assert answer.code == 0, answer.text
-    assert "running in paper mode" in answer.text
+    assert answer.text.startswith("NIJA is running in paper mode; ")
     assert ask(main, "--json").code == 0
 
 
@@ -65,6 +65,7 @@ def test_one_account_that_does_not_trade_is_1(ask: Ask, bot: StoredBot, main: Ma
     bot.account(DAIVON, health="degraded", health_reason="balance unknown: timed out")
     answer = ask(main)
     assert answer.code == 1
+    assert f"{len(ask(main, '--json').json['accounts']) - 1} of " in answer.text.splitlines()[0]
     assert "timed out" in answer.text
 
 
