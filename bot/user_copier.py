@@ -81,30 +81,35 @@ class UserCopier:
         """Work on every copy without an answer; returns in how many seconds it wants to look again, or None."""
         with self._store.read() as connection:
             rows = copies.planned_copies(connection, self._account.label)
-        waits = []
-        entries_waiting: set[str] = set()
+        waits: list[float] = []
+        busy: set[str] = set()
         for row in rows:
             signal = signal_of(row)
-            if signal.kind is OrderKind.ENTRY:
-                wait = self._entry(signal, row)
-                entries_waiting |= {signal.symbol} if wait is not None else set()
-            elif signal.symbol in entries_waiting or self._instrument_of(signal.symbol) is None:
-                # The entry of the same lots has no outcome yet: what it bought is unknown and cannot be sold. Nor can
-                # it without the market's rules; they come with the connection.
-                wait = RETRY_SECONDS
-            else:
-                wait = self._exit(signal, row)
-            waits.append(wait)
-        return min((wait for wait in waits if wait is not None), default=None)
+            wait = self._in_turn(signal, row, first=signal.symbol not in busy)
+            if wait is not None:
+                waits.append(wait)
+                busy.add(signal.symbol)
+        return min(waits, default=None)
+
+    def _in_turn(self, signal: TradeSignal, row: Row[Any], *, first: bool) -> float | None:
+        """One symbol's copies go one after the other: an exit is a share of what the ones before it have left."""
+        if signal.kind is OrderKind.ENTRY:
+            return self._entry(signal, row, may_send=first)
+        if not first or self._instrument_of(signal.symbol) is None:
+            # What came before has no outcome yet, or the market's rules are missing; they come with the connection.
+            return RETRY_SECONDS
+        return self._exit(signal, row)
 
     # -- entries ----------------------------------------------------------------------------------------------------
-    def _entry(self, signal: TradeSignal, row: Row[Any]) -> float | None:
+    def _entry(self, signal: TradeSignal, row: Row[Any], *, may_send: bool) -> float | None:
         intent = self._stored_intent(row.client_order_id)
         if intent.state is IntentState.CREATED:
             veto = self._entry_veto(signal)
             if veto is not None:
                 self._executor.abandon(intent, veto.detail)
                 return self._answer(signal, veto, intent)
+            if not may_send:
+                return RETRY_SECONDS
             intent = self._executor.send(intent)
         elif not has_ended(intent):
             intent = self._executor.settle(intent)

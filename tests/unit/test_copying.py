@@ -260,3 +260,21 @@ def test_an_account_that_is_not_funded_is_skipped_and_says_so(store: Store) -> N
     bench.master_trades(Side.BUY, "0.1")
     bench.plan()
     assert bench.rows() == [("ann", "skipped", "account_not_ready")]
+
+
+def test_a_second_exit_waits_until_the_first_is_known_to_have_sold_its_share(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.copy("ann")
+    ann = bench.user("ann")
+    ann.script = [(OutcomeUnknown("timed out"), True)]
+    ann.on_place = lambda request: ann.hidden_orders.add(request.client_order_id)
+    for quantity in ("0.005", "0.0025"):
+        bench.master_trades(Side.SELL, quantity)
+        bench.plan()
+    bench.copy("ann")
+    assert ann.coins == Decimal("0.0005")
+    ann.hidden_orders.clear()
+    bench.clock.seconds += 11
+    bench.copy("ann")
+    assert ann.coins == Decimal("0.00025")
