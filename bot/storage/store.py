@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import StoreUnavailable
@@ -27,15 +27,15 @@ QUEUE_BOUND = 10_000
 DEFAULT_WRITE_SECONDS = 10.0
 
 
-def sqlite_url(path: Path) -> str:
-    """The database URL of a SQLite file."""
-    return f"sqlite:///{path}"
+def sqlite_url(path: Path) -> URL:
+    """The database URL of a SQLite file, whatever characters its path has."""
+    return URL.create("sqlite", database=str(path))
 
 
-def open_engine(url: str, *, writer: bool) -> Engine:
+def open_engine(url: URL, *, writer: bool) -> Engine:
     """An engine with our settings: WAL, full durability, immediate write transactions."""
     engine = create_engine(url, pool_pre_ping=False)
-    if make_url(url).get_backend_name() == "sqlite":
+    if url.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_immediate if writer else _begin_deferred)
     return engine
@@ -60,7 +60,7 @@ def _begin_deferred(connection: Connection) -> None:
 class Store:
     """The database of one installation. `write` blocks until its work is durable."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: URL) -> None:
         self.url = url
         self._writer = open_engine(url, writer=True)
         self._reader = open_engine(url, writer=False)

@@ -165,3 +165,10 @@ def test_money_in_a_row_is_text_on_sqlite(store: Store) -> None:
     with store.read() as connection:
         assert connection.exec_driver_sql("select size, typeof(size) from signal").one() == ("0.00000001", "text")
         assert connection.execute(select(signal.c.size)).scalar_one() == Decimal("0.00000001")
+
+
+def test_a_state_directory_may_have_any_name(tmp_path: Path) -> None:
+    path = tmp_path / "what? 100% #1" / "nija.db"
+    path.parent.mkdir()
+    migrations.upgrade(sqlite_url(path))
+    assert path.is_file()
