@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
+from sqlalchemy import URL
+
 from bot import exit_codes
 from bot.brokers.paper_venue import PaperVenue
 from bot.composition import Parts, World, compose
@@ -71,8 +73,14 @@ def _parser() -> argparse.ArgumentParser:
     config.add_argument("--json", action="store_true", help="print JSON instead of a table")
     latest = commands.add_parser("copies", help="the latest signals, a line per user")
     latest.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    latest.add_argument("--limit", type=int, default=20, metavar="N", help="how many signals (default 20)")
+    latest.add_argument("--limit", type=_count, default=20, metavar="N", help="how many signals (default 20)")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
+    return int(text)
 
 
 def _seconds(text: str) -> float:
@@ -101,30 +109,44 @@ class _Run:
 
     def run(self) -> int:
         """Everything, in order; what was opened is closed in the reverse order."""
-        settings = self._settings
-        _make_private_directory(settings.state_dir)
-        lock = InstanceLock(settings.state_dir)
+        directory = self._settings.state_dir
+        _make_private_directory(directory)
+        lock = InstanceLock(directory)
         try:
             lock.acquire()  # lint: refuses at once instead of waiting
         except AlreadyRunning as error:
             print(f"NIJA cannot start: {error}", file=sys.stderr)
             return exit_codes.ALREADY_RUNNING
-        set_up_logging(settings.state_dir, level=settings.log_level, as_json=settings.log_json, redactor=self._redactor)
+        except OSError as error:
+            raise _unusable(directory, error) from error
+        try:
+            return self._with_lock()
+        finally:
+            lock.release()
+
+    def _with_lock(self) -> int:
+        settings = self._settings
+        try:
+            set_up_logging(
+                settings.state_dir, level=settings.log_level, as_json=settings.log_json, redactor=self._redactor
+            )
+        except OSError as error:
+            raise _unusable(settings.state_dir, error) from error
         failpoints.install(settings.failpoints)
         self._listen_to_signals()
         try:
             return self._with_store()
         except ConfigurationError as error:
-            log.critical("NIJA cannot start: %s", error)
+            for problem in error.problems:
+                log.critical("NIJA cannot start: %s", problem)
             return exit_codes.WRONG_USE
-        finally:
-            lock.release()
+        except StoreUnavailable as error:
+            log.critical("NIJA ends, because nothing can be written down: %s", error)
+            return exit_codes.SOMETHING_WRONG
 
     def _with_store(self) -> int:
         _banner(self._settings)
-        url = sqlite_url(self._settings.state_dir / DATABASE_FILE)
-        migrations.upgrade(url)
-        store = Store(url)
+        store = Store(_upgraded(self._settings.state_dir / DATABASE_FILE))
         store.start()
         try:
             return self._with_exchange(store)
@@ -132,10 +154,12 @@ class _Run:
             store.close()
 
     def _with_exchange(self, store: Store) -> int:
+        self._check_state(store)
+        self._check_keys()
         paper = self._open_paper_exchange() if self._settings.trading_mode == "paper" else None
         try:
-            self._check_state(store)
-            self._check_keys()
+            # Only now: a start that was refused leaves the directory free for either mode.
+            store.write(lambda connection: process.set_meta(connection, "mode", self._settings.trading_mode))
             world = World(
                 settings=self._settings,
                 environ=process_environment(),
@@ -184,7 +208,7 @@ class _Run:
             self._keep_exchange_alive(world)
             if now >= summary_at:
                 summary_at = now + every
-                parts.strategy.log_multi_broker_status()
+                _summarise(parts)
             self._clock.wait(self._stop, BEAT_SECONDS if end is None else min(BEAT_SECONDS, end - now))
 
     def _keep_exchange_alive(self, world: World) -> None:
@@ -211,7 +235,7 @@ class _Run:
         parts.engine.stop(max(0.1, deadline - self._clock.monotonic()))
         for name in left:
             log.error("%s did not end in time; what it was doing is settled at the next start", name)
-        parts.strategy.log_multi_broker_status()
+        _summarise(parts)
         if not left:
             parts.manager.close()
         parts.shared.close()
@@ -249,7 +273,6 @@ class _Run:
                 f"{self._settings.state_dir} holds the state of {known} trading. Give {mode} trading a directory of "
                 f"its own, for example STATE_DIR={self._settings.state_dir}_{mode}"
             )
-        store.write(lambda connection: process.set_meta(connection, "mode", mode))
 
     def _check_keys(self) -> None:
         settings, environ = self._settings, process_environment()
@@ -284,7 +307,9 @@ class _Run:
             return self._metrics.serve(settings.metrics_host, settings.metrics_port)
         except OSError as error:
             log.error(
-                "No metrics: port %d is taken (%s). Trading goes on; set METRICS_PORT to a free port, or to 0 for any.",
+                "No metrics: %s port %d cannot be used (%s). Trading goes on; set METRICS_PORT to a free port, "
+                "or to 0 for any.",
+                settings.metrics_host,
                 settings.metrics_port,
                 error.strerror,
             )
@@ -302,6 +327,27 @@ class _Run:
         self._stop.set()
 
 
+def _summarise(parts: Parts) -> None:
+    """A store that cannot be read for a moment must not end the run: trading does not need the summary."""
+    try:
+        parts.strategy.log_multi_broker_status()
+    except Exception:
+        log.exception("no summary")
+
+
+def _upgraded(database: Path) -> URL:
+    """The URL of the database, at the present schema."""
+    url = sqlite_url(database)
+    try:
+        migrations.upgrade(url)
+    except StoreUnavailable as error:
+        raise ConfigurationError(
+            f"{database} cannot be used ({error}). Nothing was changed. Put a good copy in its place, or name another "
+            "directory with STATE_DIR."
+        ) from error
+    return url
+
+
 def _beat(world: World) -> None:
     try:
         world.store.write(lambda connection: process.beat(connection, now=world.clock.now()))
@@ -313,11 +359,16 @@ def _make_private_directory(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise ConfigurationError(
-            f"STATE_DIR {path} cannot be used ({error.strerror}). Name a directory that can be written to."
-        ) from error
+        raise _unusable(path, error) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise ConfigurationError(f"STATE_DIR {path} cannot be written to. Name another, or change its owner.")
+
+
+def _unusable(directory: Path, error: OSError) -> ConfigurationError:
+    what = error.filename or directory
+    return ConfigurationError(
+        f"STATE_DIR {directory} cannot be used ({what}: {error.strerror}). Name a directory that can be written to."
+    )
 
 
 def _banner(settings: Settings) -> None:

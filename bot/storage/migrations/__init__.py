@@ -4,16 +4,24 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine
+from alembic.util import CommandError
+from sqlalchemy import URL, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
+from bot.domain.errors import StoreUnavailable
 from bot.storage.store import open_engine
 
 
-def upgrade(url: str) -> None:
-    """Run all migrations that are missing. Each runs in a transaction."""
+def upgrade(url: URL) -> None:
+    """Run all migrations that are missing. Each runs in a transaction.
+
+    Raises `StoreUnavailable` when the file is no database, is damaged, or was written by a newer version.
+    """
     engine = open_engine(url, writer=True)
     try:
         _upgrade(engine)
+    except (SQLAlchemyError, CommandError) as error:
+        raise StoreUnavailable(f"{error.__cause__ or error}") from error
     finally:
         engine.dispose()
 
