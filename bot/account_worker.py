@@ -63,6 +63,7 @@ class AccountWorker:
         self._on_cycle = on_cycle
         self.inbox: queue.Queue[Note] = queue.Queue(INBOX_BOUND)
         self._cycle_at = clock.monotonic()
+        self._refresh_at = self._cycle_at + times.balance_refresh_seconds
         self._look_at: float | None = None
 
     def tell(self, note: Note) -> None:
@@ -87,42 +88,43 @@ class AccountWorker:
         now = self._clock.monotonic()
         if note is Note.COPY or (self._look_at is not None and now >= self._look_at):
             self._copy()
-        if note is Note.REFRESH:
-            self._refresh_balance()
+        if note is Note.REFRESH or now >= self._refresh_at:
+            self._guarded("reading the balance", self._refresh_balance)
         if self._clock.monotonic() >= self._cycle_at:
             self._cycle()
 
     def _next_note(self) -> Note | None:
-        due = self._cycle_at if self._look_at is None else min(self._cycle_at, self._look_at)
-        wait = due - self._clock.monotonic()
+        due = [self._cycle_at, self._refresh_at, *([] if self._look_at is None else [self._look_at])]
+        wait = min(due) - self._clock.monotonic()
         try:
-            return self.inbox.get(timeout=min(wait, self._times.balance_refresh_seconds)) if wait > 0 else None
+            return self.inbox.get(timeout=wait) if wait > 0 else None
         except queue.Empty:
-            return Note.REFRESH if wait > self._times.balance_refresh_seconds else None
+            return None
 
     def _copy(self) -> None:
         self._look_at = None
         if self.desk.copier is None:
             return
         self.desk.status.step("copying")
-        wait = self._guarded(self.desk.copier.run)
+        wait = self._guarded("copying", self.desk.copier.run)
         self._look_at = None if wait is None else self._clock.monotonic() + wait
         self.desk.status.publish()
 
-    def _guarded(self, work: Callable[[], float | None]) -> float | None:
-        """An error while copying is this account's own; its rows stay, and it looks again soon."""
+    def _guarded(self, what: str, work: Callable[[], float | None]) -> float | None:
+        """An error outside a cycle is this account's own; its rows stay, and it looks again soon."""
         try:
             return work()
         except NijaError as error:
-            self.desk.status.set_health(HealthState.DEGRADED, f"copying: {error}", error=True)
+            self.desk.status.set_health(HealthState.DEGRADED, f"{what}: {error}", error=True)
         except Exception as error:
-            log.exception("%s: unexpected error while copying", self.desk.account.label)
-            self.desk.status.set_health(HealthState.DEGRADED, f"copying: {type(error).__name__}: {error}", error=True)
+            log.exception("%s: unexpected error while %s", self.desk.account.label, what)
+            self.desk.status.set_health(HealthState.DEGRADED, f"{what}: {type(error).__name__}: {error}", error=True)
         return LOOK_AGAIN_SECONDS
 
     def _refresh_balance(self) -> None:
-        reading = self.desk.broker.refresh_balance()
-        self.desk.status.balance(reading)
+        # Set first: a reading that fails waits for its next turn like any other.
+        self._refresh_at = self._clock.monotonic() + self._times.balance_refresh_seconds
+        self.desk.status.balance(self.desk.broker.refresh_balance())
         self.desk.status.publish()
 
     def _cycle(self) -> None:
@@ -163,6 +165,8 @@ class AccountWorker:
     def _plan_next_cycle(self, started: float) -> None:
         jitter = 1 + self._times.jitter_fraction * (2 * self._ids.fraction() - 1)
         self._cycle_at = max(self._clock.monotonic(), started + self._times.period_seconds * jitter)
+        # A cycle reads the balance too.
+        self._refresh_at = started + self._times.balance_refresh_seconds
 
     def _failed_cycle(self, reason: str) -> None:
         errors = self.desk.status.health.error_count + 1

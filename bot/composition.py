@@ -389,6 +389,11 @@ class _Composition:
 
     def _on_planned(self, signal: TradeSignal) -> None:
         self.world.metrics.signals.labels(str(signal.broker), str(signal.kind)).inc()
+        with self.world.store.read() as connection:
+            answered = copies.answered_when_planned(connection, signal.signal_id)
+        for row in answered:
+            self.world.metrics.copies.labels(row.account_id, row.status, row.reason).inc()
+            log.info("%s: %s %s of %s: %s", row.account_id, row.status, signal.symbol, signal.signal_id[:8], row.detail)
 
     def _on_answer(self, account: AccountRef, signal: TradeSignal, answer: CopyAnswer) -> None:
         metrics = self.world.metrics

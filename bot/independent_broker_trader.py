@@ -21,7 +21,9 @@ from bot.trading_strategy import TradingStrategy
 log = logging.getLogger(__name__)
 
 CONNECTOR_STEP_SECONDS = 0.5
+# An account without a thread is looked at once a cycle, and at least this often.
 FUNDING_CHECK_SECONDS = 15.0
+DIED_TOO_OFTEN = "its thread died too often; a person must look"
 
 
 class IndependentBrokerTrader:
@@ -156,7 +158,17 @@ class IndependentBrokerTrader:
             self._manager.retry_failed(broker)
         for connected in self._manager.connected():
             if connected.broker_type is broker and not self._stop.is_set():
-                self._look_after(connected)
+                self._look_after_guarded(connected)
+
+    def _look_after_guarded(self, broker: BaseBroker) -> None:
+        """One account's trouble does not cost the accounts behind it their turn."""
+        try:
+            self._look_after(broker)
+        except Exception as error:
+            log.exception("%s: unexpected error while it was looked after", broker.account.label)
+            status = self._statuses[broker.account]
+            status.set_health(HealthState.DEGRADED, f"{type(error).__name__}: {error}", error=True)
+            status.publish()
 
     def _look_after(self, broker: BaseBroker) -> None:
         account = broker.account
@@ -166,7 +178,8 @@ class IndependentBrokerTrader:
                 self._restart(broker)
             return
         now = self._clock.monotonic()
-        if now - self._checked_at.get(account, float("-inf")) < FUNDING_CHECK_SECONDS:
+        pause = min(FUNDING_CHECK_SECONDS, self._times.period_seconds)
+        if now - self._checked_at.get(account, float("-inf")) < pause:
             return
         self._checked_at[account] = now
         reading = broker.refresh_balance()
@@ -175,6 +188,10 @@ class IndependentBrokerTrader:
         waiting = self._not_funded(account, broker, reading)
         status.fact("funded", true=not waiting)
         status.waiting(waiting)
+        if waiting and reading.holdings is None:
+            status.set_health(HealthState.DEGRADED, waiting, error=True)
+        elif waiting:
+            status.set_health(HealthState.STARTING, waiting)
         if not waiting and self._may_trade(account):
             self._start_thread(broker)
         elif not waiting:
@@ -205,8 +222,9 @@ class IndependentBrokerTrader:
         wait = policy.next_wait_seconds()
         status = self._statuses[account]
         if wait is None:
-            status.set_health(HealthState.FAILED, "its thread died too often; a person must look")
-            status.publish()
+            if status.health.reason != DIED_TOO_OFTEN:
+                status.set_health(HealthState.FAILED, DIED_TOO_OFTEN)
+                status.publish()
         elif wait == 0:
             policy.restarted()
             log.error("%s: its thread died; starting it again", account.label)

@@ -124,11 +124,15 @@ class MultiAccountBrokerManager:
             broker.connect()
             self._remember_instruments(broker)
         except ConfigurationError as error:
-            self._fail(account, str(error), retry_seconds=None)
+            self._fail(account, "; ".join(error.problems), retry_seconds=None)
         except CredentialsRejected as error:
             self._fail(account, f"the key was refused: {error}", retry_seconds=CREDENTIALS_RETRY_SECONDS)
         except VenueError as error:
             self._fail(account, str(error), retry_seconds=self._backoff(account))
+        except Exception as error:
+            # Whatever it was, it is this account's own: those behind it must get their turn.
+            log.exception("%s: unexpected error while connecting", account.label)
+            self._fail(account, f"{type(error).__name__}: {error}", retry_seconds=self._backoff(account))
         else:
             self._register(broker)
             return broker

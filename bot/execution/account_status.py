@@ -55,6 +55,7 @@ class AccountStatus:
             "balance_errors": 0,
             "holdings_json": "{}",
         }
+        on_health(account, self.health)
 
     def fact(self, name: str, *, true: bool) -> None:
         """One of the six facts became true or false; the time of its first proof is kept."""

@@ -29,7 +29,7 @@ class Metrics:
             "nija_kraken_lock_hold_seconds", "Hold of the private-call lock", "urgency"
         )
         self.nonce = self._gauge("nija_kraken_nonce", "Last nonce given out, in nanoseconds", "account")
-        self.balance_age = self._gauge("nija_balance_age_seconds", "Age of the last balance; absent if none", "account")
+        self.balance_age = self._gauge("nija_balance_age_seconds", "Age of the last balance; NaN if none", "account")
         self.signals = self._counter("nija_signals", "Signals planned", "broker", "kind")
         self.copies = self._counter("nija_copies", "Copies answered", "account", "status", "reason")
         self.copy_seconds = self._histogram(

@@ -69,6 +69,14 @@ def has_planned_entry(connection: Connection, account_id: str, symbol: str) -> b
     return any(row.symbol == symbol and row.kind == "entry" for row in planned_copies(connection, account_id))
 
 
+def answered_when_planned(connection: Connection, signal_id: str) -> Sequence[Row[Any]]:
+    """The copies of a signal that were answered by its plan, before any order: account, status, reason, detail."""
+    query = select(copy_result).where(
+        copy_result.c.signal_id == signal_id, copy_result.c.answered_at == copy_result.c.planned_at
+    )
+    return connection.execute(query).all()
+
+
 def missing_answers(connection: Connection) -> int:
     query = select(func.count()).where(copy_result.c.status == str(CopyStatus.PLANNED))
     return int(connection.execute(query).scalar_one())
