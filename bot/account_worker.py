@@ -97,7 +97,8 @@ class AccountWorker:
         due = [self._cycle_at, self._refresh_at, *([] if self._look_at is None else [self._look_at])]
         wait = min(due) - self._clock.monotonic()
         try:
-            return self.inbox.get(timeout=wait) if wait > 0 else None
+            # An account that is always late with its cycles still hears what it is told.
+            return self.inbox.get(timeout=wait) if wait > 0 else self.inbox.get_nowait()
         except queue.Empty:
             return None
 

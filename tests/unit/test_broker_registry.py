@@ -1,0 +1,212 @@
+"""The registry of brokers: who is connected in which order, and what becomes of a failure. No threads, no sleeping."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from bot.brokers.base import BaseBroker
+from bot.copy_trade_engine import Follower
+from bot.domain.account import AccountRef, BrokerType
+from bot.domain.balance import BalanceStatus
+from bot.domain.errors import ConfigurationError, CredentialsRejected, RetryLater, UnreadableReply
+from bot.multi_account_broker_manager import (
+    CREDENTIALS_RETRY_SECONDS,
+    LONGEST_RETRY_SECONDS,
+    FailedConnection,
+    MultiAccountBrokerManager,
+    Pauses,
+)
+from bot.position_sizer import CopyRules
+from bot.seams.ids import SeededIds
+from tests.memory_broker import MemoryBroker, TestClock
+
+KRAKEN = BrokerType.KRAKEN
+MASTER = AccountRef.master(KRAKEN)
+NO_PAUSES = Pauses(0, 0, 0, 60)
+
+
+def user(name: str) -> AccountRef:
+    return AccountRef.user(KRAKEN, name)
+
+
+class Bench:
+    """`errors` says what building or connecting an account raises."""
+
+    def __init__(self, *users: str, pauses: Pauses = NO_PAUSES) -> None:
+        self.clock, self.stop = TestClock(), threading.Event()
+        self.errors: dict[AccountRef, Exception] = {}
+        self.tried: list[tuple[str, float]] = []
+        self.closed: list[str] = []
+        self.failures: list[FailedConnection] = []
+        self.connected: list[str] = []
+        self.holders: set[AccountRef] = set()
+        self.manager = MultiAccountBrokerManager(
+            masters=[KRAKEN],
+            followers=[Follower(account=user(name), name=name.title(), rules=CopyRules()) for name in users],
+            build=self.build,
+            pauses=pauses,
+            clock=self.clock,
+            ids=SeededIds(1),
+            stop=self.stop,
+            holds_positions=lambda account: account in self.holders,
+            on_connected=lambda broker: self.connected.append(broker.account.label),
+            on_failed=self.failures.append,
+        )
+
+    def build(self, account: AccountRef) -> BaseBroker:
+        self.tried.append((account.label, self.clock.seconds))
+        error = self.errors.get(account)
+        if isinstance(error, ConfigurationError):
+            raise error
+        return FailingBroker(account, self.clock, error, self.closed.append)
+
+    def labels_tried(self) -> list[str]:
+        return [label for label, _ in self.tried]
+
+
+class FailingBroker(MemoryBroker):
+    """Connects unless it was given an error."""
+
+    def __init__(
+        self, account: AccountRef, clock: TestClock, error: Exception | None, on_close: Callable[[str], None]
+    ) -> None:
+        super().__init__(account, clock)
+        self._error = error
+        self._on_close = on_close
+
+    def connect(self) -> bool:
+        if self._error is not None:
+            raise self._error
+        return super().connect()
+
+    def close(self) -> None:
+        self._on_close(self.account.label)
+
+
+def test_the_master_is_first_then_holders_of_positions_then_the_others_then_copying_is_armed() -> None:
+    bench = Bench("anna", "ben", "cleo")
+    bench.holders.add(user("cleo"))
+    assert not bench.manager.copying_armed(KRAKEN)
+    bench.manager.connect_brokerage(KRAKEN)
+    assert bench.labels_tried() == ["kraken", "cleo_kraken", "anna_kraken", "ben_kraken"]
+    assert bench.manager.copying_armed(KRAKEN)
+    assert not bench.manager.copying_armed(BrokerType.COINBASE)
+    assert next(broker.account for broker in bench.manager.connected()) == MASTER
+    assert set(bench.manager.master_brokers) == {KRAKEN}
+    assert set(bench.manager.user_brokers) == {"anna", "ben", "cleo"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RetryLater("busy"),
+        UnreadableReply("HTML"),
+        CredentialsRejected("EAPI:Invalid key"),
+        ConfigurationError("KRAKEN_USER_ANNA_API_SECRET is missing"),
+        ZeroDivisionError("a bug"),
+        OSError(28, "No space left on device"),
+    ],
+)
+@pytest.mark.parametrize("account", [MASTER, user("anna")])
+def test_whatever_one_account_suffers_the_others_connect_and_copying_is_armed(
+    account: AccountRef, error: Exception
+) -> None:
+    bench = Bench("anna", "ben")
+    bench.errors[account] = error
+    bench.manager.connect_brokerage(KRAKEN)
+    assert set(bench.connected) == {"kraken", "anna_kraken", "ben_kraken"} - {account.label}
+    assert bench.manager.copying_armed(KRAKEN)
+    failed = bench.manager.failed_brokers[account.label]
+    assert str(error) in failed.reason
+    assert bench.manager.broker_of(account) is None
+    assert f"not connected: {failed.reason}" == bench.manager.not_ready_reason(account)
+    reading = bench.manager.balance_of(account)
+    assert (reading.status, reading.holdings) == (BalanceStatus.UNKNOWN, None)
+    assert bench.closed == ([] if isinstance(error, ConfigurationError) else [account.label])
+
+
+def test_a_failure_is_tried_again_later_each_time_up_to_a_minute_and_keeps_since_when() -> None:
+    bench = Bench("anna")
+    bench.errors[user("anna")] = RetryLater("busy")
+    bench.manager.connect_brokerage(KRAKEN)
+    began = bench.manager.failed_brokers["anna_kraken"].since
+    pauses = []
+    for attempt in range(2, 10):
+        due = bench.manager.failed_brokers["anna_kraken"].next_try_monotonic
+        assert due is not None
+        pauses.append(due - bench.clock.seconds)
+        bench.clock.seconds = due - 0.001
+        bench.manager.retry_failed(KRAKEN)
+        assert bench.manager.failed_brokers["anna_kraken"].attempts == attempt - 1
+        bench.clock.seconds = due
+        bench.manager.retry_failed(KRAKEN)
+        assert bench.manager.failed_brokers["anna_kraken"].attempts == attempt
+    for number, pause in enumerate(pauses):
+        base = min(LONGEST_RETRY_SECONDS, 2.0 * 2**number)
+        assert 0.8 * base <= pause <= 1.2 * base
+    assert bench.manager.failed_brokers["anna_kraken"].since == began
+
+
+def test_an_account_that_connects_at_last_is_registered_and_its_failure_forgotten() -> None:
+    bench = Bench("anna")
+    bench.errors[user("anna")] = RetryLater("busy")
+    bench.manager.connect_brokerage(KRAKEN)
+    del bench.errors[user("anna")]
+    bench.clock.seconds += 5
+    bench.manager.retry_failed(KRAKEN)
+    assert bench.manager.failed_brokers == {}
+    assert bench.manager.not_ready_reason(user("anna")) == ""
+    assert bench.connected == ["kraken", "anna_kraken"]
+    bench.manager.retry_failed(KRAKEN)
+    assert bench.labels_tried().count("anna_kraken") == 2
+
+
+def test_a_refused_key_is_left_alone_for_long_and_a_missing_one_for_good() -> None:
+    bench = Bench("anna", "ben")
+    bench.errors[user("anna")] = CredentialsRejected("EAPI:Invalid key")
+    bench.errors[user("ben")] = ConfigurationError("no key")
+    bench.manager.connect_brokerage(KRAKEN)
+    bench.clock.seconds += CREDENTIALS_RETRY_SECONDS - 1
+    bench.manager.retry_failed(KRAKEN)
+    assert len(bench.tried) == 3
+    bench.clock.seconds += 1
+    bench.manager.retry_failed(KRAKEN)
+    assert bench.labels_tried()[3:] == ["anna_kraken"]
+    assert bench.manager.failed_brokers["ben_kraken"].next_try_monotonic is None
+
+
+def test_retries_of_one_brokerage_leave_another_alone() -> None:
+    bench = Bench("anna")
+    bench.errors[user("anna")] = RetryLater("busy")
+    bench.manager.connect_brokerage(KRAKEN)
+    bench.clock.seconds += 60
+    bench.manager.retry_failed(BrokerType.COINBASE)
+    assert bench.labels_tried().count("anna_kraken") == 1
+
+
+def test_users_are_staggered_after_the_master_as_live_mode_asks() -> None:
+    bench = Bench("anna", "ben", "cleo", pauses=Pauses(5, 5, 5, 60))
+    bench.manager.connect_brokerage(KRAKEN)
+    assert [moment for _, moment in bench.tried] == [0, 5, 10, 15]
+
+
+def test_many_users_share_one_minute_of_staggering() -> None:
+    names = [f"u{number}" for number in range(101)]
+    bench = Bench(*names, pauses=Pauses(5, 5, 5, 60))
+    bench.manager.connect_brokerage(KRAKEN)
+    assert bench.tried[-1][1] == pytest.approx(65)
+
+
+def test_a_master_without_users_waits_for_nobody() -> None:
+    bench = Bench(pauses=Pauses(5, 5, 5, 60))
+    bench.manager.connect_brokerage(KRAKEN)
+    assert bench.clock.seconds == 0
+
+
+def test_a_stop_ends_the_connecting_and_arms_nothing() -> None:
+    bench = Bench("anna", "ben")
+    bench.stop.set()
+    bench.manager.connect_brokerage(KRAKEN)
+    assert bench.labels_tried() == ["kraken"]
+    assert not bench.manager.copying_armed(KRAKEN)
