@@ -20,7 +20,7 @@ from bot.execution.order_executor import OrderExecutor, has_ended
 from bot.position_sizer import NoSize, PositionSizer
 from bot.seams.clock import Clock
 from bot.seams.ids import client_order_id
-from bot.storage import copies, intents, positions
+from bot.storage import copies, fills, intents, positions
 from bot.storage.intents import OrderIntent
 from bot.storage.signals import signal_of
 from bot.storage.store import Store
@@ -119,6 +119,9 @@ class UserCopier:
 
     def _entry_veto(self, signal: TradeSignal) -> CopyAnswer | None:
         age = self._clock.now() - signal.executed_at
+        if age < -self._max_signal_age:
+            detail = f"the master's trade is {-age.total_seconds():.0f} s ahead of this machine's clock"
+            return CopyAnswer(CopyStatus.SKIPPED, CopyReason.TOO_OLD, detail)
         if age > self._max_signal_age:
             detail = f"the master traded {age.total_seconds():.0f} s ago"
             return CopyAnswer(CopyStatus.SKIPPED, CopyReason.TOO_OLD, detail)
@@ -132,8 +135,9 @@ class UserCopier:
 
     # -- exits ------------------------------------------------------------------------------------------------------
     def _exit(self, signal: TradeSignal, row: Row[Any]) -> float | None:
-        with self._store.read() as connection:
-            made = intents.intents_of_signal(connection, self._account.label, signal.signal_id)
+        if self._sells_otherwise(signal):
+            return RETRY_SECONDS
+        made = self._legs(signal)
         last = made[-1] if made else None
         if last is not None and not has_ended(last) and last.state is not IntentState.CREATED:
             last = self._executor.settle(last)
@@ -141,21 +145,45 @@ class UserCopier:
                 return self._not_yet(signal, last)
             made = [*made[:-1], last]
         filled = sum((intent.filled_quantity for intent in made), Decimal(0))
+        pause = self._exit_pause(made)
+        return pause if pause is not None else self._exit_rest(signal, row, made, filled)
+
+    def _sells_otherwise(self, signal: TradeSignal) -> bool:
+        """Whether a sale for another reason, such as the account's own stop, has no end yet: it may sell these lots."""
+        with self._store.read() as connection:
+            unfinished = intents.unfinished(connection, self._account.label)
+        return any(
+            intent.symbol == signal.symbol
+            and intent.kind is OrderKind.EXIT
+            and intent.signal_id != signal.signal_id
+            and intent.state is not IntentState.CREATED
+            for intent in unfinished
+        )
+
+    def _legs(self, signal: TradeSignal) -> list[OrderIntent]:
+        """The exit's orders in the order of their legs; their times would not do, clocks are set back."""
+        with self._store.read() as connection:
+            made = intents.intents_of_signal(connection, self._account.label, signal.signal_id)
+        by_id = {intent.client_order_id: intent for intent in made}
+        return [by_id[self._leg_id(signal, leg)] for leg in range(len(made))]
+
+    def _exit_pause(self, made: Sequence[OrderIntent]) -> float | None:
+        """Seconds until a refused exit may be tried again; None = now, also when the clock was set back since."""
         retry_at = _exit_retry_at(made)
-        if last is not None and last.filled_quantity == 0 and retry_at is not None and self._clock.now() < retry_at:
-            return max(0.1, (retry_at - self._clock.now()).total_seconds())
-        return self._exit_rest(signal, row, made, filled)
+        if retry_at is None or made[-1].filled_quantity > 0:
+            return None
+        seconds = (retry_at - self._clock.now()).total_seconds()
+        return max(0.1, seconds) if 0 < seconds <= MAX_EXIT_RETRY_SECONDS else None
 
     def _exit_rest(
         self, signal: TradeSignal, row: Row[Any], made: Sequence[OrderIntent], filled: Decimal
     ) -> float | None:
         intent = self._next_exit_intent(signal, row, made, filled)
         if isinstance(intent, NoSize):
-            if filled > 0:
-                return self._answer(signal, CopyAnswer(CopyStatus.COPIED), made[-1], filled)
-            return self._answer(signal, CopyAnswer(CopyStatus.SKIPPED, intent.reason, intent.detail), None)
+            return self._end_exit(signal, made, filled, intent)
         if not made or made[-1].client_order_id != intent.client_order_id:
-            self._note(signal, client_order_id=None, planned_quantity=filled + intent.quantity)
+            if row.planned_quantity is None:
+                self._note(signal, planned_quantity=filled + intent.quantity)
             intent = self._executor.place(intent)
             self._note(signal, client_order_id=intent.client_order_id)
         else:
@@ -164,6 +192,14 @@ class UserCopier:
             total = filled + intent.filled_quantity
             return self._answer(signal, CopyAnswer(CopyStatus.COPIED), intent, total)
         return self._not_yet(signal, intent)
+
+    def _end_exit(self, signal: TradeSignal, made: Sequence[OrderIntent], filled: Decimal, why: NoSize) -> float | None:
+        """Nothing is left that could be sold."""
+        if made and made[-1].state is IntentState.CREATED:
+            self._executor.abandon(made[-1], why.detail)
+        if filled > 0:
+            return self._answer(signal, CopyAnswer(CopyStatus.COPIED), made[-1], filled)
+        return self._answer(signal, CopyAnswer(CopyStatus.SKIPPED, why.reason, why.detail), None)
 
     def _next_exit_intent(
         self, signal: TradeSignal, row: Row[Any], made: Sequence[OrderIntent], filled: Decimal
@@ -194,14 +230,7 @@ class UserCopier:
 
     def _exit_intent(self, signal: TradeSignal, tries: int, quantity: Decimal) -> OrderIntent:
         return OrderIntent(
-            client_order_id=client_order_id(
-                install_id=self._install_id,
-                decision_id=signal.signal_id,
-                account_id=self._account.label,
-                # Each leg follows one whose end the venue has stated, so that two can never both sell.
-                leg=f"exit-{tries}",
-                attempt=0,
-            ),
+            client_order_id=self._leg_id(signal, tries),
             account_id=self._account.label,
             signal_id=signal.signal_id,
             decision=f"copy of the {signal.broker} master's exit",
@@ -216,11 +245,26 @@ class UserCopier:
             created_at=self._clock.now(),
         )
 
+    def _leg_id(self, signal: TradeSignal, leg: int) -> str:
+        """Each leg follows one whose end the venue has stated, so that two can never both sell."""
+        return client_order_id(
+            install_id=self._install_id,
+            decision_id=signal.signal_id,
+            account_id=self._account.label,
+            leg=f"exit-{leg}",
+            attempt=0,
+        )
+
     def _sellable(self, position: Position | None, symbol: str) -> Decimal:
         """Copied lots that are still there: never more than the account has, as far as that is known."""
         held = position.quantity if position else Decimal(0)
         reading = self._balance()
         if reading.holdings is None or reading.status is not BalanceStatus.FRESH:
+            return held
+        with self._store.read() as connection:
+            booked_at = fills.last_recorded_at(connection, self._account.label, symbol)
+        if booked_at is not None and booked_at >= reading.holdings.taken_at:
+            # The reading may or may not have had that fill in it; arithmetic on it is no bound.
             return held
         return min(held, reading.holdings.of(base_of(symbol)).available)
 

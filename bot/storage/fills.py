@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from bot.domain.account import AccountRef
 from bot.domain.fill import Fill
@@ -52,6 +52,12 @@ def booked_of_order(connection: Connection, account_id: str, venue_order_id: str
         quantity += row.quantity
         notional += row.quantity * row.price
     return quantity, notional
+
+
+def last_recorded_at(connection: Connection, account_id: str, symbol: str) -> datetime | None:
+    """When the account's newest fill of this symbol was booked."""
+    query = select(func.max(fill.c.recorded_at)).where(fill.c.account_id == account_id, fill.c.symbol == symbol)
+    return connection.execute(query).scalar()
 
 
 def last_executed_at(connection: Connection, account_id: str) -> datetime | None:

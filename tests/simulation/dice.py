@@ -54,7 +54,7 @@ class Dice:
 
     def rates(self) -> FaultRates:
         """A world's own climate: some worlds are calm in most respects and wild in one."""
-        scale = self.pick([0.3, 1.0, 2.0])
+        scale = self.pick([0.5, 1.0, 2.0])
 
         def rate(high: float) -> float:
             return self.pick([0.0, 0.3, 1.0]) * high * scale

@@ -76,7 +76,7 @@ class Judge:
                 yield Violation("one accepted order per client id", f"{client_order_id} was accepted {count} times")
         for order in self._orders:
             if order.account in self._users and order.request.client_order_id not in self._intents:
-                yield Violation("an order is written down first", f"{order.request.client_order_id} is not in the store")
+                yield Violation("an order is written down first", f"{order.venue_order_id} is not in the store")
 
     def _one_entry_per_signal(self) -> Iterator[Violation]:
         counts = Counter(
@@ -138,8 +138,7 @@ class Judge:
             (
                 _signed(seen)
                 for seen in self._of(label)
-                if seen.fill.symbol == row.symbol
-                and numbers[seen.order.venue_order_id] < numbers[first.venue_order_id]
+                if seen.fill.symbol == row.symbol and numbers[seen.order.venue_order_id] < numbers[first.venue_order_id]
             ),
             Decimal(0),
         )
@@ -155,9 +154,7 @@ class Judge:
             return
         for label in self._users:
             for symbol, instrument in INSTRUMENTS.items():
-                held = sum(
-                    (_signed(seen) for seen in self._of(label) if seen.fill.symbol == symbol), Decimal(0)
-                )
+                held = sum((_signed(seen) for seen in self._of(label) if seen.fill.symbol == symbol), Decimal(0))
                 if instrument.below_minimum(held, self._world.venue.prices[symbol]) is None:
                     yield Violation("flat when the master is flat", f"{label} still holds {held} {symbol}")
 
@@ -170,7 +167,11 @@ class Judge:
             }
             real = {
                 seen.fill.trade_id: (
-                    seen.fill.symbol, str(seen.fill.side), seen.fill.quantity, seen.fill.price, seen.fill.fee
+                    seen.fill.symbol,
+                    str(seen.fill.side),
+                    seen.fill.quantity,
+                    seen.fill.price,
+                    seen.fill.fee,
                 )
                 for seen in self._of(account.label)
             }

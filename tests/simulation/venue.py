@@ -6,7 +6,7 @@ from decimal import ROUND_DOWN, Decimal
 from bot.domain.errors import InsufficientFunds, OrderRefused
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
-from bot.domain.order import OrderRequest, OrderType, Side, VenueOrder, VenueOrderStatus
+from bot.domain.order import OrderRequest, Side, VenueOrder, VenueOrderStatus
 from bot.domain.symbol import base_of
 from tests.simulation.clock import WorldClock
 from tests.simulation.dice import Dice, FaultRates
@@ -198,7 +198,7 @@ class WeakVenue:
     def _execute(self, order: Order) -> None:
         request, now = order.request, order.accepted_at
         price = self.prices[request.symbol]
-        if request.order_type is OrderType.LIMIT_IOC and request.limit_price is not None and request.limit_price < price:
+        if request.limit_price is not None and request.limit_price < price:
             self._end(order)
             return
         share = Decimal(1)

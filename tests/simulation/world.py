@@ -41,8 +41,9 @@ FAILPOINTS = (
     "plan_signal",
     "signal_planned",
 )
+TRADES = ("entry", "entry", "part", "part", "all")
 STEPS = 80
-HEALING_ROUNDS = 400
+HEALING_ROUNDS = 120
 HEALING_STEP_SECONDS = 5.0
 
 
@@ -97,6 +98,7 @@ class World:
         """The fault phase, then healing."""
         failpoints._plan.update(dict.fromkeys(FAILPOINTS, self.crash_here))
         try:
+            self._survive(self._first_cycles)
             for _ in range(STEPS):
                 self._survive(self._step)
             self.venue.rates = self.venue.rates.none()
@@ -104,17 +106,24 @@ class World:
         finally:
             failpoints.install("")
 
+    def _first_cycles(self) -> None:
+        """A started account begins with a cycle; not all of them are through before something else happens."""
+        for account in (MASTER, *self.users):
+            if self.dice.chance(0.8):
+                self.cycle(account)
+
     def _survive(self, step: Callable[[], None]) -> None:
         try:
             step()
         except Crash:
             self.crashes += 1
-            self.clock.advance(self.dice.pick([1, 5, 20, 90, 3600]))
+            self.clock.advance(self.dice.pick([1, 1, 5, 5, 20, 90, 3600]))
             self.boot()
+            self._survive(self._first_cycles)
 
     # -- steps ------------------------------------------------------------------------------------------------------
     def _step(self) -> None:
-        weights = {"wait": 4.0, "plan": 3.0, "copy": 6.0, "cycle": 4.0, "trade": 2.5, "hand": 0.5, "move": 1.0}
+        weights = {"wait": 3.0, "plan": 3.0, "copy": 6.0, "cycle": 3.0, "trade": 4.0, "hand": 0.5, "move": 1.0}
         {
             "wait": lambda: self.clock.advance(self._pause()),
             "plan": self.plan,
@@ -126,7 +135,7 @@ class World:
         }[self.dice.weighted(weights)]()
 
     def _pause(self) -> float:
-        kind = self.dice.weighted({"short": 6, "middle": 3, "long": 0.3})
+        kind = self.dice.weighted({"short": 7, "middle": 3, "long": 0.2})
         low, high = {"short": (0.1, 3.0), "middle": (3.0, 25.0), "long": (60.0, 3600.0)}[kind]
         return self.dice.between(low, high)
 
@@ -153,7 +162,7 @@ class World:
     def master_trades(self) -> None:
         """The master's strategy buys, or sells a part or all, through the bot."""
         symbol = self.dice.pick(list(INSTRUMENTS))
-        self._guarded("trade", lambda: self._master_trades(symbol, self.dice.pick(["entry", "part", "all"])))
+        self._guarded("trade", lambda: self._master_trades(symbol, self.dice.pick(TRADES)))
 
     def _master_trades(self, symbol: str, what: str) -> None:
         desk = self.desks[MASTER]
@@ -263,7 +272,8 @@ class World:
             for symbol, instrument in INSTRUMENTS.items()
             if instrument.below_minimum(self.venue.coins[MASTER.label, symbol], self.venue.prices[symbol]) is None
         ]
-        return [*waiting, *rows, *orders, *flat]
+        working = [f"the venue works on {one.venue_order_id}" for one in self.venue.orders if not one.status.ended]
+        return [*waiting, *rows, *orders, *flat, *working]
 
     # -- what the engine asks ---------------------------------------------------------------------------------------
     def followers_of(self, broker: BrokerType) -> Sequence[Follower]:
@@ -333,13 +343,11 @@ class World:
             ids=self.ids,
             install_id=INSTALL_ID,
             announce=lambda _broker: None,
-            status_lines=lambda: [],
+            status_lines=list,
         )
 
     def _desk(self, account: AccountRef) -> AccountDesk:
-        broker = SimulatedBroker(
-            account, self.venue, self.clock, crash_here=self.crash_here, meanwhile=self._meanwhile
-        )
+        broker = SimulatedBroker(account, self.venue, self.clock, crash_here=self.crash_here, meanwhile=self._meanwhile)
         recorder = self._recorder(account, broker)
         executor = OrderExecutor(
             broker=broker,

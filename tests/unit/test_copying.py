@@ -6,8 +6,11 @@ import pytest
 
 from bot.domain.errors import InsufficientFunds, OrderRefused, OutcomeUnknown, RetryLater
 from bot.domain.order import IntentState, OrderKind, OrderRequest, OrderType, Side
+from bot.domain.position import ExitPlan
 from bot.position_sizer import CopyRules
+from bot.storage.intents import OrderIntent, unfinished
 from bot.storage.store import Store
+from tests.memory_broker import MemoryBroker
 from tests.unit.copy_bench import KRAKEN, MASTER, Bench
 
 
@@ -278,3 +281,119 @@ def test_a_second_exit_waits_until_the_first_is_known_to_have_sold_its_share(ben
     bench.clock.seconds += 11
     bench.copy("ann")
     assert ann.coins == Decimal("0.00025")
+
+
+def _lose_the_reply(broker: MemoryBroker) -> None:
+    """The next order is accepted, its reply lost, and look-ups do not show it yet."""
+    broker.script = [(OutcomeUnknown("timed out"), True)]
+    broker.on_place = lambda request: broker.hidden_orders.add(request.client_order_id)
+
+
+def _show_orders(broker: MemoryBroker) -> None:
+    broker.hidden_orders.clear()
+    broker.on_place = lambda _request: None
+
+
+def _stop_out(bench: Bench, name: str, quantity: str) -> OrderIntent:
+    """The user's own stop sells, as a cycle of its account does it."""
+    account = bench.user(name).account
+    intent = OrderIntent(
+        client_order_id="a" * 32,
+        account_id=account.label,
+        signal_id=None,
+        decision="stop",
+        symbol="BTC/USD",
+        side=Side.SELL,
+        kind=OrderKind.EXIT,
+        order_type=OrderType.MARKET,
+        quantity=Decimal(quantity),
+        limit_price=None,
+        balance_before=None,
+        exit_plan=ExitPlan(),
+        created_at=bench.clock.now(),
+    )
+    return bench.executors[account].place(intent)
+
+
+def test_a_sale_that_the_last_balance_reading_already_had_does_not_hide_what_is_still_held(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.copy("ann")
+    ann = bench.user("ann")
+    bench.master_trades(Side.SELL, "0.005")
+    bench.plan()
+    _lose_the_reply(ann)
+    bench.copy("ann")
+    bench.clock.seconds += 6
+    ann.refresh_balance(max_age_seconds=0)
+    _show_orders(ann)
+    bench.clock.seconds += 6
+    bench.copy("ann")
+    bench.master_trades(Side.SELL, "0.005")
+    bench.plan()
+    bench.copy("ann")
+    assert ann.coins == 0
+
+
+def test_a_mirrored_exit_waits_for_the_users_own_stop_and_never_sells_coins_of_its_own(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.copy("ann")
+    ann = bench.user("ann")
+    ann.coins += 1
+    ann.refresh_balance(max_age_seconds=0)
+    _lose_the_reply(ann)
+    stop = _stop_out(bench, "ann", "0.001")
+    bench.master_trades(Side.SELL, "0.01")
+    bench.plan()
+    assert bench.copy("ann") is not None
+    _show_orders(ann)
+    bench.clock.seconds += 6
+    bench.executors[ann.account].settle(stop)
+    assert bench.copy("ann") is None
+    assert ann.coins == 1
+
+
+def test_an_exit_written_down_and_overtaken_by_the_users_stop_is_given_up(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.copy("ann")
+    bench.master_trades(Side.SELL, "0.01")
+    bench.plan()
+    bench.user("ann").script = [RetryLater("busy")]
+    bench.copy("ann")
+    _stop_out(bench, "ann", "0.001")
+    bench.clock.seconds += 10
+    assert bench.copy("ann") is None
+    with bench.store.read() as connection:
+        assert unfinished(connection, bench.user("ann").account.label) == []
+
+
+def test_a_clock_set_back_between_two_legs_of_an_exit_does_not_make_a_third(bench: Bench) -> None:
+    bench.clock.seconds += 7200
+    for broker in bench.brokers.values():
+        broker.refresh_balance(max_age_seconds=0)
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.copy("ann")
+    ann = bench.user("ann")
+    ann.coins += 1
+    bench.master_trades(Side.SELL, "0.01")
+    bench.plan()
+    ann.script = [OrderRefused("not now")]
+    bench.copy("ann")
+    bench.clock.seconds -= 3600
+    _lose_the_reply(ann)
+    for _ in range(3):
+        bench.copy("ann")
+    assert [request.side for request in ann.received] == [Side.BUY, Side.SELL, Side.SELL]
+    assert ann.coins == 1
+
+
+def test_an_entry_from_ahead_of_the_clock_is_not_taken_for_a_fresh_one(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.clock.seconds -= 1800
+    bench.copy("ann")
+    assert ("ann", "skipped", "too_old") in bench.rows()
+    assert bench.user("ann").received == []
