@@ -36,7 +36,7 @@ masters:
   - {broker: coinbase}
 """
 # A cycle counts as on time when it is not later than this, beyond its period: the machine's own noise.
-LATENESS_SECONDS = 1.5
+LATENESS_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
