@@ -11,7 +11,7 @@ from bot.account_desk import AccountDesk
 from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
-from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply
+from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply, VenueError
 from bot.domain.order import UNRESOLVED_STATES, IntentState, OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan, Position
 from bot.domain.quote import Quote
@@ -101,9 +101,11 @@ class TradingStrategy:
             log.info("Trading cycle mode: MASTER (full strategy)")
         unresolved = self._settle_orders(desk)
         reading = self._read_balance(desk)
-        if not user_mode and not unresolved:
-            self._read_fills(desk)
+        unread = None if user_mode or unresolved else self._read_fills(desk)
         held = self._manage_positions(desk)
+        if unread is not None:
+            # Nothing new while the account's own trades are not known. What it holds was looked after all the same.
+            raise unread
         if user_mode:
             log.info("USER MODE: Skipping market scan (signals come from copy trade engine)")
         else:
@@ -168,15 +170,25 @@ class TradingStrategy:
         desk.status.balance(reading)
         return reading
 
-    def _read_fills(self, desk: AccountDesk) -> None:
-        """Book what was traded on a master account, by us or by its owner: either is a trade to copy."""
+    def _read_fills(self, desk: AccountDesk) -> VenueError | None:
+        """Book what was traded on a master account, by us or by its owner: either is a trade to copy.
+
+        Gives back why the venue could not be read, so that exits get their turn first.
+        """
         desk.status.step("reading fills")
+        try:
+            self._book_history(desk)
+        except (UnreadableReply, RetryLater, CredentialsRejected) as error:
+            return error
+        self._announce_master(desk)
+        return None
+
+    def _book_history(self, desk: AccountDesk) -> None:
         cursor = desk.recorder.cursor()
         since = self._first_reading(desk) if cursor is None else cursor - HISTORY_OVERLAP
         new = desk.recorder.book_history(desk.broker.get_fills_since(since))
         if new:
             log.info("%s: %d fills found in the account's history", desk.account.label, len(new))
-        self._announce_master(desk)
 
     def _first_reading(self, desk: AccountDesk) -> datetime:
         """Trades from before the account was first seen are not ours to copy."""
