@@ -240,6 +240,7 @@ class World:
     # -- healing ----------------------------------------------------------------------------------------------------
     def _heal(self) -> None:
         """No faults any more: the master goes flat and everybody works until nothing is left to do."""
+        quiet_rounds = 0
         for _ in range(HEALING_ROUNDS):
             self.clock.advance(HEALING_STEP_SECONDS)
             self.cycle(MASTER)
@@ -249,7 +250,9 @@ class World:
             for user in self.users:
                 self.cycle(user)
                 self.copy(user)
-            if not self.unfinished():
+            # A trade by hand is only seen in the round after its end.
+            quiet_rounds = 0 if self.unfinished() else quiet_rounds + 1
+            if quiet_rounds == 2:
                 return
 
     def unfinished(self) -> list[str]:
