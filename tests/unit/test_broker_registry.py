@@ -2,14 +2,22 @@
 
 import threading
 from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import cast
 
 import pytest
 
+from bot.account_desk import AccountDesk
+from bot.account_worker import CycleTimes
 from bot.brokers.base import BaseBroker
 from bot.copy_trade_engine import Follower
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceStatus
 from bot.domain.errors import ConfigurationError, CredentialsRejected, RetryLater, UnreadableReply
+from bot.domain.health import HealthState
+from bot.execution.account_status import AccountStatus
+from bot.independent_broker_trader import IndependentBrokerTrader
 from bot.multi_account_broker_manager import (
     CREDENTIALS_RETRY_SECONDS,
     LONGEST_RETRY_SECONDS,
@@ -19,6 +27,9 @@ from bot.multi_account_broker_manager import (
 )
 from bot.position_sizer import CopyRules
 from bot.seams.ids import SeededIds
+from bot.storage.accounts import remember_account
+from bot.storage.store import Store
+from bot.trading_strategy import TradingStrategy
 from tests.memory_broker import MemoryBroker, TestClock
 
 KRAKEN = BrokerType.KRAKEN
@@ -210,3 +221,66 @@ def test_a_stop_ends_the_connecting_and_arms_nothing() -> None:
     bench.manager.connect_brokerage(KRAKEN)
     assert bench.labels_tried() == ["kraken"]
     assert not bench.manager.copying_armed(KRAKEN)
+
+
+# -- looking after connected accounts ---------------------------------------------------------------------------------
+def trader_over(bench: Bench, store: Store, *, troubled: str) -> tuple[IndependentBrokerTrader, list[AccountStatus]]:
+    """A thread keeper whose look at one account raises; nobody else has duties, and cash decides. No thread starts."""
+    accounts = [MASTER, user("anna"), user("ben")]
+    for account in accounts:
+        store.write(partial(remember_account, ref=account, name=account.label, enabled=True, now=bench.clock.now()))
+    statuses = {
+        account: AccountStatus(store=store, clock=bench.clock, account=account, mode="paper") for account in accounts
+    }
+
+    def has_duties(account: AccountRef) -> bool:
+        if account.label == troubled:
+            raise ZeroDivisionError("a bug")
+        return False
+
+    def no_desk(_broker: BaseBroker) -> AccountDesk:
+        raise AssertionError("nobody here is funded")
+
+    trader = IndependentBrokerTrader(
+        manager=bench.manager,
+        strategy=cast(TradingStrategy, None),
+        times=CycleTimes(5.0, 0.0, 45.0),
+        minimum_funded_usd=Decimal(20_000),
+        multi_broker=True,
+        clock=bench.clock,
+        ids=SeededIds(1),
+        stop=bench.stop,
+        open_desk=no_desk,
+        has_duties=has_duties,
+        statuses=statuses,
+        on_cycle=lambda _account, _result, _seconds: None,
+    )
+    return trader, list(statuses.values())
+
+
+def test_a_surprise_while_one_account_is_looked_after_costs_those_behind_it_nothing(store: Store) -> None:
+    bench = Bench("anna", "ben")
+    bench.manager.connect_brokerage(KRAKEN)
+    trader, (master, anna, ben) = trader_over(bench, store, troubled="kraken")
+    trader.step(KRAKEN)
+    assert (master.health.state, master.health.reason) == (HealthState.DEGRADED, "ZeroDivisionError: a bug")
+    for status in (anna, ben):
+        assert status.health.state is HealthState.STARTING
+        assert status.health.reason == "not funded: 1000.00 is below 20000 USD"
+    assert trader.threads() == {}
+
+
+def test_an_account_whose_balance_cannot_be_read_gets_no_thread_and_is_degraded(store: Store) -> None:
+    bench = Bench("anna", "ben")
+    bench.manager.connect_brokerage(KRAKEN)
+    broker = bench.manager.user_brokers["anna"][KRAKEN]
+    assert isinstance(broker, MemoryBroker)
+    broker.balance_error = "NaN is not a number"
+    trader, (_, anna, ben) = trader_over(bench, store, troubled="")
+    trader.step(KRAKEN)
+    assert (anna.health.state, anna.health.reason) == (HealthState.DEGRADED, "balance unknown: NaN is not a number")
+    assert ben.health.state is HealthState.STARTING
+    broker.balance_error = None
+    bench.clock.seconds += 5
+    trader.step(KRAKEN)
+    assert anna.health.reason.startswith("not funded")
