@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from bot.storage import migrations
@@ -43,12 +44,21 @@ def run_seeds(seeds: Iterable[int], *, mutant: Mutant = no_mutant, verbose: bool
     silence: AbstractContextManager[None] = quiet()
     with tempfile.TemporaryDirectory() as directory, mutant():
         empty = Path(directory) / "empty.db"
-        migrations.upgrade(sqlite_url(empty))
+        empty.write_bytes(_empty_database())
         if verbose:
             yield from (_run_seed(seed, empty) for seed in seeds)
             return
         with silence:
             yield from (_run_seed(seed, empty) for seed in seeds)
+
+
+@cache
+def _empty_database() -> bytes:
+    """The bytes of a database with the present schema and nothing in it; made once in a process."""
+    with tempfile.TemporaryDirectory() as directory:
+        file = Path(directory) / "empty.db"
+        migrations.upgrade(sqlite_url(file))
+        return file.read_bytes()
 
 
 def _run_seed(seed: int, empty: Path) -> Result:

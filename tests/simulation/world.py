@@ -43,7 +43,7 @@ FAILPOINTS = (
 )
 TRADES = ("entry", "entry", "part", "part", "all")
 STEPS = 80
-HEALING_ROUNDS = 120
+HEALING_ROUNDS = 60
 HEALING_STEP_SECONDS = 5.0
 
 
