@@ -185,7 +185,8 @@ class TradingStrategy:
 
     def _book_history(self, desk: AccountDesk) -> None:
         cursor = desk.recorder.cursor()
-        since = self._first_reading(desk) if cursor is None else cursor - HISTORY_OVERLAP
+        first = self._first_reading(desk)
+        since = first if cursor is None else max(first, cursor - HISTORY_OVERLAP)
         new = desk.recorder.book_history(desk.broker.get_fills_since(since))
         if new:
             log.info("%s: %d fills found in the account's history", desk.account.label, len(new))

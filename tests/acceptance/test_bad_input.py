@@ -280,6 +280,20 @@ def test_each_user_gets_its_own_answer_and_a_deposit_gives_a_poor_one_its_thread
     assert not {"shady", "off"} & traded
 
 
+def test_what_a_master_traded_before_the_bot_knew_it_is_neither_booked_nor_copied(tmp_path: Path) -> None:
+    """A second installation over the same venue accounts, minutes after the first: the first one's trades stay its."""
+    with ExchangeProcess(seed=7) as exchange:
+        with BotProcess(environment(tmp_path / "old", exchange, **FAST), log=tmp_path / "old.txt") as old:
+            old.says("tania_gilbert_kraken: buy ", seconds=60)
+            assert old.stop() == 0
+        with BotProcess(environment(tmp_path / "new", exchange, **FAST, **ENTERING), log=tmp_path / "new.txt") as new:
+            new.says("tania_gilbert_kraken: buy ", seconds=60)
+            cycles = new.accounts()["kraken"]["cycles"]
+            wait_until(lambda: new.accounts()["kraken"]["cycles"] > cycles + 1, seconds=30, what="two more cycles")
+            assert new.stop() == 0
+    assert "found in the account's history" not in new.log()
+
+
 def test_with_independence_off_only_one_master_trades_and_the_other_says_why(
     tmp_path: Path, exchange: ExchangeProcess
 ) -> None:
