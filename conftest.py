@@ -1,5 +1,6 @@
 """What holds for every test: a start that is the same everywhere, and large sizes only when asked for."""
 
+import pytest
 from hypothesis import settings
 
 # A command for operators, not a test, whatever its name says.
@@ -9,3 +10,7 @@ collect_ignore = ["test_kraken_connection_live.py"]
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)
 settings.load_profile("same")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--run-slow", action="store_true", help="also run the large sizes, which take minutes")

@@ -254,9 +254,17 @@ def test_a_taken_metrics_port_is_said_and_trading_goes_on(tmp_path: Path, exchan
 
 
 # -- users ------------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def own_exchange() -> Iterator[ExchangeProcess]:
+    """For tests that speak of every trade: an order that a bot of another test left on its way is none of theirs."""
+    with ExchangeProcess(seed=7) as process:
+        yield process
+
+
 def test_each_user_gets_its_own_answer_and_a_deposit_gives_a_poor_one_its_thread(
-    tmp_path: Path, exchange: ExchangeProcess
+    tmp_path: Path, own_exchange: ExchangeProcess
 ) -> None:
+    exchange = own_exchange
     users = [user("rich"), user("shady", shadow=True), user("off", enabled=False), user("poor", paper_balance=3)]
     environ = environment(tmp_path, exchange, **FAST, **ENTERING, **configuration(tmp_path, {"kraken": users}))
     with BotProcess(environ, log=tmp_path / "out.txt") as bot:

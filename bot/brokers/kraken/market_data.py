@@ -1,5 +1,6 @@
 """Kraken's public readings, as values of ours."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -8,6 +9,8 @@ from bot.brokers.kraken.symbols import KrakenCatalogue
 from bot.brokers.replies import as_list, as_object, field_of, number, unix_time
 from bot.domain.errors import UnreadableReply
 from bot.domain.quote import Candle, Quote
+
+log = logging.getLogger(__name__)
 
 OHLC_INTERVALS = (1, 5, 15, 30, 60, 240, 1440, 10080, 21600)
 
@@ -36,16 +39,27 @@ def _candle(row: object, where: str) -> Candle:
 
 
 def quotes_from(value: object, catalogue: KrakenCatalogue, *, taken_at: datetime) -> Mapping[str, Quote]:
-    """Best bid and ask of a `Ticker` result by symbol; a market without both is left out."""
+    """Best bid and ask of a `Ticker` result by symbol; a market without both, or with nonsense, is left out.
+
+    One market's unreadable price must not keep the exits of the others from being looked at.
+    """
     quotes: dict[str, Quote] = {}
     for venue_name, entry in as_object(value, where="Kraken Ticker").items():
-        where = f"Kraken Ticker {venue_name}"
-        fields = as_object(entry, where=where)
-        bid, ask = (_first_price(fields, side, where) for side in ("b", "a"))
-        symbol = catalogue.symbol_of(venue_name)
-        if 0 < bid <= ask:
-            quotes[symbol] = Quote(symbol, bid, ask, taken_at)
+        try:
+            quote = _quote(venue_name, entry, catalogue, taken_at)
+        except UnreadableReply as error:
+            log.warning("%s", error)
+            continue
+        if quote is not None:
+            quotes[quote.symbol] = quote
     return quotes
+
+
+def _quote(venue_name: str, entry: object, catalogue: KrakenCatalogue, taken_at: datetime) -> Quote | None:
+    where = f"Kraken Ticker {venue_name}"
+    fields = as_object(entry, where=where)
+    bid, ask = (_first_price(fields, side, where) for side in ("b", "a"))
+    return Quote(catalogue.symbol_of(venue_name), bid, ask, taken_at) if 0 < bid <= ask else None
 
 
 def _first_price(fields: Mapping[str, object], name: str, where: str) -> Decimal:

@@ -141,10 +141,12 @@ def test_a_candle_that_contradicts_itself_is_unreadable(broken: object) -> None:
         candles_from({"XXBTZUSD": [broken], "last": 60}, where="x", limit=5)
 
 
-def test_a_market_without_a_bid_or_crossed_has_no_quote() -> None:
+def test_a_market_without_a_bid_crossed_or_with_nonsense_has_no_quote_and_spoils_no_other() -> None:
     result = {
         "XXBTZUSD": {"a": ["101", "1", "1"], "b": ["100", "1", "1"]},
         "XDGUSD": {"a": ["1", "1", "1"], "b": ["0", "1", "1"]},
         "SOLUSD": {"a": ["1", "1", "1"], "b": ["2", "1", "1"]},
+        "ETHUSD": {"a": ["NaN", "1", "1"], "b": []},
+        "LTCUSD": None,
     }
     assert set(quotes_from(result, CATALOGUE, taken_at=OPENED)) == {"BTC/USD"}
