@@ -17,6 +17,7 @@ from bot.brokers.paper_venue import PaperVenue
 from bot.composition import Parts, World, compose
 from bot.copy_trade_engine import start_copy_engine
 from bot.diagnostics import config_show, copies
+from bot.diagnostics.store_reading import DATABASE_FILE
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError, StoreUnavailable
 from bot.environment import ALREADY_TRIED
@@ -36,7 +37,6 @@ from bot.supervision.instance_lock import AlreadyRunning, InstanceLock
 
 log = logging.getLogger(__name__)
 
-DATABASE_FILE = "nija.db"
 BEAT_SECONDS = 1.0
 # Between two tries to start our paper exchange again.
 REVIVE_SECONDS = 5.0
