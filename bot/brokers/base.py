@@ -45,6 +45,10 @@ class BaseBroker(ABC):
     # How long after sending an order may still turn up at the venue. Absence is proven only after this; see the table
     # in docs/architecture.md. Each venue sets its own; this is the longest (a venue without request expiry).
     settle_seconds: float = 125.0
+    # The venue itself refuses an order that reaches it later than this after its sending; None = it takes any.
+    order_expiry_seconds: float | None = None
+    # True where a client order id names one order for ever: the same id and body again can never make a second one.
+    client_ids_are_forever: bool = False
 
     @property
     def broker_type(self) -> BrokerType:

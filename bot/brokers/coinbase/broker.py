@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.brokers.base import BaseBroker, Urgency
 from bot.brokers.coinbase.calls import CoinbaseCalls, QueryValue
-from bot.brokers.coinbase.client import CoinbaseClient
+from bot.brokers.coinbase.client import TOKEN_SECONDS, CoinbaseClient
 from bot.brokers.coinbase.context import CoinbaseContext
 from bot.brokers.coinbase.errors import GONE_ORDER, refusal
 from bot.brokers.coinbase.market_data import candles_from, quotes_from
@@ -59,6 +59,8 @@ class CoinbaseBroker(BaseBroker):
     Without a context (in a Python shell) one is made from the settings, as for `KrakenBroker`.
     """
 
+    client_ids_are_forever = True
+
     def __init__(
         self,
         account_type: AccountType = AccountType.MASTER,
@@ -73,6 +75,7 @@ class CoinbaseBroker(BaseBroker):
             context = coinbase_context(account)
         super().__init__(account, context.balance_book)
         self.settle_seconds = context.settle_seconds
+        self.order_expiry_seconds = TOKEN_SECONDS
         self._context = context
         self._closed = False
         self.venue_clock = VenueClock(context.clock)

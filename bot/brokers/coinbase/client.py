@@ -8,6 +8,8 @@ from coinbase.rest import RESTClient
 
 from bot.brokers.http_session import MEBIBYTE, HttpReply, VenueSession
 
+# How long the library makes a request's token good for; the venue takes no request whose token has run out.
+TOKEN_SECONDS = 120.0
 MAX_BODY_BYTES = 8 * MEBIBYTE  # the list of products is one long page
 
 

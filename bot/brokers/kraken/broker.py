@@ -76,6 +76,7 @@ class KrakenBroker(BaseBroker):
             context = kraken_context(account)
         super().__init__(account, context.balance_book)
         self.settle_seconds = context.order_deadline_seconds + context.settle_margin_seconds
+        self.order_expiry_seconds = context.order_deadline_seconds
         self._context = context
         self._urgency = Urgency.POLL
         self._closed = False
