@@ -32,6 +32,12 @@ def read_command_line(arguments: Sequence[str] | None = None) -> ServerOptions:
     parser.add_argument("--state", type=Path, help="directory or file that keeps accounts and orders over a restart")
     parser.add_argument("--csv", type=Path, help="replay these candles (time,open,high,low,close,volume[,symbol])")
     parser.add_argument("--exit-with-stdin", action="store_true", help="end when stdin does, as when the parent dies")
+    parser.add_argument(
+        "--write-ahead-database",
+        type=Path,
+        metavar="PATH",
+        help="a bot's SQLite database: the journal says of every arriving order whether it was written down there",
+    )
     options = parser.parse_args(arguments)
     return ServerOptions(
         seed=options.seed,
@@ -40,6 +46,7 @@ def read_command_line(arguments: Sequence[str] | None = None) -> ServerOptions:
         state=options.state,
         csv=options.csv,
         exit_with_stdin=options.exit_with_stdin,
+        write_ahead_database=options.write_ahead_database,
     )
 
 

@@ -19,6 +19,7 @@ from paper_exchange.market import Market, Quote
 from paper_exchange.nonces import NonceBook
 from paper_exchange.orders import Accepted, Canceled, Event, Expired, Filled, Order
 from paper_exchange.websocket_tokens import WebSocketTokens
+from paper_exchange.write_ahead import WriteAhead
 
 EVENT_TYPES: dict[type[Event], str] = {Accepted: "accept", Filled: "fill", Canceled: "cancel", Expired: "expire"}
 """Journal line type by event; a triggered stop has no line of its own, its fills do."""
@@ -57,6 +58,8 @@ class Exchange:
         self.seed = seed
         self.epoch = epoch
         self.faults = FaultPlan()
+        self.write_ahead: WriteAhead | None = None
+        """Set to judge on arrival whether orders were written down before they were sent."""
         self.websocket_tokens = WebSocketTokens()
         self.saved_parts = saved_parts or {}
         """What parts outside the engine had saved; ``parts`` gives what they save now, by the same name."""

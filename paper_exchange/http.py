@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from paper_exchange.exchange import Exchange
 from paper_exchange.faults import FaultAction, FaultKind
 from paper_exchange.journal import JournalEntry
 from paper_exchange.wire import AsgiApp, Receive, Reply, Scope, Send, Wire, read_body
+from paper_exchange.write_ahead import Placement, payload_sha256
 
 HTML_PAGE = (
     b"<!DOCTYPE html><html><head><title>Maintenance</title></head><body><h1>We'll be right back</h1></body></html>"
@@ -88,6 +90,10 @@ class Front(ABC):
         """Carry the call out at exchange time ``now_ns``."""
 
     @abstractmethod
+    def placements(self, call: Call) -> Sequence[Placement]:
+        """The orders that an admitted call asks for, before it is decided whether they are accepted."""
+
+    @abstractmethod
     def error_reply(self, text: str) -> Reply:
         """The brokerage's own error envelope around ``text``."""
 
@@ -139,6 +145,8 @@ async def _carry_out(exchange: Exchange, front: Front, call: Call, wire: Wire) -
     if fault is not None and fault.kind in UNPROCESSED:
         return await _not_processed(exchange, front, call, fault, wire)
     refusal = front.admit(call)
+    if refusal is None:
+        _check_write_ahead(exchange, front, call)
     if refusal is None and fault is not None and fault.kind is FaultKind.DELAY:
         await asyncio.sleep(fault.seconds or 0.0)
     if refusal is not None:
@@ -147,6 +155,26 @@ async def _carry_out(exchange: Exchange, front: Front, call: Call, wire: Wire) -
     reply = front.execute(call, now_ns)
     exchange.publish_events(endpoint=call.endpoint, nonce=call.nonce)
     return _noted(exchange, call, reply)
+
+
+def _check_write_ahead(exchange: Exchange, front: Front, call: Call) -> None:
+    """Journal, for each order of a call that has just arrived, whether its sender had written it down."""
+    if exchange.write_ahead is None:
+        return
+    for placement in front.placements(call):
+        entry = JournalEntry(
+            type="write_ahead",
+            brokerage=call.brokerage,
+            account=call.account_name,
+            endpoint=call.endpoint,
+            nonce=call.nonce,
+            client_order_id=placement.client_order_id,
+            symbol=placement.symbol,
+            side=placement.side,
+            payload_sha256=payload_sha256(placement.new) if placement.new is not None else None,
+            verdict=exchange.write_ahead.verdict(placement),
+        )
+        exchange.journal.write(entry, time_ns=exchange.clock.now_ns())
 
 
 async def _not_processed(exchange: Exchange, front: Front, call: Call, fault: FaultAction, wire: Wire) -> Reply | None:

@@ -41,7 +41,7 @@ class JournalEntry:
     """What a line says, apart from its number and time. ``symbol`` is in the ``BTC/USD`` form."""
 
     type: str
-    """request, accept, refuse, fill, cancel or expire."""
+    """request, write_ahead, accept, refuse, fill, cancel or expire."""
     brokerage: str
     account: str | None = None
     endpoint: str | None = None
@@ -56,6 +56,9 @@ class JournalEntry:
     fee: Decimal | None = None
     error: str | None = None
     payload_sha256: str | None = None
+    """Of a request, its body; of a write_ahead, the order as that check writes it."""
+    verdict: str | None = None
+    """Of a write_ahead."""
 
 
 def amount_text(amount: Decimal | None) -> str | None:

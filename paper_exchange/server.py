@@ -29,6 +29,7 @@ from paper_exchange.saver import Saver
 from paper_exchange.state import StateStore
 from paper_exchange.wire import AsgiApp, PaperProtocol
 from paper_exchange.wiring import BROKERAGES, Opened, open_exchange
+from paper_exchange.write_ahead import WriteAhead
 
 LOOPBACK = "127.0.0.1"
 KEEP_ALIVE_SECONDS = 300
@@ -48,6 +49,7 @@ class ServerOptions:
     state: Path | None = None
     csv: Path | None = None
     exit_with_stdin: bool = False
+    write_ahead_database: Path | None = None
 
 
 class CannotStart(Exception):
@@ -87,6 +89,8 @@ class Server:
         self._listeners = listeners
         self._connections = ServerState()
         self._stop = asyncio.Event()
+        if options.write_ahead_database is not None:
+            opened.exchange.write_ahead = WriteAhead(options.write_ahead_database)
         self._saver = Saver(opened, store) if store is not None else None
 
     async def run(self) -> None:

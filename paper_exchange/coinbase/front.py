@@ -15,6 +15,7 @@ from paper_exchange.coinbase.day_figures import DayFigures
 from paper_exchange.coinbase.keys import new_key_pair
 from paper_exchange.coinbase.order_entry import OrderEntry
 from paper_exchange.coinbase.order_forms import PLAIN_DECIMAL
+from paper_exchange.coinbase.placements import placements
 from paper_exchange.coinbase.products import symbol_of
 from paper_exchange.coinbase.refusals import ORDER_REASONS, refusal_reply
 from paper_exchange.coinbase.replies import (
@@ -29,6 +30,7 @@ from paper_exchange.coinbase.routes import OLD_API_PREFIX, Endpoint, Request, Ro
 from paper_exchange.coinbase.tokens import Unauthorized, verify_token
 from paper_exchange.exchange import Exchange
 from paper_exchange.http import Call, Front, Reply
+from paper_exchange.write_ahead import Placement
 
 NAME = "coinbase"
 TRANSFER = "transfer"
@@ -70,20 +72,15 @@ class CoinbaseFront(Front):
 
     def execute(self, call: Call, now_ns: int) -> Reply:
         route: Route = call.data["route"]
-        request = Request(
-            exchange=self._exchange,
-            listings=self._listings,
-            day_figures=self._day_figures,
-            call=call,
-            parameters=route.parameters,
-            now_ns=now_ns,
-        )
         try:
-            return route.endpoint.handler(request)
+            return route.endpoint.handler(self._request(call, route, now_ns))
         except ApiError as problem:
             if route.endpoint.prefix == OLD_API_PREFIX:
                 return old_api_error_reply(problem.error.lower(), problem.details)
             return error_reply(problem.error, problem.details)
+
+    def placements(self, call: Call) -> list[Placement]:
+        return placements(self._request(call, call.data["route"], call.received_ns))
 
     def error_reply(self, text: str) -> Reply:
         """``Unauthorized``, the reason of a refused order, a rate limit, or else an error of the API.
@@ -98,6 +95,16 @@ class CoinbaseFront(Front):
         if error in OLD_API_STATUS:
             return old_api_error_reply(error, details or error)
         return error_reply(error, details or error)
+
+    def _request(self, call: Call, route: Route, now_ns: int) -> Request:
+        return Request(
+            exchange=self._exchange,
+            listings=self._listings,
+            day_figures=self._day_figures,
+            call=call,
+            parameters=route.parameters,
+            now_ns=now_ns,
+        )
 
     def _claimed_account(self, call: Call) -> Account | None:
         """Whose key the request says it uses; whether it truly does is checked later."""

@@ -26,10 +26,12 @@ from paper_exchange.kraken.envelope import (
 )
 from paper_exchange.kraken.form import Params, parse_body, parse_query
 from paper_exchange.kraken.naming import Names
+from paper_exchange.kraken.placements import placements
 from paper_exchange.kraken.price_text import plain_decimal
 from paper_exchange.kraken.signature import new_key_pair, signature_is_valid
 from paper_exchange.nonces import read_nonce
 from paper_exchange.rate_counters import TIERS, RateCounters
+from paper_exchange.write_ahead import Placement
 
 PUBLIC_PREFIX = "/0/public/"
 PRIVATE_PREFIX = "/0/private/"
@@ -137,7 +139,19 @@ class KrakenFront(Front):
 
     def execute(self, call: Call, now_ns: int) -> Reply:
         handler = PRIVATE[call.endpoint].handler if call.data["private"] else PUBLIC[call.endpoint]
-        context = Context(
+        try:
+            return success(handler(self._context(call, now_ns)))
+        except KrakenError as problem:
+            return failure(problem.text)
+
+    def placements(self, call: Call) -> list[Placement]:
+        return placements(self._context(call, call.received_ns)) if call.data["private"] else []
+
+    def error_reply(self, text: str) -> Reply:
+        return failure(text)
+
+    def _context(self, call: Call, now_ns: int) -> Context:
+        return Context(
             exchange=self._exchange,
             names=self._names,
             counters=self._counters,
@@ -146,13 +160,6 @@ class KrakenFront(Front):
             params=call.data["params"],
             now_ns=now_ns,
         )
-        try:
-            return success(handler(context))
-        except KrakenError as problem:
-            return failure(problem.text)
-
-    def error_reply(self, text: str) -> Reply:
-        return failure(text)
 
     def _check(self, call: Call) -> None:
         """Key, signature, nonce, rate, permission: in this order, so that a forged request can't use up a nonce."""
