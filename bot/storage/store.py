@@ -4,27 +4,35 @@ SQLite takes one writer at a time; with a connection per thread some thread wait
 hand a function to the `Store` thread and wait on a future: many of them become one durable commit.
 """
 
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, InternalError, OperationalError, SQLAlchemyError
 
 from bot.domain.errors import StoreUnavailable
+from bot.seams.failpoints import failpoint
+from bot.storage.files import DatabaseFiles
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Work = tuple[Callable[[Connection], Any], "Future[Any]"]
+Done = tuple["Future[Any]", Any]
 
 # More in one group would make the first caller wait for the last.
 MAX_GROUP = 128
 QUEUE_BOUND = 10_000
 DEFAULT_WRITE_SECONDS = 10.0
+# With less than synchronous=FULL (2) a commit that was reported may be gone after a loss of power.
+SQLITE_SETTINGS = {"busy_timeout": 5000, "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
 def sqlite_url(path: Path) -> URL:
@@ -32,21 +40,48 @@ def sqlite_url(path: Path) -> URL:
     return URL.create("sqlite", database=str(path))
 
 
-def open_engine(url: URL, *, writer: bool) -> Engine:
-    """An engine with our settings: WAL, full durability, immediate write transactions."""
+def open_engine(url: URL, *, writer: bool, create: bool = False) -> Engine:
+    """An engine with our settings: WAL, full durability, immediate write transactions; a reader can't write at all.
+
+    Without `create` a missing file is an error, not an empty database. Connecting raises `StoreUnavailable` when the
+    database does not take one of the settings.
+    """
     engine = create_engine(url, pool_pre_ping=False)
     if url.get_backend_name() == "sqlite":
+        event.listen(engine, "do_connect", _create_if_missing if create else _only_existing)
         event.listen(engine, "connect", _set_up_sqlite)
+        if not writer:
+            event.listen(engine, "connect", _forbid_writing)
         event.listen(engine, "begin", _begin_immediate if writer else _begin_deferred)
+        event.listen(engine, "commit", _assert_in_transaction)
     return engine
+
+
+def _only_existing(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
+    arguments[0] = f"{Path(arguments[0]).as_uri()}?mode=rw"
+    options["uri"] = True
+
+
+def _create_if_missing(_dialect: object, _record: object, arguments: list[Any], _options: dict[str, Any]) -> None:
+    path = Path(arguments[0])
+    if not path.exists():
+        # By ourselves, because of its mode: the files that SQLite puts beside it have the same.
+        path.touch(mode=0o600)
 
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
+    for name, wanted in SQLITE_SETTINGS.items():
+        cursor.execute(f"PRAGMA {name}={wanted}")
+        (found,) = cursor.execute(f"PRAGMA {name}").fetchone()
+        if found != wanted:
+            raise StoreUnavailable(f"the database does not take {name}={wanted}, it keeps {found}")
     cursor.close()
+
+
+def _forbid_writing(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA query_only=ON")
 
 
 def _begin_immediate(connection: Connection) -> None:
@@ -55,6 +90,12 @@ def _begin_immediate(connection: Connection) -> None:
 
 def _begin_deferred(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
+
+
+def _assert_in_transaction(connection: Connection) -> None:
+    """After some errors SQLite ends a transaction by itself, and a commit of nothing would look like success."""
+    if not getattr(connection.connection.dbapi_connection, "in_transaction", False):
+        raise StoreUnavailable("the database has dropped the transaction")
 
 
 class Store:
@@ -67,9 +108,20 @@ class Store:
         self._queue: queue.Queue[Work | None] = queue.Queue(QUEUE_BOUND)
         self._thread = threading.Thread(target=self._run, name="Store", daemon=True)
         self._closed = threading.Event()
+        self._files: DatabaseFiles | None = None
+        self._lost = ""
 
     def start(self) -> None:
-        """Start the writer thread. The schema must be up to date (`migrations.upgrade`)."""
+        """Start the writer thread. The schema must be up to date (`migrations.upgrade`).
+
+        Raises `StoreUnavailable` when the database cannot be written to.
+        """
+        try:
+            with self._writer.begin():  # from here on the write-ahead log is there too
+                pass
+            self._files = DatabaseFiles.of(Path(str(self.url.database)))
+        except (SQLAlchemyError, OSError) as error:
+            raise StoreUnavailable(f"the database cannot be opened: {_cause(error)}") from error
         self._thread.start()
 
     def close(self, timeout_seconds: float = 5.0) -> None:
@@ -86,11 +138,18 @@ class Store:
     def queue_depth(self) -> int:
         return self._queue.qsize()
 
+    def lost(self) -> str:
+        """A sentence once the database's files were deleted or replaced under us: no write succeeds ever after."""
+        with suppress(StoreUnavailable):
+            self._check_files()
+        return self._lost
+
     def write(self, work: Callable[[Connection], T], *, timeout_seconds: float = DEFAULT_WRITE_SECONDS) -> T:
         """Run `work` in a transaction and return its result after the commit.
 
         Raises what `work` raised (its changes are rolled back, its neighbours' are not), or `StoreUnavailable` when
-        nothing could be made durable in time.
+        it is not known to be durable in time. It may be durable all the same: after this error the caller must read
+        before it decides anything.
         """
         if self._closed.is_set():
             raise StoreUnavailable("the store is closed")
@@ -107,9 +166,17 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that sees one consistent state and cannot wait for the writer."""
-        with self._reader.connect() as connection:
-            yield connection
+        """A connection that sees one consistent state, cannot wait for the writer, and refuses to write.
+
+        Raises `StoreUnavailable` when the database cannot be read.
+        """
+        try:
+            with self._reader.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            if not _is_failure_of_the_store(error):
+                raise
+            raise StoreUnavailable(f"the store could not be read: {_cause(error)}") from error
 
     def _run(self) -> None:
         while True:
@@ -134,34 +201,91 @@ class Store:
         return group, True
 
     def _commit(self, group: list[Work]) -> None:
-        done: list[tuple[Future[Any], Any]] = []
+        # A caller that gave up waiting must not find its work done later.
+        group = [item for item in group if item[1].set_running_or_notify_cancel()]
         try:
-            with self._writer.begin() as connection:
-                for work, future in group:
-                    # A caller that gave up waiting must not find its work done later.
-                    if future.set_running_or_notify_cancel():
-                        _run_in_savepoint(connection, work, future, done)
-        except SQLAlchemyError as error:
+            done = self._transact(group) if group else []
+            failpoint("store_committed")
+        except Exception as error:
+            # Whatever it was, the thread must live and the callers must hear of it.
+            if not isinstance(error, SQLAlchemyError | StoreUnavailable):
+                log.exception("unexpected error while writing")
             for _, future in group:
                 if not future.done():
-                    future.set_exception(StoreUnavailable(f"the store could not commit: {error.__cause__ or error}"))
+                    future.set_exception(StoreUnavailable(f"the store could not commit: {_cause(error)}"))
             return
         for future, result in done:
             future.set_result(result)
 
+    def _transact(self, group: list[Work]) -> list[Done]:
+        """Do the group's works in one transaction; returns those that succeeded, once they are durable."""
+        self._check_files()
+        try:
+            with self._writer.begin() as connection:
+                if len(group) == 1:
+                    done = [_run_alone(connection, *group[0])]
+                else:
+                    done = [result for item in group for result in _run_in_savepoint(connection, *item)]
+                failpoint("store_commit")
+        except _WorkFailed as failed:
+            # Told only now that it is rolled back.
+            failed.future.set_exception(failed.error)
+            return []
+        return done
+
+    def _check_files(self) -> None:
+        """Refuse to write into files that nobody will ever find again."""
+        if self._files is None:
+            return
+        try:
+            self._lost = self._lost or self._files.difference()
+        except OSError as error:
+            raise StoreUnavailable(f"the database's files cannot be looked at: {error}") from error
+        if self._lost:
+            raise StoreUnavailable(self._lost)
+
+
+class _WorkFailed(Exception):
+    """A work that had the transaction to itself failed, so all of it is rolled back."""
+
+    def __init__(self, future: "Future[Any]", error: Exception) -> None:
+        self.future = future
+        self.error = error
+        super().__init__(str(error))
+
+
+def _run_alone(connection: Connection, work: Callable[[Connection], Any], future: "Future[Any]") -> Done:
+    """Without neighbours the transaction itself is the savepoint."""
+    try:
+        return future, work(connection)
+    except Exception as error:
+        if _is_failure_of_the_store(error):
+            raise
+        raise _WorkFailed(future, error) from error
+
 
 def _run_in_savepoint(
-    connection: Connection,
-    work: Callable[[Connection], Any],
-    future: "Future[Any]",
-    done: list[tuple["Future[Any]", Any]],
-) -> None:
+    connection: Connection, work: Callable[[Connection], Any], future: "Future[Any]"
+) -> Iterator[Done]:
+    """Yields the future with its result, or nothing when the work failed by itself."""
     savepoint = connection.begin_nested()
     try:
         result = work(connection)
-    except Exception as error:  # noqa: BLE001 - the caller's own error goes back to the caller
+    except Exception as error:
+        if _is_failure_of_the_store(error):
+            # SQLite may have rolled back all of the transaction, not this work alone.
+            raise
         savepoint.rollback()
         future.set_exception(error)
     else:
         savepoint.commit()
-        done.append((future, result))
+        yield future, result
+
+
+def _is_failure_of_the_store(error: Exception) -> bool:
+    """Disk full, read-only, locked, damaged; as opposed to a work that broke a rule or was wrong in itself."""
+    return isinstance(error, OperationalError | InternalError) or type(error) is DatabaseError
+
+
+def _cause(error: BaseException) -> BaseException:
+    return error.__cause__ or error
