@@ -10,7 +10,7 @@ from enum import StrEnum
 from bot.account_desk import AccountDesk
 from bot.domain.account import AccountRef
 from bot.domain.balance import BalanceStatus
-from bot.domain.errors import NijaError
+from bot.domain.errors import Fenced, NijaError
 from bot.domain.health import HealthState
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
@@ -75,8 +75,13 @@ class AccountWorker:
 
     def run(self) -> None:
         """Until told to stop."""
-        while not self._stop.is_set():
-            self.step()
+        try:
+            while not self._stop.is_set():
+                self.step()
+        except Fenced as error:
+            # Health and rows are the business of whoever has the account now.
+            log.warning("%s: this thread ends: %s", self.desk.account.label, error)
+            return
         self.desk.status.set_health(HealthState.STOPPED, "asked to stop")
         self.desk.status.publish()
 
@@ -115,6 +120,8 @@ class AccountWorker:
         """An error outside a cycle is this account's own; its rows stay, and it looks again soon."""
         try:
             return work()
+        except Fenced:
+            raise
         except NijaError as error:
             self.desk.status.set_health(HealthState.DEGRADED, f"{what}: {error}", error=True)
         except Exception as error:
@@ -136,6 +143,8 @@ class AccountWorker:
         log.info("%s%s - Cycle #%d", label, role, number)
         try:
             self._strategy.run_cycle(broker=self.desk.broker, user_mode=not self.desk.account.is_master)
+        except Fenced:
+            raise
         except Exception as error:  # noqa: BLE001 - the top of an account's work: whatever it was, it is its own
             reason = str(error) if isinstance(error, NijaError) else f"{type(error).__name__}: {error}"
             self._log_failure(error, reason)

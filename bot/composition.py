@@ -14,6 +14,7 @@ from bot.broker_manager import BaseBroker, KrakenBroker, SharedParts, VenueAcces
 from bot.brokers.credentials import Credentials, MissingCredentials, find_credentials
 from bot.brokers.kraken.private_call_lock import LockUse
 from bot.brokers.paper_venue import PaperVenue
+from bot.copy_answers import CopyAnswer, CopyAnswers
 from bot.copy_trade_engine import CopyLimits, CopyTradeEngine, Follower
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError, RetryLater
@@ -26,6 +27,7 @@ from bot.execution.fill_recorder import FillRecorder, describe
 from bot.execution.order_executor import OrderExecutor
 from bot.independent_broker_trader import IndependentBrokerTrader
 from bot.market.candle_cache import CandleCache
+from bot.mirrored_exits import MirroredExits
 from bot.multi_account_broker_manager import FailedConnection, MultiAccountBrokerManager, Pauses
 from bot.observability.logs import Redactor
 from bot.observability.metrics import Metrics
@@ -35,13 +37,13 @@ from bot.seams.ids import IdSource
 from bot.settings import Settings
 from bot.settings.loading import PROJECT_DIR
 from bot.settings.users import UserSettings
-from bot.storage import accounts, copies, positions
+from bot.storage import accounts, copies, leases, memberships, positions
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 from bot.strategies.loading import load_strategy
 from bot.trade_signal_emitter import TradeSignalEmitter
 from bot.trading_strategy import MasterRules, TradingStrategy
-from bot.user_copier import CopyAnswer, UserCopier
+from bot.user_copier import UserCopier
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +112,7 @@ class _Composition:
             ids=world.ids,
             default_exit_plan=self._exit_plan(),
             announce=lambda broker: self.engine.notify(broker),
+            plan_in=lambda connection, signal: self.engine.plan_in(connection, signal),
         )
         self.manager = MultiAccountBrokerManager(
             masters=self.masters,
@@ -159,6 +162,8 @@ class _Composition:
                     connection, ref, name=name, enabled=True, now=now
                 )
             )
+        users = {follower.account.label: follower.account for follower in self.followers}
+        self.world.store.write(lambda connection: memberships.set_active(connection, users))
         statuses = {ref: self._status(ref) for ref in refs}
         for status in statuses.values():
             status.publish()
@@ -248,6 +253,7 @@ class _Composition:
             confirm_seconds=CONFIRM_SECONDS,
             gather_milliseconds=self.settings.copying.gather_partial_fills_milliseconds,
             on_order=self._on_order,
+            epoch=self._take_lease(account),
         )
         desk = AccountDesk(
             broker=broker,
@@ -260,19 +266,42 @@ class _Composition:
         self.strategy.add_desk(desk)
         return desk
 
+    def _take_lease(self, account: AccountRef) -> int:
+        """Whoever had this account before, a thread of this process or an earlier process, sends nothing any more."""
+        now, owner = self.world.clock.now(), self.world.ids.token()
+        return self.world.store.write(
+            lambda connection: leases.take_lease(connection, account.label, owner=owner, now=now)
+        )
+
     def _copier(self, broker: BaseBroker, executor: OrderExecutor) -> UserCopier:
-        account = broker.account
-        return UserCopier(
+        world, account = self.world, broker.account
+        answers = CopyAnswers(
             account=account,
-            store=self.world.store,
-            clock=self.world.clock,
-            install_id=self.world.install_id,
+            store=world.store,
+            clock=world.clock,
+            on_answer=lambda signal, answer: self._on_answer(account, signal, answer),
+        )
+        exits = MirroredExits(
+            account=account,
+            store=world.store,
+            clock=world.clock,
+            install_id=world.install_id,
+            broker=broker,
             executor=executor,
             sizer=self.sizer,
+            answers=answers,
             instrument_of=lambda symbol: self.manager.instrument_of(account.broker, symbol),
+        )
+        return UserCopier(
+            account=account,
+            store=world.store,
+            clock=world.clock,
+            executor=executor,
+            exits=exits,
+            answers=answers,
             balance=broker.balance_book.reading,
+            hydrated=lambda: True,
             max_signal_age_seconds=self.settings.copying.max_signal_age_seconds,
-            on_answer=lambda signal, answer: self._on_answer(account, signal, answer),
         )
 
     # -- masters ----------------------------------------------------------------------------------------------------

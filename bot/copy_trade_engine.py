@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,6 +10,7 @@ from functools import partial
 from typing import Protocol
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
@@ -22,7 +24,7 @@ from bot.position_sizer import CopyRules, EntryToCopy, NoSize, PositionSizer, Si
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.seams.ids import client_order_id
-from bot.storage import copies, intents, positions, signals
+from bot.storage import copies, intents, memberships, positions, signals, symbol_pauses
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 
@@ -94,6 +96,7 @@ class CopyTradeEngine:
         self._limits = limits
         self._wake_user = wake_user
         self._on_planned = on_planned
+        self._planned: deque[TradeSignal] = deque()
         self._due = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="CopyTradeEngine", daemon=True)
@@ -113,9 +116,29 @@ class CopyTradeEngine:
         """Rows may be waiting."""
         self._due.set()
 
+    def plan_in(self, connection: Connection, signal: TradeSignal) -> None:
+        """Plan a signal inside the transaction that makes it: fills, signal and every user's intent are one commit.
+
+        Nothing of it may keep the master's fills from being booked: what goes wrong here leaves the signal unplanned,
+        and `step` plans it later. So does a brokerage whose users have not all had their chance to connect.
+        """
+        if not self._followers.copying_armed(signal.broker):
+            return
+        try:
+            with connection.begin_nested():
+                self._plan_all(connection, signal=signal)
+        except Exception:
+            log.exception("signal %s could not be planned with its fills", signal.signal_id)
+        else:
+            self._planned.append(signal)
+
     def step(self) -> int:
-        """Plan everything that waits; returns how many signals were planned."""
-        return sum(self._plan_brokerage(broker) for broker in BrokerType if self._followers.copying_armed(broker))
+        """Plan everything that waits, and tell of what was planned; returns how many signals were planned."""
+        count = sum(self._plan_brokerage(broker) for broker in BrokerType if self._followers.copying_armed(broker))
+        while self._planned:
+            count += 1
+            self._tell(self._planned.popleft())
+        return count
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -138,12 +161,15 @@ class CopyTradeEngine:
         return len(waiting)
 
     def _plan(self, signal: TradeSignal) -> None:
-        followers = self._followers.followers_of(signal.broker)
         failpoint("plan_signal")
-        claimed = self._store.write(partial(self._plan_all, signal=signal, followers=followers))
+        claimed = self._store.write(partial(self._plan_all, signal=signal))
         failpoint("signal_planned")
-        if not claimed:
-            return
+        if claimed:
+            self._planned.append(signal)
+
+    def _tell(self, signal: TradeSignal) -> None:
+        """Count and wake. A plan whose transaction was rolled back after all wakes users who find nothing to do."""
+        followers = self._followers.followers_of(signal.broker)
         log.info(
             "signal %s: %s %s %s by the %s master, planned for %d users",
             signal.signal_id[:8],
@@ -157,12 +183,40 @@ class CopyTradeEngine:
         for follower in followers:
             self._wake_user(follower.account)
 
-    def _plan_all(self, connection: Connection, *, signal: TradeSignal, followers: Sequence[Follower]) -> bool:
+    def _plan_all(self, connection: Connection, *, signal: TradeSignal) -> bool:
+        """One answer or intent for every user who is owed one: who is a member decides, not who is connected."""
         if not signals.claim_for_planning(connection, signal.signal_id, at=self._clock.now()):
             return False
-        for follower in followers:
-            self._plan_one(connection, signal, follower)
+        followers = {each.account.label: each for each in self._followers.followers_of(signal.broker)}
+        sequence = signals.sequence_of(connection, signal.signal_id)
+        for label in memberships.members_of(connection, signal.broker, sequence):
+            follower = followers.get(label)
+            if follower is None:
+                why = NoSize(CopyReason.USER_LEFT, "the user does not copy any more")
+                self._plan_for_one_who_left(connection, signal, label, why)
+            else:
+                self._plan_guarded(connection, signal, follower)
+        failpoint("plan_transaction")
         return True
+
+    def _plan_guarded(self, connection: Connection, signal: TradeSignal, follower: Follower) -> None:
+        """One user's trouble is that user's answer, and nobody else's."""
+        try:
+            with connection.begin_nested():
+                self._plan_one(connection, signal, follower)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            log.exception("%s: the copy of signal %s could not be planned", follower.account.label, signal.signal_id)
+            why = NoSize(CopyReason.PLANNING_FAILED, f"{type(error).__name__}: {error}"[:300])
+            self._answer(connection, signal, follower.account.label, why, status=CopyStatus.FAILED)
+
+    def _plan_for_one_who_left(self, connection: Connection, signal: TradeSignal, label: str, why: NoSize) -> None:
+        """No entries any more; what was copied is still sold when the master sells."""
+        if signal.kind is OrderKind.EXIT and positions.find_position(connection, label, signal.symbol) is not None:
+            self._add_exit_debt(connection, signal, label)
+        else:
+            self._answer(connection, signal, label, why)
 
     def _plan_one(self, connection: Connection, signal: TradeSignal, follower: Follower) -> None:
         if signal.kind is OrderKind.EXIT:
@@ -172,11 +226,11 @@ class CopyTradeEngine:
         size = self._entry_size(connection, signal, follower, reading)
         cash = None if reading.holdings is None else reading.holdings.of(quote_of(signal.symbol)).total
         if isinstance(size, NoSize):
-            self._answer(connection, signal, follower, size, user_balance=cash)
+            self._answer(connection, signal, follower.account.label, size, user_balance=cash)
             return
         if follower.shadow:
             shadow = NoSize(CopyReason.SHADOW, f"would have bought {size.quantity:f}", size.ratio)
-            self._answer(connection, signal, follower, shadow, user_balance=cash)
+            self._answer(connection, signal, follower.account.label, shadow, user_balance=cash)
             return
         intent = self._entry_intent(signal, follower, size)
         intents.add_intent(connection, intent)
@@ -197,6 +251,12 @@ class CopyTradeEngine:
     def _entry_size(
         self, connection: Connection, signal: TradeSignal, follower: Follower, reading: BalanceReading
     ) -> Size | NoSize:
+        label = follower.account.label
+        paused = symbol_pauses.pause_reason(connection, label, signal.symbol)
+        if paused:
+            return NoSize(CopyReason.SYMBOL_PAUSED, paused)
+        if signal.symbol in intents.symbols_needing_a_person(connection, label):
+            return NoSize(CopyReason.NEEDS_PERSON, "an earlier order's outcome is contradictory: python bot.py resolve")
         not_ready = self._followers.not_ready_reason(follower.account)
         if not_ready and not follower.shadow:
             return NoSize(CopyReason.ACCOUNT_NOT_READY, not_ready)
@@ -253,8 +313,11 @@ class CopyTradeEngine:
         held = positions.find_position(connection, label, signal.symbol)
         if held is None and not copies.has_planned_entry(connection, label, signal.symbol):
             nothing = NoSize(CopyReason.NOTHING_HELD, f"no copied {signal.symbol} is held")
-            self._answer(connection, signal, follower, nothing, user_balance=None)
+            self._answer(connection, signal, label, nothing)
             return
+        self._add_exit_debt(connection, signal, label)
+
+    def _add_exit_debt(self, connection: Connection, signal: TradeSignal, label: str) -> None:
         copies.add_copy(
             connection,
             signal_id=signal.signal_id,
@@ -270,18 +333,19 @@ class CopyTradeEngine:
         self,
         connection: Connection,
         signal: TradeSignal,
-        follower: Follower,
+        label: str,
         why: NoSize,
         *,
-        user_balance: Decimal | None,
+        status: CopyStatus = CopyStatus.SKIPPED,
+        user_balance: Decimal | None = None,
     ) -> None:
         now = self._clock.now()
         copies.add_copy(
             connection,
             signal_id=signal.signal_id,
-            account_id=follower.account.label,
+            account_id=label,
             planned_at=now,
-            status=str(CopyStatus.SKIPPED),
+            status=str(status),
             reason=str(why.reason),
             detail=why.detail,
             user_balance=user_balance,

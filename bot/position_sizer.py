@@ -90,12 +90,12 @@ class PositionSizer:
             return NoSize(CopyReason.BELOW_MINIMUM, f"{too_small} (before rounding {uncapped:f})", ratio)
         return Size(quantity, ratio)
 
-    def size_exit(self, *, fraction: Decimal, held: Decimal, instrument: Instrument, price: Decimal) -> Size | NoSize:
-        """The part of a holding that mirrors the master's exit; all of it when less than the minimum would remain."""
+    def size_exit(self, *, due: Decimal, held: Decimal, instrument: Instrument, price: Decimal) -> Size | NoSize:
+        """How much of a holding to sell when `due` of it should go; all when less than the minimum would remain."""
         if held <= 0:
             return NoSize(CopyReason.NOTHING_HELD, "nothing of this symbol is held for copying")
         sellable = instrument.floor_quantity(held)
-        quantity = min(sellable, instrument.floor_quantity(held * fraction))
+        quantity = min(sellable, instrument.floor_quantity(due))
         if instrument.below_minimum(held - quantity, price):
             quantity = sellable
         too_small = instrument.below_minimum(quantity, price)
@@ -103,7 +103,7 @@ class PositionSizer:
             return NoSize(CopyReason.DUST, f"all that is held cannot be sold: {too_small}")
         if too_small:
             return NoSize(CopyReason.BELOW_MINIMUM, too_small)
-        return Size(quantity, fraction)
+        return Size(quantity, due / held)
 
     def size_master_entry(
         self, *, cash_quote: Decimal, percent_of_cash: Decimal, price: Decimal, instrument: Instrument

@@ -24,7 +24,11 @@ log = logging.getLogger(__name__)
 
 
 class TradeSignalEmitter:
-    """The only maker of signals. `announce` tells the copy engine that rows are waiting; the rows are what counts."""
+    """The only maker of signals.
+
+    `plan_in` plans the users' copies within the transaction that makes the signal. `announce` tells the copy engine
+    that rows are waiting; the rows are what counts.
+    """
 
     def __init__(
         self,
@@ -34,12 +38,14 @@ class TradeSignalEmitter:
         ids: IdSource,
         default_exit_plan: ExitPlan,
         announce: Callable[[BrokerType], None],
+        plan_in: Callable[[Connection, TradeSignal], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._default_exit_plan = default_exit_plan
         self._announce = announce
+        self._plan_in = plan_in
 
     def emit_trade_signal(
         self,
@@ -88,12 +94,12 @@ class TradeSignalEmitter:
         return item.signal_id
 
     def from_master_fills(self, connection: Connection, event: MasterFills) -> None:
-        """The recorder's hook: writes the signal in the transaction that books the fills."""
+        """The recorder's hook: signal and plan for the users, in the transaction that books the fills."""
         batch = signal_rows.batches_of_order(connection, event.account.label, event.venue_order_id)
         item = _signal_of_fills(connection, event, batch)
         if item is None:
             return
-        signal_rows.add_signal(
+        new = signal_rows.add_signal(
             connection,
             item,
             account_id=event.account.label,
@@ -101,6 +107,8 @@ class TradeSignalEmitter:
             batch=batch,
             now=self._clock.now(),
         )
+        if new:
+            self._plan_in(connection, item)
 
     def announce(self, broker: BrokerType) -> None:
         """Wake the copy engine for this brokerage."""

@@ -12,16 +12,19 @@ from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
 from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply, VenueError
+from bot.domain.instrument import Instrument
 from bot.domain.order import UNRESOLVED_STATES, IntentState, OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan, Position
 from bot.domain.quote import Quote
-from bot.domain.symbol import base_of, quote_of
+from bot.domain.symbol import quote_of
+from bot.execution.lots import lots_of
 from bot.market.candle_cache import CandleCache
 from bot.position_sizer import NoSize, PositionSizer
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource, client_order_id
 from bot.storage import intents, positions
 from bot.storage.accounts import first_seen_at
+from bot.storage.dust import close_as_dust
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 from bot.strategies.asking import STRATEGY_FAILED, StrategyFault, ask_entry, ask_exit
@@ -245,10 +248,10 @@ class TradingStrategy:
         if instrument is None:
             log.warning("%s: %s is not listed any more; it cannot be sold", desk.account.label, position.symbol)
             return
-        held = self._sellable(desk, position)
-        size = self._sizer.size_exit(fraction=Decimal(1), held=held, instrument=instrument, price=quote.bid)
+        lots = lots_of(position, desk.broker)
+        size = self._sizer.size_exit(due=lots.free, held=lots.free, instrument=instrument, price=quote.bid)
         if isinstance(size, NoSize):
-            log.info("%s: %s not sold: %s", desk.account.label, position.symbol, size.detail)
+            self._not_sold(desk, position, instrument, quote, size)
             return
         log.info("%s: exit %s: %s", desk.account.label, position.symbol, reason)
         self._place(
@@ -261,11 +264,12 @@ class TradingStrategy:
             exit_plan=position.exit_plan,
         )
 
-    def _sellable(self, desk: AccountDesk, position: Position) -> Decimal:
-        reading = desk.broker.balance_book.reading()
-        if reading.holdings is None or reading.status is not BalanceStatus.FRESH:
-            return position.quantity
-        return min(position.quantity, reading.holdings.of(base_of(position.symbol)).available)
+    def _not_sold(
+        self, desk: AccountDesk, position: Position, instrument: Instrument, quote: Quote, why: NoSize
+    ) -> None:
+        log.info("%s: %s not sold: %s", desk.account.label, position.symbol, why.detail)
+        if instrument.below_minimum(instrument.floor_quantity(position.quantity), quote.bid):
+            self._store.write(lambda connection: close_as_dust(connection, position, now=self._clock.now()))
 
     def _scan_and_enter(self, desk: AccountDesk, reading: BalanceReading, held: Sequence[Position]) -> None:
         veto = self._entry_veto(desk, reading, held)

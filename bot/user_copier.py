@@ -2,25 +2,20 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Row
 
+from bot.copy_answers import CopyAnswer, CopyAnswers
 from bot.domain.account import AccountRef
 from bot.domain.balance import BalanceReading, BalanceStatus
-from bot.domain.instrument import Instrument
-from bot.domain.order import IntentState, OrderKind, OrderType
-from bot.domain.position import Position
+from bot.domain.order import LIVE_STATES, IntentState, OrderKind
 from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
-from bot.domain.symbol import base_of
-from bot.execution.order_executor import OrderExecutor, has_ended
-from bot.position_sizer import NoSize, PositionSizer
+from bot.execution.order_executor import NOT_SENT, OrderExecutor, has_ended
+from bot.mirrored_exits import MirroredExits
 from bot.seams.clock import Clock
-from bot.seams.ids import client_order_id
-from bot.storage import copies, fills, intents, positions
+from bot.storage import copies, intents
 from bot.storage.intents import OrderIntent
 from bot.storage.signals import signal_of
 from bot.storage.store import Store
@@ -29,7 +24,6 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 UNRESOLVED_LOOK_SECONDS = 5.0
-MAX_EXIT_RETRY_SECONDS = 60.0
 
 _REFUSALS = {
     "InsufficientFunds": CopyReason.INSUFFICIENT_FUNDS,
@@ -37,19 +31,11 @@ _REFUSALS = {
 }
 
 
-@dataclass(frozen=True)
-class CopyAnswer:
-    """The one final answer of a user to a signal."""
-
-    status: CopyStatus
-    reason: CopyReason = CopyReason.NONE
-    detail: str = ""
-
-
 class UserCopier:
     """Works off the rows of this account that have no answer yet. The rows are the queue: after a crash they are there.
 
-    Entries are sent at most once and only while they are fresh. Exits pass no gate and are tried until they are done.
+    Entries are sent at most once, only while they are fresh, and only when the account is known (`hydrated`). Exits
+    pass no gate and are tried until they are done.
     """
 
     def __init__(
@@ -58,24 +44,22 @@ class UserCopier:
         account: AccountRef,
         store: Store,
         clock: Clock,
-        install_id: str,
         executor: OrderExecutor,
-        sizer: PositionSizer,
-        instrument_of: Callable[[str], Instrument | None],
+        exits: MirroredExits,
+        answers: CopyAnswers,
         balance: Callable[[], BalanceReading],
+        hydrated: Callable[[], bool],
         max_signal_age_seconds: float,
-        on_answer: Callable[[TradeSignal, CopyAnswer], None],
     ) -> None:
         self._account = account
         self._store = store
         self._clock = clock
-        self._install_id = install_id
         self._executor = executor
-        self._sizer = sizer
-        self._instrument_of = instrument_of
+        self._exits = exits
+        self._answers = answers
         self._balance = balance
+        self._hydrated = hydrated
         self._max_signal_age = timedelta(seconds=max_signal_age_seconds)
-        self._on_answer = on_answer
 
     def run(self) -> float | None:
         """Work on every copy without an answer; returns in how many seconds it wants to look again, or None."""
@@ -83,39 +67,59 @@ class UserCopier:
             rows = copies.planned_copies(connection, self._account.label)
         waits: list[float] = []
         busy: set[str] = set()
-        for row in rows:
+        for number, row in enumerate(rows):
             signal = signal_of(row)
-            wait = self._in_turn(signal, row, first=signal.symbol not in busy)
+            wait = self._in_turn(signal, row, rows[number + 1 :], first=signal.symbol not in busy)
             if wait is not None:
                 waits.append(wait)
                 busy.add(signal.symbol)
         return min(waits, default=None)
 
-    def _in_turn(self, signal: TradeSignal, row: Row[Any], *, first: bool) -> float | None:
+    def _in_turn(self, signal: TradeSignal, row: Row[Any], later: Sequence[Row[Any]], *, first: bool) -> float | None:
         """One symbol's copies go one after the other: an exit is a share of what the ones before it have left."""
         if signal.kind is OrderKind.ENTRY:
-            return self._entry(signal, row, may_send=first)
-        if not first or self._instrument_of(signal.symbol) is None:
-            # What came before has no outcome yet, or the market's rules are missing; they come with the connection.
-            return RETRY_SECONDS
-        return self._exit(signal, row)
+            return self._entry(signal, row, _exits_of(signal.symbol, later), may_send=first)
+        return self._exits.step(signal, row) if first else RETRY_SECONDS
 
     # -- entries ----------------------------------------------------------------------------------------------------
-    def _entry(self, signal: TradeSignal, row: Row[Any], *, may_send: bool) -> float | None:
+    def _entry(self, signal: TradeSignal, row: Row[Any], exits: Sequence[Row[Any]], *, may_send: bool) -> float | None:
+        """`exits` are the master's later exits of the same symbol that wait for this entry's end."""
         intent = self._stored_intent(row.client_order_id)
         if intent.state is IntentState.CREATED:
-            veto = self._entry_veto(signal)
-            if veto is not None:
-                self._executor.abandon(intent, veto.detail)
-                return self._answer(signal, veto, intent)
-            if not may_send:
-                return RETRY_SECONDS
-            intent = self._executor.send(intent)
+            return self._unsent_entry(signal, intent, exits, may_send=may_send)
+        if exits and intent.state in LIVE_STATES:
+            intent = self._executor.cancel(intent)
         elif not has_ended(intent):
             intent = self._executor.settle(intent)
+        return self._entry_result(signal, intent)
+
+    def _unsent_entry(
+        self, signal: TradeSignal, intent: OrderIntent, exits: Sequence[Row[Any]], *, may_send: bool
+    ) -> float | None:
+        veto = self._superseded(exits) or self._entry_veto(signal)
+        if veto is not None:
+            self._executor.abandon(intent, _not_sent(veto))
+            return self._answer(signal, veto, intent)
+        if not may_send or not self._hydrated():
+            return RETRY_SECONDS
+        return self._entry_result(signal, self._executor.send(intent, gate=lambda: self._gate(signal)))
+
+    def _entry_result(self, signal: TradeSignal, intent: OrderIntent) -> float | None:
         if has_ended(intent):
-            return self._answer(signal, _entry_answer(intent), intent)
-        return self._not_yet(signal, intent)
+            return self._answer(signal, entry_answer(intent), intent)
+        self._answers.note(signal, detail=f"{intent.state}: {intent.reason}"[:500])
+        return RETRY_SECONDS if intent.state is IntentState.CREATED else UNRESOLVED_LOOK_SECONDS
+
+    def _superseded(self, exits: Sequence[Row[Any]]) -> CopyAnswer | None:
+        """What the master has left again altogether is not entered any more."""
+        if any(row.size == 1 for row in exits):
+            return CopyAnswer(CopyStatus.SUPERSEDED, CopyReason.MASTER_LEFT, "the master has sold all of it again")
+        return None
+
+    def _gate(self, signal: TradeSignal) -> str:
+        """The last look before the wire: writing the order down may have taken its time."""
+        veto = self._entry_veto(signal)
+        return "" if veto is None else f"{veto.reason}: {veto.detail}"
 
     def _entry_veto(self, signal: TradeSignal) -> CopyAnswer | None:
         age = self._clock.now() - signal.executed_at
@@ -133,176 +137,10 @@ class UserCopier:
             return CopyAnswer(CopyStatus.SKIPPED, CopyReason.BALANCE_STALE, detail)
         return None
 
-    # -- exits ------------------------------------------------------------------------------------------------------
-    def _exit(self, signal: TradeSignal, row: Row[Any]) -> float | None:
-        if self._sells_otherwise(signal):
-            return RETRY_SECONDS
-        made = self._legs(signal)
-        last = made[-1] if made else None
-        if last is not None and not has_ended(last) and last.state is not IntentState.CREATED:
-            last = self._executor.settle(last)
-            if not has_ended(last):
-                return self._not_yet(signal, last)
-            made = [*made[:-1], last]
-        filled = sum((intent.filled_quantity for intent in made), Decimal(0))
-        pause = self._exit_pause(made)
-        return pause if pause is not None else self._exit_rest(signal, row, made, filled)
-
-    def _sells_otherwise(self, signal: TradeSignal) -> bool:
-        """Whether a sale for another reason, such as the account's own stop, has no end yet: it may sell these lots."""
-        with self._store.read() as connection:
-            unfinished = intents.unfinished(connection, self._account.label)
-        return any(
-            intent.symbol == signal.symbol
-            and intent.kind is OrderKind.EXIT
-            and intent.signal_id != signal.signal_id
-            and intent.state is not IntentState.CREATED
-            for intent in unfinished
-        )
-
-    def _legs(self, signal: TradeSignal) -> list[OrderIntent]:
-        """The exit's orders in the order of their legs; their times would not do, clocks are set back."""
-        with self._store.read() as connection:
-            made = intents.intents_of_signal(connection, self._account.label, signal.signal_id)
-        by_id = {intent.client_order_id: intent for intent in made}
-        return [by_id[self._leg_id(signal, leg)] for leg in range(len(made))]
-
-    def _exit_pause(self, made: Sequence[OrderIntent]) -> float | None:
-        """Seconds until a refused exit may be tried again; None = now, also when the clock was set back since."""
-        retry_at = _exit_retry_at(made)
-        if retry_at is None or made[-1].filled_quantity > 0:
-            return None
-        seconds = (retry_at - self._clock.now()).total_seconds()
-        return max(0.1, seconds) if 0 < seconds <= MAX_EXIT_RETRY_SECONDS else None
-
-    def _exit_rest(
-        self, signal: TradeSignal, row: Row[Any], made: Sequence[OrderIntent], filled: Decimal
-    ) -> float | None:
-        intent = self._next_exit_intent(signal, row, made, filled)
-        if isinstance(intent, NoSize):
-            return self._end_exit(signal, made, filled, intent)
-        if not made or made[-1].client_order_id != intent.client_order_id:
-            if row.planned_quantity is None:
-                self._note(signal, planned_quantity=filled + intent.quantity)
-            intent = self._executor.place(intent)
-            self._note(signal, client_order_id=intent.client_order_id)
-        else:
-            intent = self._executor.send(intent)
-        if has_ended(intent) and intent.filled_quantity >= intent.quantity:
-            total = filled + intent.filled_quantity
-            return self._answer(signal, CopyAnswer(CopyStatus.COPIED), intent, total)
-        return self._not_yet(signal, intent)
-
-    def _end_exit(self, signal: TradeSignal, made: Sequence[OrderIntent], filled: Decimal, why: NoSize) -> float | None:
-        """Nothing is left that could be sold."""
-        if made and made[-1].state is IntentState.CREATED:
-            self._executor.abandon(made[-1], why.detail)
-        if filled > 0:
-            return self._answer(signal, CopyAnswer(CopyStatus.COPIED), made[-1], filled)
-        return self._answer(signal, CopyAnswer(CopyStatus.SKIPPED, why.reason, why.detail), None)
-
-    def _next_exit_intent(
-        self, signal: TradeSignal, row: Row[Any], made: Sequence[OrderIntent], filled: Decimal
-    ) -> OrderIntent | NoSize:
-        """What is still to be sold of this exit, as the order that was written down but not sent, or as a new one."""
-        instrument = self._instrument_of(signal.symbol)
-        assert instrument is not None, "checked before the first step of an exit"
-        with self._store.read() as connection:
-            position = positions.find_position(connection, self._account.label, signal.symbol)
-        if row.planned_quantity is None:
-            size = self._sizer.size_exit(
-                fraction=signal.size,
-                held=self._sellable(position, signal.symbol),
-                instrument=instrument,
-                price=signal.reference_price,
-            )
-        else:
-            # The part to sell was fixed when the exit first ran; what came of it since is taken off.
-            rest = min(row.planned_quantity - filled, self._sellable(position, signal.symbol))
-            size = self._sizer.size_exit(
-                fraction=Decimal(1), held=rest, instrument=instrument, price=signal.reference_price
-            )
-        if isinstance(size, NoSize):
-            return size
-        if made and made[-1].state is IntentState.CREATED:
-            return replace(made[-1], quantity=size.quantity)
-        return self._exit_intent(signal, len(made), size.quantity)
-
-    def _exit_intent(self, signal: TradeSignal, tries: int, quantity: Decimal) -> OrderIntent:
-        return OrderIntent(
-            client_order_id=self._leg_id(signal, tries),
-            account_id=self._account.label,
-            signal_id=signal.signal_id,
-            decision=f"copy of the {signal.broker} master's exit",
-            symbol=signal.symbol,
-            side=signal.side,
-            kind=OrderKind.EXIT,
-            order_type=OrderType.MARKET,
-            quantity=quantity,
-            limit_price=None,
-            balance_before=None,
-            exit_plan=signal.exit_plan,
-            created_at=self._clock.now(),
-        )
-
-    def _leg_id(self, signal: TradeSignal, leg: int) -> str:
-        """Each leg follows one whose end the venue has stated, so that two can never both sell."""
-        return client_order_id(
-            install_id=self._install_id,
-            decision_id=signal.signal_id,
-            account_id=self._account.label,
-            leg=f"exit-{leg}",
-            attempt=0,
-        )
-
-    def _sellable(self, position: Position | None, symbol: str) -> Decimal:
-        """Copied lots that are still there: never more than the account has, as far as that is known."""
-        held = position.quantity if position else Decimal(0)
-        reading = self._balance()
-        if reading.holdings is None or reading.status is not BalanceStatus.FRESH:
-            return held
-        with self._store.read() as connection:
-            booked_at = fills.last_recorded_at(connection, self._account.label, symbol)
-        if booked_at is not None and booked_at >= reading.holdings.taken_at:
-            # The reading may or may not have had that fill in it; arithmetic on it is no bound.
-            return held
-        return min(held, reading.holdings.of(base_of(symbol)).available)
-
-    # -- answers ----------------------------------------------------------------------------------------------------
-    def _answer(
-        self, signal: TradeSignal, answer: CopyAnswer, intent: OrderIntent | None, filled: Decimal | None = None
-    ) -> float | None:
+    def _answer(self, signal: TradeSignal, answer: CopyAnswer, intent: OrderIntent) -> float | None:
         """Write the final answer; there is nothing to look at again, which is what None says."""
-        quantity = filled if filled is not None else (intent.filled_quantity if intent else None)
-        changed = self._store.write(
-            lambda connection: copies.answer_copy(
-                connection,
-                signal_id=signal.signal_id,
-                account_id=self._account.label,
-                status=answer.status,
-                reason=answer.reason,
-                detail=answer.detail,
-                at=self._clock.now(),
-                filled_quantity=quantity,
-                average_price=intent.average_price if intent else None,
-            )
-        )
-        if changed:
-            self._on_answer(signal, answer)
+        self._answers.answer(signal, answer, intent)
         return None
-
-    def _not_yet(self, signal: TradeSignal, intent: OrderIntent) -> float:
-        self._note(signal, detail=f"{intent.state}: {intent.reason}"[:500])
-        if intent.state is IntentState.CREATED:
-            return RETRY_SECONDS
-        return UNRESOLVED_LOOK_SECONDS
-
-    def _note(self, signal: TradeSignal, **values: Any) -> None:
-        self._store.write(
-            lambda connection: copies.note_copy(
-                connection, signal_id=signal.signal_id, account_id=self._account.label, **values
-            )
-        )
 
     def _stored_intent(self, order_id: str) -> OrderIntent:
         with self._store.read() as connection:
@@ -311,7 +149,16 @@ class UserCopier:
         return intent
 
 
-def _entry_answer(intent: OrderIntent) -> CopyAnswer:
+def _exits_of(symbol: str, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+    return [row for row in rows if row.symbol == symbol and row.kind == str(OrderKind.EXIT)]
+
+
+def _not_sent(veto: CopyAnswer) -> str:
+    return f"{NOT_SENT}{veto.reason}: {veto.detail}"
+
+
+def entry_answer(intent: OrderIntent) -> CopyAnswer:
+    """The answer that follows from how an entry's order has ended."""
     if intent.filled_quantity >= intent.quantity:
         return CopyAnswer(CopyStatus.COPIED)
     if intent.filled_quantity > 0:
@@ -320,14 +167,15 @@ def _entry_answer(intent: OrderIntent) -> CopyAnswer:
         name = intent.reason.partition(":")[0]
         return CopyAnswer(CopyStatus.FAILED, _REFUSALS.get(name, CopyReason.REFUSED_BY_VENUE), intent.reason)
     if intent.state is IntentState.ABANDONED:
-        return CopyAnswer(CopyStatus.FAILED, CopyReason.PROVEN_ABSENT, intent.reason)
+        return _answer_of_abandoned(intent.reason)
     limit = "" if intent.limit_price is None else f" within {intent.limit_price:f}"
     return CopyAnswer(CopyStatus.SKIPPED, CopyReason.PRICE_MOVED, f"nothing was to be had{limit}")
 
 
-def _exit_retry_at(made: Sequence[OrderIntent]) -> datetime | None:
-    """A refused exit is tried again, later each time: a refusal does not end the debt."""
-    if not made or made[-1].sent_at is None:
-        return None
-    pause = min(MAX_EXIT_RETRY_SECONDS, RETRY_SECONDS * 2 ** min(len(made), 6))
-    return made[-1].sent_at + timedelta(seconds=pause)
+def _answer_of_abandoned(why: str) -> CopyAnswer:
+    """Given up before it was sent (the intent's own text says why), or proven absent afterwards."""
+    if not why.startswith(NOT_SENT):
+        return CopyAnswer(CopyStatus.FAILED, CopyReason.PROVEN_ABSENT, why)
+    reason, _, detail = why.removeprefix(NOT_SENT).partition(": ")
+    left = reason == CopyReason.MASTER_LEFT
+    return CopyAnswer(CopyStatus.SUPERSEDED if left else CopyStatus.SKIPPED, CopyReason(reason), detail)

@@ -5,6 +5,7 @@ NijaError
 ├── BalanceUnknown           no entry; exits go on
 ├── NumberRefused            a number at the edge is not one we accept: treat the reply as unreadable
 ├── StoreUnavailable         nothing may be sent, because nothing can be written down
+├── Fenced                   somebody else has this account now: this thread sends nothing and ends
 └── VenueError
     ├── RetryLater           not processed; the same may be tried again after `retry_after_seconds`
     │   └── VenueInMaintenance   the venue says it is closed for now
@@ -38,6 +39,10 @@ class NumberRefused(NijaError, ValueError):
 
 class StoreUnavailable(NijaError):
     """The store did not take a write in time."""
+
+
+class Fenced(NijaError):
+    """The account was opened anew by another thread or process; whoever sees this may not send any more."""
 
 
 class VenueError(NijaError):

@@ -1,5 +1,6 @@
 """Orders: what is asked, what the venue says of it, and the states an intent may be in."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -56,9 +57,15 @@ ALLOWED_MOVES: dict[IntentState, frozenset[IntentState]] = {
     _S.SUBMITTED: frozenset(
         {_S.ACKNOWLEDGED, _S.PARTLY_FILLED, _S.REJECTED, _S.UNKNOWN, _S.CREATED, _S.ABANDONED, *_VENUE_ENDS}
     ),
-    _S.UNKNOWN: frozenset({_S.ACKNOWLEDGED, _S.PARTLY_FILLED, _S.REJECTED, _S.ABANDONED, *_VENUE_ENDS}),
-    _S.ACKNOWLEDGED: frozenset({_S.PARTLY_FILLED, *_VENUE_ENDS}),
+    # Back to created only where the venue takes one id once and for ever: the same order may then be sent again.
+    _S.UNKNOWN: frozenset({_S.ACKNOWLEDGED, _S.PARTLY_FILLED, _S.REJECTED, _S.ABANDONED, _S.CREATED, *_VENUE_ENDS}),
+    _S.ACKNOWLEDGED: frozenset({_S.PARTLY_FILLED, _S.REJECTED, *_VENUE_ENDS}),
     _S.PARTLY_FILLED: frozenset({_S.PARTLY_FILLED, *_VENUE_ENDS}),
+    # The venue is the truth: what it shows of an order that we gave up, late as it is, stands (and raises an alarm).
+    _S.ABANDONED: frozenset({_S.ACKNOWLEDGED, _S.PARTLY_FILLED, *_VENUE_ENDS}),
+    _S.REJECTED: frozenset({_S.ACKNOWLEDGED, _S.PARTLY_FILLED, *_VENUE_ENDS}),
+    _S.CANCELLED: frozenset({_S.FILLED}),
+    _S.EXPIRED: frozenset({_S.FILLED}),
 }
 
 
@@ -78,6 +85,8 @@ class OrderRequest:
     order_type: OrderType
     quantity: Decimal
     limit_price: Decimal | None = None
+    # The order may not leave this machine after this moment (monotonic seconds); the venue's deadline is derived of it.
+    leave_before: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.quantity, Decimal) or not self.quantity.is_finite() or self.quantity <= 0:
@@ -86,6 +95,18 @@ class OrderRequest:
             raise ValueError("a limit order needs a price and a market order has none")
         if self.limit_price is not None and self.limit_price <= 0:
             raise ValueError(f"limit price must be positive, not {self.limit_price}")
+
+    @property
+    def payload_sha256(self) -> str:
+        """Digest of what the order says, whatever form a venue wants it in: written down before it is sent."""
+        price = "" if self.limit_price is None else _shortest(self.limit_price)
+        parts = (self.client_order_id, self.symbol, self.side, self.order_type, _shortest(self.quantity), price)
+        return hashlib.sha256("|".join(parts).encode()).hexdigest()
+
+
+def _shortest(number: Decimal) -> str:
+    """Plain text without trailing zeros: the same number is the same text."""
+    return format(number.normalize(), "f")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,10 @@ class ExitPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Position:
-    """A holding built from fills alone. Quantities in base; prices in quote per base."""
+    """A holding built from fills alone. Quantities in base; prices in quote per base.
+
+    `owed_quantity` is the part of it that mirrored exits should have sold and could not yet: too small, or rounded off.
+    """
 
     account_id: str
     symbol: str
@@ -26,6 +29,7 @@ class Position:
     highest_price: Decimal
     exit_plan: ExitPlan
     signal_id: str | None = None
+    owed_quantity: Decimal = Decimal(0)
 
     @property
     def cost_quote(self) -> Decimal:

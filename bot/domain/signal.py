@@ -76,3 +76,8 @@ class CopyReason(StrEnum):
     NOT_FILLED = "not_filled"
     DUST = "dust"
     PROVEN_ABSENT = "proven_absent"
+    MASTER_LEFT = "master_left"
+    USER_LEFT = "user_left"
+    SYMBOL_PAUSED = "symbol_paused"
+    NEEDS_PERSON = "needs_person"
+    PLANNING_FAILED = "planning_failed"

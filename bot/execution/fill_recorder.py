@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from bot.domain.account import AccountRef
 from bot.domain.fill import Fill
-from bot.domain.order import IntentState, VenueOrder, VenueOrderStatus
+from bot.domain.order import FINAL_STATES, IntentState, VenueOrder, VenueOrderStatus, may_move
 from bot.domain.position import ExitPlan
 from bot.execution.position_math import after_fill
 from bot.seams.clock import Clock
@@ -100,6 +100,23 @@ class FillRecorder:
 
         return self._write(work) if fills else []
 
+    def note_foreign(self, fills: Sequence[Fill]) -> Sequence[Fill]:
+        """Keep a user's own trades in the ledger; they are no lots of ours. Returns those that were new."""
+
+        def work(connection: Connection) -> Sequence[Fill]:
+            now = self._clock.now()
+            return [
+                fill
+                for fill in fills
+                if fill_rows.add_fill(connection, self._account, fill, client_order_id=None, now=now)
+            ]
+
+        return self._store.write(work) if fills else []
+
+    def advance_cursor(self, moment: datetime) -> None:
+        """The account's history is handled up to this time."""
+        self._store.write(lambda connection: fill_rows.advance_cursor(connection, self._account.label, moment))
+
     def cursor(self) -> datetime | None:
         """The execution time of the newest fill read from history."""
         with self._store.read() as connection:
@@ -117,6 +134,7 @@ class FillRecorder:
     ) -> list[Fill]:
         client_order_id = intent.client_order_id if intent else None
         now = self._clock.now()
+        failpoint("fill_transaction")
         new = [
             fill
             for fill in sorted(fills, key=lambda fill: fill.executed_at)
@@ -169,9 +187,23 @@ class FillRecorder:
 
     def _move_intent(self, connection: Connection, intent: OrderIntent, order: VenueOrder) -> None:
         booked, notional = fill_rows.booked_of_order(connection, self._account.label, order.venue_order_id)
+        present = intent_rows.find_intent(connection, intent.client_order_id)
+        assert present is not None, "an order is written down before it is sent"
         state = _STATE_OF_VENUE[order.status]
         if state is IntentState.ACKNOWLEDGED and booked > 0:
             state = IntentState.PARTLY_FILLED
+        if present.state in FINAL_STATES and (state, booked) != (present.state, present.filled_quantity):
+            # What the venue shows is what happened, however late it shows it.
+            state = state if may_move(present.state, state) else present.state
+            log.critical(
+                "%s order %s was %s with %s filled; the venue now shows %s with %s",
+                self._account.label,
+                intent.client_order_id,
+                present.state,
+                present.filled_quantity,
+                order.status,
+                booked,
+            )
         intent_rows.move(
             connection,
             intent.client_order_id,

@@ -7,9 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from bot.brokers.base import BaseBroker, Urgency
 from bot.domain.errors import (
     CredentialsRejected,
+    Fenced,
     OrderRefused,
     OutcomeUnknown,
     RetryLater,
@@ -17,33 +20,45 @@ from bot.domain.errors import (
 )
 from bot.domain.order import (
     FINAL_STATES,
+    LIVE_STATES,
     UNRESOLVED_STATES,
     IntentState,
     OrderKind,
     OrderType,
     VenueOrder,
 )
+from bot.execution.absence import AbsenceWatch
 from bot.execution.fill_recorder import FillRecorder
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.storage import intents as intent_rows
-from bot.storage.intents import OrderIntent
+from bot.storage import leases
+from bot.storage.intents import IllegalMove, OrderIntent
 from bot.storage.store import Store
 
 log = logging.getLogger(__name__)
 
-# A look-up that finds nothing counts only if the last one was at least this long ago.
-LOOKUP_SPACING_SECONDS = 10.0
-EMPTY_LOOKUPS_NEEDED = 2
 CONFIRM_POLL_SECONDS = 0.25
 # An immediate-or-cancel order that the venue still shows open after this is cancelled, not waited for.
 STUCK_IOC_SECONDS = 30.0
+# Look-ups go on for ever, but an order without an outcome for this long is a person's business too.
+ALARM_AFTER_SECONDS = 900.0
 
 _CALM_ERRORS = (UnreadableReply, RetryLater, CredentialsRejected, OutcomeUnknown)
+# What a person may say of an order (`python bot.py resolve`).
+ABSENT = "absent"
+ACCEPTED = "accepted:"
+# Begins the reason of an intent that was given up before a byte left.
+NOT_SENT = "not sent: "
+
+
+def always_open() -> str:
+    """The gate of an exit: it has none."""
+    return ""
 
 
 class OrderExecutor:
-    """Places and follows the orders of one account, in that account's thread."""
+    """Places and follows the orders of one account, in that account's thread and under its lease (`epoch`)."""
 
     def __init__(
         self,
@@ -56,6 +71,7 @@ class OrderExecutor:
         confirm_seconds: float,
         gather_milliseconds: int,
         on_order: Callable[[OrderIntent], None],
+        epoch: int,
     ) -> None:
         self._broker = broker
         self._store = store
@@ -65,25 +81,68 @@ class OrderExecutor:
         self._confirm_seconds = confirm_seconds
         self._gather = timedelta(milliseconds=gather_milliseconds)
         self._on_order = on_order
+        self._epoch = epoch
+        self._absence = AbsenceWatch()
+        self._unresolved_since: dict[str, float] = {}
 
-    def place(self, intent: OrderIntent) -> OrderIntent:
+    # -- sending ----------------------------------------------------------------------------------------------------
+    def place(self, intent: OrderIntent, *, gate: Callable[[], str] = always_open) -> OrderIntent:
         """Write the intent down, send it, and follow it for a while. Returns it as it is now known.
 
         A result in state CREATED means that the venue certainly did not take it and it may be sent again.
         """
         self._store.write(lambda connection: intent_rows.add_intent(connection, intent))
         failpoint("intent_committed")
-        return self.send(intent)
+        return self.send(intent, gate=gate)
 
-    def send(self, intent: OrderIntent) -> OrderIntent:
-        """Send an intent that is written down and in state CREATED, once."""
+    def send(self, intent: OrderIntent, *, gate: Callable[[], str] = always_open) -> OrderIntent:
+        """Send an intent that is written down and in state CREATED, once.
+
+        `gate` is asked at the last moment before the wire; a reason means that the intent is given up. Raises `Fenced`
+        when the account belongs to somebody else by now.
+        """
         if self._stop.is_set():
             return intent
-        self._mark_submitted(intent)
+        leave_before = self._mark_submitted(intent)
         failpoint("submitted_committed")
+        closed = gate()
+        if closed:
+            self._move(intent, IntentState.ABANDONED, f"{NOT_SENT}{closed}")
+        else:
+            self._send_now(intent, leave_before)
+        result = self.reload(intent)
+        self._on_order(result)
+        return result
+
+    def _mark_submitted(self, intent: OrderIntent) -> float | None:
+        """The commit before the first byte. Returns until when the order may leave (monotonic seconds)."""
+        now, started = self._clock.now(), self._clock.monotonic()
+        expiry = self._broker.order_expiry_seconds
+        submitted = self._store.write(
+            lambda connection: intent_rows.submit(
+                connection,
+                intent.client_order_id,
+                epoch=self._epoch,
+                at=now,
+                expires_at=None if expiry is None else now + timedelta(seconds=expiry),
+                settle_at=now + timedelta(seconds=self._broker.settle_seconds),
+                payload_sha256=intent.request().payload_sha256,
+                quantity=intent.quantity,
+                limit_price=intent.limit_price,
+            )
+        )
+        if not submitted:
+            self._check_lease(intent)
+            raise IllegalMove(f"order {intent.client_order_id} of {intent.account_id} was sent before")
+        # Counted from the end of the commit: from here on it can leave.
+        self._absence.sent(intent.client_order_id, now=self._clock.monotonic())
+        return None if expiry is None else started + expiry
+
+    def _send_now(self, intent: OrderIntent, leave_before: float | None) -> None:
+        self._check_lease(intent)
         try:
             with self._broker.urgent(_urgency(intent)):
-                ack = self._broker.place_order(intent.request())
+                ack = self._broker.place_order(replace(intent.request(), leave_before=leave_before))
         except RetryLater as error:
             self._move(intent, IntentState.CREATED, str(error))
         except (OrderRefused, CredentialsRejected) as error:
@@ -94,21 +153,50 @@ class OrderExecutor:
         else:
             failpoint("ack_received")
             self._move(intent, IntentState.ACKNOWLEDGED, "", venue_order_id=ack.venue_order_id)
+            failpoint("ack_committed")
             self._follow(self.reload(intent))
-        result = self.reload(intent)
-        self._on_order(result)
-        return result
 
+    def _check_lease(self, intent: OrderIntent) -> None:
+        """A thread that was held up since its commit may have been replaced meanwhile."""
+        with self._store.read() as connection:
+            self._refuse_when_fenced(connection, intent)
+
+    def _refuse_when_fenced(self, connection: Connection, intent: OrderIntent) -> None:
+        epoch = leases.epoch_of(connection, intent.account_id)
+        if epoch != self._epoch:
+            raise Fenced(f"{intent.account_id} was opened anew (epoch {epoch}, this thread has {self._epoch})")
+
+    # -- asking -----------------------------------------------------------------------------------------------------
     def settle(self, intent: OrderIntent) -> OrderIntent:
         """Ask the venue how an unfinished intent stands; never sends it again. Errors leave it as it is."""
         try:
-            with self._broker.urgent(Urgency.RESOLVE):
-                if intent.state in UNRESOLVED_STATES:
+            with self._broker.urgent(Urgency.EXIT if intent.kind is OrderKind.EXIT else Urgency.RESOLVE):
+                if intent.resolution:
+                    self._carry_out(intent)
+                elif intent.needs_person:
+                    return intent
+                elif intent.state in UNRESOLVED_STATES:
                     self._resolve(intent)
                 elif intent.venue_order_id is not None:
                     self._follow_once(intent)
         except _CALM_ERRORS as error:
             log.info("%s order %s not settled yet: %s", intent.account_id, intent.client_order_id, error)
+        result = self.reload(intent)
+        if result.state in UNRESOLVED_STATES:
+            self._alarm_when_old(result)
+        else:
+            self._forget(result)
+        return result
+
+    def cancel(self, intent: OrderIntent) -> OrderIntent:
+        """Ask the venue to end a live order, then ask how it stands: a cancel is a request, not an outcome."""
+        if intent.state not in LIVE_STATES or intent.venue_order_id is None:
+            return intent
+        try:
+            self._request_cancel(intent, intent.venue_order_id)
+            self._follow_once(intent)
+        except _CALM_ERRORS as error:
+            log.info("%s order %s not cancelled yet: %s", intent.account_id, intent.client_order_id, error)
         return self.reload(intent)
 
     def abandon(self, intent: OrderIntent, reason: str) -> None:
@@ -120,20 +208,7 @@ class OrderExecutor:
         with self._store.read() as connection:
             return intent_rows.find_intent(connection, intent.client_order_id) or intent
 
-    def _mark_submitted(self, intent: OrderIntent) -> None:
-        now = self._clock.now()
-        self._move(
-            intent,
-            IntentState.SUBMITTED,
-            "",
-            sent_at=now,
-            settle_at=now + timedelta(seconds=self._broker.settle_seconds),
-            empty_lookups=0,
-            last_lookup_at=None,
-            quantity=intent.quantity,
-            limit_price=intent.limit_price,
-        )
-
+    # -- inside -----------------------------------------------------------------------------------------------------
     def _follow(self, intent: OrderIntent) -> None:
         """Poll until the order has ended and its fills are all there, or the time is over."""
         deadline = self._clock.monotonic() + self._confirm_seconds
@@ -174,45 +249,121 @@ class OrderExecutor:
     def _cancel_if_stuck(self, intent: OrderIntent, order: VenueOrder) -> None:
         stuck_at = (intent.sent_at or intent.created_at) + timedelta(seconds=STUCK_IOC_SECONDS)
         if intent.order_type is not OrderType.LIMIT_GTC and self._clock.now() > stuck_at:
-            self._broker.cancel_order(order.venue_order_id)
+            self._request_cancel(intent, order.venue_order_id)
+
+    def _request_cancel(self, intent: OrderIntent, venue_order_id: str) -> None:
+        now = self._clock.now()
+        self._store.write(
+            lambda connection: intent_rows.change(connection, intent.client_order_id, cancel_requested_at=now)
+        )
+        failpoint("cancel_committed")
+        with self._broker.urgent(Urgency.CANCEL):
+            self._broker.cancel_order(venue_order_id)
+        failpoint("cancel_sent")
 
     def _resolve(self, intent: OrderIntent) -> None:
+        asked_at = self._clock.monotonic()
         order = self._broker.find_order(
             intent.client_order_id, symbol=intent.symbol, sent_at=intent.sent_at or intent.created_at
         )
         if order is None:
-            self._count_absence(intent)
+            self._count_absence(intent, asked_at)
         elif _contradicts(intent, order):
-            log.critical(
-                "%s order %s: the venue's order %s differs from ours; a person must look",
-                intent.account_id,
-                intent.client_order_id,
-                order.venue_order_id,
+            self._leave_to_a_person(
+                intent,
+                f"the venue's order {order.venue_order_id} is to {order.side} {order.quantity:f} {order.symbol}, ours "
+                f"was to {intent.side} {intent.quantity:f} {intent.symbol}",
             )
-            self._move(intent, IntentState.UNKNOWN, "the venue's order differs in side, symbol or size")
         else:
             self._book(replace(intent, venue_order_id=order.venue_order_id), order)
 
-    def _count_absence(self, intent: OrderIntent) -> None:
-        """Not found: proof only after two empty look-ups apart, the last one past the settle time."""
-        now = self._clock.now()
-        spacing = timedelta(seconds=LOOKUP_SPACING_SECONDS)
-        if intent.last_lookup_at is not None and now - intent.last_lookup_at < spacing:
+    def _count_absence(self, intent: OrderIntent, asked_at: float) -> None:
+        """Not found: proof only when `AbsenceWatch` says so."""
+        count = self._absence.found_nothing(intent.client_order_id, asked_at=asked_at)
+        if count is None:
             return
-        count = self._store.write(
-            lambda connection: intent_rows.note_empty_lookup(connection, intent.client_order_id, at=now)
-        )
-        if count >= EMPTY_LOOKUPS_NEEDED and intent.settle_at is not None and now > intent.settle_at:
-            log.warning("%s order %s proven absent", intent.account_id, intent.client_order_id)
-            self._move(intent, IntentState.ABANDONED, "proven absent at the venue")
-
-    def _move(self, intent: OrderIntent, state: IntentState, detail: str, **changes: Any) -> None:
         now = self._clock.now()
         self._store.write(
-            lambda connection: intent_rows.move(
-                connection, intent.client_order_id, state, at=now, detail=detail, **changes
+            lambda connection: intent_rows.change(
+                connection, intent.client_order_id, empty_lookups=count, last_lookup_at=now
             )
         )
+        if self._absence.proven(intent.client_order_id, settle_seconds=self._broker.settle_seconds):
+            log.warning("%s order %s proven absent", intent.account_id, intent.client_order_id)
+            self._end_absent(intent)
+
+    def _end_absent(self, intent: OrderIntent) -> None:
+        """An entry is given up. An exit is a debt: where ids are good once and for ever the same order goes again."""
+        again = intent.kind is OrderKind.EXIT and self._broker.client_ids_are_forever
+        state = IntentState.CREATED if again else IntentState.ABANDONED
+        if intent.state is IntentState.SUBMITTED and again:
+            self._move(intent, IntentState.UNKNOWN, "")
+        self._move(intent, state, "proven absent at the venue")
+
+    def _carry_out(self, intent: OrderIntent) -> None:
+        """Do what a person said about an order whose evidence contradicts itself."""
+        who = f"said by {intent.resolved_by}"
+        if intent.resolution == ABSENT:
+            self._settle_question(intent)
+            self._move(intent, IntentState.ABANDONED, f"does not exist at the venue, {who}")
+            return
+        venue_order_id = intent.resolution.removeprefix(ACCEPTED)
+        order = self._broker.get_order(venue_order_id)
+        if order is None:
+            log.warning("%s: the venue does not show order %s yet, %s", intent.account_id, venue_order_id, who)
+        elif order.symbol != intent.symbol:
+            self._leave_to_a_person(intent, f"order {venue_order_id} is one of {order.symbol}, not {intent.symbol}")
+        else:
+            self._settle_question(intent)
+            self._book(replace(intent, venue_order_id=venue_order_id), order)
+
+    def _settle_question(self, intent: OrderIntent) -> None:
+        self._store.write(lambda connection: intent_rows.change(connection, intent.client_order_id, needs_person=""))
+
+    def _leave_to_a_person(self, intent: OrderIntent, question: str) -> None:
+        """The evidence contradicts itself: this symbol of this account waits, and nothing else does."""
+        log.critical(
+            "%s order %s: %s. Nothing is sent for %s until a person decides: python bot.py resolve",
+            intent.account_id,
+            intent.client_order_id,
+            question,
+            intent.symbol,
+        )
+        now = self._clock.now()
+
+        def work(connection: Connection) -> None:
+            intent_rows.move(connection, intent.client_order_id, IntentState.UNKNOWN, at=now, detail=question)
+            intent_rows.change(connection, intent.client_order_id, needs_person=question, resolution="")
+
+        self._store.write(work)
+
+    def _alarm_when_old(self, intent: OrderIntent) -> None:
+        since = self._unresolved_since.setdefault(intent.client_order_id, self._clock.monotonic())
+        if self._clock.monotonic() - since < ALARM_AFTER_SECONDS:
+            return
+        self._unresolved_since[intent.client_order_id] = self._clock.monotonic()
+        log.critical(
+            "%s order %s has had no outcome for %d minutes; %s waits for it (%s)",
+            intent.account_id,
+            intent.client_order_id,
+            ALARM_AFTER_SECONDS // 60,
+            intent.symbol,
+            intent.reason,
+        )
+
+    def _forget(self, intent: OrderIntent) -> None:
+        self._absence.forget(intent.client_order_id)
+        self._unresolved_since.pop(intent.client_order_id, None)
+
+    def _move(self, intent: OrderIntent, state: IntentState, detail: str, **changes: Any) -> None:
+        """What a replaced thread still hears of its order is not its to write down: the new one asks by itself."""
+        now = self._clock.now()
+
+        def work(connection: Connection) -> None:
+            self._refuse_when_fenced(connection, intent)
+            intent_rows.move(connection, intent.client_order_id, state, at=now, detail=detail, **changes)
+
+        self._store.write(work)
 
 
 def _urgency(intent: OrderIntent) -> Urgency:

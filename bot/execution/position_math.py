@@ -25,7 +25,8 @@ def after_fill(
     if fill.side is Side.SELL:
         if position is None:
             return None
-        return replace(position, quantity=max(Decimal(0), position.quantity - fill.quantity))
+        left = max(Decimal(0), position.quantity - fill.quantity)
+        return replace(position, quantity=left, owed_quantity=min(position.owed_quantity, left))
     added = received_quantity(fill)
     if position is None:
         return Position(

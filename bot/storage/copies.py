@@ -4,16 +4,28 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from bot.domain.signal import CopyReason, CopyStatus
 from bot.storage.schema import account, copy_result, signal
 
+_PLANNED = (
+    select(
+        signal,
+        *[
+            copy_result.c[name]
+            for name in ("client_order_id", "ratio", "planned_quantity", "tries", "last_error", "last_try_at")
+        ],
+    )
+    .join(copy_result, copy_result.c.signal_id == signal.c.signal_id)
+    .where(copy_result.c.account_id == bindparam("account_id"), copy_result.c.status == str(CopyStatus.PLANNED))
+    .order_by(signal.c.sequence)
+)
+
 
 def add_copy(connection: Connection, *, signal_id: str, account_id: str, planned_at: datetime, **values: Any) -> None:
-    connection.execute(
-        insert(copy_result).values(signal_id=signal_id, account_id=account_id, planned_at=planned_at, **values)
-    )
+    row = {"signal_id": signal_id, "account_id": account_id, "planned_at": planned_at, "tries": 0, "last_error": ""}
+    connection.execute(insert(copy_result).values(row | values))
 
 
 def answer_copy(
@@ -55,13 +67,7 @@ def note_copy(connection: Connection, *, signal_id: str, account_id: str, **valu
 
 def planned_copies(connection: Connection, account_id: str) -> Sequence[Row[Any]]:
     """The account's copies without an answer, with their signals, in the order of the signals."""
-    query = (
-        select(signal, copy_result.c.client_order_id, copy_result.c.ratio, copy_result.c.planned_quantity)
-        .join(copy_result, copy_result.c.signal_id == signal.c.signal_id)
-        .where(copy_result.c.account_id == account_id, copy_result.c.status == str(CopyStatus.PLANNED))
-        .order_by(signal.c.created_at)
-    )
-    return connection.execute(query).all()
+    return connection.execute(_PLANNED, {"account_id": account_id}).all()
 
 
 def has_planned_entry(connection: Connection, account_id: str, symbol: str) -> bool:
@@ -84,7 +90,7 @@ def missing_answers(connection: Connection) -> int:
 
 def latest_copies(connection: Connection, *, signals: int) -> Sequence[Row[Any]]:
     """The newest signals with a row per user (user columns null while a signal is not planned), newest first."""
-    newest = select(signal.c.signal_id).order_by(signal.c.created_at.desc()).limit(signals)
+    newest = select(signal.c.signal_id).order_by(signal.c.sequence.desc()).limit(signals)
     query = (
         select(
             signal,
@@ -95,6 +101,6 @@ def latest_copies(connection: Connection, *, signals: int) -> Sequence[Row[Any]]
         )
         .select_from(signal.outerjoin(copy_result).outerjoin(account, account.c.account_id == copy_result.c.account_id))
         .where(signal.c.signal_id.in_(newest))
-        .order_by(signal.c.created_at.desc(), copy_result.c.account_id)
+        .order_by(signal.c.sequence.desc(), copy_result.c.account_id)
     )
     return connection.execute(query).all()

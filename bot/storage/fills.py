@@ -3,52 +3,55 @@
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from bot.domain.account import AccountRef
 from bot.domain.fill import Fill
 from bot.storage.schema import fill, fill_cursor
+
+_KNOWN = select(fill.c.trade_id).where(
+    *[fill.c[name] == bindparam(name) for name in ("broker", "account_id", "symbol", "trade_id")]
+)
+_ADD = insert(fill)
+_OF_ORDER = select(fill.c.quantity, fill.c.price).where(
+    fill.c.account_id == bindparam("account_id"), fill.c.venue_order_id == bindparam("venue_order_id")
+)
 
 
 def add_fill(
     connection: Connection, ref: AccountRef, item: Fill, *, client_order_id: str | None, now: datetime
 ) -> bool:
     """Write a fill; False when the venue reported it before."""
-    key = (
-        fill.c.broker == str(ref.broker),
-        fill.c.account_id == ref.label,
-        fill.c.symbol == item.symbol,
-        fill.c.trade_id == item.trade_id,
-    )
-    if connection.execute(select(fill.c.trade_id).where(*key)).first() is not None:
+    key = {
+        "broker": str(ref.broker),
+        "account_id": ref.label,
+        "symbol": item.symbol,
+        "trade_id": item.trade_id,
+    }
+    if connection.execute(_KNOWN, key).first() is not None:
         return False
     connection.execute(
-        insert(fill).values(
-            broker=str(ref.broker),
-            account_id=ref.label,
-            symbol=item.symbol,
-            trade_id=item.trade_id,
-            venue_order_id=item.venue_order_id,
-            client_order_id=client_order_id,
-            side=str(item.side),
-            quantity=item.quantity,
-            price=item.price,
-            fee=item.fee,
-            fee_currency=item.fee_currency,
-            executed_at=item.executed_at,
-            recorded_at=now,
-        )
+        _ADD,
+        key
+        | {
+            "venue_order_id": item.venue_order_id,
+            "client_order_id": client_order_id,
+            "side": str(item.side),
+            "quantity": item.quantity,
+            "price": item.price,
+            "fee": item.fee,
+            "fee_currency": item.fee_currency,
+            "executed_at": item.executed_at,
+            "recorded_at": now,
+        },
     )
     return True
 
 
 def booked_of_order(connection: Connection, account_id: str, venue_order_id: str) -> tuple[Decimal, Decimal]:
     """(base quantity, quote notional) booked for one venue order."""
-    query = select(fill.c.quantity, fill.c.price).where(
-        fill.c.account_id == account_id, fill.c.venue_order_id == venue_order_id
-    )
     quantity = notional = Decimal(0)
-    for row in connection.execute(query):
+    for row in connection.execute(_OF_ORDER, {"account_id": account_id, "venue_order_id": venue_order_id}):
         quantity += row.quantity
         notional += row.quantity * row.price
     return quantity, notional

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from bot.domain.order import (
     FINAL_STATES,
@@ -19,7 +19,7 @@ from bot.domain.order import (
 )
 from bot.domain.position import ExitPlan
 from bot.storage.exit_plans import exit_plan_columns, exit_plan_of
-from bot.storage.schema import order_event, order_intent
+from bot.storage.schema import lease, order_event, order_intent
 
 
 class IllegalMove(Exception):
@@ -45,11 +45,19 @@ class OrderIntent:
     created_at: datetime
     state: IntentState = IntentState.CREATED
     reason: str = ""
+    attempt: int = 0
+    payload_sha256: str | None = None
     sent_at: datetime | None = None
+    expires_at: datetime | None = None
     settle_at: datetime | None = None
+    epoch: int | None = None
     empty_lookups: int = 0
     last_lookup_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
     venue_order_id: str | None = None
+    needs_person: str = ""
+    resolution: str = ""
+    resolved_by: str = ""
     filled_quantity: Decimal = Decimal(0)
     average_price: Decimal | None = None
 
@@ -77,14 +85,47 @@ _PLAIN_COLUMNS = [
     "balance_before",
     "created_at",
     "reason",
+    "attempt",
+    "payload_sha256",
     "sent_at",
+    "expires_at",
     "settle_at",
+    "epoch",
     "empty_lookups",
     "last_lookup_at",
+    "cancel_requested_at",
     "venue_order_id",
+    "needs_person",
+    "resolution",
+    "resolved_by",
     "filled_quantity",
     "average_price",
 ]
+
+
+# Written once: most of the time of a small statement goes into composing it.
+_BY_ID = select(order_intent).where(order_intent.c.client_order_id == bindparam("client_order_id"))
+_BY_VENUE_ORDER = select(order_intent).where(
+    order_intent.c.account_id == bindparam("account_id"), order_intent.c.venue_order_id == bindparam("venue_order_id")
+)
+_OF_SIGNAL = (
+    select(order_intent)
+    .where(order_intent.c.account_id == bindparam("account_id"), order_intent.c.signal_id == bindparam("signal_id"))
+    .order_by(order_intent.c.sequence)
+)
+_IN_STATES = (
+    select(order_intent)
+    .where(
+        order_intent.c.account_id == bindparam("account_id"),
+        order_intent.c.state.in_(bindparam("states", expanding=True)),
+    )
+    .order_by(order_intent.c.sequence)
+)
+_NEXT_SEQUENCE = select(func.coalesce(func.max(order_intent.c.sequence), 0) + 1)
+_STATE_OF = select(order_intent.c.state).where(order_intent.c.client_order_id == bindparam("client_order_id"))
+_ADD = insert(order_intent)
+_ADD_EVENT = insert(order_event)
+_UNFINISHED = sorted(str(state) for state in set(IntentState) - FINAL_STATES)
 
 
 def add_intent(connection: Connection, intent: OrderIntent) -> bool:
@@ -92,96 +133,138 @@ def add_intent(connection: Connection, intent: OrderIntent) -> bool:
     if find_intent(connection, intent.client_order_id) is not None:
         return False
     connection.execute(
-        insert(order_intent).values(
-            {name: getattr(intent, name) for name in _PLAIN_COLUMNS}
-            | exit_plan_columns(intent.exit_plan)
-            | {
-                "side": str(intent.side),
-                "kind": str(intent.kind),
-                "order_type": str(intent.order_type),
-                "state": str(intent.state),
-                "updated_at": intent.created_at,
-            }
-        )
+        _ADD,
+        {name: getattr(intent, name) for name in _PLAIN_COLUMNS}
+        | exit_plan_columns(intent.exit_plan)
+        | {
+            "sequence": connection.execute(_NEXT_SEQUENCE).scalar_one(),
+            "side": str(intent.side),
+            "kind": str(intent.kind),
+            "order_type": str(intent.order_type),
+            "state": str(intent.state),
+            "updated_at": intent.created_at,
+        },
     )
     return True
 
 
 def find_intent(connection: Connection, client_order_id: str) -> OrderIntent | None:
-    row = connection.execute(select(order_intent).where(order_intent.c.client_order_id == client_order_id)).first()
-    return None if row is None else _intent(row)
+    row = connection.execute(_BY_ID, {"client_order_id": client_order_id}).first()
+    return None if row is None else intent_of(row)
 
 
 def find_by_venue_order(connection: Connection, account_id: str, venue_order_id: str) -> OrderIntent | None:
-    query = select(order_intent).where(
-        order_intent.c.account_id == account_id, order_intent.c.venue_order_id == venue_order_id
-    )
-    row = connection.execute(query).first()
-    return None if row is None else _intent(row)
+    row = connection.execute(_BY_VENUE_ORDER, {"account_id": account_id, "venue_order_id": venue_order_id}).first()
+    return None if row is None else intent_of(row)
 
 
 def intents_in(connection: Connection, account_id: str, states: Iterable[IntentState]) -> Sequence[OrderIntent]:
-    """The account's intents in these states, oldest first."""
-    query = (
-        select(order_intent)
-        .where(order_intent.c.account_id == account_id, order_intent.c.state.in_([str(state) for state in states]))
-        .order_by(order_intent.c.created_at)
-    )
-    return [_intent(row) for row in connection.execute(query)]
+    """The account's intents in these states, in the order of their making."""
+    names = sorted(str(state) for state in states)
+    return [intent_of(row) for row in connection.execute(_IN_STATES, {"account_id": account_id, "states": names})]
 
 
 def intents_of_signal(connection: Connection, account_id: str, signal_id: str) -> Sequence[OrderIntent]:
-    """Every order that one account made for one signal, oldest first."""
-    query = (
-        select(order_intent)
-        .where(order_intent.c.account_id == account_id, order_intent.c.signal_id == signal_id)
-        .order_by(order_intent.c.created_at)
-    )
-    return [_intent(row) for row in connection.execute(query)]
+    """Every order that one account made for one signal, in the order of their making."""
+    rows = connection.execute(_OF_SIGNAL, {"account_id": account_id, "signal_id": signal_id})
+    return [intent_of(row) for row in rows]
 
 
 def unfinished(connection: Connection, account_id: str) -> Sequence[OrderIntent]:
     """Every intent that has not ended."""
-    return intents_in(connection, account_id, set(IntentState) - FINAL_STATES)
+    rows = connection.execute(_IN_STATES, {"account_id": account_id, "states": _UNFINISHED})
+    return [intent_of(row) for row in rows]
+
+
+def submit(
+    connection: Connection,
+    client_order_id: str,
+    *,
+    epoch: int,
+    at: datetime,
+    expires_at: datetime | None,
+    settle_at: datetime,
+    payload_sha256: str,
+    quantity: Decimal,
+    limit_price: Decimal | None,
+) -> bool:
+    """Mark an intent as being sent: the one way there, and the commit that must come before the first byte.
+
+    Compare-and-set on two things: the intent was not sent yet (or the venue said that it did not take it), and this
+    sender still holds the account. False when either is not so; then nothing may be sent. Every time anew the times
+    after which absence may be judged are set, also for an order that is sent again.
+    """
+    held = select(lease.c.epoch).where(lease.c.account_id == order_intent.c.account_id).scalar_subquery()
+    changed = connection.execute(
+        update(order_intent)
+        .where(
+            order_intent.c.client_order_id == client_order_id,
+            order_intent.c.state == str(IntentState.CREATED),
+            held == epoch,
+        )
+        .values(
+            state=str(IntentState.SUBMITTED),
+            attempt=order_intent.c.attempt + 1,
+            epoch=epoch,
+            sent_at=at,
+            expires_at=expires_at,
+            settle_at=settle_at,
+            payload_sha256=payload_sha256,
+            quantity=quantity,
+            limit_price=limit_price,
+            empty_lookups=0,
+            last_lookup_at=None,
+            updated_at=at,
+        )
+    )
+    if changed.rowcount:
+        event = {"old": str(IntentState.CREATED), "new": str(IntentState.SUBMITTED), "detail": f"epoch {epoch}"}
+        connection.execute(_ADD_EVENT, {"client_order_id": client_order_id, "at": at, **event})
+    return bool(changed.rowcount)
 
 
 def move(
     connection: Connection, client_order_id: str, new: IntentState, *, at: datetime, detail: str = "", **changes: Any
 ) -> IntentState:
     """Change the state (and other columns) and write the event. Raises `IllegalMove`; returns the old state."""
-    old = connection.execute(
-        select(order_intent.c.state).where(order_intent.c.client_order_id == client_order_id)
-    ).scalar_one()
+    old = connection.execute(_STATE_OF, {"client_order_id": client_order_id}).scalar_one()
     old_state = IntentState(old)
     if not may_move(old_state, new):
         raise IllegalMove(f"order {client_order_id} cannot go from {old_state} to {new}")
     values = {"state": str(new), "updated_at": at, **({"reason": detail} if detail else {}), **changes}
     connection.execute(update(order_intent).where(order_intent.c.client_order_id == client_order_id).values(values))
     if old_state != new:
-        connection.execute(
-            insert(order_event).values(
-                client_order_id=client_order_id, at=at, old=str(old_state), new=str(new), detail=detail
-            )
-        )
+        event = {"old": str(old_state), "new": str(new), "detail": detail}
+        connection.execute(_ADD_EVENT, {"client_order_id": client_order_id, "at": at, **event})
     return old_state
 
 
-def note_empty_lookup(connection: Connection, client_order_id: str, *, at: datetime) -> int:
-    """Count one more look-up that found nothing; returns the count."""
-    count = int(
-        connection.execute(
-            select(order_intent.c.empty_lookups).where(order_intent.c.client_order_id == client_order_id)
-        ).scalar_one()
-    )
-    connection.execute(
-        update(order_intent)
-        .where(order_intent.c.client_order_id == client_order_id)
-        .values(empty_lookups=count + 1, last_lookup_at=at)
-    )
-    return count + 1
+def change(connection: Connection, client_order_id: str, **values: Any) -> None:
+    """Change columns that are not the state."""
+    connection.execute(update(order_intent).where(order_intent.c.client_order_id == client_order_id).values(values))
 
 
-def _intent(row: Row[Any]) -> OrderIntent:
+def symbols_needing_a_person(connection: Connection, account_id: str) -> frozenset[str]:
+    """Symbols of which an order's evidence contradicts itself: nothing new is sent for them."""
+    query = select(order_intent.c.symbol).where(
+        order_intent.c.account_id == account_id,
+        order_intent.c.needs_person != "",
+        order_intent.c.state.in_(_UNFINISHED),
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
+def needing_a_person(connection: Connection) -> Sequence[OrderIntent]:
+    """Every order that waits for a person's word, in the order of their making."""
+    query = (
+        select(order_intent)
+        .where(order_intent.c.needs_person != "", order_intent.c.state.in_(_UNFINISHED))
+        .order_by(order_intent.c.sequence)
+    )
+    return [intent_of(row) for row in connection.execute(query)]
+
+
+def intent_of(row: Row[Any]) -> OrderIntent:
     return OrderIntent(
         side=Side(row.side),
         kind=OrderKind(row.kind),

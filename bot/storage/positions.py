@@ -4,29 +4,41 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from bot.domain.position import Position
 from bot.storage.exit_plans import exit_plan_columns, exit_plan_of
 from bot.storage.schema import position
 
-_PLAIN_COLUMNS = ["account_id", "symbol", "quantity", "average_entry_price", "highest_price", "opened_at", "signal_id"]
+_PLAIN_COLUMNS = [
+    "account_id",
+    "symbol",
+    "quantity",
+    "owed_quantity",
+    "average_entry_price",
+    "highest_price",
+    "opened_at",
+    "signal_id",
+]
+_ONE = select(position).where(
+    position.c.account_id == bindparam("account_id"), position.c.symbol == bindparam("symbol")
+)
+_ALL = select(position).where(position.c.account_id == bindparam("account_id")).order_by(position.c.opened_at)
 
 
 def positions_of(connection: Connection, account_id: str) -> Sequence[Position]:
-    query = select(position).where(position.c.account_id == account_id).order_by(position.c.opened_at)
-    return [_position(row) for row in connection.execute(query)]
+    return [_position(row) for row in connection.execute(_ALL, {"account_id": account_id})]
 
 
 def find_position(connection: Connection, account_id: str, symbol: str) -> Position | None:
-    row = connection.execute(select(position).where(*_key(account_id, symbol))).first()
+    row = connection.execute(_ONE, {"account_id": account_id, "symbol": symbol}).first()
     return None if row is None else _position(row)
 
 
 def save_position(connection: Connection, item: Position) -> None:
     """Insert or overwrite; a position of zero is deleted."""
     if item.quantity <= 0:
-        connection.execute(delete(position).where(*_key(item.account_id, item.symbol)))
+        close_position(connection, item.account_id, item.symbol)
         return
     values = {name: getattr(item, name) for name in _PLAIN_COLUMNS} | exit_plan_columns(item.exit_plan)
     changed = connection.execute(update(position).where(*_key(item.account_id, item.symbol)).values(values))
@@ -34,9 +46,19 @@ def save_position(connection: Connection, item: Position) -> None:
         connection.execute(insert(position).values(values))
 
 
+def close_position(connection: Connection, account_id: str, symbol: str) -> None:
+    """Nothing of it is held for us any more."""
+    connection.execute(delete(position).where(*_key(account_id, symbol)))
+
+
 def raise_highest_price(connection: Connection, account_id: str, symbol: str, price: Decimal) -> None:
     """Remember the best price seen, for the trailing stop."""
     connection.execute(update(position).where(*_key(account_id, symbol)).values(highest_price=price))
+
+
+def owe(connection: Connection, account_id: str, symbol: str, quantity: Decimal) -> None:
+    """Set what mirrored exits should have sold and could not (base units)."""
+    connection.execute(update(position).where(*_key(account_id, symbol)).values(owed_quantity=quantity))
 
 
 def _key(account_id: str, symbol: str) -> tuple[Any, Any]:

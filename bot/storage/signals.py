@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from bot.domain.account import BrokerType
 from bot.domain.order import OrderKind, Side
@@ -13,6 +13,14 @@ from bot.storage.exit_plans import exit_plan_columns, exit_plan_of
 from bot.storage.schema import signal
 
 _PLAIN_COLUMNS = ["signal_id", "symbol", "size", "quantity", "reference_price", "master_balance", "executed_at"]
+
+_BY_ID = select(signal).where(signal.c.signal_id == bindparam("signal_id"))
+_UNPLANNED = (
+    select(signal)
+    .where(signal.c.broker == bindparam("broker"), signal.c.planned_at.is_(None))
+    .order_by(signal.c.sequence)
+)
+_NEWEST_SEQUENCE = select(func.coalesce(func.max(signal.c.sequence), 0))
 
 
 def add_signal(
@@ -32,6 +40,7 @@ def add_signal(
             {name: getattr(item, name) for name in _PLAIN_COLUMNS}
             | exit_plan_columns(item.exit_plan)
             | {
+                "sequence": newest_sequence(connection) + 1,
                 "broker": str(item.broker),
                 "account_id": account_id,
                 "side": str(item.side),
@@ -52,18 +61,23 @@ def batches_of_order(connection: Connection, account_id: str, venue_order_id: st
 
 
 def find_signal(connection: Connection, signal_id: str) -> TradeSignal | None:
-    row = connection.execute(select(signal).where(signal.c.signal_id == signal_id)).first()
+    row = connection.execute(_BY_ID, {"signal_id": signal_id}).first()
     return None if row is None else signal_of(row)
+
+
+def newest_sequence(connection: Connection) -> int:
+    """The sequence of the signal made last; 0 before the first."""
+    return int(connection.execute(_NEWEST_SEQUENCE).scalar_one())
+
+
+def sequence_of(connection: Connection, signal_id: str) -> int:
+    """A signal's place in the order of making."""
+    return int(connection.execute(_BY_ID, {"signal_id": signal_id}).one().sequence)
 
 
 def unplanned(connection: Connection, broker: BrokerType) -> Sequence[TradeSignal]:
     """Signals of this brokerage that no plan exists for yet, in the order of their making."""
-    query = (
-        select(signal)
-        .where(signal.c.broker == str(broker), signal.c.planned_at.is_(None))
-        .order_by(signal.c.created_at)
-    )
-    return [signal_of(row) for row in connection.execute(query)]
+    return [signal_of(row) for row in connection.execute(_UNPLANNED, {"broker": str(broker)})]
 
 
 def claim_for_planning(connection: Connection, signal_id: str, *, at: datetime) -> bool:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from decimal import Decimal
 
+from bot.copy_answers import CopyAnswers
 from bot.copy_trade_engine import CopyLimits, CopyTradeEngine, Follower
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading
@@ -12,9 +13,10 @@ from bot.domain.order import OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan
 from bot.execution.fill_recorder import FillRecorder
 from bot.execution.order_executor import OrderExecutor
+from bot.mirrored_exits import MirroredExits
 from bot.position_sizer import CopyRules, PositionSizer
 from bot.seams.ids import SeededIds, client_order_id
-from bot.storage import accounts, copies
+from bot.storage import accounts, copies, leases, memberships
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 from bot.trade_signal_emitter import TradeSignalEmitter
@@ -43,10 +45,17 @@ class Bench:
         }
         for account in self.brokers:
             self._remember(account)
+        members = {follower.account.label: follower.account for follower in self.followers}
+        store.write(lambda connection: memberships.set_active(connection, members))
         self.answers: list[tuple[str, str, str]] = []
         self.woken: list[AccountRef] = []
         self.emitter = TradeSignalEmitter(
-            store=store, clock=self.clock, ids=self.ids, default_exit_plan=ExitPlan(), announce=lambda _broker: None
+            store=store,
+            clock=self.clock,
+            ids=self.ids,
+            default_exit_plan=ExitPlan(),
+            announce=lambda _broker: None,
+            plan_in=lambda connection, signal: self.engine.plan_in(connection, signal),
         )
         self.engine = CopyTradeEngine(
             store=store,
@@ -122,17 +131,34 @@ class Bench:
 
     def copier(self, name: str) -> UserCopier:
         account = AccountRef.user(KRAKEN, name)
-        return UserCopier(
+        broker = self.brokers[account]
+        answers = CopyAnswers(
+            account=account,
+            store=self.store,
+            clock=self.clock,
+            on_answer=lambda _signal, answer: self.answers.append((name, str(answer.status), str(answer.reason))),
+        )
+        exits = MirroredExits(
             account=account,
             store=self.store,
             clock=self.clock,
             install_id="test",
+            broker=broker,
             executor=self.executors[account],
             sizer=PositionSizer(),
+            answers=answers,
             instrument_of=lambda symbol: self.instrument_of(KRAKEN, symbol),
-            balance=self.brokers[account].balance_book.reading,
+        )
+        return UserCopier(
+            account=account,
+            store=self.store,
+            clock=self.clock,
+            executor=self.executors[account],
+            exits=exits,
+            answers=answers,
+            balance=broker.balance_book.reading,
+            hydrated=lambda: True,
             max_signal_age_seconds=60,
-            on_answer=lambda _signal, answer: self.answers.append((name, str(answer.status), str(answer.reason))),
         )
 
     def rows(self) -> list[tuple[str, str, str]]:
@@ -182,4 +208,7 @@ class Bench:
             confirm_seconds=1.0,
             gather_milliseconds=500,
             on_order=lambda _intent: None,
+            epoch=self.store.write(
+                lambda connection: leases.take_lease(connection, account.label, owner="test", now=self.clock.now())
+            ),
         )

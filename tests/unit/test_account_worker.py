@@ -99,6 +99,7 @@ class Bench:
             confirm_seconds=0.0,
             gather_milliseconds=0,
             on_order=lambda _intent: None,
+            epoch=1,
         )
         copier = None if account.is_master else cast(UserCopier, self.copies)
         return AccountDesk(

@@ -96,7 +96,7 @@ def test_a_copy_never_exceeds_its_share_its_cash_or_the_lot(user: Decimal, maste
     fraction=st.decimals(min_value="0.0001", max_value=1, places=6),
 )
 def test_an_exit_never_sells_more_than_is_held_and_leaves_nothing_unsellable(held: Decimal, fraction: Decimal) -> None:
-    size = SIZER.size_exit(fraction=fraction, held=held, instrument=BTC, price=Decimal(50000))
+    size = SIZER.size_exit(due=held * fraction, held=held, instrument=BTC, price=Decimal(50000))
     if isinstance(size, Size):
         assert 0 < size.quantity <= held
         rest = held - size.quantity

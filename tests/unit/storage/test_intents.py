@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.order import ALLOWED_MOVES, FINAL_STATES, IntentState, OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan
-from bot.storage import accounts, intents
+from bot.storage import accounts, intents, leases
 from bot.storage.intents import IllegalMove, OrderIntent
 from bot.storage.schema import order_event
 from bot.storage.store import Store
@@ -54,15 +54,44 @@ def test_each_change_of_state_leaves_an_event(kept: Store) -> None:
 
 
 @pytest.mark.parametrize("end", sorted(FINAL_STATES))
-def test_nothing_leaves_a_final_state(kept: Store, end: IntentState) -> None:
+def test_nothing_that_has_ended_is_ever_sent_again(kept: Store, end: IntentState) -> None:
     path = [IntentState.ABANDONED] if end is IntentState.ABANDONED else [IntentState.SUBMITTED, end]
     for state in path:
         kept.write(lambda connection, state=state: intents.move(connection, "a" * 32, state, at=NOW))
-    for state in set(IntentState) - {end}:
+    for state in (IntentState.CREATED, IntentState.SUBMITTED, IntentState.UNKNOWN):
         with pytest.raises(IllegalMove):
             kept.write(lambda connection, state=state: intents.move(connection, "a" * 32, state, at=NOW))
+    assert kept.write(lambda connection: submit(connection, epoch=1)) is False
 
 
 def test_an_unknown_outcome_can_never_be_sent_again() -> None:
-    assert IntentState.CREATED not in ALLOWED_MOVES[IntentState.UNKNOWN]
     assert IntentState.SUBMITTED not in ALLOWED_MOVES[IntentState.UNKNOWN]
+
+
+def submit(connection: Connection, *, epoch: int) -> bool:
+    return intents.submit(
+        connection,
+        "a" * 32,
+        epoch=epoch,
+        at=NOW,
+        expires_at=None,
+        settle_at=NOW,
+        payload_sha256="0" * 64,
+        quantity=Decimal(1),
+        limit_price=None,
+    )
+
+
+def test_only_who_holds_the_lease_can_submit_and_only_once(kept: Store) -> None:
+    def take() -> int:
+        return kept.write(lambda connection: leases.take_lease(connection, "kraken", owner="thread", now=NOW))
+
+    first, second = take(), take()
+    assert second > first
+    assert kept.write(lambda connection: submit(connection, epoch=first)) is False
+    assert kept.write(lambda connection: submit(connection, epoch=second)) is True
+    assert kept.write(lambda connection: submit(connection, epoch=second)) is False
+    with kept.read() as connection:
+        stored = intents.find_intent(connection, "a" * 32)
+    assert stored is not None
+    assert (stored.state, stored.attempt, stored.epoch) == (IntentState.SUBMITTED, 1, second)

@@ -1,0 +1,85 @@
+"""The one final answer of a user to each signal, and what is noted until there is one."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bot.domain.account import AccountRef
+from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
+from bot.seams.clock import Clock
+from bot.seams.failpoints import failpoint
+from bot.storage import copies
+from bot.storage.intents import OrderIntent
+from bot.storage.store import Store
+
+
+@dataclass(frozen=True)
+class CopyAnswer:
+    """How a copy ended. The reason is of the closed list; the detail has the numbers."""
+
+    status: CopyStatus
+    reason: CopyReason = CopyReason.NONE
+    detail: str = ""
+
+
+def _nothing_else(_connection: Connection) -> None:
+    """An answer alone."""
+
+
+class CopyAnswers:
+    """Writes the answers of one account. An answer that was given is never changed."""
+
+    def __init__(
+        self,
+        *,
+        account: AccountRef,
+        store: Store,
+        clock: Clock,
+        on_answer: Callable[[TradeSignal, CopyAnswer], None],
+    ) -> None:
+        self._account = account
+        self._store = store
+        self._clock = clock
+        self._on_answer = on_answer
+
+    def answer(
+        self,
+        signal: TradeSignal,
+        answer: CopyAnswer,
+        intent: OrderIntent | None,
+        *,
+        filled: Decimal | None = None,
+        together: Callable[[Connection], None] = _nothing_else,
+    ) -> None:
+        """Give the final answer; `together` is what must become true in the same transaction."""
+        quantity = filled if filled is not None else (intent.filled_quantity if intent else None)
+
+        def work(connection: Connection) -> bool:
+            together(connection)
+            return copies.answer_copy(
+                connection,
+                signal_id=signal.signal_id,
+                account_id=self._account.label,
+                status=answer.status,
+                reason=answer.reason,
+                detail=answer.detail,
+                at=self._clock.now(),
+                filled_quantity=quantity,
+                average_price=intent.average_price if intent else None,
+            )
+
+        changed = self._store.write(work)
+        failpoint("answer_committed")
+        if changed:
+            self._on_answer(signal, answer)
+
+    def note(self, signal: TradeSignal, **values: Any) -> None:
+        """Change a copy that has no answer yet."""
+        self._store.write(lambda connection: self.note_in(connection, signal, **values))
+
+    def note_in(self, connection: Connection, signal: TradeSignal, **values: Any) -> None:
+        """The same, as a part of a transaction."""
+        copies.note_copy(connection, signal_id=signal.signal_id, account_id=self._account.label, **values)
