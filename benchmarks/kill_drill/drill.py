@@ -1,0 +1,164 @@
+"""One drill: an exchange that stays, a bot that dies, and the judgement at the end."""
+
+import random
+import shutil
+import signal
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.kill_drill.books import FINAL_STATES, Books, open_books
+from benchmarks.kill_drill.disturber import Disturber
+from benchmarks.kill_drill.exchange_process import PROJECT, DrillExchange
+from benchmarks.kill_drill.exchange_side import ExchangeSide
+from benchmarks.kill_drill.installation import BROKERAGES, Installation, Life
+from benchmarks.kill_drill.judge import judge
+from benchmarks.kill_drill.outcome import Outcome
+from benchmarks.kill_drill.plan import PlannedDeath, failpoints_in, planned_deaths
+
+READY_LIMIT_SECONDS = 60.0
+SETTLE_LIMIT_SECONDS = 330.0
+"""Two starts of Coinbase's 130 s, and what it takes to sell what is left."""
+CALM_LOOKS = 3
+JOURNAL_EVERY = 10
+KILLED = -signal.SIGKILL
+STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """`directory` is kept when there were problems; `longest` is in seconds."""
+
+    directory: Path
+    kills: int
+    seed: int
+    longest: float = 3.0
+    users: int = 2
+    faults: bool = False
+    settle_limit: float = SETTLE_LIMIT_SECONDS
+
+
+def run_drill(options: Options, progress: Callable[[int, str], None]) -> Outcome:
+    """`progress` is told the number of kills so far and what goes on now."""
+    shutil.rmtree(options.directory, ignore_errors=True)
+    options.directory.mkdir(parents=True)
+    with DrillExchange(seed=options.seed, database=options.directory / "state" / "nija.db") as exchange:
+        drill = _Drill(options, exchange, progress)
+        outcome = drill.run()
+    if not outcome.problems:
+        shutil.rmtree(options.directory, ignore_errors=True)
+    return outcome
+
+
+class _Drill:
+    def __init__(self, options: Options, exchange: DrillExchange, progress: Callable[[int, str], None]) -> None:
+        self._options = options
+        self._exchange = exchange
+        self._progress = progress
+        self._chance = random.Random(options.seed)
+        self._installation = Installation(options.directory, exchange, users=options.users)
+        self._disturber = Disturber(exchange, random.Random(options.seed + 1)) if options.faults else None
+        self._outcome = Outcome(options.seed)
+        self._kills: Counter[str] = Counter()
+
+    def run(self) -> Outcome:
+        started = time.monotonic()
+        deaths = planned_deaths(self._chance, failpoints_in(PROJECT / "bot"), longest=self._options.longest)
+        for number, death in enumerate(islice(deaths, self._options.kills), start=1):
+            self._live_and_die(death)
+            self._progress(number, "killing")
+            if number % JOURNAL_EVERY == 0:
+                self._exchange.journal()
+        self._outcome.kill_seconds = time.monotonic() - started
+        self._outcome.kills = dict(self._kills)
+        self._progress(self._options.kills, "settling")
+        self._settle()
+        self._judge()
+        return self._outcome
+
+    def _live_and_die(self, death: PlannedDeath) -> None:
+        if self._disturber is not None:
+            self._disturber.disturb()
+            self._outcome.faults = self._disturber.ordered
+        life = self._installation.start(failpoint=death.failpoint)
+        if death.when_ready:
+            self._note_ready(life)
+            ended = life.ends_within(life.age_seconds + death.seconds)
+        else:
+            ended = life.ends_within(death.seconds)
+        code = life.kill()
+        if code != KILLED:
+            self._outcome.problems.append(f"exit: the bot ended by itself with {code} after {life.age_seconds:.1f} s")
+        self._outcome.at_failpoint += ended and death.failpoint is not None
+        self._kills[death.kind] += 1
+        self._note_open_orders(life)
+
+    def _note_ready(self, life: Life) -> None:
+        seconds = None
+        with suppress(sqlite3.Error):
+            seconds = life.wait_until_ready(READY_LIMIT_SECONDS)
+        if seconds is None:
+            self._outcome.never_ready += 1
+            self._outcome.problems.append(f"ready: an account was not ready {life.age_seconds:.0f} s after the start")
+        else:
+            self._outcome.ready_seconds.append(seconds)
+
+    def _note_open_orders(self, life: Life) -> None:
+        """How many orders were under way when the bot died; the figure that says what the kill was worth."""
+        ended = ", ".join(f"'{state}'" for state in sorted(FINAL_STATES))
+        with suppress(sqlite3.Error), open_books(self._installation.database) as connection:
+            rows = connection.execute(f"SELECT updated_at FROM order_intent WHERE state NOT IN ({ended})").fetchall()
+            born = life.started_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            self._outcome.with_open_orders += bool(rows)
+            self._outcome.with_own_open_orders += any(row["updated_at"] >= born for row in rows)
+
+    # -- the end ----------------------------------------------------------------------------------------------------
+    def _settle(self) -> None:
+        """Let the bot finish everything and sell what the masters hold; over as soon as nothing is unfinished."""
+        self._exchange.clear_faults()
+        self._installation.enter_no_more()
+        life = self._installation.start()
+        calm = 0
+        while life.age_seconds < self._options.settle_limit and life.process.poll() is None and calm < CALM_LOOKS:
+            time.sleep(0.4)
+            calm = calm + 1 if self._nothing_left() else 0
+        self._outcome.settle_seconds = life.age_seconds
+        life.process.send_signal(signal.SIGTERM)
+        if not life.ends_within(life.age_seconds + STOP_SECONDS):
+            life.kill()
+        if life.process.returncode != 0:
+            self._outcome.problems.append(f"exit: the last bot ended with {life.process.returncode}")
+
+    def _nothing_left(self) -> bool:
+        ended = ", ".join(f"'{state}'" for state in sorted(FINAL_STATES))
+        with open_books(self._installation.database) as connection:
+            beat = connection.execute("SELECT min(last_cycle_at) AS at FROM account_state").fetchone()["at"]
+            started = connection.execute("SELECT max(started_at) AS at FROM process_state").fetchone()["at"]
+            open_rows = sum(
+                int(connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])
+                for rows in (
+                    f"order_intent WHERE state NOT IN ({ended})",
+                    "copy_result WHERE status = 'planned'",
+                    "signal WHERE planned_at IS NULL",
+                )
+            )
+            held = connection.execute("SELECT account_id, symbol, quantity FROM position").fetchall()
+        # Every account must have had its look round in this life, and no master may hold what it can sell.
+        looked = beat is not None and started is not None and beat > started
+        return looked and not open_rows and not any(row["account_id"] in BROKERAGES for row in held)
+
+    def _judge(self) -> None:
+        exchange = ExchangeSide.from_lines(self._exchange.journal())
+        books = Books.read(self._installation.database)
+        outcome = self._outcome
+        outcome.orders, outcome.fills = len(exchange.orders), len(exchange.fills)
+        outcome.signals, outcome.copies = len(books.signals), len(books.copies)
+        outcome.checks = len(exchange.checks)
+        if not exchange.fills:
+            outcome.problems.append("drill: nothing was traded, so nothing was tested")
+        outcome.problems += [str(problem) for problem in sorted(judge(exchange, books, self._installation.terms()))]

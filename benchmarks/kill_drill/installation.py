@@ -1,0 +1,170 @@
+"""One installation of the bot, made for the drill: its configuration, its users, and its processes."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import ROUND_DOWN, Decimal
+from pathlib import Path
+
+from benchmarks.kill_drill.books import open_books
+from benchmarks.kill_drill.exchange_process import PROJECT, DrillExchange
+from benchmarks.kill_drill.exchange_side import label_of
+from benchmarks.kill_drill.terms import Market, Terms
+from paper_exchange.catalogue import Catalogue
+
+BROKERAGES = ("kraken", "coinbase")
+USER_DOLLARS = (Decimal(60_000), Decimal(15_000), Decimal(4_000))
+MASTER_DOLLARS = Decimal(100_000)
+OWN_COINS_DOLLARS = Decimal(700)
+SYMBOLS = 16
+READY_COLUMNS = ("hydrated_at", "armed_at")
+CONFIGURATION = """\
+masters:
+  - {{broker: kraken}}
+  - {{broker: coinbase}}
+strategy:
+  plugin: benchmarks.kill_drill.busy_strategy:BusyStrategy
+  parameters: {{entries: {entries}}}
+pace:
+  paper: {{cycle_seconds: 0.4}}
+risk:
+  max_positions: 12
+  max_entries_per_cycle: 2
+  order_fraction_of_balance_percent: 0.3
+  scan_symbols_limit: {symbols}
+"""
+
+
+class Installation:
+    """State directory, configuration, and accounts at the exchange with coins of the users' own."""
+
+    def __init__(self, directory: Path, exchange: DrillExchange, *, users: int) -> None:
+        self.directory = directory
+        self.exchange = exchange
+        self.state = directory / "state"
+        self.database = self.state / "nija.db"
+        self._names = [f"copier_{number + 1}" for number in range(users)]
+        self._catalogue = Catalogue()
+        self._write_configuration(entries=True)
+        self._write_users()
+        self.own_coins = self._open_accounts()
+
+    # -- making it --------------------------------------------------------------------------------------------------
+    def _write_configuration(self, *, entries: bool) -> None:
+        (self.directory / "config" / "users").mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(exist_ok=True)
+        text = CONFIGURATION.format(entries=int(entries), symbols=SYMBOLS)
+        (self.directory / "config" / "nija.yaml").write_text(text, encoding="utf-8")
+
+    def _write_users(self) -> None:
+        for brokerage in BROKERAGES:
+            users = [
+                {
+                    "user_id": name, "name": name, "account_type": "retail", "broker_type": brokerage,
+                    "enabled": True, "description": "",
+                }
+                for name in self._names
+            ]  # fmt: skip
+            path = self.directory / "config" / "users" / f"retail_{brokerage}.json"
+            path.write_text(json.dumps(users), encoding="utf-8")
+
+    def _open_accounts(self) -> dict[tuple[str, str], Decimal]:
+        own_coins: dict[tuple[str, str], Decimal] = {}
+        for brokerage in BROKERAGES:
+            coins = self._coins(brokerage)
+            self.exchange.open_account(brokerage, "master", {"USD": MASTER_DOLLARS})
+            for number, name in enumerate(self._names):
+                dollars = USER_DOLLARS[number % len(USER_DOLLARS)]
+                self.exchange.open_account(brokerage, name, {"USD": dollars, **coins})
+                own_coins |= {(label_of(brokerage, name), asset): amount for asset, amount in coins.items()}
+        return own_coins
+
+    def _coins(self, brokerage: str) -> dict[str, Decimal]:
+        """Some of every coin that is traded: what a user had before must be there afterwards."""
+        listings = [one for one in self._catalogue.for_brokerage(brokerage).trading() if one.quote == "USD"]
+        return {
+            one.base: (OWN_COINS_DOLLARS / one.reference_price).quantize(one.lot_step, ROUND_DOWN) for one in listings
+        }
+
+    # -- its processes ----------------------------------------------------------------------------------------------
+    def start(self, *, failpoint: str | None = None) -> "Life":
+        environ = {
+            "PATH": os.environ.get("PATH", ""), "HOME": str(self.directory), "STATE_DIR": str(self.state),
+            "NIJA_CONFIG_DIR": str(self.directory / "config"), "METRICS_PORT": "0",
+            "PAPER_EXCHANGE_CONTROL": self.exchange.url, "PAPER_EXCHANGE_TOKEN": self.exchange.token,
+        }  # fmt: skip
+        if failpoint is not None:
+            environ["NIJA_FAILPOINTS"] = f"{failpoint}:kill"
+        return Life(self, environ)
+
+    def enter_no_more(self) -> None:
+        """From the next start on the masters only sell."""
+        self._write_configuration(entries=False)
+
+    # -- what is known of it ----------------------------------------------------------------------------------------
+    def terms(self) -> Terms:
+        users = {brokerage: frozenset(label_of(brokerage, name) for name in self._names) for brokerage in BROKERAGES}
+        markets = {
+            one.symbol: Market(one.minimum_quantity, one.minimum_notional, one.lot_step)
+            for one in self._catalogue.trading()
+        }
+        return Terms(users, markets, self.own_coins, self.exchange.balances())
+
+    @property
+    def accounts(self) -> Sequence[str]:
+        return [*BROKERAGES, *(label_of(brokerage, name) for brokerage in BROKERAGES for name in self._names)]
+
+
+class Life:
+    """One run of the bot, from its start to its death."""
+
+    def __init__(self, installation: Installation, environ: dict[str, str]) -> None:
+        self._installation = installation
+        self.started_at = datetime.now(UTC)
+        self._started = time.monotonic()
+        with (installation.directory / "output.txt").open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "bot.py"], cwd=PROJECT, env=environ, stdin=subprocess.DEVNULL, stdout=output,
+                stderr=output,
+            )  # fmt: skip
+
+    @property
+    def age_seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def ends_within(self, seconds: float) -> bool:
+        """Wait so long, counted from the start; True if it has ended by itself."""
+        try:
+            self.process.wait(max(0.0, seconds - self.age_seconds))
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def kill(self) -> int:
+        """kill -9; returns the exit code, which is another one if it had ended before."""
+        self.process.kill()
+        return self.process.wait()
+
+    def wait_until_ready(self, limit_seconds: float) -> float | None:
+        """Seconds from the start until every account was ready, None if that did not come in time."""
+        while self.age_seconds < limit_seconds and self.process.poll() is None:
+            ready_at = self._ready_at()
+            if ready_at is not None:
+                return (ready_at - self.started_at).total_seconds()
+            time.sleep(0.02)
+        return None
+
+    def _ready_at(self) -> datetime | None:
+        """When the last account became ready: hydrated, in a version of the bot that knows this, else armed."""
+        with open_books(self._installation.database) as connection:
+            rows = connection.execute("SELECT * FROM account_state").fetchall()
+        column = next(name for name in READY_COLUMNS if name == "armed_at" or any(row[name] for row in rows))
+        moments = {row["account_id"]: row[column] for row in rows if row[column] is not None}
+        times = [datetime.fromisoformat(moments[name]) for name in self._installation.accounts if name in moments]
+        if len(times) < len(self._installation.accounts) or min(times) < self.started_at:
+            return None
+        return max(times)
