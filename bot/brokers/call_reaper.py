@@ -9,6 +9,7 @@ import heapq
 import socket
 import threading
 from collections.abc import Iterator
+from enum import Enum
 
 from bot.seams.clock import Clock
 
@@ -16,18 +17,31 @@ IDLE_WAIT_SECONDS = 60.0
 _current = threading.local()
 
 
+class Progress(Enum):
+    """How far a call is known to have come."""
+
+    UNKNOWN = "unknown"
+    CONNECTING = "connecting"  # a new connection is being opened: nothing of the request can have left
+    SENDING = "sending"  # the first byte may have left
+
+
 class BoundedCall:
     """One call in flight and the sockets it uses."""
 
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, clock: Clock) -> None:
         self.deadline = deadline
         self.overdue = False
+        self.progress = Progress.UNKNOWN
+        self._clock = clock
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self._ended = False
 
     def __lt__(self, other: "BoundedCall") -> bool:
         return self.deadline < other.deadline
+
+    def remaining_seconds(self) -> float:
+        return max(0.0, self.deadline - self._clock.monotonic())
 
     def watch(self, sock: socket.socket) -> None:
         with self._lock:
@@ -55,7 +69,7 @@ class CallReaper:
     """One thread that cuts every call still running at its deadline. Started by the first call."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = self._clock = clock
         self._lock = threading.Lock()
         self._calls: list[BoundedCall] = []
         self._wake = threading.Event()
@@ -65,7 +79,7 @@ class CallReaper:
     @contextlib.contextmanager
     def bound(self, seconds: float) -> Iterator[BoundedCall]:
         """Everything this thread sends or reads inside the block ends within `seconds`."""
-        call = BoundedCall(self._clock.monotonic() + seconds)
+        call = BoundedCall(self._clock.monotonic() + seconds, self._clock)
         self._add(call)
         outer = getattr(_current, "call", None)
         _current.call = call
@@ -107,9 +121,15 @@ class CallReaper:
             self._clock.wait(self._wake, wait)
 
 
+def current_call() -> BoundedCall | None:
+    """The call of this thread, if it is in one."""
+    call: BoundedCall | None = getattr(_current, "call", None)
+    return call
+
+
 def watch(sock: socket.socket | None) -> None:
     """Tell the call of this thread, if it has one, that it now uses `sock`."""
-    call: BoundedCall | None = getattr(_current, "call", None)
+    call = current_call()
     if call is not None and sock is not None:
         call.watch(sock)
 

@@ -33,6 +33,7 @@ def kraken_context(account: AccountRef, access: VenueAccess, settings: Settings,
         locks=shared.kraken_locks,
         catalogues=shared.kraken_catalogues,
         reaper=shared.reaper,
+        resolver=shared.resolver,
         clock=shared.clock,
         limits=CallLimits(
             connect_seconds=kraken.connect_timeout_seconds,
@@ -53,6 +54,7 @@ def coinbase_context(access: VenueAccess, settings: Settings, shared: SharedPart
         balance_book=balance_book(settings, shared.clock),
         instruments=shared.coinbase_instruments,
         reaper=shared.reaper,
+        resolver=shared.resolver,
         clock=shared.clock,
         limits=CallLimits(
             connect_seconds=coinbase.connect_timeout_seconds,

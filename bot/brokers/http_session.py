@@ -1,5 +1,7 @@
 """One HTTP conversation with a venue: bounded in time and size, sent once, never redirected, no proxy from outside.
 
+Nothing here tries again: not for a status, not for a connection that died, not for a certificate.
+
 The two exceptions say what an order needs to know: certainly not sent, or perhaps processed.
 """
 
@@ -9,12 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from bot.brokers.call_reaper import CallReaper, watch
+from bot.brokers.call_reaper import BoundedCall, CallReaper, Progress
+from bot.brokers.connections import WatchedAdapter
+from bot.brokers.resolver import Resolver
 
 MEBIBYTE = 1024 * 1024
 MAX_BODY_BYTES = 2 * MEBIBYTE
@@ -24,7 +25,7 @@ Params = Mapping[str, str | int | bool | Sequence[str]]
 
 
 class RequestNotSent(Exception):
-    """No byte of the request left: the connection could not be opened."""
+    """No byte of the request left: the connection (with its TLS) could not be opened."""
 
 
 class ReplyLost(Exception):
@@ -52,14 +53,19 @@ class CallLimits:
 class VenueSession(requests.Session):
     """A session of one account: one thread uses it."""
 
-    def __init__(self, reaper: CallReaper, limits: CallLimits) -> None:
+    def __init__(self, reaper: CallReaper, limits: CallLimits, resolver: Resolver | None = None) -> None:
         super().__init__()
-        self.trust_env = False
-        self.mount("http://", _WatchedAdapter(max_retries=0))
-        self.mount("https://", _WatchedAdapter(max_retries=0))
+        self.trust_env = False  # no proxy, no netrc and no other certificates from the environment
+        resolver = resolver or Resolver(reaper.clock)
+        self.mount("http://", WatchedAdapter(resolver))
+        self.mount("https://", WatchedAdapter(resolver))
         self._reaper = reaper
         self._limits = limits
         self._closed = False
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: requests would look at the target, and read a redirect's whole body, even where it must not follow."""
+        return
 
     def close(self) -> None:
         """For good: whoever still holds this session can send nothing through it."""
@@ -96,55 +102,23 @@ class VenueSession(requests.Session):
                 )
                 with contextlib.closing(response):
                     body = _read(response, max_body_bytes)
-            except requests.ConnectTimeout as error:
-                raise RequestNotSent(f"no connection within {limits.connect_seconds:g} s") from error
-            except (requests.RequestException, HTTPError, OSError) as error:
-                if _never_connected(error):
-                    raise RequestNotSent(f"no connection: {_cause(error)}") from error
-                if call.overdue:
-                    raise ReplyLost(f"no complete answer within {seconds:g} s") from error
-                raise ReplyLost(_cause(error)) from error
+            except Exception as error:  # whatever went wrong, the request may be with the venue
+                raise _lost_or_not_sent(error, call, seconds) from error
             if call.overdue:
                 # Headers that break off look to the library like headers that ended.
                 raise ReplyLost(f"no complete answer within {seconds:g} s")
         return HttpReply(response.status_code, body, _retry_after(response.headers.get("Retry-After")))
 
 
-class _WatchedConnection(HTTPConnection):
-    def _new_conn(self) -> Any:
-        sock = super()._new_conn()
-        watch(sock)
-        return sock
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        watch(self.sock)  # a connection kept from an earlier call
-        super().request(*args, **kwargs)
-
-
-class _WatchedTlsConnection(HTTPSConnection):
-    def _new_conn(self) -> Any:
-        sock = super()._new_conn()
-        watch(sock)
-        return sock
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        watch(self.sock)
-        super().request(*args, **kwargs)
-
-
-class _WatchedPool(HTTPConnectionPool):
-    ConnectionCls = _WatchedConnection
-
-
-class _WatchedTlsPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedTlsConnection
-
-
-class _WatchedAdapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        pools = {"http": _WatchedPool, "https": _WatchedTlsPool}
-        self.poolmanager.pool_classes_by_scheme = pools
+def _lost_or_not_sent(error: Exception, call: BoundedCall, seconds: float) -> RequestNotSent | ReplyLost:
+    if isinstance(error, ReplyLost):
+        return error
+    never_connected = isinstance(error, requests.ConnectTimeout) or _is_no_connection(error)
+    if call.progress is Progress.CONNECTING or (never_connected and call.progress is Progress.UNKNOWN):
+        return RequestNotSent(f"no connection: {_cause(error)}")
+    if call.overdue:
+        return ReplyLost(f"no complete answer within {seconds:g} s")
+    return ReplyLost(_cause(error))
 
 
 def _read(response: requests.Response, max_body_bytes: int) -> bytes:
@@ -156,7 +130,7 @@ def _read(response: requests.Response, max_body_bytes: int) -> bytes:
     return bytes(body)
 
 
-def _never_connected(error: Exception) -> bool:
+def _is_no_connection(error: Exception) -> bool:
     reason = error.args[0] if error.args else None
     if isinstance(reason, MaxRetryError):
         reason = reason.reason

@@ -10,6 +10,7 @@ from bot.brokers.call_reaper import CallReaper
 from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import LockUse, PrivateCallLock, PrivateCallLocks
 from bot.brokers.kraken.symbols import KrakenCatalogue
+from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.domain.instrument import Instrument
 from bot.seams.clock import Clock
@@ -25,6 +26,7 @@ class SharedParts:
 
     clock: Clock
     reaper: CallReaper
+    resolver: Resolver
     kraken_locks: PrivateCallLocks
     kraken_keys: KrakenKeys
     kraken_catalogues: SharedReading[KrakenCatalogue]
@@ -56,6 +58,7 @@ def shared_parts(
     return SharedParts(
         clock=clock,
         reaper=CallReaper(clock),
+        resolver=Resolver(clock),
         kraken_locks=PrivateCallLocks(make_lock, per_key=kraken.private_call_lock == "per_key"),
         kraken_keys=KrakenKeys(),
         kraken_catalogues=SharedReading(clock),

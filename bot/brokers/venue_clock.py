@@ -1,8 +1,12 @@
 """The venue's time, carried on by the monotonic clock: a step of this machine's clock does not move it."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from bot.domain.errors import VenueError
 from bot.seams.clock import Clock
+
+RETRY_SECONDS = 60.0
 
 
 class VenueClock:
@@ -17,6 +21,15 @@ class VenueClock:
     def measured(self, venue_now: datetime) -> None:
         """What the venue just answered. Its age in transit makes us late by that much, never early."""
         self._measured = (venue_now, self._clock.monotonic())
+
+    def keep(self, measure: Callable[[], datetime]) -> None:
+        """Measure if it is time. A time that can't be read leaves the last one in use for a while longer."""
+        if not self.needs_measuring:
+            return
+        try:
+            self.measured(measure())
+        except VenueError:
+            self.postpone(RETRY_SECONDS)
 
     def postpone(self, seconds: float) -> None:
         """The venue did not tell its time: do not ask again for so long."""
@@ -39,6 +52,10 @@ class VenueClock:
             return self._clock.now()
         venue_now, at = self._measured
         return venue_now + timedelta(seconds=self._clock.monotonic() - at)
+
+    def not_after(self, noted_at: datetime) -> datetime:
+        """No later than the venue's time at a moment that this machine's clock noted, however that clock was set."""
+        return min(noted_at, noted_at + self.ahead_of_machine(), self.now())
 
     def ahead_of_machine(self) -> timedelta:
         """How far the venue's clock is ahead of this machine's; zero while unmeasured."""

@@ -8,13 +8,20 @@ from bot.brokers.base import BaseBroker, Urgency
 from bot.brokers.coinbase.calls import CoinbaseCalls, QueryValue
 from bot.brokers.coinbase.client import TOKEN_SECONDS, CoinbaseClient
 from bot.brokers.coinbase.context import CoinbaseContext
-from bot.brokers.coinbase.errors import GONE_ORDER, refusal
+from bot.brokers.coinbase.errors import BEING_CANCELLED, GONE_ORDER
 from bot.brokers.coinbase.market_data import candles_from, quotes_from
-from bot.brokers.coinbase.orders import LIVE_STATUSES, fills_from, order_body, order_from
+from bot.brokers.coinbase.orders import (
+    OPEN_STATUS,
+    QUEUED_STATUSES,
+    accepted_order_id,
+    fills_from,
+    order_body,
+    order_from,
+)
 from bot.brokers.coinbase.products import instruments_from, product_id_of
 from bot.brokers.http_session import VenueSession
 from bot.brokers.replies import (
-    EPOCH,
+    as_id,
     as_list,
     as_object,
     field_of,
@@ -23,6 +30,7 @@ from bot.brokers.replies import (
     number_of,
     optional_text,
     text_of,
+    unix_milliseconds,
 )
 from bot.brokers.venue_clock import VenueClock
 from bot.domain.account import AccountRef, AccountType, BrokerType
@@ -49,8 +57,8 @@ PRODUCTS_PER_QUOTE = 100
 PAGE_SIZE = "100"
 PRODUCTS_PER_PAGE = 500
 MAX_PRODUCT_PAGES = 20
-# Our note of the sending and the venue's creation time come from two clocks; signed tokens keep them within minutes.
-LOOK_BACK = timedelta(minutes=5)
+# Far back: the clock that noted the sending may have been wrong, and "not found" has a meaning.
+LOOK_BACK = timedelta(days=1)
 
 
 class CoinbaseBroker(BaseBroker):
@@ -79,13 +87,14 @@ class CoinbaseBroker(BaseBroker):
         self._context = context
         self._closed = False
         self.venue_clock = VenueClock(context.clock)
-        self._session = VenueSession(context.reaper, context.limits)
+        self._session = VenueSession(context.reaper, context.limits, context.resolver)
         credentials = context.access.credentials
         client = CoinbaseClient(
             base_url=context.access.base_url,
             api_key=credentials.api_key,
             api_secret=credentials.api_secret.get_secret_value(),
             session=self._session,
+            venue_clock=self.venue_clock,
         )
         self._calls = CoinbaseCalls(
             client, label=account.label, clock=context.clock, on_private_call=context.on_private_call
@@ -94,14 +103,16 @@ class CoinbaseBroker(BaseBroker):
     # -- connection -------------------------------------------------------------------------------------------------
     def connect(self) -> bool:
         self.connected = False
+        self.venue_clock.measured(self._read_time())  # before anything is signed: tokens are made by it
         rights = self._calls.get("/key_permissions")
-        missing = [name for name in ("can_view", "can_trade") if not flag_of(rights, name, default=False)]
+        where = f"{self.account.label}: Coinbase key_permissions"
+        needed = ("can_view", "can_trade")
+        missing = [name for name in needed if not flag_of(rights, name, default=False, where=where)]
         if missing:
             raise CredentialsRejected(
                 f"{self.account.label}: the API key lacks {', '.join(missing)}; grant it at Coinbase",
                 venue_code="PERMISSION_DENIED",
             )
-        self._measure_time()
         self.connected = True
         return True
 
@@ -115,10 +126,9 @@ class CoinbaseBroker(BaseBroker):
     def urgent(self, urgency: Urgency) -> Iterator[None]:
         yield  # nothing is shared between accounts here, so nobody waits for a turn
 
-    def _measure_time(self) -> None:
-        fields = self._calls.get("/time")
-        milliseconds = number_of(fields, "epochMillis", where="Coinbase time")
-        self.venue_clock.measured(EPOCH + timedelta(milliseconds=int(milliseconds)))
+    def _read_time(self) -> datetime:
+        fields = self._calls.public("/time")
+        return unix_milliseconds(field_of(fields, "epochMillis", where="Coinbase time"), where="Coinbase time")
 
     # -- balances ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:
@@ -135,10 +145,10 @@ class CoinbaseBroker(BaseBroker):
         where = f"{self.account.label}: Coinbase account"
         fields = as_object(account, where=where)
         asset = text_of(fields, "currency", where=where)
-        if not flag_of(fields, "active", default=True) or fields.get("type") == "ACCOUNT_TYPE_VAULT":
+        if not flag_of(fields, "active", default=True, where=where) or fields.get("type") == "ACCOUNT_TYPE_VAULT":
             return asset, None
         available = as_object(field_of(fields, "available_balance", where=where), where=where)
-        held = as_object(fields.get("hold") or {"value": 0}, where=where)
+        held = as_object(field_of(fields, "hold", where=where), where=where)
         return asset, AssetBalance(
             available=number_of(available, "value", where=f"{where} {asset}"),
             held=number_of(held, "value", where=f"{where} {asset} hold"),
@@ -164,8 +174,7 @@ class CoinbaseBroker(BaseBroker):
         if granularity is None:
             raise ValueError(f"Coinbase has candles of {sorted(GRANULARITIES)} minutes, not {interval_minutes}")
         interval = interval_minutes * 60
-        if self.venue_clock.needs_measuring:
-            self._measure_time()
+        self.venue_clock.keep(self._read_time)
         # The forming candle opens at `end`; the venue gives at most 350 with both ends included.
         end = int(self.venue_clock.now().timestamp()) // interval * interval
         asked = {
@@ -191,10 +200,18 @@ class CoinbaseBroker(BaseBroker):
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:
+        leave_before = self._context.clock.monotonic() + TOKEN_SECONDS
+        if request.leave_before is not None:
+            leave_before = min(leave_before, request.leave_before)
         self._refuse_unlisted(request.symbol)
+        self.venue_clock.keep(self._read_time)
+        if not self.venue_clock.is_measured:
+            # With this machine's clock a token could be good for longer than anybody waits for its order.
+            raise RetryLater(f"{self.account.label}: not sent: Coinbase does not tell its time")
+        body = order_body(request)
         try:
-            reply = self._calls.post("/orders", order_body(request))
-            order_id = _accepted_order_id(reply, where=f"{self.account.label}: Coinbase order")
+            reply = self._calls.post("/orders", body, leave_before=leave_before)
+            order_id = accepted_order_id(reply, request, where=f"{self.account.label}: Coinbase order")
             return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_id)
         except (OrderRefused, RetryLater, CredentialsRejected, OutcomeUnknown):
             raise
@@ -204,21 +221,19 @@ class CoinbaseBroker(BaseBroker):
 
     def cancel_order(self, venue_order_id: str) -> bool:
         where = f"{self.account.label}: Coinbase cancel"
-        reply = self._calls.post("/orders/batch_cancel", {"order_ids": [venue_order_id]})
-        results = as_list(reply.get("results"), where=where)
-        result = as_object(results[0] if results else None, where=where)
-        if flag_of(result, "success", default=False):
-            return True
-        reason = optional_text(result, "failure_reason") or "UNKNOWN"
-        if reason in GONE_ORDER:
-            return False
-        raise OutcomeUnknown(f"{where}: {reason}", venue_code=reason)
+        try:
+            reply = self._calls.post("/orders/batch_cancel", {"order_ids": [venue_order_id]})
+            return _was_taken(reply, venue_order_id, where=where)
+        except (RetryLater, CredentialsRejected, OutcomeUnknown):
+            raise
+        except Exception as error:
+            raise OutcomeUnknown(f"{where}: {error}") from error
 
     def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
         # No status filter: an order that is pending, queued or already filled is no less an order.
         asked = {
             "product_ids": [product_id_of(symbol)],
-            "start_date": _iso(min(sent_at, sent_at + self.venue_clock.ahead_of_machine()) - LOOK_BACK),
+            "start_date": _iso(self.venue_clock.not_after(sent_at) - LOOK_BACK),
             "limit": PAGE_SIZE,
         }
         for value in self._calls.pages("/orders/historical/batch", "orders", asked):
@@ -231,20 +246,30 @@ class CoinbaseBroker(BaseBroker):
         try:
             reply = self._calls.get(f"/orders/historical/{venue_order_id}")
         except UnreadableReply as error:
-            if error.venue_code in ("NOT_FOUND", "404"):
+            if error.venue_code == "NOT_FOUND":  # the API's word; a 404 without it is some page of the edge
                 return None
             raise
-        return order_from(reply.get("order"))
+        order = order_from(reply.get("order"))
+        if order.venue_order_id != venue_order_id:
+            raise UnreadableReply(f"{self.account.label}: asked Coinbase for {venue_order_id}, given another order")
+        return order
 
     def get_open_orders(self) -> Sequence[VenueOrder]:
-        asked: dict[str, QueryValue] = {"order_status": list(LIVE_STATUSES), "limit": PAGE_SIZE}
-        orders = [order_from(value) for value in self._calls.pages("/orders/historical/batch", "orders", asked)]
-        return [order for order in orders if not order.status.ended]
+        # OPEN may not be asked for together with others. It comes last: an order on its way into the book passes from
+        # the others into it, and is seen in one of the two.
+        orders: dict[str, VenueOrder] = {}
+        for statuses in (QUEUED_STATUSES, (OPEN_STATUS,)):
+            asked: dict[str, QueryValue] = {"order_status": statuses, "limit": PAGE_SIZE}
+            listed = self._calls.pages("/orders/historical/batch", "orders", asked)
+            orders |= {order.venue_order_id: order for order in map(order_from, listed)}
+        return [order for order in orders.values() if not order.status.ended]
 
     def get_order_fills(self, venue_order_id: str, *, since: datetime) -> Sequence[Fill]:
         asked = {"order_ids": [venue_order_id], "limit": PAGE_SIZE}
         fills = fills_from(self._calls.pages("/orders/historical/fills", "fills", asked), self.get_trading_pairs())
-        return [fill for fill in fills if fill.venue_order_id == venue_order_id]
+        if any(fill.venue_order_id != venue_order_id for fill in fills):
+            raise UnreadableReply(f"{self.account.label}: asked Coinbase for fills of one order, given another's")
+        return fills
 
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
         asked = {"start_sequence_timestamp": _iso(since), "limit": PAGE_SIZE}
@@ -260,18 +285,20 @@ class CoinbaseBroker(BaseBroker):
             raise OrderRefused(f"Coinbase does not list {symbol}", venue_code="INVALID_PRODUCT_ID")
 
 
-def _accepted_order_id(reply: Mapping[str, object], *, where: str) -> str:
-    success = reply.get("success")
-    accepted = reply.get("success_response")
-    if success is True:
-        named = accepted if isinstance(accepted, dict) else reply
-        return text_of(named, "order_id", where=where)
-    refused = reply.get("error_response")
-    if success is not False or not isinstance(refused, dict):
-        raise OutcomeUnknown(f"{where}: the answer says neither success nor why not")
-    names = ("error", "new_order_failure_reason", "preview_failure_reason")
-    reasons = [reason for reason in (optional_text(refused, name) for name in names) if reason is not None]
-    raise refusal(reasons, optional_text(refused, "message") or "", where=where)
+def _was_taken(reply: Mapping[str, object], venue_order_id: str, *, where: str) -> bool:
+    """True or False on the venue's word about this very order; raises `OutcomeUnknown` or `UnreadableReply`."""
+    results = as_list(reply.get("results"), where=where)
+    if len(results) != 1:
+        raise UnreadableReply(f"{where}: {len(results)} results for one order")
+    result = as_object(results[0], where=where)
+    if as_id(result.get("order_id"), where=where) != venue_order_id:
+        raise UnreadableReply(f"{where}: the answer is about another order")
+    if flag_of(result, "success", default=False, where=where):
+        return True
+    reason = optional_text(result, "failure_reason") or "UNKNOWN"
+    if reason in GONE_ORDER | BEING_CANCELLED:
+        return reason in BEING_CANCELLED
+    raise OutcomeUnknown(f"{where}: {reason}", venue_code=reason)
 
 
 def _iso(moment: datetime) -> str:

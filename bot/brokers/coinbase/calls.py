@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from bot.brokers.coinbase.client import CoinbaseClient, SecretCannotSign
+from bot.brokers.coinbase.client import TOKEN_SECONDS, CoinbaseClient
 from bot.brokers.coinbase.errors import status_error
+from bot.brokers.coinbase.tokens import SecretCannotSign
 from bot.brokers.http_session import HttpReply, ReplyLost, RequestNotSent
-from bot.brokers.replies import as_list, as_object, decode_json, flag_of, optional_text
+from bot.brokers.replies import as_list, as_object, decode_json, flag_of
 from bot.domain.errors import CredentialsRejected, NijaError, OutcomeUnknown, RetryLater, UnreadableReply
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
@@ -14,6 +15,8 @@ API = "/api/v3/brokerage"
 CallObserver = Callable[[str, str, float, str], None]
 QueryValue = str | Sequence[str]
 MAX_PAGES = 200
+# A request that has less time left than this may reach the venue too late: it is not sent.
+LEAST_TOKEN_SECONDS = 10.0
 
 
 class CoinbaseCalls:
@@ -37,29 +40,52 @@ class CoinbaseCalls:
             # Now and then a valid token is turned away; a reading may simply ask again with a new one.
             return self._call("GET", path, params, None)
 
-    def post(self, path: str, body: Mapping[str, object]) -> Mapping[str, object]:
-        """A call that changes orders. Raises also `OrderRefused` and `OutcomeUnknown`."""
-        return self._call("POST", path, None, body)
+    def public(self, path: str) -> Mapping[str, object]:
+        """A reading that needs no key. Raises `RetryLater` or `UnreadableReply`."""
+        where = f"{self._label}: Coinbase GET {path}"
+        try:
+            reply = self._client.unsigned(f"{API}{path}")
+        except RequestNotSent as error:
+            raise RetryLater(f"{where}: {error}") from error
+        except ReplyLost as error:
+            raise UnreadableReply(f"{where}: {error}") from error
+        if reply.status != 200:
+            raise UnreadableReply(f"{where}: HTTP {reply.status}", venue_code=str(reply.status))
+        return self._decoded(reply, where, changes_orders=False)
+
+    def post(self, path: str, body: Mapping[str, object], *, leave_before: float | None = None) -> Mapping[str, object]:
+        """A call that changes orders. After `leave_before` (monotonic) the venue takes it no more.
+
+        Raises also `OrderRefused` and `OutcomeUnknown`.
+        """
+        return self._call("POST", path, None, body, leave_before)
 
     def pages(self, path: str, name: str, asked: Mapping[str, QueryValue]) -> Iterator[object]:
-        """Every item of a list that is read page by page."""
-        cursor = ""
+        """Every item of a list that is read page by page. A page that fails fails the list: raises as `get` does."""
+        cursor, seen = "", {""}
         for _ in range(MAX_PAGES):
             reply = self.get(path, {**asked, "cursor": cursor} if cursor else asked)
             yield from as_list(reply.get(name), where=f"{self._label}: Coinbase {name}")
-            following = optional_text(reply, "cursor")
-            # Fills have no `has_next`: there an empty cursor ends the list.
-            if following is None or following == cursor or not flag_of(reply, "has_next", default=True):
+            following = _next_cursor(reply, where=f"{self._label}: Coinbase {name}")
+            if not following:
                 return
+            if following in seen:
+                raise UnreadableReply(f"{self._label}: Coinbase {name} goes in circles")
+            seen.add(following)
             cursor = following
         raise UnreadableReply(f"{self._label}: Coinbase {name} does not end")
 
     def _call(
-        self, verb: str, path: str, params: Mapping[str, QueryValue] | None, body: Mapping[str, object] | None
+        self,
+        verb: str,
+        path: str,
+        params: Mapping[str, QueryValue] | None,
+        body: Mapping[str, object] | None,
+        leave_before: float | None = None,
     ) -> Mapping[str, object]:
         started, outcome = self._clock.monotonic(), "ok"
         try:
-            return self._send(verb, path, params, body)
+            return self._send(verb, path, params, body, leave_before)
         except NijaError as error:
             outcome = type(error).__name__
             raise
@@ -69,13 +95,20 @@ class CoinbaseCalls:
                 self._on_private_call(self._label, endpoint, self._clock.monotonic() - started, outcome)
 
     def _send(
-        self, verb: str, path: str, params: Mapping[str, QueryValue] | None, body: Mapping[str, object] | None
+        self,
+        verb: str,
+        path: str,
+        params: Mapping[str, QueryValue] | None,
+        body: Mapping[str, object] | None,
+        leave_before: float | None,
     ) -> Mapping[str, object]:
         where = f"{self._label}: Coinbase {verb} {path}"
         changes_orders = body is not None
         failpoint(f"coinbase.before_{verb}")
         try:
-            reply = self._exchange(verb, path, params, body)
+            reply = self._client.signed(
+                verb, f"{API}{path}", params, body, token_seconds=self._token_seconds(leave_before, where)
+            )
             failpoint(f"coinbase.after_{verb}")
         except RequestNotSent as error:
             raise RetryLater(f"{where}: {error}") from error
@@ -87,13 +120,13 @@ class CoinbaseCalls:
             raise status_error(reply, where=where, order_sent=changes_orders)
         return self._decoded(reply, where, changes_orders)
 
-    def _exchange(
-        self, verb: str, path: str, params: Mapping[str, QueryValue] | None, body: Mapping[str, object] | None
-    ) -> HttpReply:
-        asked = dict(params) if params is not None else None
-        sent = dict(body) if body is not None else None
-        reply: HttpReply = self._client.prepare_and_send_request(verb, f"{API}{path}", asked, sent)
-        return reply
+    def _token_seconds(self, leave_before: float | None, where: str) -> float:
+        if leave_before is None:
+            return TOKEN_SECONDS
+        left = leave_before - self._clock.monotonic()
+        if left < LEAST_TOKEN_SECONDS:
+            raise RetryLater(f"{where}: not sent: its time was over before it could leave")
+        return left
 
     def _decoded(self, reply: HttpReply, where: str, changes_orders: bool) -> Mapping[str, object]:
         try:
@@ -102,3 +135,15 @@ class CoinbaseCalls:
             if changes_orders:
                 raise OutcomeUnknown(str(error)) from error
             raise
+
+
+def _next_cursor(reply: Mapping[str, object], *, where: str) -> str:
+    """Where the next page begins, "" after the last. Fills have no `has_next`: there an empty cursor ends the list."""
+    cursor = reply.get("cursor")
+    if cursor is not None and not isinstance(cursor, str):
+        raise UnreadableReply(f"{where}: the cursor is not text")
+    if not flag_of(reply, "has_next", default=bool(cursor), where=where):
+        return ""
+    if not cursor:
+        raise UnreadableReply(f"{where}: there is a next page, and no way to it")
+    return cursor

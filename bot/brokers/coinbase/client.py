@@ -1,45 +1,80 @@
-"""coinbase-advanced-py with our session: bounded, strict about JSON, and able to speak plain HTTP to this machine."""
+"""coinbase-advanced-py with our session and tokens: bounded, strict about JSON, by the venue's time."""
 
 import logging
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from coinbase.constants import USER_AGENT
 from coinbase.rest import RESTClient
 
-from bot.brokers.http_session import MEBIBYTE, HttpReply, VenueSession
+from bot.brokers.coinbase.tokens import request_token
+from bot.brokers.http_session import MAX_BODY_BYTES, MEBIBYTE, HttpReply, VenueSession
+from bot.brokers.venue_clock import VenueClock
+from bot.seams.ids import IdSource, SystemIds
 
-# How long the library makes a request's token good for; the venue takes no request whose token has run out.
+# The longest that Coinbase lets a token be good for; it takes no request whose token has run out.
 TOKEN_SECONDS = 120.0
-MAX_BODY_BYTES = 8 * MEBIBYTE  # the list of products is one long page
-
-
-class SecretCannotSign(Exception):
-    """The API secret is no key; nothing was sent."""
+MAX_LIST_BYTES = 8 * MEBIBYTE  # the list of products is one long page
+LARGE_LISTS = ("/products",)
 
 
 class CoinbaseClient(RESTClient):  # type: ignore[misc]
-    """Signs as the library does; returns raw answers. One object per account, one thread at a time.
+    """Returns raw answers. One object per account, one thread at a time.
 
     The library's own way to the wire has no deadline, forces https, parses to floats and logs bodies.
     """
 
-    def __init__(self, *, base_url: str, api_key: str, api_secret: str, session: VenueSession) -> None:
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        api_secret: str,
+        session: VenueSession,
+        venue_clock: VenueClock,
+        ids: IdSource | None = None,
+    ) -> None:
         parts = urlsplit(base_url)
         super().__init__(api_key=api_key, api_secret=api_secret, base_url=parts.netloc)
         logging.getLogger("coinbase.RESTClient").setLevel(logging.CRITICAL)
         self.session.close()
         self.session: VenueSession = session
         self._scheme = parts.scheme
+        self._venue_clock = venue_clock
+        self._ids = ids or SystemIds()
+        self._token_seconds = TOKEN_SECONDS
+
+    def signed(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, object] | None,
+        body: Mapping[str, object] | None,
+        *,
+        token_seconds: float = TOKEN_SECONDS,
+    ) -> HttpReply:
+        """One request, once. Raises `SecretCannotSign`, `RequestNotSent` or `ReplyLost`; every status is returned."""
+        self._token_seconds = min(token_seconds, TOKEN_SECONDS)
+        reply: HttpReply = self.prepare_and_send_request(
+            method, path, None if params is None else dict(params), None if body is None else dict(body)
+        )
+        return reply
+
+    def unsigned(self, path: str) -> HttpReply:
+        """One public reading, for what must be known before anything can be signed."""
+        return self.session.exchange("GET", f"{self._scheme}://{self.base_url}{path}")
 
     def set_headers(self, method: str, path: str) -> dict[str, str]:
         """The signed headers. Raises `SecretCannotSign`."""
-        try:
-            headers: dict[str, str] = super().set_headers(method, path)
-        except Exception:  # noqa: BLE001 - see below
-            # For a key it can't load the library raises a bare `Exception`, and the signing parts under it many kinds.
-            # None of their words are passed on: they are about the secret.
-            raise SecretCannotSign from None
-        return headers
+        token = request_token(
+            f"{method} {self.base_url}{path}",
+            key_name=self.api_key,
+            secret=self.api_secret,
+            valid_from=self._venue_clock.now(),
+            seconds=self._token_seconds,
+            ids=self._ids,
+        )
+        return {"User-Agent": USER_AGENT, "Content-Type": "application/json", "Authorization": f"Bearer {token}"}
 
     def send_request(
         self,
@@ -49,12 +84,12 @@ class CoinbaseClient(RESTClient):  # type: ignore[misc]
         headers: Mapping[str, str],
         data: Mapping[str, object] | None = None,
     ) -> HttpReply:
-        """One request. Raises `RequestNotSent` or `ReplyLost`; every status is returned."""
+        """The library's way to the wire, replaced."""
         return self.session.exchange(
             http_method,
             f"{self._scheme}://{self.base_url}{url_path}",
             params=params,
             json=data or {},
             headers=headers,
-            max_body_bytes=MAX_BODY_BYTES,
+            max_body_bytes=MAX_LIST_BYTES if url_path.endswith(LARGE_LISTS) else MAX_BODY_BYTES,
         )

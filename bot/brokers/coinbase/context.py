@@ -7,6 +7,7 @@ from bot.brokers.balance_book import BalanceBook
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.coinbase.calls import CallObserver
 from bot.brokers.http_session import CallLimits
+from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
 from bot.domain.instrument import Instrument
@@ -26,5 +27,6 @@ class CoinbaseContext:
     reaper: CallReaper
     clock: Clock
     limits: CallLimits
+    resolver: Resolver | None = None
     settle_seconds: float = 130.0
     on_private_call: CallObserver | None = None

@@ -46,7 +46,7 @@ def _instrument(product: object) -> Instrument:
     fields = as_object(product, where="Coinbase product")
     product_id = text_of(fields, "product_id", where="Coinbase product")
     where = f"Coinbase product {product_id}"
-    closed = any(flag_of(fields, name, default=False) for name in CLOSED_FLAGS)
+    closed = any(flag_of(fields, name, default=False, where=where) for name in CLOSED_FLAGS)
     tick = "price_increment" if fields.get("price_increment") else "quote_increment"
     return Instrument(
         symbol=symbol_of(product_id),

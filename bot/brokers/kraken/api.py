@@ -12,6 +12,10 @@ MAX_LIST_BYTES = 8 * MEBIBYTE
 LARGE_METHODS = ("AssetPairs", "Assets", "Ticker")
 
 
+class SecretCannotSign(Exception):
+    """The API secret is no key; nothing was sent."""
+
+
 class KrakenApi(krakenex.API):  # type: ignore[misc]
     """Signs as krakenex does and returns the raw answer. One object per account, one thread at a time."""
 
@@ -30,10 +34,18 @@ class KrakenApi(krakenex.API):  # type: ignore[misc]
         return reply
 
     def private(self, method: str, fields: Mapping[str, str], *, call_seconds: float) -> HttpReply:
-        """One signed POST. Raises what `NonceSource.next` raises, `RequestNotSent` or `ReplyLost`."""
+        """One signed POST. Raises what `NonceSource.next` raises, `SecretCannotSign`, `RequestNotSent`, `ReplyLost`."""
+        if not self.key or not self.secret:
+            raise SecretCannotSign
         # A fresh dict: krakenex adds the nonce to the one it is given.
         reply: HttpReply = self.query_private(method, dict(fields), timeout=call_seconds)
         return reply
+
+    def _sign(self, data: Mapping[str, str | int], urlpath: str) -> str:
+        try:
+            return str(super()._sign(data, urlpath))
+        except ValueError:
+            raise SecretCannotSign from None  # its words are about the secret
 
     def _nonce(self) -> int:
         return self._nonces.next()

@@ -3,24 +3,24 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from bot.brokers.base import BaseBroker, Urgency
 from bot.brokers.http_session import VenueSession
 from bot.brokers.kraken.api import KrakenApi
-from bot.brokers.kraken.calls import KrakenCalls
+from bot.brokers.kraken.calls import KrakenCalls, OrderCall
 from bot.brokers.kraken.context import KrakenContext
-from bot.brokers.kraken.errors import GONE_ORDER
+from bot.brokers.kraken.errors import GONE_ORDER, normal_text
 from bot.brokers.kraken.keys import KrakenKey
 from bot.brokers.kraken.lookups import KrakenLookups
 from bot.brokers.kraken.market_data import OHLC_INTERVALS, candles_from, quotes_from
 from bot.brokers.kraken.nonce import key_fingerprint
-from bot.brokers.kraken.orders import (
-    order_fields,
-)
+from bot.brokers.kraken.orders import order_fields
 from bot.brokers.kraken.symbols import KrakenCatalogue, catalogue_from
 from bot.brokers.replies import (
     ZERO,
+    as_id,
     as_list,
     as_object,
     field_of,
@@ -38,7 +38,6 @@ from bot.domain.errors import (
     OutcomeUnknown,
     RetryLater,
     UnreadableReply,
-    VenueError,
 )
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
@@ -50,7 +49,6 @@ NEEDED_PERMISSIONS = ("query-funds", "query-open-trades", "query-closed-trades",
 TICKERS_PER_CALL = 200
 # An order may have to wait for this, so it is short; the last measurement does for long after.
 TIME_CALL_SECONDS = 2.0
-TIME_RETRY_SECONDS = 60.0
 
 T = TypeVar("T")
 
@@ -75,7 +73,8 @@ class KrakenBroker(BaseBroker):
 
             context = kraken_context(account)
         super().__init__(account, context.balance_book)
-        self.settle_seconds = context.order_deadline_seconds + context.settle_margin_seconds
+        # An order may wait for its turn until its time is over, and is then good for as long again.
+        self.settle_seconds = 2 * context.order_deadline_seconds + context.settle_margin_seconds
         self.order_expiry_seconds = context.order_deadline_seconds
         self._context = context
         self._urgency = Urgency.POLL
@@ -90,7 +89,7 @@ class KrakenBroker(BaseBroker):
             reserve_milliseconds=context.nonce_reserve_milliseconds,
         )
         self.nonces = key.nonces
-        self._session = VenueSession(context.reaper, context.limits)
+        self._session = VenueSession(context.reaper, context.limits, context.resolver)
         self._calls = self._make_calls(context, key)
         self._lookups = KrakenLookups(self._private, self._catalogue, self.venue_clock)
 
@@ -118,7 +117,7 @@ class KrakenBroker(BaseBroker):
     # -- connection -------------------------------------------------------------------------------------------------
     def connect(self) -> bool:
         self.connected = False
-        self._measure_time()
+        self.venue_clock.measured(self._read_time())
         self.permissions = self._read_permissions()
         missing = [name for name in NEEDED_PERMISSIONS if name not in self.permissions]
         if missing:
@@ -148,18 +147,9 @@ class KrakenBroker(BaseBroker):
         listed = as_list(as_object(self._private("GetApiKeyInfo"), where=where).get("permissions"), where=where)
         return frozenset(str(name) for name in listed)
 
-    def _measure_time(self) -> None:
+    def _read_time(self) -> datetime:
         fields = as_object(self._calls.public("Time", call_seconds=TIME_CALL_SECONDS), where="Kraken Time")
-        self.venue_clock.measured(unix_time(field_of(fields, "unixtime", where="Kraken Time"), where="Kraken Time"))
-
-    def _keep_time(self) -> None:
-        """A time that can't be measured leaves the last one in use; the order itself will say if the venue is away."""
-        if not self.venue_clock.needs_measuring:
-            return
-        try:
-            self._measure_time()
-        except VenueError:
-            self.venue_clock.postpone(TIME_RETRY_SECONDS)
+        return unix_time(field_of(fields, "unixtime", where="Kraken Time"), where="Kraken Time")
 
     def get_ws_token(self) -> str:
         """A token for the private WebSocket, to be used within 15 minutes."""
@@ -176,7 +166,7 @@ class KrakenBroker(BaseBroker):
     def _balance(self, asset: str, entry: object) -> AssetBalance:
         where = f"{self.account.label}: Kraken balance of {asset}"
         fields = as_object(entry, where=where)
-        held = optional_number(fields, "hold_trade", where=where)
+        held = number_of(fields, "hold_trade", where=where)
         credit = optional_number(fields, "credit", where=where) - optional_number(fields, "credit_used", where=where)
         # The venue moves balance and hold in two steps: for a moment more may be held than there is.
         available = max(ZERO, number_of(fields, "balance", where=where) + credit - held)
@@ -216,15 +206,18 @@ class KrakenBroker(BaseBroker):
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:
+        seconds = self._context.order_deadline_seconds
+        leave_before = self._context.clock.monotonic() + seconds
+        if request.leave_before is not None:
+            leave_before = min(leave_before, request.leave_before)
         rest_id = self._rest_id_for_order(request.symbol)
-        self._keep_time()
-        lifetime = timedelta(seconds=self._context.order_deadline_seconds)
+        self.venue_clock.keep(self._read_time)
+        self._refuse_without_time()
+        fields = partial(self._fields_now, request, rest_id)
+        fields()  # what cannot be sent is refused here, before it is anybody's turn
         try:
-            result = self._calls.order(
-                "AddOrder",
-                lambda: order_fields(request, rest_id=rest_id, deadline=self.venue_clock.now() + lifetime),
-                urgency=self._urgency,
-            )
+            call = OrderCall(method="AddOrder", fields=fields, leave_before=leave_before)
+            result = self._calls.order(call, urgency=self._urgency)
             return OrderAck(client_order_id=request.client_order_id, venue_order_id=_only_order_id(result))
         except (OrderRefused, RetryLater, CredentialsRejected, OutcomeUnknown):
             raise
@@ -234,12 +227,17 @@ class KrakenBroker(BaseBroker):
 
     def cancel_order(self, venue_order_id: str) -> bool:
         try:
-            result = self._calls.order("CancelOrder", lambda: {"txid": venue_order_id}, urgency=self._urgency)
-        except (OrderRefused, OutcomeUnknown) as error:
-            if error.venue_code.startswith(GONE_ORDER):
-                return False
+            call = OrderCall(method="CancelOrder", fields=lambda: {"txid": venue_order_id})
+            result = self._calls.order(call, urgency=self._urgency)
+            return _was_taken(result)
+        except (RetryLater, CredentialsRejected):
             raise
-        return number_of(as_object(result, where="Kraken CancelOrder"), "count", where="Kraken CancelOrder") > 0
+        except (OrderRefused, OutcomeUnknown) as error:
+            if normal_text(error.venue_code) in GONE_ORDER:
+                return False
+            raise OutcomeUnknown(str(error), venue_code=error.venue_code) from error
+        except Exception as error:
+            raise OutcomeUnknown(f"{self.account.label}: after sending a cancel: {error}") from error
 
     def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
         return self._lookups.find_order(client_order_id, sent_at=sent_at)
@@ -255,6 +253,16 @@ class KrakenBroker(BaseBroker):
 
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
         return self._lookups.fills_since(since)
+
+    def _fields_now(self, request: OrderRequest, rest_id: str) -> Mapping[str, str]:
+        """The order as it leaves now: its deadline counts from this moment, on the venue's clock."""
+        deadline = self.venue_clock.now() + timedelta(seconds=self._context.order_deadline_seconds)
+        return order_fields(request, rest_id=rest_id, deadline=deadline)
+
+    def _refuse_without_time(self) -> None:
+        """With this machine's clock for the venue's, an order could be good for longer than anybody waits for it."""
+        if not self.venue_clock.is_measured:
+            raise RetryLater(f"{self.account.label}: not sent: Kraken does not tell its time")
 
     def _rest_id_for_order(self, symbol: str) -> str:
         """Before sending: a market that is not listed is refused, a list that can't be read may be readable later."""
@@ -272,9 +280,17 @@ class KrakenBroker(BaseBroker):
 
 def _only_order_id(result: object) -> str:
     ids = as_list(as_object(result, where="Kraken AddOrder").get("txid"), where="Kraken AddOrder txid")
-    if len(ids) != 1 or not isinstance(ids[0], str) or not ids[0]:
-        raise UnreadableReply("Kraken AddOrder: the answer names no order")
-    return ids[0]
+    if len(ids) != 1:
+        raise UnreadableReply("Kraken AddOrder: the answer does not name one order")
+    return as_id(ids[0], where="Kraken AddOrder txid")
+
+
+def _was_taken(result: object) -> bool:
+    """True. "None was cancelled" is neither a yes nor the venue's word that the order is gone."""
+    count = number_of(as_object(result, where="Kraken CancelOrder"), "count", where="Kraken CancelOrder")
+    if count < 1:
+        raise UnreadableReply("Kraken CancelOrder: nothing was cancelled, and no reason given")
+    return True
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

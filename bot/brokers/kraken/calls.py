@@ -1,13 +1,14 @@
 """Calls of one Kraken account: public ones freely, private ones under the lock, each with nonce, deadline and class."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.brokers.base import Urgency
 from bot.brokers.http_session import ReplyLost, RequestNotSent
-from bot.brokers.kraken.api import KrakenApi
-from bot.brokers.kraken.envelope import open_envelope
-from bot.brokers.kraken.errors import INVALID_NONCE, LOCKOUT_SECONDS, error_of
+from bot.brokers.kraken.api import KrakenApi, SecretCannotSign
+from bot.brokers.kraken.envelope import Envelope, open_envelope
+from bot.brokers.kraken.errors import INVALID_NONCE, LOCKOUT_SECONDS, TEMPORARY_LOCKOUT, error_of, normal_text
 from bot.brokers.kraken.keys import KrakenKey
 from bot.brokers.kraken.private_call_lock import PrivateCallLock
 from bot.brokers.venue_clock import VenueClock
@@ -27,6 +28,19 @@ from bot.seams.failpoints import failpoint
 # (account label, endpoint, seconds without waiting for the lock, "ok" or the error's class name)
 CallObserver = Callable[[str, str, float, str], None]
 NONCE_RETRY_SECONDS = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderCall:
+    """A call that changes orders.
+
+    `fields` is asked when it is our turn, so that a deadline in it is not spent on waiting. After `leave_before`
+    (monotonic) the call is not made any more.
+    """
+
+    method: str
+    fields: Callable[[], Mapping[str, str]]
+    leave_before: float | None = None
 
 
 class KrakenCalls:
@@ -74,37 +88,46 @@ class KrakenCalls:
 
     def private(self, method: str, fields: Mapping[str, str] | None = None, *, urgency: Urgency) -> object:
         """The result of a reading. Raises `RetryLater`, `UnreadableReply` or `CredentialsRejected`."""
-        return self._under_lock(method, lambda: fields or {}, urgency, changes_orders=False)
+        return self._under_lock(OrderCall(method=method, fields=lambda: fields or {}), urgency, changes_orders=False)
 
-    def order(self, method: str, fields: Callable[[], Mapping[str, str]], *, urgency: Urgency) -> object:
-        """The result of a call that changes orders. `fields` is asked when it is our turn, so that a deadline in it is
-        not spent on waiting. Raises also `OrderRefused` and `OutcomeUnknown`."""
-        return self._under_lock(method, fields, urgency, changes_orders=True)
+    def order(self, call: OrderCall, *, urgency: Urgency) -> object:
+        """The result of a call that changes orders. Raises also `OrderRefused` and `OutcomeUnknown`."""
+        return self._under_lock(call, urgency, changes_orders=True)
 
-    def _under_lock(
-        self, method: str, fields: Callable[[], Mapping[str, str]], urgency: Urgency, *, changes_orders: bool
-    ) -> object:
+    def _under_lock(self, call: OrderCall, urgency: Urgency, *, changes_orders: bool) -> object:
         self._refuse_while_locked_out()
         with self._lock.hold(key=self._label, urgency=urgency, timeout_seconds=self._lock_timeout_seconds):
             started = self._clock.monotonic()
             outcome = "ok"
             try:
-                return self._send(method, fields(), changes_orders)
+                return self._send(call, changes_orders)
             except NijaError as error:
                 outcome = type(error).__name__
                 raise
             finally:
                 if self._on_private_call is not None:
-                    self._on_private_call(self._label, method, self._clock.monotonic() - started, outcome)
+                    self._on_private_call(self._label, call.method, self._clock.monotonic() - started, outcome)
 
-    def _send(self, method: str, fields: Mapping[str, str], changes_orders: bool) -> object:
-        where = f"{self._label}: Kraken {method}"
+    def _send(self, call: OrderCall, changes_orders: bool) -> object:
+        where = f"{self._label}: Kraken {call.method}"
+        fields = call.fields()
+        failpoint(f"kraken.before_{call.method}")
+        # After the fields and whatever held us up since: a thread that wakes up late makes no fresh deadline.
+        self._refuse_if_too_late(call, where)
+        envelope = self._exchange(call.method, fields, where, changes_orders)
+        if envelope.errors:
+            error = error_of(envelope.errors, where=where, order_sent=changes_orders)
+            if changes_orders and envelope.result:
+                error = OutcomeUnknown(f"{error}, and a result", venue_code=error.venue_code)
+            raise self._api_error(envelope.errors, error)
+        self._nonces.accepted()
+        return envelope.result
+
+    def _exchange(self, method: str, fields: Mapping[str, str], where: str, changes_orders: bool) -> Envelope:
+        """One request and its envelope; every failure in its class."""
         lost = OutcomeUnknown if changes_orders else UnreadableReply
-        failpoint(f"kraken.before_{method}")
         try:
             reply = self._api.private(method, fields, call_seconds=self._lock.hold_seconds)
-            failpoint(f"kraken.after_{method}")
-            envelope = open_envelope(reply, where=where)
         except RequestNotSent as error:
             raise RetryLater(f"{where}: {error}") from error
         except ReplyLost as error:
@@ -113,24 +136,29 @@ class KrakenCalls:
             raise RetryLater(f"{where}: not sent: {error}", retry_after_seconds=NONCE_RETRY_SECONDS) from error
         except ConfigurationError as error:
             raise CredentialsRejected(f"{where}: not sent: {error}") from error
+        except SecretCannotSign as error:
+            raise CredentialsRejected(f"{where}: not sent: the API secret cannot sign") from error
+        try:
+            failpoint(f"kraken.after_{method}")
+            return open_envelope(reply, where=where)
         except (UnreadableReply, RetryLater) as error:
             # An answer that is not the API's: what the edge turned away has most likely not reached the engine, but
             # for an order "most likely" is not enough.
             if changes_orders:
                 raise OutcomeUnknown(str(error), venue_code=error.venue_code) from error
             raise
-        except ValueError as error:
-            raise CredentialsRejected(f"{where}: not sent: the API secret cannot sign ({error})") from error
-        if envelope.errors:
-            raise self._api_error(envelope.errors[0], error_of(envelope.errors, where=where, order_sent=changes_orders))
-        self._nonces.accepted()
-        return envelope.result
 
-    def _api_error(self, text: str, error: VenueError) -> VenueError:
-        if text.startswith(INVALID_NONCE):
-            return self._nonce_refused(error)
+    def _refuse_if_too_late(self, call: OrderCall, where: str) -> None:
+        if call.leave_before is not None and self._clock.monotonic() > call.leave_before:
+            raise RetryLater(f"{where}: not sent: its time had passed before it was its turn")
+
+    def _api_error(self, texts: Sequence[str], error: VenueError) -> VenueError:
+        known = [normal_text(text) for text in texts]
+        if any(text.startswith(INVALID_NONCE) for text in known):
+            refused = self._nonce_refused(error)
+            return error if isinstance(error, OutcomeUnknown) else refused
         self._nonces.accepted()
-        if text.startswith("EGeneral:Temporary lockout"):
+        if any(text.startswith(TEMPORARY_LOCKOUT) for text in known):
             self._key.locked_out_until = self._clock.monotonic() + LOCKOUT_SECONDS
         return error
 

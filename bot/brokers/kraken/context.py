@@ -10,6 +10,7 @@ from bot.brokers.kraken.calls import CallObserver
 from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import PrivateCallLocks
 from bot.brokers.kraken.symbols import KrakenCatalogue
+from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
 from bot.domain.account import AccountRef
@@ -35,6 +36,7 @@ class KrakenContext:
     reaper: CallReaper
     clock: Clock
     limits: CallLimits
+    resolver: Resolver | None = None
     lock_timeout_seconds: float = 12.0
     order_deadline_seconds: float = 8.0
     settle_margin_seconds: float = 60.0

@@ -12,7 +12,7 @@ EDGE_REFUSALS = (403, 429)
 
 @dataclass(frozen=True)
 class Envelope:
-    """`errors` are the texts that begin with E; warnings are left out. `result` is None when the answer has none."""
+    """`errors` are all texts but warnings (W…). `result` is None when the answer has none."""
 
     errors: Sequence[str]
     result: object

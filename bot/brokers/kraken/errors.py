@@ -1,8 +1,9 @@
 """Kraken's error texts, classed by what the caller does next. One table, read in two ways.
 
 A reading that failed leaves a value unknown. An order is only ever "refused" or "not processed" on a text of this list:
-everything else, also a text nobody has seen before, leaves its outcome unknown. The texts and their classes are those
-of Kraken's API documentation; after `EService:Busy` and its like orders have been seen to appear all the same.
+everything else, also a text nobody has seen before or a new one of a known family, leaves its outcome unknown. The
+texts and their classes are those of Kraken's API documentation; after `EService:Busy` and its like orders have been
+seen to appear all the same.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from bot.domain.errors import (
 
 LOCKOUT_SECONDS = 900.0
 INVALID_NONCE = "EAPI:Invalid nonce"
+TEMPORARY_LOCKOUT = "EGeneral:Temporary lockout"
 GONE_ORDER = ("EOrder:Unknown order", "EOrder:Invalid order")
 
 
@@ -42,7 +44,8 @@ _CLOSED = Meaning(VenueInMaintenance, VenueInMaintenance, 30.0)
 _BUSY = Meaning(RetryLater, OutcomeUnknown, 2.0)
 _DOUBTFUL = Meaning(UnreadableReply, OutcomeUnknown)
 
-# The longest text that begins an error decides, so that a detail can change the meaning of its family.
+# The longest text that begins an error decides, so that a detail can change the meaning. Whole words only: a detail
+# follows after a colon, and what goes on in any other way is another text.
 MEANINGS: dict[str, Meaning] = {
     "EAPI:Invalid key": _KEY,
     "EAPI:Invalid signature": _KEY,
@@ -51,11 +54,14 @@ MEANINGS: dict[str, Meaning] = {
     "EAPI:Bad request": _REFUSED,
     "EAPI:Feature disabled": _REFUSED,
     "EGeneral:Invalid arguments": _REFUSED,
+    "EGeneral:Invalid arguments:cl_ord_id": _REFUSED,
+    # Our clock and theirs disagree; with the time measured anew the same order is a good one.
+    "EGeneral:Invalid arguments:deadline": _NOT_PROCESSED,
     # Our own id is already on an open order: an earlier copy of this very order lives.
     "EGeneral:Invalid arguments:cl_ord_id not unique": _DOUBTFUL,
     "EGeneral:Permission denied": _KEY,
     "EGeneral:Unknown method": _REFUSED,
-    "EGeneral:Temporary lockout": Meaning(RetryLater, RetryLater, LOCKOUT_SECONDS),
+    TEMPORARY_LOCKOUT: Meaning(RetryLater, RetryLater, LOCKOUT_SECONDS),
     "EGeneral:Too many requests": _RATE_LIMITED,
     "EGeneral:Internal error": _DOUBTFUL,
     "EDatabase:Internal error": _DOUBTFUL,
@@ -70,7 +76,21 @@ MEANINGS: dict[str, Meaning] = {
     "EQuery:Unknown asset pair": _REFUSED,
     "EQuery:Invalid asset pair": _REFUSED,
     "EQuery:Unknown asset": _REFUSED,
-    "EOrder:": _REFUSED,
+    "EOrder:Order minimum not met": _REFUSED,
+    "EOrder:Cost minimum not met": _REFUSED,
+    "EOrder:Tick size check failed": _REFUSED,
+    "EOrder:Invalid price": _REFUSED,
+    "EOrder:Invalid order": _REFUSED,
+    "EOrder:Unknown position": _REFUSED,
+    "EOrder:Positions limit exceeded": _REFUSED,
+    "EOrder:Scheduled orders limit exceeded": _REFUSED,
+    "EOrder:Cannot open position": _REFUSED,
+    "EOrder:Cannot open opposing position": _REFUSED,
+    "EOrder:Margin allowance exceeded": _REFUSED,
+    "EOrder:Margin level too low": _REFUSED,
+    "EOrder:Margin position size exceeded": _REFUSED,
+    "EOrder:Reduce only": _REFUSED,
+    "EOrder:Post only order": _REFUSED,
     "EOrder:Insufficient funds": _FUNDS,
     "EOrder:Insufficient margin": _FUNDS,
     "EOrder:Insufficient initial margin": _FUNDS,
@@ -95,8 +115,16 @@ _BY_LENGTH = sorted(MEANINGS, key=len, reverse=True)
 
 def meaning_of(text: str) -> Meaning:
     """The class of one error text; an unlisted one proves nothing."""
-    normal = text.replace(": ", ":", 1)
-    return next((MEANINGS[known] for known in _BY_LENGTH if normal.startswith(known)), _DOUBTFUL)
+    normal = normal_text(text)
+    known = next((known for known in _BY_LENGTH if normal.startswith(known)), None)
+    if known is None or normal[len(known) : len(known) + 1] not in ("", ":"):
+        return _DOUBTFUL
+    return MEANINGS[known]
+
+
+def normal_text(text: str) -> str:
+    """Some texts have a space after their first colon."""
+    return text.replace(": ", ":", 1)
 
 
 def error_of(texts: Sequence[str], *, where: str, order_sent: bool) -> VenueError:

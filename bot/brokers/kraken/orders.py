@@ -4,11 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from bot.brokers.amounts import wire_number
 from bot.brokers.kraken.symbols import KrakenCatalogue
 from bot.brokers.replies import (
+    as_id,
+    as_list,
     as_object,
     field_of,
     flag_of,
+    id_of,
     number_of,
     optional_text,
     text_of,
@@ -16,7 +20,6 @@ from bot.brokers.replies import (
 )
 from bot.domain.errors import UnreadableReply
 from bot.domain.fill import Fill
-from bot.domain.money import plain
 from bot.domain.order import OrderRequest, OrderType, Side, VenueOrder, VenueOrderStatus
 from bot.domain.symbol import quote_of
 
@@ -38,13 +41,13 @@ def order_fields(request: OrderRequest, *, rest_id: str, deadline: datetime) -> 
         "pair": rest_id,
         "type": request.side.value,
         "ordertype": "market" if request.order_type is OrderType.MARKET else "limit",
-        "volume": plain(request.quantity),
+        "volume": wire_number(request.quantity, name="quantity"),
         "oflags": "fciq",  # fees in quote: the books count on it, and the venue's default for sells is in doubt
         "cl_ord_id": request.client_order_id,
         "deadline": f"{deadline:%Y-%m-%dT%H:%M:%S}.{deadline.microsecond // 1000:03d}Z",
     }
     if request.limit_price is not None:
-        fields["price"] = plain(request.limit_price)
+        fields["price"] = wire_number(request.limit_price, name="limit price")
     if request.order_type is OrderType.LIMIT_IOC:
         fields["timeinforce"] = "IOC"
     return fields
@@ -52,7 +55,7 @@ def order_fields(request: OrderRequest, *, rest_id: str, deadline: datetime) -> 
 
 def order_from(order_id: str, value: object, catalogue: KrakenCatalogue) -> VenueOrder:
     """One order of OpenOrders, ClosedOrders or QueryOrders. Raises `UnreadableReply`."""
-    where = f"Kraken order {order_id}"
+    where = f"Kraken order {as_id(order_id, where='Kraken order')}"
     fields = as_object(value, where=where)
     described = as_object(field_of(fields, "descr", where=where), where=where)
     status = STATUSES.get(text_of(fields, "status", where=where))
@@ -61,7 +64,7 @@ def order_from(order_id: str, value: object, catalogue: KrakenCatalogue) -> Venu
     average_price = number_of(fields, "price", where=where)
     return VenueOrder(
         venue_order_id=order_id,
-        client_order_id=normal_client_id(optional_text(fields, "cl_ord_id")),
+        client_order_id=_client_id(fields, where),
         symbol=catalogue.symbol_of(text_of(described, "pair", where=where)),
         side=_side(described, where),
         status=status,
@@ -76,6 +79,11 @@ def order_from(order_id: str, value: object, catalogue: KrakenCatalogue) -> Venu
 
 def orders_from(value: object, catalogue: KrakenCatalogue, *, where: str) -> list[VenueOrder]:
     return [order_from(order_id, order, catalogue) for order_id, order in as_object(value, where=where).items()]
+
+
+def _client_id(fields: Mapping[str, object], where: str) -> str | None:
+    """None for an order without one; anything but text would hide ours from a look-up."""
+    return normal_client_id(text_of(fields, "cl_ord_id", where=where)) if fields.get("cl_ord_id") is not None else None
 
 
 def normal_client_id(text: str | None) -> str | None:
@@ -106,13 +114,13 @@ def fills_from(trades: Mapping[str, object], catalogue: KrakenCatalogue) -> list
 
 
 def fill_from(trade_id: str, value: object, catalogue: KrakenCatalogue) -> Fill:
-    where = f"Kraken trade {trade_id}"
+    where = f"Kraken trade {as_id(trade_id, where='Kraken trade')}"
     fields = as_object(value, where=where)
     symbol = catalogue.symbol_of(text_of(fields, "pair", where=where))
     try:
         return Fill(
             trade_id=trade_id,
-            venue_order_id=text_of(fields, "ordertxid", where=where),
+            venue_order_id=id_of(fields, "ordertxid", where=where),
             symbol=symbol,
             side=_side(fields, where),
             quantity=number_of(fields, "vol", where=where),
@@ -120,7 +128,7 @@ def fill_from(trade_id: str, value: object, catalogue: KrakenCatalogue) -> Fill:
             fee=number_of(fields, "fee", where=where),
             fee_currency=quote_of(symbol),
             executed_at=unix_time(field_of(fields, "time", where=where), where=where),
-            maker=flag_of(fields, "maker", default=False) if "maker" in fields else None,
+            maker=flag_of(fields, "maker", default=False, where=where) if "maker" in fields else None,
         )
     except ValueError as error:
         raise UnreadableReply(f"{where}: {error}") from error
@@ -135,9 +143,7 @@ def in_order(fills: Iterable[Fill]) -> list[Fill]:
 def trade_ids(value: object, *, where: str) -> Sequence[str]:
     """The trades an order lists (only there when it was asked with `trades`)."""
     listed = as_object(value, where=where).get("trades") or []
-    if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
-        raise UnreadableReply(f"{where}: its trades are not a list of ids")
-    return listed
+    return [as_id(item, where=f"{where} trades") for item in as_list(listed, where=f"{where} trades")]
 
 
 def _side(fields: Mapping[str, object], where: str) -> Side:
