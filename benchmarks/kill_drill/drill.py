@@ -113,9 +113,8 @@ class _Drill:
         ended = ", ".join(f"'{state}'" for state in sorted(FINAL_STATES))
         with suppress(sqlite3.Error), open_books(self._installation.database) as connection:
             rows = connection.execute(f"SELECT updated_at FROM order_intent WHERE state NOT IN ({ended})").fetchall()
-            born = life.started_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
             self._outcome.with_open_orders += bool(rows)
-            self._outcome.with_own_open_orders += any(row["updated_at"] >= born for row in rows)
+            self._outcome.with_own_open_orders += any(row["updated_at"] >= life.born for row in rows)
 
     # -- the end ----------------------------------------------------------------------------------------------------
     def _settle(self) -> None:
@@ -126,7 +125,7 @@ class _Drill:
         calm = 0
         while life.age_seconds < self._options.settle_limit and life.process.poll() is None and calm < CALM_LOOKS:
             time.sleep(0.4)
-            calm = calm + 1 if self._nothing_left() else 0
+            calm = calm + 1 if self._nothing_left(life) else 0
         self._outcome.settle_seconds = life.age_seconds
         life.process.send_signal(signal.SIGTERM)
         if not life.ends_within(life.age_seconds + STOP_SECONDS):
@@ -134,11 +133,10 @@ class _Drill:
         if life.process.returncode != 0:
             self._outcome.problems.append(f"exit: the last bot ended with {life.process.returncode}")
 
-    def _nothing_left(self) -> bool:
+    def _nothing_left(self, life: Life) -> bool:
         ended = ", ".join(f"'{state}'" for state in sorted(FINAL_STATES))
         with open_books(self._installation.database) as connection:
-            beat = connection.execute("SELECT min(last_cycle_at) AS at FROM account_state").fetchone()["at"]
-            started = connection.execute("SELECT max(started_at) AS at FROM process_state").fetchone()["at"]
+            beats = connection.execute("SELECT last_cycle_at FROM account_state").fetchall()
             open_rows = sum(
                 int(connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])
                 for rows in (
@@ -149,7 +147,7 @@ class _Drill:
             )
             held = connection.execute("SELECT account_id, symbol, quantity FROM position").fetchall()
         # Every account must have had its look round in this life, and no master may hold what it can sell.
-        looked = beat is not None and started is not None and beat > started
+        looked = all((row["last_cycle_at"] or "") > life.born for row in beats)
         return looked and not open_rows and not any(row["account_id"] in BROKERAGES for row in held)
 
     def _judge(self) -> None:
@@ -159,6 +157,6 @@ class _Drill:
         outcome.orders, outcome.fills = len(exchange.orders), len(exchange.fills)
         outcome.signals, outcome.copies = len(books.signals), len(books.copies)
         outcome.checks = len(exchange.checks)
-        if not exchange.fills:
-            outcome.problems.append("drill: nothing was traded, so nothing was tested")
+        idle = {*BROKERAGES, *self._installation.accounts} - {fill.account for fill in exchange.fills}
+        outcome.problems += [f"drill: {account} never traded, so nothing was tested of it" for account in sorted(idle)]
         outcome.problems += [str(problem) for problem in sorted(judge(exchange, books, self._installation.terms()))]

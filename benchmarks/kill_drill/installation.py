@@ -133,6 +133,11 @@ class Life:
             )  # fmt: skip
 
     @property
+    def born(self) -> str:
+        """When it was started, as the books write times: such texts compare like the times."""
+        return self.started_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    @property
     def age_seconds(self) -> float:
         return time.monotonic() - self._started
 
