@@ -42,6 +42,7 @@ def kraken_context(account: AccountRef, access: VenueAccess, settings: Settings,
         ),
         lock_timeout_seconds=kraken.private_call_timeout_seconds,
         order_deadline_seconds=kraken.order_deadline_seconds,
+        settle_margin_seconds=kraken.settle_margin_seconds,
         nonce_reserve_milliseconds=kraken.nonce_reserve_milliseconds,
         on_private_call=shared.on_private_call,
     )
@@ -61,5 +62,7 @@ def coinbase_context(access: VenueAccess, settings: Settings, shared: SharedPart
             read_seconds=coinbase.read_timeout_seconds,
             call_seconds=coinbase.connect_timeout_seconds + coinbase.read_timeout_seconds,
         ),
+        order_deadline_seconds=coinbase.order_deadline_seconds,
+        settle_margin_seconds=coinbase.settle_margin_seconds,
         on_private_call=shared.on_private_call,
     )

@@ -150,7 +150,12 @@ class KrakenSettings(Section):
     private_call_timeout_seconds: SomeSeconds = Field(default=12.0, description="longest wait for the lock")
     connect_timeout_seconds: SomeSeconds = Field(default=3.05, description="longest wait for a connection")
     read_timeout_seconds: SomeSeconds = Field(default=5.0, description="longest silence while an answer arrives")
-    order_deadline_seconds: SomeSeconds = Field(default=8.0, description="Kraken refuses an order that arrives later")
+    order_deadline_seconds: Annotated[SomeSeconds, Field(ge=5, le=60)] = Field(
+        default=8.0, description="Kraken refuses an order that arrives later"
+    )
+    settle_margin_seconds: Annotated[SomeSeconds, Field(ge=1, le=600)] = Field(
+        default=60.0, description="an order may come to light this long after its deadline; with real money at least 60"
+    )
     parked_key_seconds: Seconds = Field(
         default=30.0, description="a key that overran waits this long, except for exits"
     )
@@ -163,6 +168,12 @@ class KrakenSettings(Section):
 class CoinbaseSettings(Section):
     connect_timeout_seconds: SomeSeconds = Field(default=3.05, description="longest wait for a connection")
     read_timeout_seconds: SomeSeconds = Field(default=5.0, description="longest silence while an answer arrives")
+    order_deadline_seconds: Annotated[SomeSeconds, Field(ge=15, le=120)] = Field(
+        default=120.0, description="Coinbase refuses an order that arrives later"
+    )
+    settle_margin_seconds: Annotated[SomeSeconds, Field(ge=1, le=600)] = Field(
+        default=10.0, description="an order may come to light this long after its deadline; with real money at least 10"
+    )
     rest_url: BaseUrl = Field(default="https://api.coinbase.com", description="base URL in live mode")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from bot.brokers.base import BaseBroker, Urgency
 from bot.brokers.coinbase.calls import CoinbaseCalls, QueryValue
-from bot.brokers.coinbase.client import TOKEN_SECONDS, CoinbaseClient
+from bot.brokers.coinbase.client import CoinbaseClient
 from bot.brokers.coinbase.context import CoinbaseContext
 from bot.brokers.coinbase.errors import BEING_CANCELLED, GONE_ORDER
 from bot.brokers.coinbase.market_data import candles_from, quotes_from
@@ -82,8 +82,9 @@ class CoinbaseBroker(BaseBroker):
 
             context = coinbase_context(account)
         super().__init__(account, context.balance_book)
-        self.settle_seconds = context.settle_seconds
-        self.order_expiry_seconds = TOKEN_SECONDS
+        # An order's time does not begin anew when it leaves, as Kraken's does: its token ends when that time ends.
+        self.settle_seconds = context.order_deadline_seconds + context.settle_margin_seconds
+        self.order_expiry_seconds = context.order_deadline_seconds
         self._context = context
         self._closed = False
         self.venue_clock = VenueClock(context.clock)
@@ -200,7 +201,7 @@ class CoinbaseBroker(BaseBroker):
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:
-        leave_before = self._context.clock.monotonic() + TOKEN_SECONDS
+        leave_before = self._context.clock.monotonic() + self._context.order_deadline_seconds
         if request.leave_before is not None:
             leave_before = min(leave_before, request.leave_before)
         self._refuse_unlisted(request.symbol)

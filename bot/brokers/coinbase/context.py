@@ -6,19 +6,24 @@ from dataclasses import dataclass
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.coinbase.calls import CallObserver
+from bot.brokers.coinbase.client import TOKEN_SECONDS
 from bot.brokers.http_session import CallLimits
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
+from bot.domain.errors import ConfigurationError
 from bot.domain.instrument import Instrument
 from bot.seams.clock import Clock
+
+LEAST_MARGIN_SECONDS = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class CoinbaseContext:
     """`instruments`, `reaper` and `clock` are the process's; the rest is this account's alone.
 
-    `settle_seconds`: a request's token is good for 120 s; after that and a margin it cannot be accepted any more.
+    `order_deadline_seconds`: an order's token is good for so long; after it the venue takes the order no more.
+    `settle_margin_seconds`: for so long after that an order may still come to light.
     """
 
     access: VenueAccess
@@ -28,5 +33,18 @@ class CoinbaseContext:
     clock: Clock
     limits: CallLimits
     resolver: Resolver | None = None
-    settle_seconds: float = 130.0
+    order_deadline_seconds: float = TOKEN_SECONDS
+    settle_margin_seconds: float = LEAST_MARGIN_SECONDS
     on_private_call: CallObserver | None = None
+
+    def __post_init__(self) -> None:
+        if not 15 <= self.order_deadline_seconds <= TOKEN_SECONDS:
+            raise ConfigurationError(
+                f"coinbase.order_deadline_seconds is {self.order_deadline_seconds:g}; Coinbase takes from 15 to "
+                f"{TOKEN_SECONDS:g}"
+            )
+        if self.access.mode == "live" and self.settle_margin_seconds < LEAST_MARGIN_SECONDS:
+            raise ConfigurationError(
+                f"coinbase.settle_margin_seconds is {self.settle_margin_seconds:g}; with real money it is at least "
+                f"{LEAST_MARGIN_SECONDS:g}"
+            )

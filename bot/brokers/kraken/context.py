@@ -17,6 +17,9 @@ from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError
 from bot.seams.clock import Clock
 
+# How far Kraken's readings have been seen to lag behind its engine.
+LOOK_UP_LAG_SECONDS = 60.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class KrakenContext:
@@ -44,10 +47,16 @@ class KrakenContext:
     on_private_call: CallObserver | None = None
 
     def __post_init__(self) -> None:
-        # Kraken takes deadlines from 2 s to 60 s ahead, and tells its time in whole seconds.
-        if not 3 <= self.order_deadline_seconds <= 60:
+        # Kraken takes deadlines from 2 s to 60 s ahead. It tells its time in whole seconds, and late: we are up to 3 s
+        # behind it, never ahead.
+        if not 5 <= self.order_deadline_seconds <= 60:
             raise ConfigurationError(
-                f"kraken.order_deadline_seconds is {self.order_deadline_seconds:g}; Kraken takes from 3 to 60"
+                f"kraken.order_deadline_seconds is {self.order_deadline_seconds:g}; Kraken takes from 5 to 60"
+            )
+        if self.access.mode == "live" and self.settle_margin_seconds < LOOK_UP_LAG_SECONDS:
+            raise ConfigurationError(
+                f"kraken.settle_margin_seconds is {self.settle_margin_seconds:g}; orders have come to light "
+                f"{LOOK_UP_LAG_SECONDS:g} s late at Kraken, and with real money it cannot be less"
             )
 
 

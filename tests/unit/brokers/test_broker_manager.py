@@ -1,6 +1,7 @@
 """From an account and the settings to its broker."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,12 +76,43 @@ def test_the_setting_decides_whether_keys_share_the_lock(tmp_path: Path) -> None
         parts.close()
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("kraken.order_deadline_seconds", "4.9"),
+        ("kraken.order_deadline_seconds", "61"),
+        ("kraken.settle_margin_seconds", "0"),
+        ("coinbase.order_deadline_seconds", "14"),
+        ("coinbase.order_deadline_seconds", "121"),
+        ("coinbase.settle_margin_seconds", "0"),
+    ],
+)
 def test_a_deadline_the_venue_would_not_take_is_refused_by_the_settings_name(
-    tmp_path: Path, shared: SharedParts
+    tmp_path: Path, name: str, value: str
 ) -> None:
-    settings = settings_with(tmp_path, kraken__order_deadline_seconds="1")
-    with pytest.raises(ConfigurationError, match="order_deadline_seconds"):
-        build_broker(AccountRef.master(BrokerType.KRAKEN), access(), settings=settings, shared=shared)
+    with pytest.raises(ConfigurationError, match=name):
+        settings_with(tmp_path, **{name.replace(".", "__"): value})
+
+
+@pytest.mark.parametrize(("broker", "margin"), [(BrokerType.KRAKEN, "59"), (BrokerType.COINBASE, "9")])
+def test_with_real_money_nobody_waits_less_than_the_venue_has_been_seen_to_need(
+    tmp_path: Path, shared: SharedParts, broker: BrokerType, margin: str
+) -> None:
+    settings = settings_with(tmp_path, **{f"{broker}__settle_margin_seconds": margin})
+    build_broker(AccountRef.master(broker), access(), settings=settings, shared=shared).close()
+    real = replace(access(), mode="live", base_url="https://venue.invalid")
+    with pytest.raises(ConfigurationError, match="settle_margin_seconds"):
+        build_broker(AccountRef.master(broker), real, settings=settings, shared=shared)
+
+
+def test_each_broker_tells_the_core_how_long_an_order_may_still_turn_up(tmp_path: Path, shared: SharedParts) -> None:
+    """Kraken: as long on the wire as before it, then the lag of its readings. Coinbase: the token, then the lag."""
+    settings = settings_with(tmp_path)
+    expected = {BrokerType.KRAKEN: (8.0, 76.0, False), BrokerType.COINBASE: (120.0, 130.0, True)}
+    for broker_type, told in expected.items():
+        broker = build_broker(AccountRef.master(broker_type), access(), settings=settings, shared=shared)
+        assert (broker.order_expiry_seconds, broker.settle_seconds, broker.client_ids_are_forever) == told
+        broker.close()
 
 
 def test_a_broker_is_named_by_its_account_type_and_user() -> None:
