@@ -35,9 +35,11 @@ class TestClock:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        # By how much somebody has set the wall clock.
+        self.wall_offset = 0.0
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
+        return START + timedelta(seconds=self.seconds + self.wall_offset)
 
     def wall_ns(self) -> int:
         return int(self.now().timestamp() * 1_000_000_000)
@@ -55,7 +57,8 @@ class MemoryBroker(BaseBroker):
     """Fills market orders at `price` and IOC limits if the price is within the bound.
 
     `script` holds what the next placements do instead, in order: an exception to raise (before anything happens), or
-    a pair (exception, True) to raise after the order was accepted. `fillable` caps the quantity an order gets.
+    a pair (exception, True) to raise after the order was accepted. `fillable` caps the quantity an order gets, and with
+    `stays_open` the rest is worked on until it is cancelled. `held_coins` are tied up in orders of the owner.
     """
 
     settle_seconds = 30.0
@@ -66,7 +69,9 @@ class MemoryBroker(BaseBroker):
         self.price = Decimal(price)
         self.cash = Decimal(cash)
         self.coins = Decimal(0)
+        self.held_coins = Decimal(0)
         self.fillable: Decimal | None = None
+        self.stays_open = False
         self.script: list[Exception | tuple[Exception, bool]] = []
         self.lookups_fail = False
         self.hidden_orders: set[str] = set()
@@ -92,7 +97,7 @@ class MemoryBroker(BaseBroker):
             raise UnreadableReply(self.balance_error)
         assets = {
             "USD": AssetBalance(self.cash, Decimal(0)),
-            "BTC": AssetBalance(self.coins, Decimal(0)),
+            "BTC": AssetBalance(self.coins - self.held_coins, self.held_coins),
         }
         return Holdings(assets, self.clock.now())
 
@@ -124,7 +129,7 @@ class MemoryBroker(BaseBroker):
             client_order_id=request.client_order_id,
             symbol=request.symbol,
             side=request.side,
-            status=VenueOrderStatus.FILLED if quantity == request.quantity else VenueOrderStatus.CANCELLED,
+            status=self._status(quantity == request.quantity),
             quantity=request.quantity,
             filled_quantity=quantity,
             average_price=self.price if quantity else None,
@@ -135,6 +140,11 @@ class MemoryBroker(BaseBroker):
         if quantity:
             self._fill(order, quantity)
         return order
+
+    def _status(self, complete: bool) -> VenueOrderStatus:
+        if complete:
+            return VenueOrderStatus.FILLED
+        return VenueOrderStatus.OPEN if self.stays_open else VenueOrderStatus.CANCELLED
 
     def _fill_quantity(self, request: OrderRequest) -> Decimal:
         out_of_bound = request.order_type is OrderType.LIMIT_IOC and (

@@ -47,6 +47,8 @@ class Bench:
             self._remember(account)
         members = {follower.account.label: follower.account for follower in self.followers}
         store.write(lambda connection: memberships.set_active(connection, members))
+        self.not_ready = ""
+        self.hydrated = True
         self.answers: list[tuple[str, str, str]] = []
         self.woken: list[AccountRef] = []
         self.emitter = TradeSignalEmitter(
@@ -85,7 +87,7 @@ class Bench:
         return self.brokers[account].balance_book.reading()
 
     def not_ready_reason(self, account: AccountRef) -> str:
-        return ""
+        return self.not_ready
 
     def instrument_of(self, broker: BrokerType, symbol: str) -> Instrument | None:
         return BTC if symbol == "BTC/USD" else None
@@ -157,7 +159,7 @@ class Bench:
             exits=exits,
             answers=answers,
             balance=broker.balance_book.reading,
-            hydrated=lambda: True,
+            hydrated=lambda: self.hydrated,
             max_signal_age_seconds=60,
         )
 
@@ -173,6 +175,11 @@ class Bench:
     def missing(self) -> int:
         with self.store.read() as connection:
             return copies.missing_answers(connection)
+
+    def restarted(self, account: AccountRef) -> OrderExecutor:
+        """The account's executor of a new process."""
+        self.executors[account] = self._executor(account)
+        return self.executors[account]
 
     # -- wiring -----------------------------------------------------------------------------------------------------
     def _remember(self, account: AccountRef) -> None:
