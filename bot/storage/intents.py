@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, select, update
 
 from bot.domain.order import (
     FINAL_STATES,
@@ -125,7 +125,18 @@ _NEXT_SEQUENCE = select(func.coalesce(func.max(order_intent.c.sequence), 0) + 1)
 _STATE_OF = select(order_intent.c.state).where(order_intent.c.client_order_id == bindparam("client_order_id"))
 _ADD = insert(order_intent)
 _ADD_EVENT = insert(order_event)
-_UNFINISHED = sorted(str(state) for state in set(IntentState) - FINAL_STATES)
+_IS_UNFINISHED = and_(*(order_intent.c.state != str(state) for state in sorted(FINAL_STATES)))
+_UNFINISHED = (
+    select(order_intent)
+    .where(order_intent.c.account_id == bindparam("account_id"), _IS_UNFINISHED)
+    .order_by(order_intent.c.sequence)
+)
+_CHANGE = update(order_intent).where(order_intent.c.client_order_id == bindparam("the_order"))
+_SUBMIT = _CHANGE.where(
+    order_intent.c.state == str(IntentState.CREATED),
+    select(lease.c.epoch).where(lease.c.account_id == order_intent.c.account_id).scalar_subquery()
+    == bindparam("the_epoch"),
+).values(attempt=order_intent.c.attempt + 1)
 
 
 def add_intent(connection: Connection, intent: OrderIntent) -> bool:
@@ -172,8 +183,7 @@ def intents_of_signal(connection: Connection, account_id: str, signal_id: str) -
 
 def unfinished(connection: Connection, account_id: str) -> Sequence[OrderIntent]:
     """Every intent that has not ended."""
-    rows = connection.execute(_IN_STATES, {"account_id": account_id, "states": _UNFINISHED})
-    return [intent_of(row) for row in rows]
+    return [intent_of(row) for row in connection.execute(_UNFINISHED, {"account_id": account_id})]
 
 
 def submit(
@@ -194,28 +204,23 @@ def submit(
     sender still holds the account. False when either is not so; then nothing may be sent. Every time anew the times
     after which absence may be judged are set, also for an order that is sent again.
     """
-    held = select(lease.c.epoch).where(lease.c.account_id == order_intent.c.account_id).scalar_subquery()
     changed = connection.execute(
-        update(order_intent)
-        .where(
-            order_intent.c.client_order_id == client_order_id,
-            order_intent.c.state == str(IntentState.CREATED),
-            held == epoch,
-        )
-        .values(
-            state=str(IntentState.SUBMITTED),
-            attempt=order_intent.c.attempt + 1,
-            epoch=epoch,
-            sent_at=at,
-            expires_at=expires_at,
-            settle_at=settle_at,
-            payload_sha256=payload_sha256,
-            quantity=quantity,
-            limit_price=limit_price,
-            empty_lookups=0,
-            last_lookup_at=None,
-            updated_at=at,
-        )
+        _SUBMIT,
+        {
+            "the_order": client_order_id,
+            "the_epoch": epoch,
+            "epoch": epoch,
+            "state": str(IntentState.SUBMITTED),
+            "sent_at": at,
+            "expires_at": expires_at,
+            "settle_at": settle_at,
+            "payload_sha256": payload_sha256,
+            "quantity": quantity,
+            "limit_price": limit_price,
+            "empty_lookups": 0,
+            "last_lookup_at": None,
+            "updated_at": at,
+        },
     )
     if changed.rowcount:
         event = {"old": str(IntentState.CREATED), "new": str(IntentState.SUBMITTED), "detail": f"epoch {epoch}"}
@@ -232,7 +237,7 @@ def move(
     if not may_move(old_state, new):
         raise IllegalMove(f"order {client_order_id} cannot go from {old_state} to {new}")
     values = {"state": str(new), "updated_at": at, **({"reason": detail} if detail else {}), **changes}
-    connection.execute(update(order_intent).where(order_intent.c.client_order_id == client_order_id).values(values))
+    connection.execute(_CHANGE, {"the_order": client_order_id, **values})
     if old_state != new:
         event = {"old": str(old_state), "new": str(new), "detail": detail}
         connection.execute(_ADD_EVENT, {"client_order_id": client_order_id, "at": at, **event})
@@ -241,7 +246,7 @@ def move(
 
 def change(connection: Connection, client_order_id: str, **values: Any) -> None:
     """Change columns that are not the state."""
-    connection.execute(update(order_intent).where(order_intent.c.client_order_id == client_order_id).values(values))
+    connection.execute(_CHANGE, {"the_order": client_order_id, **values})
 
 
 def symbols_needing_a_person(connection: Connection, account_id: str) -> frozenset[str]:
@@ -249,7 +254,7 @@ def symbols_needing_a_person(connection: Connection, account_id: str) -> frozens
     query = select(order_intent.c.symbol).where(
         order_intent.c.account_id == account_id,
         order_intent.c.needs_person != "",
-        order_intent.c.state.in_(_UNFINISHED),
+        _IS_UNFINISHED,
     )
     return frozenset(connection.execute(query).scalars())
 
@@ -258,7 +263,7 @@ def needing_a_person(connection: Connection) -> Sequence[OrderIntent]:
     """Every order that waits for a person's word, in the order of their making."""
     query = (
         select(order_intent)
-        .where(order_intent.c.needs_person != "", order_intent.c.state.in_(_UNFINISHED))
+        .where(order_intent.c.needs_person != "", _IS_UNFINISHED)
         .order_by(order_intent.c.sequence)
     )
     return [intent_of(row) for row in connection.execute(query)]

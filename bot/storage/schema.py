@@ -265,6 +265,8 @@ membership = Table(
     Column("id", Integer, primary_key=True),
     Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
     Column("broker", Text, nullable=False),
+    # "all" signals, or "exits_only": who left and still holds copied positions is owed their exits.
+    Column("kind", Text, nullable=False),
     Column("from_sequence", Integer, nullable=False),
     Column("to_sequence", Integer),
     Index("membership_by_account", "account_id", "to_sequence"),

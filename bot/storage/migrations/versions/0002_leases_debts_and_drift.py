@@ -65,6 +65,7 @@ def _add_tables() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         _account_id(),
         sa.Column("broker", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False, server_default="all"),
         sa.Column("from_sequence", sa.Integer(), nullable=False),
         sa.Column("to_sequence", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
