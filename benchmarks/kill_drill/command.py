@@ -128,6 +128,7 @@ def _table(figures: dict[str, object], directory: Path) -> str:
         (f"start to ready, s (aim p99 {READY_TARGET_SECONDS:g})", ", ".join(f"{k} {v}" for k, v in ready.items())),
         ("seconds per kill and job", figures["seconds_per_kill"]),
         ("seconds to settle", figures["settle_seconds"]),
+        ("lost orders not yet proven absent", figures["waiting"]),
         ("problems", len(problems)),
     ]
     lines = ["", *(f"{name:<40} {value}" for name, value in rows), *(f"  {problem}" for problem in problems)]

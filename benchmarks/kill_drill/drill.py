@@ -17,7 +17,7 @@ from benchmarks.kill_drill.disturber import Disturber
 from benchmarks.kill_drill.exchange_process import PROJECT, DrillExchange
 from benchmarks.kill_drill.exchange_side import ExchangeSide
 from benchmarks.kill_drill.installation import BROKERAGES, Installation, Life
-from benchmarks.kill_drill.judge import judge
+from benchmarks.kill_drill.judge import judge, waiting_for
 from benchmarks.kill_drill.outcome import Outcome
 from benchmarks.kill_drill.plan import PlannedDeath, failpoints_in, planned_deaths
 
@@ -159,4 +159,6 @@ class _Drill:
         outcome.checks = len(exchange.checks)
         idle = {*BROKERAGES, *self._installation.accounts} - {fill.account for fill in exchange.fills}
         outcome.problems += [f"drill: {account} never traded, so nothing was tested of it" for account in sorted(idle)]
-        outcome.problems += [str(problem) for problem in sorted(judge(exchange, books, self._installation.terms()))]
+        terms = self._installation.terms(settled_seconds=outcome.settle_seconds)
+        outcome.waiting = len(waiting_for(exchange, books, terms))
+        outcome.problems += [str(problem) for problem in sorted(judge(exchange, books, terms))]

@@ -106,13 +106,13 @@ class Installation:
         self._write_configuration(entries=False)
 
     # -- what is known of it ----------------------------------------------------------------------------------------
-    def terms(self) -> Terms:
+    def terms(self, *, settled_seconds: float) -> Terms:
         users = {brokerage: frozenset(label_of(brokerage, name) for name in self._names) for brokerage in BROKERAGES}
         markets = {
             one.symbol: Market(one.minimum_quantity, one.minimum_notional, one.lot_step)
             for one in self._catalogue.trading()
         }
-        return Terms(users, markets, self.own_coins, self.exchange.balances())
+        return Terms(users, markets, self.own_coins, self.exchange.balances(), settled_seconds)
 
     @property
     def accounts(self) -> Sequence[str]:

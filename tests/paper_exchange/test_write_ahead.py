@@ -67,7 +67,7 @@ def coinbase(exchange: ExchangeProcess) -> CoinbaseCaller:
     return CoinbaseCaller(exchange, account)
 
 
-def buy(kraken: KrakenClient, client_order_id: str, volume: str = "0.00100", **more: str) -> dict[str, Any]:
+def buy(kraken: KrakenClient, client_order_id: str, volume: str = "0.00100", **more: Any) -> dict[str, Any]:
     return kraken.call(
         "AddOrder", pair="XBTUSD", type="buy", ordertype="market", volume=volume, cl_ord_id=client_order_id, **more
     )
