@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--kills", type=int, default=30, help="how often to kill in all (default 30)")
     parser.add_argument("--seed", type=int, default=1, help="of market, moments and faults; jobs count on from it")
-    parser.add_argument("--longest", type=float, default=3.0, metavar="SEC", help="longest random life (default 3)")
+    parser.add_argument("--longest", type=float, default=3.5, metavar="SEC", help="longest random life (default 3.5)")
     parser.add_argument("--users", type=int, default=2, help="users of each of the two brokerages (default 2)")
     parser.add_argument("--faults", action="store_true", help="the exchange also loses, delays and spoils answers")
     parser.add_argument("--jobs", type=int, default=1, help="installations side by side (default 1)")

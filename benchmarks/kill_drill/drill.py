@@ -28,6 +28,8 @@ CALM_LOOKS = 3
 JOURNAL_EVERY = 10
 KILLED = -signal.SIGKILL
 STOP_SECONDS = 30.0
+AIM_SECONDS = 1.5
+ENDED = ", ".join(f"'{state}'" for state in sorted(FINAL_STATES))
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Options:
     directory: Path
     kills: int
     seed: int
-    longest: float = 3.0
+    longest: float = 3.5
     users: int = 2
     faults: bool = False
     settle_limit: float = SETTLE_LIMIT_SECONDS
@@ -91,6 +93,8 @@ class _Drill:
             ended = life.ends_within(life.age_seconds + death.seconds)
         else:
             ended = life.ends_within(death.seconds)
+            if death.aimed:
+                self._await_open_order(life)
         code = life.kill()
         if code != KILLED:
             self._outcome.problems.append(f"exit: the bot ended by itself with {code} after {life.age_seconds:.1f} s")
@@ -108,13 +112,24 @@ class _Drill:
         else:
             self._outcome.ready_seconds.append(seconds)
 
+    def _await_open_order(self, life: Life) -> None:
+        """Until an order of this life is under way, or it seems that none is coming."""
+        limit = life.age_seconds + AIM_SECONDS
+        while life.age_seconds < limit and not any(moved >= life.born for moved in self._open_orders()):
+            time.sleep(0.003)
+
     def _note_open_orders(self, life: Life) -> None:
         """How many orders were under way when the bot died; the figure that says what the kill was worth."""
-        ended = ", ".join(f"'{state}'" for state in sorted(FINAL_STATES))
+        moved = self._open_orders()
+        self._outcome.with_open_orders += bool(moved)
+        self._outcome.with_own_open_orders += any(at >= life.born for at in moved)
+
+    def _open_orders(self) -> list[str]:
+        """When each order that has not ended was last moved; nothing while there are no books."""
         with suppress(sqlite3.Error), open_books(self._installation.database) as connection:
-            rows = connection.execute(f"SELECT updated_at FROM order_intent WHERE state NOT IN ({ended})").fetchall()
-            self._outcome.with_open_orders += bool(rows)
-            self._outcome.with_own_open_orders += any(row["updated_at"] >= life.born for row in rows)
+            rows = connection.execute(f"SELECT updated_at FROM order_intent WHERE state NOT IN ({ENDED})").fetchall()
+            return [row["updated_at"] for row in rows]
+        return []
 
     # -- the end ----------------------------------------------------------------------------------------------------
     def _settle(self) -> None:
@@ -134,13 +149,12 @@ class _Drill:
             self._outcome.problems.append(f"exit: the last bot ended with {life.process.returncode}")
 
     def _nothing_left(self, life: Life) -> bool:
-        ended = ", ".join(f"'{state}'" for state in sorted(FINAL_STATES))
         with open_books(self._installation.database) as connection:
             beats = connection.execute("SELECT last_cycle_at FROM account_state").fetchall()
             open_rows = sum(
                 int(connection.execute(f"SELECT count(*) FROM {rows}").fetchone()[0])
                 for rows in (
-                    f"order_intent WHERE state NOT IN ({ended})",
+                    f"order_intent WHERE state NOT IN ({ENDED})",
                     "copy_result WHERE status = 'planned'",
                     "signal WHERE planned_at IS NULL",
                 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 READY_EVERY = 5
 FAILPOINT_SHARE = 0.25
+AIMED_SHARE = 0.15
 TWIN_SHARE = 0.1
 SHORTEST_SECONDS = 0.1
 TWIN_SECONDS = (0.05, 1.5)
@@ -18,7 +19,11 @@ ORDER_CALLS = ("kraken.before_AddOrder", "kraken.after_AddOrder", "coinbase.befo
 
 @dataclass(frozen=True)
 class PlannedDeath:
-    """Killed `seconds` after the start (or, with `when_ready`, after being ready), or at a failpoint before that."""
+    """Killed `seconds` after the start, or at a failpoint before that; two kinds count otherwise.
+
+    With `when_ready` the seconds begin when every account is ready; with `aimed` it is killed as soon as, after those
+    seconds, an order is under way.
+    """
 
     kind: str
     seconds: float
@@ -27,6 +32,10 @@ class PlannedDeath:
     @property
     def when_ready(self) -> bool:
         return self.kind == "ready"
+
+    @property
+    def aimed(self) -> bool:
+        return self.kind == "aimed"
 
 
 def failpoints_in(source: Path) -> list[str]:
@@ -54,7 +63,8 @@ def planned_deaths(chance: random.Random, failpoints: Sequence[str], *, longest:
         if draw < FAILPOINT_SHARE:
             yield PlannedDeath("failpoint", longest, chance.choice(failpoints))
         else:
-            yield PlannedDeath("random", chance.uniform(SHORTEST_SECONDS, longest))
+            kind = "aimed" if draw < FAILPOINT_SHARE + AIMED_SHARE else "random"
+            yield PlannedDeath(kind, chance.uniform(SHORTEST_SECONDS, longest))
         if draw > 1 - TWIN_SHARE:
             number += 1
             yield PlannedDeath("twin", chance.uniform(*TWIN_SECONDS))
