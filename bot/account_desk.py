@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef
+from bot.domain.leaving import WhenDisabled
 from bot.execution.account_status import AccountStatus
 from bot.execution.fill_recorder import FillRecorder
 from bot.execution.order_executor import OrderExecutor
@@ -13,7 +14,7 @@ from bot.user_copier import UserCopier
 
 @dataclass(frozen=True, kw_only=True)
 class AccountDesk:
-    """`copier` is there for users only, `candles` for masters only."""
+    """`copier` is there for users only, `candles` for masters only. `leaving` is set for a user switched off."""
 
     broker: BaseBroker
     status: AccountStatus
@@ -21,6 +22,7 @@ class AccountDesk:
     executor: OrderExecutor
     copier: UserCopier | None
     candles: CandleCache | None
+    leaving: WhenDisabled | None = None
 
     @property
     def account(self) -> AccountRef:

@@ -65,6 +65,7 @@ class AccountWorker:
         self._cycle_at = clock.monotonic()
         self._refresh_at = self._cycle_at + times.balance_refresh_seconds
         self._look_at: float | None = None
+        self._ended = False
 
     def tell(self, note: Note) -> None:
         """Drop a note; a full inbox already holds a reason to look."""
@@ -76,7 +77,7 @@ class AccountWorker:
     def run(self) -> None:
         """Until told to stop."""
         try:
-            while not self._stop.is_set():
+            while not (self._stop.is_set() or self._ended):
                 self.step()
         except Fenced as error:
             # Health and rows are the business of whoever has the account now.
@@ -88,7 +89,8 @@ class AccountWorker:
     def step(self) -> None:
         """Wait for one thing and do it."""
         note = self._next_note()
-        if self._stop.is_set() or note is Note.STOP:
+        self._ended = self._ended or note is Note.STOP
+        if self._stop.is_set() or self._ended:
             return
         now = self._clock.monotonic()
         if note is Note.COPY or (self._look_at is not None and now >= self._look_at):

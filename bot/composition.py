@@ -15,7 +15,7 @@ from bot.brokers.credentials import Credentials, MissingCredentials, find_creden
 from bot.brokers.kraken.private_call_lock import LockUse
 from bot.brokers.paper_venue import PaperVenue
 from bot.copy_answers import CopyAnswer, CopyAnswers
-from bot.copy_trade_engine import CopyLimits, CopyTradeEngine, Follower
+from bot.copy_trade_engine import CopyLimits, CopyTradeEngine
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError, RetryLater
 from bot.domain.fill import Fill
@@ -31,13 +31,13 @@ from bot.mirrored_exits import MirroredExits
 from bot.multi_account_broker_manager import FailedConnection, MultiAccountBrokerManager, Pauses
 from bot.observability.logs import Redactor
 from bot.observability.metrics import Metrics
-from bot.position_sizer import CopyMode, CopyRules, PositionSizer
+from bot.position_sizer import PositionSizer
+from bot.roster import Roster
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
 from bot.settings import Settings
 from bot.settings.loading import PROJECT_DIR
-from bot.settings.users import UserSettings
-from bot.storage import accounts, copies, leases, memberships, positions
+from bot.storage import accounts, copies, leases, positions
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 from bot.strategies.loading import load_strategy
@@ -91,7 +91,8 @@ class _Composition:
     def __init__(self, world: World) -> None:
         self.world = world
         self.settings = world.settings
-        self.followers = [_follower(user) for user in self.settings.users if user.enabled]
+        self.roster = Roster(world.store, self.settings.users)
+        self.followers = self.roster.followers
         self.masters = [master.broker for master in self.settings.masters if master.enabled]
         self.sizer = PositionSizer()
         self.chosen_strategy = load_strategy(
@@ -127,7 +128,7 @@ class _Composition:
             clock=world.clock,
             ids=world.ids,
             stop=world.stop,
-            holds_positions=self._holds_positions,
+            holds_positions=self.roster.has_duties,
             on_connected=self._on_connected,
             on_failed=self._on_failed,
         )
@@ -155,15 +156,15 @@ class _Composition:
     def _open_statuses(self) -> dict[AccountRef, AccountStatus]:
         refs = {AccountRef.master(broker): f"{broker} master" for broker in self.masters}
         refs |= {follower.account: follower.name for follower in self.followers}
+        left = {follower.account for follower in self.followers if follower.leaving is not None}
         now = self.world.clock.now()
         for ref, name in refs.items():
             self.world.store.write(
                 lambda connection, ref=ref, name=name: accounts.remember_account(  # type: ignore[misc]
-                    connection, ref, name=name, enabled=True, now=now
+                    connection, ref, name=name, enabled=ref not in left, now=now
                 )
             )
-        users = {follower.account.label: follower.account for follower in self.followers}
-        self.world.store.write(lambda connection: memberships.set_active(connection, users))
+        self.roster.enter()
         statuses = {ref: self._status(ref) for ref in refs}
         for status in statuses.values():
             status.publish()
@@ -226,13 +227,6 @@ class _Composition:
             if (user.user_id, user.broker) == (account.user_id, account.broker)
         )
 
-    def _holds_positions(self, account: AccountRef) -> bool:
-        """Positions, or copies that wait for an answer: reasons to have a thread whatever the balance says."""
-        with self.world.store.read() as connection:
-            return bool(
-                positions.positions_of(connection, account.label) or copies.planned_copies(connection, account.label)
-            )
-
     def _open_desk(self, broker: BaseBroker) -> AccountDesk:
         world, account = self.world, broker.account
         status = self.statuses[account]
@@ -262,6 +256,7 @@ class _Composition:
             executor=executor,
             copier=None if account.is_master else self._copier(broker, executor),
             candles=self._candles(broker) if account.is_master else None,
+            leaving=self.roster.leaving(account),
         )
         self.strategy.add_desk(desk)
         return desk
@@ -302,6 +297,7 @@ class _Composition:
             balance=broker.balance_book.reading,
             hydrated=lambda: True,
             max_signal_age_seconds=self.settings.copying.max_signal_age_seconds,
+            leaving=self.roster.leaving(account),
         )
 
     # -- masters ----------------------------------------------------------------------------------------------------
@@ -359,7 +355,8 @@ class _Composition:
             ids=self.world.ids,
             stop=self.world.stop,
             open_desk=self._open_desk,
-            has_duties=self._holds_positions,
+            has_duties=self.roster.has_duties,
+            on_left=self._on_left,
             statuses=self.statuses,
             on_cycle=self._on_cycle,
         )
@@ -400,6 +397,12 @@ class _Composition:
         status.waiting(failed.reason)
         needs_person = failed.next_try_monotonic is None
         status.set_health(HealthState.FAILED if needs_person else HealthState.DEGRADED, failed.reason, error=True)
+        status.publish()
+
+    def _on_left(self, account: AccountRef) -> None:
+        why, status = self.roster.see_off(account), self.statuses[account]
+        log.info("%s is not connected any more: %s", account.label, why)
+        status.set_health(HealthState.STOPPED, why)
         status.publish()
 
     def _on_booked(self, broker: BaseBroker, fills: Sequence[Fill]) -> None:
@@ -464,23 +467,3 @@ def _balance_age(broker: BaseBroker) -> float:
     """Seconds, or NaN while no balance was read: Prometheus knows no other "unknown"."""
     age = broker.balance_book.reading().age_seconds
     return float("nan") if age is None else age
-
-
-def _follower(user: UserSettings) -> Follower:
-    copy = user.copy_rules
-    return Follower(
-        account=AccountRef.user(user.broker, user.user_id),
-        name=user.name,
-        shadow=user.shadow,
-        rules=CopyRules(
-            mode=CopyMode(copy.copy_mode),
-            risk_multiplier=copy.risk_multiplier,
-            fixed_amount_quote=copy.fixed_amount_usd,
-            fixed_ratio=copy.fixed_ratio,
-            max_trade_notional_quote=copy.max_trade_notional_usd,
-            max_symbol_notional_quote=copy.max_symbol_notional_usd,
-            max_total_notional_quote=copy.max_total_notional_usd,
-            allow_symbols=frozenset(copy.allow_symbols),
-            deny_symbols=frozenset(copy.deny_symbols),
-        ),
-    )

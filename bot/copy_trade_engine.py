@@ -16,6 +16,7 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
 from bot.domain.errors import NijaError
 from bot.domain.instrument import Instrument
+from bot.domain.leaving import WhenDisabled
 from bot.domain.money import percent_to_fraction
 from bot.domain.order import IntentState, OrderKind, OrderType
 from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
@@ -36,19 +37,20 @@ IDLE_LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Follower:
-    """A user of a brokerage as the engine needs to see it."""
+    """A user of a brokerage as the engine needs to see it. `leaving` is set for one that is switched off."""
 
     account: AccountRef
     name: str
     rules: CopyRules
     shadow: bool = False
+    leaving: WhenDisabled | None = None
 
 
 class Followers(Protocol):
     """What the engine may ask about users; answers come from memory, never from a venue."""
 
     def followers_of(self, broker: BrokerType) -> Sequence[Follower]:
-        """Every active user of the brokerage."""
+        """Every user of the brokerage: the active ones, and those who left and are not done yet."""
 
     def balance_of(self, account: AccountRef) -> BalanceReading:
         """The user's last balance reading."""
@@ -177,7 +179,7 @@ class CopyTradeEngine:
             signal.side,
             signal.symbol,
             signal.broker,
-            len(followers),
+            sum(follower.leaving is None for follower in followers),
         )
         self._on_planned(signal)
         for follower in followers:
@@ -191,9 +193,10 @@ class CopyTradeEngine:
         sequence = signals.sequence_of(connection, signal.signal_id)
         for label in memberships.members_of(connection, signal.broker, sequence):
             follower = followers.get(label)
-            if follower is None:
-                why = NoSize(CopyReason.USER_LEFT, "the user does not copy any more")
-                self._plan_for_one_who_left(connection, signal, label, why)
+            if follower is None or follower.leaving is not None:
+                # Of one whom no file names any more nobody knows the wish: what the master sells stays owed.
+                left = follower.leaving if follower is not None else None
+                self._plan_for_one_who_left(connection, signal, label, left or WhenDisabled.CLOSE_ONLY)
             else:
                 self._plan_guarded(connection, signal, follower)
         failpoint("plan_transaction")
@@ -211,16 +214,19 @@ class CopyTradeEngine:
             why = NoSize(CopyReason.PLANNING_FAILED, f"{type(error).__name__}: {error}"[:300])
             self._answer(connection, signal, follower.account.label, why, status=CopyStatus.FAILED)
 
-    def _plan_for_one_who_left(self, connection: Connection, signal: TradeSignal, label: str, why: NoSize) -> None:
-        """No entries any more; what was copied is still sold when the master sells."""
-        if signal.kind is OrderKind.EXIT and positions.find_position(connection, label, signal.symbol) is not None:
-            self._add_exit_debt(connection, signal, label)
+    def _plan_for_one_who_left(
+        self, connection: Connection, signal: TradeSignal, label: str, left: WhenDisabled
+    ) -> None:
+        """No entries any more; what was copied is still sold when the master sells, unless the user keeps it."""
+        if signal.kind is OrderKind.EXIT and left is not WhenDisabled.KEEP:
+            self._plan_exit(connection, signal, label)
         else:
+            why = NoSize(CopyReason.USER_LEFT, "the user does not copy any more")
             self._answer(connection, signal, label, why)
 
     def _plan_one(self, connection: Connection, signal: TradeSignal, follower: Follower) -> None:
         if signal.kind is OrderKind.EXIT:
-            self._plan_exit(connection, signal, follower)
+            self._plan_exit(connection, signal, follower.account.label)
             return
         reading = self._followers.balance_of(follower.account)
         size = self._entry_size(connection, signal, follower, reading)
@@ -307,9 +313,8 @@ class CopyTradeEngine:
             state=IntentState.CREATED,
         )
 
-    def _plan_exit(self, connection: Connection, signal: TradeSignal, follower: Follower) -> None:
+    def _plan_exit(self, connection: Connection, signal: TradeSignal, label: str) -> None:
         """An exit is a debt: planned whatever the balance or connection; the user's thread sizes it when it runs."""
-        label = follower.account.label
         held = positions.find_position(connection, label, signal.symbol)
         if held is None and not copies.has_planned_entry(connection, label, signal.symbol):
             nothing = NoSize(CopyReason.NOTHING_HELD, f"no copied {signal.symbol} is held")

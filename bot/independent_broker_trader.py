@@ -47,6 +47,7 @@ class IndependentBrokerTrader:
         has_duties: Callable[[AccountRef], bool],
         statuses: Mapping[AccountRef, AccountStatus],
         on_cycle: Callable[[AccountRef, str, float], None],
+        on_left: Callable[[AccountRef], None] = lambda _account: None,
     ) -> None:
         self.broker_threads: dict[BrokerType, threading.Thread] = {}
         self.user_broker_threads: dict[str, dict[BrokerType, threading.Thread]] = {}
@@ -62,6 +63,7 @@ class IndependentBrokerTrader:
         self._has_duties = has_duties
         self._statuses = statuses
         self._on_cycle = on_cycle
+        self._on_left = on_left
         self._workers: dict[AccountRef, AccountWorker] = {}
         self._restarts: dict[AccountRef, RestartPolicy] = {}
         self._connectors: list[threading.Thread] = []
@@ -173,6 +175,9 @@ class IndependentBrokerTrader:
     def _look_after(self, broker: BaseBroker) -> None:
         account = broker.account
         thread = self.threads().get(account)
+        if self._manager.is_leaving(account) and not self._has_duties(account):
+            self._see_off(account, thread)
+            return
         if thread is not None:
             if not thread.is_alive():
                 self._restart(broker)
@@ -197,6 +202,18 @@ class IndependentBrokerTrader:
         elif not waiting:
             status.waiting("another master trades and MULTI_BROKER_INDEPENDENT is false")
         status.publish()
+
+    def _see_off(self, account: AccountRef, thread: threading.Thread | None) -> None:
+        """Nothing is left to do for a user who left: first its thread ends, then its connection."""
+        if thread is not None and thread.is_alive():
+            with self._lock:
+                self._workers[account].tell(Note.STOP)
+            return
+        with self._lock:
+            self._workers.pop(account, None)
+            self.user_broker_threads.get(account.user_id or "", {}).pop(account.broker, None)
+        self._manager.release(account)
+        self._on_left(account)
 
     def _not_funded(self, account: AccountRef, broker: BaseBroker, reading: BalanceReading) -> str:
         """Why the account gets no thread yet, in the operator's words, or an empty text."""

@@ -140,6 +140,19 @@ class MultiAccountBrokerManager:
             broker.close()
         return None
 
+    def is_leaving(self, account: AccountRef) -> bool:
+        """Whether the account belongs to a user who is switched off and was not done at the start."""
+        return any(item.account == account and item.leaving is not None for item in self._followers)
+
+    def release(self, account: AccountRef) -> None:
+        """A user who left is done: disconnect it, and know it no more."""
+        with self._lock:
+            self._followers = tuple(item for item in self._followers if item.account != account)
+            broker = self.user_brokers.get(account.user_id or "", {}).pop(account.broker, None)
+        self.failed_brokers.pop(account.label, None)
+        if broker is not None:
+            broker.close()
+
     def retry_failed(self, broker: BrokerType) -> None:
         """Try again what failed at this brokerage and is due."""
         for failed in list(self.failed_brokers.values()):

@@ -13,6 +13,7 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
 from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply, VenueError
 from bot.domain.instrument import Instrument
+from bot.domain.leaving import WhenDisabled
 from bot.domain.order import UNRESOLVED_STATES, IntentState, OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan, Position
 from bot.domain.quote import Quote
@@ -203,7 +204,7 @@ class TradingStrategy:
         """Exit what is due; returns the positions that were open when the step began."""
         desk.status.step("managing positions")
         held = self._positions(desk)
-        if not held:
+        if not held or desk.leaving is WhenDisabled.KEEP:
             return held
         if desk.candles is not None:
             # Also while no entries are looked for: the strategy's wish to exit needs fresh candles.
@@ -227,8 +228,9 @@ class TradingStrategy:
         decision = decide_exit(position, quote, signal=self._strategys_wish(desk, position))
         for fault in decision.faults:
             log.error("%s: %s: %s", desk.account.label, position.symbol, fault)
-        if decision.sells and not self._busy(desk, position.symbol):
-            self._exit(desk, position, quote, decision.reason)
+        left = desk.leaving is WhenDisabled.CLOSE_NOW
+        if (decision.sells or left) and not self._busy(desk, position.symbol):
+            self._exit(desk, position, quote, "the user left" if left else decision.reason)
 
     def _strategys_wish(self, desk: AccountDesk, position: Position) -> ExitIntent | None:
         """What the master's strategy thinks of a holding, by the candles of its last scan. Users have no strategy."""

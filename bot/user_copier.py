@@ -10,6 +10,7 @@ from sqlalchemy import Row
 from bot.copy_answers import CopyAnswer, CopyAnswers
 from bot.domain.account import AccountRef
 from bot.domain.balance import BalanceReading, BalanceStatus
+from bot.domain.leaving import WhenDisabled
 from bot.domain.order import LIVE_STATES, IntentState, OrderKind
 from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
 from bot.execution.order_executor import NOT_SENT, OrderExecutor, has_ended
@@ -29,6 +30,7 @@ _REFUSALS = {
     "InsufficientFunds": CopyReason.INSUFFICIENT_FUNDS,
     "CredentialsRejected": CopyReason.CREDENTIALS_REJECTED,
 }
+_LEFT = CopyAnswer(CopyStatus.SKIPPED, CopyReason.USER_LEFT, "the user does not copy any more")
 
 
 class UserCopier:
@@ -50,6 +52,7 @@ class UserCopier:
         balance: Callable[[], BalanceReading],
         hydrated: Callable[[], bool],
         max_signal_age_seconds: float,
+        leaving: WhenDisabled | None = None,
     ) -> None:
         self._account = account
         self._store = store
@@ -60,6 +63,7 @@ class UserCopier:
         self._balance = balance
         self._hydrated = hydrated
         self._max_signal_age = timedelta(seconds=max_signal_age_seconds)
+        self._leaving = leaving
 
     def run(self) -> float | None:
         """Work on every copy without an answer; returns in how many seconds it wants to look again, or None."""
@@ -79,6 +83,9 @@ class UserCopier:
         """One symbol's copies go one after the other: an exit is a share of what the ones before it have left."""
         if signal.kind is OrderKind.ENTRY:
             return self._entry(signal, row, _exits_of(signal.symbol, later), may_send=first)
+        if self._leaving is WhenDisabled.KEEP and row.planned_quantity is None:
+            # A sale that was begun is brought to its end; this one was not.
+            return self._answer(signal, _LEFT, None)
         return self._exits.step(signal, row) if first else RETRY_SECONDS
 
     # -- entries ----------------------------------------------------------------------------------------------------
@@ -122,6 +129,8 @@ class UserCopier:
         return "" if veto is None else f"{veto.reason}: {veto.detail}"
 
     def _entry_veto(self, signal: TradeSignal) -> CopyAnswer | None:
+        if self._leaving is not None:
+            return _LEFT
         age = self._clock.now() - signal.executed_at
         if age < -self._max_signal_age:
             detail = f"the master's trade is {-age.total_seconds():.0f} s ahead of this machine's clock"
@@ -137,7 +146,7 @@ class UserCopier:
             return CopyAnswer(CopyStatus.SKIPPED, CopyReason.BALANCE_STALE, detail)
         return None
 
-    def _answer(self, signal: TradeSignal, answer: CopyAnswer, intent: OrderIntent) -> float | None:
+    def _answer(self, signal: TradeSignal, answer: CopyAnswer, intent: OrderIntent | None) -> float | None:
         """Write the final answer; there is nothing to look at again, which is what None says."""
         self._answers.answer(signal, answer, intent)
         return None

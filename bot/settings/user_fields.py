@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from bot.domain.account import BrokerType
 from bot.domain.errors import NumberRefused
+from bot.domain.leaving import WhenDisabled
 from bot.domain.money import parse_decimal
 from bot.settings.json_positions import JsonNode, JsonValue
 from bot.settings.users import CopySettings, UserSettings
@@ -38,6 +39,8 @@ _KINDS: Mapping[str, str] = {
     "account_type": _TEXT,
     "broker_type": _TEXT,
     "enabled": _FLAG,
+    "when_disabled": _TEXT,
+    "copy_on_join": _TEXT,
     "description": _TEXT,
     "shadow": _FLAG,
     "paper_balance": _NUMBER,
@@ -56,12 +59,15 @@ _KINDS: Mapping[str, str] = {
 _NOT_YET: Mapping[str, frozenset[str]] = {
     "copy_mode": frozenset({"equity_ratio"}),
     "below_minimum": frozenset({"round_up", "accumulate"}),
+    "copy_on_join": frozenset({"open_positions"}),
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "account_type": ACCOUNT_TYPES,
     "broker_type": tuple(BrokerType),
     "copy_mode": ("balance_ratio", "fixed_amount", "fixed_ratio"),
     "below_minimum": ("skip",),
+    "when_disabled": tuple(WhenDisabled),
+    "copy_on_join": ("new_entries",),
 }
 _COPY_KEYS = frozenset(CopySettings.model_fields)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from bot.domain.account import AccountRef, BrokerType
+from bot.domain.leaving import WhenDisabled
 from bot.settings.values import Flag, NotNegative, Optional, Positive, Symbols, Text
 
 
@@ -29,7 +30,11 @@ class CopySettings(BaseModel):
 
 
 class UserSettings(BaseModel):
-    """One user at one brokerage. `paper_balance` is in the quote currency; `source_file` is where it was read."""
+    """One user at one brokerage. `paper_balance` is in the quote currency; `source_file` is where it was read.
+
+    `copy_on_join` new_entries: what the master holds when the user joins is not bought; its next entry is.
+    `when_disabled` says what becomes of copied positions while `enabled` is false.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -38,6 +43,8 @@ class UserSettings(BaseModel):
     account_type: Literal["retail", "investor"]
     broker: BrokerType
     enabled: Flag = True
+    when_disabled: WhenDisabled = WhenDisabled.CLOSE_ONLY
+    copy_on_join: Literal["new_entries"] = "new_entries"
     description: str = ""
     shadow: Flag = False
     paper_balance: NotNegative = Decimal(1_000)
