@@ -12,7 +12,6 @@ from pathlib import Path
 
 FINAL_STATES = frozenset({"filled", "cancelled", "rejected", "expired", "abandoned"})
 NEVER_ACCEPTED = frozenset({"rejected", "abandoned"})
-UNRESOLVED_STATES = frozenset({"submitted", "unknown"})
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ import signal
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from benchmarks.kill_drill.disturber import Disturber
 from benchmarks.kill_drill.exchange_process import PROJECT, DrillExchange
 from benchmarks.kill_drill.exchange_side import ExchangeSide
 from benchmarks.kill_drill.installation import BROKERAGES, Installation, Life
-from benchmarks.kill_drill.judge import judge, waiting_for
+from benchmarks.kill_drill.judge import judge
 from benchmarks.kill_drill.outcome import Outcome
 from benchmarks.kill_drill.plan import PlannedDeath, failpoints_in, planned_deaths
+from benchmarks.kill_drill.terms import REAL_TIMES, VenueTimes
 
 READY_LIMIT_SECONDS = 60.0
 SETTLE_LIMIT_SECONDS = 330.0
@@ -43,6 +44,7 @@ class Options:
     users: int = 2
     faults: bool = False
     settle_limit: float = SETTLE_LIMIT_SECONDS
+    times: Mapping[str, VenueTimes] = field(default_factory=lambda: REAL_TIMES)
 
 
 def run_drill(options: Options, progress: Callable[[int, str], None]) -> Outcome:
@@ -63,7 +65,7 @@ class _Drill:
         self._exchange = exchange
         self._progress = progress
         self._chance = random.Random(options.seed)
-        self._installation = Installation(options.directory, exchange, users=options.users)
+        self._installation = Installation(options.directory, exchange, users=options.users, times=options.times)
         self._disturber = Disturber(exchange, random.Random(options.seed + 1)) if options.faults else None
         self._outcome = Outcome(options.seed)
         self._kills: Counter[str] = Counter()
@@ -173,6 +175,5 @@ class _Drill:
         outcome.checks = len(exchange.checks)
         idle = {*BROKERAGES, *self._installation.accounts} - {fill.account for fill in exchange.fills}
         outcome.problems += [f"drill: {account} never traded, so nothing was tested of it" for account in sorted(idle)]
-        terms = self._installation.terms(settled_seconds=outcome.settle_seconds)
-        outcome.waiting = len(waiting_for(exchange, books, terms))
+        terms = self._installation.terms()
         outcome.problems += [str(problem) for problem in sorted(judge(exchange, books, terms))]

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.kill_drill.books import open_books
 from benchmarks.kill_drill.exchange_process import PROJECT, DrillExchange
 from benchmarks.kill_drill.exchange_side import label_of
-from benchmarks.kill_drill.terms import Market, Terms
+from benchmarks.kill_drill.terms import Market, Terms, VenueTimes
 from paper_exchange.catalogue import Catalogue
 
 BROKERAGES = ("kraken", "coinbase")
@@ -31,6 +31,8 @@ strategy:
   parameters: {{entries: {entries}}}
 pace:
   paper: {{cycle_seconds: 0.4}}
+kraken: {{order_deadline_seconds: {kraken.deadline_seconds}, settle_margin_seconds: {kraken.margin_seconds}}}
+coinbase: {{order_deadline_seconds: {coinbase.deadline_seconds}, settle_margin_seconds: {coinbase.margin_seconds}}}
 risk:
   max_positions: 12
   max_entries_per_cycle: 2
@@ -42,10 +44,13 @@ risk:
 class Installation:
     """State directory, configuration, and accounts at the exchange with coins of the users' own."""
 
-    def __init__(self, directory: Path, exchange: DrillExchange, *, users: int) -> None:
+    def __init__(
+        self, directory: Path, exchange: DrillExchange, *, users: int, times: Mapping[str, VenueTimes]
+    ) -> None:
         self.directory = directory
         self.exchange = exchange
         self.state = directory / "state"
+        self.times = times
         self.database = self.state / "nija.db"
         self._names = [f"copier_{number + 1}" for number in range(users)]
         self._catalogue = Catalogue()
@@ -57,7 +62,7 @@ class Installation:
     def _write_configuration(self, *, entries: bool) -> None:
         (self.directory / "config" / "users").mkdir(parents=True, exist_ok=True)
         self.state.mkdir(exist_ok=True)
-        text = CONFIGURATION.format(entries=int(entries), symbols=SYMBOLS)
+        text = CONFIGURATION.format(entries=int(entries), symbols=SYMBOLS, **self.times)
         (self.directory / "config" / "nija.yaml").write_text(text, encoding="utf-8")
 
     def _write_users(self) -> None:
@@ -106,13 +111,13 @@ class Installation:
         self._write_configuration(entries=False)
 
     # -- what is known of it ----------------------------------------------------------------------------------------
-    def terms(self, *, settled_seconds: float) -> Terms:
+    def terms(self) -> Terms:
         users = {brokerage: frozenset(label_of(brokerage, name) for name in self._names) for brokerage in BROKERAGES}
         markets = {
             one.symbol: Market(one.minimum_quantity, one.minimum_notional, one.lot_step)
             for one in self._catalogue.trading()
         }
-        return Terms(users, markets, self.own_coins, self.exchange.balances(), settled_seconds)
+        return Terms(users, markets, self.own_coins, self.exchange.balances(), self.times)
 
     @property
     def accounts(self) -> Sequence[str]:

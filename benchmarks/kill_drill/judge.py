@@ -7,9 +7,9 @@ from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-from benchmarks.kill_drill.books import FINAL_STATES, NEVER_ACCEPTED, UNRESOLVED_STATES, Books, IntentRow, SignalRow
+from benchmarks.kill_drill.books import FINAL_STATES, NEVER_ACCEPTED, Books, IntentRow, SignalRow
 from benchmarks.kill_drill.exchange_side import AcceptedOrder, ExchangeSide
-from benchmarks.kill_drill.terms import EXPIRY_SECONDS, Terms
+from benchmarks.kill_drill.terms import Terms
 
 CLOCK_TOLERANCE = timedelta(milliseconds=10)
 """Venues give times with fewer digits than the journal does."""
@@ -41,18 +41,6 @@ class Problem:
         return f"{self.invariant}: {self.sentence}"
 
 
-def waiting_for(exchange: ExchangeSide, books: Books, terms: Terms) -> list[IntentRow]:
-    """Orders that the exchange has never accepted and the bot cannot yet know to be absent: no breach so far."""
-    accepted = exchange.orders_by_client_id()
-    return [
-        intent
-        for intent in books.intents
-        if intent.state in UNRESOLVED_STATES
-        and intent.client_order_id not in accepted
-        and terms.may_still_wait(intent.account)
-    ]
-
-
 def judge(exchange: ExchangeSide, books: Books, terms: Terms) -> list[Problem]:
     """Every breach found; an empty list is the verdict hoped for."""
     return list(_Judge(exchange, books, terms).problems())
@@ -67,7 +55,6 @@ class _Judge:
         self._signals = {signal.signal_id: signal for signal in books.signals}
         self._orders = {(order.account, order.order_id): order for order in exchange.orders}
         self._accepted = exchange.orders_by_client_id()
-        self._waiting = {(intent.account, intent.symbol) for intent in waiting_for(exchange, books, terms)}
 
     def problems(self) -> Iterator[Problem]:
         for invariant, check in (
@@ -165,13 +152,10 @@ class _Judge:
 
     def _unfinished(self) -> Iterator[str]:
         for intent in self._books.intents:
-            waits = (intent.account, intent.symbol) in self._waiting and intent.client_order_id not in self._accepted
-            if intent.state not in FINAL_STATES and not waits:
+            if intent.state not in FINAL_STATES:
                 yield f"order {intent.client_order_id} of {intent.account} is still {intent.state}: {intent.reason}"
         for copy in self._books.copies:
-            signal = self._signals.get(copy.signal_id)
-            waits = signal is not None and (copy.account, signal.symbol) in self._waiting
-            if copy.status == "planned" and not waits:
+            if copy.status == "planned":
                 yield f"{copy.account} has not answered signal {copy.signal_id}: {copy.detail}"
         yield from (f"signal {signal.signal_id} is not planned" for signal in self._books.signals if not signal.planned)
 
@@ -198,7 +182,8 @@ class _Judge:
                 yield f"signal {signal.signal_id} says {signal.executed_at}, when its order had no fill"
         for order, intent, signal in self._entries():
             brokerage = self._terms.brokerage_of(order.account)
-            limit = timedelta(seconds=self._terms.max_signal_age_seconds + EXPIRY_SECONDS[brokerage])
+            deadline = self._terms.times[brokerage].deadline_seconds
+            limit = timedelta(seconds=self._terms.max_signal_age_seconds + deadline)
             if order.at - signal.executed_at > limit + CLOCK_TOLERANCE:
                 late = (order.at - signal.executed_at).total_seconds()
                 name = f"entry {intent.client_order_id} of {order.account}"
@@ -250,8 +235,6 @@ class _Judge:
         prices = {fill.symbol: fill.price for fill in self._exchange.fills}
         for (user, symbol), quantity in net.items():
             if user not in self._terms.all_users() or self._terms.is_dust(symbol, quantity, prices[symbol]):
-                continue
-            if (user, symbol) in self._waiting:
                 continue
             master = net.get((self._terms.brokerage_of(user), symbol), Decimal(0))
             if self._terms.is_dust(symbol, master, prices[symbol]):

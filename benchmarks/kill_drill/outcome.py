@@ -32,8 +32,6 @@ class Outcome:
     faults: int = 0
     kill_seconds: float = 0.0
     settle_seconds: float = 0.0
-    waiting: int = 0
-    """Orders that never arrived and could not yet be proven absent when the settling was cut short."""
     problems: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
@@ -56,7 +54,7 @@ def summed(outcomes: Sequence[Outcome]) -> dict[str, object]:
     killed = sum(kinds.values())
     ready = sorted(seconds for one in outcomes for seconds in one.ready_seconds)
     counted = ("with_open_orders", "with_own_open_orders", "at_failpoint", "never_ready", "orders", "fills", "signals",
-               "copies", "checks", "faults", "waiting")  # fmt: skip
+               "copies", "checks", "faults")  # fmt: skip
     return {
         "seeds": [one.seed for one in outcomes],
         "kills": killed,

@@ -3,14 +3,23 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from math import inf
 
-EXPIRY_SECONDS: Mapping[str, float] = {"kraken": 8.0, "coinbase": 120.0}
-"""How late after its sending a brokerage may still accept an order: Kraken's deadline, the life of Coinbase's token."""
 
-SETTLE_SECONDS: Mapping[str, float] = {"kraken": 68.0, "coinbase": 130.0}
-"""How long a bot must look for an order in vain, after its start, before it may believe that there is none."""
-SETTLE_MARGIN_SECONDS = 30.0
+@dataclass(frozen=True)
+class VenueTimes:
+    """How late after its sending a brokerage may accept an order, and how much later it may still come to light.
+
+    A bot must look in vain for the sum of both, counted from its own start, before it may believe that there is none.
+    """
+
+    deadline_seconds: int
+    margin_seconds: int
+
+
+REAL_TIMES: Mapping[str, VenueTimes] = {"kraken": VenueTimes(8, 60), "coinbase": VenueTimes(120, 10)}
+"""What the bot uses unless told otherwise."""
+SHORT_TIMES: Mapping[str, VenueTimes] = {"kraken": VenueTimes(8, 5), "coinbase": VenueTimes(15, 5)}
+"""Enough for this exchange, which keeps no order longer than the drill's faults say; they make settling short."""
 
 
 @dataclass(frozen=True)
@@ -31,17 +40,12 @@ class Terms:
     markets: Mapping[str, Market]
     own_coins: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
     balances: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
-    settled_seconds: float = inf
-    """How long the last bot lived: an order that never arrived may be waited for until it counts as absent."""
+    times: Mapping[str, VenueTimes] = field(default_factory=lambda: REAL_TIMES)
     max_signal_age_seconds: float = 60.0
     max_copy_slippage_percent: Decimal = Decimal("0.5")
 
     def brokerage_of(self, account: str) -> str:
         return next(brokerage for brokerage, users in self.users.items() if account == brokerage or account in users)
-
-    def may_still_wait(self, account: str) -> bool:
-        """Whether the bot has not yet had the time to prove that an order of this account does not exist."""
-        return self.settled_seconds < SETTLE_SECONDS[self.brokerage_of(account)] + SETTLE_MARGIN_SECONDS
 
     def all_users(self) -> frozenset[str]:
         return frozenset().union(*self.users.values())

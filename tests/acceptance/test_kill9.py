@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.kill_drill.drill import Options, run_drill
-from benchmarks.kill_drill.judge import INVARIANTS, waiting_for
+from benchmarks.kill_drill.judge import INVARIANTS
 from benchmarks.kill_drill.outcome import Outcome, summed
 from benchmarks.kill_drill.plan import failpoints_in
 from tests.acceptance.copied_trade import TAG, TERMS, CopiedTrade, Row, stamp
@@ -146,35 +146,6 @@ def test_the_judge_sees(invariant: str, what: str, doctor: Callable[[CopiedTrade
 
 def test_every_invariant_has_a_doctored_trade() -> None:
     assert {invariant for invariant, _, _ in DOCTORED} == set(INVARIANTS)
-
-
-def lost_order(trade: CopiedTrade) -> None:
-    """Ann's exit never arrived at the exchange: its outcome is unknown, and so she has not sold."""
-    for kind in ("write_ahead", "accept", "fill"):
-        trade.lines.remove(trade.found(kind, "ann_kraken201"))
-    trade.drop("fill", trade_id="T-ann_kraken-201")
-    trade.intent("ann_kraken201").update(state="unknown", venue_order_id=None, filled_quantity="0")
-    trade.row("copy_result", signal_id="S2", account_id="ann_kraken").update(status="planned")
-    trade.terms = replace(TERMS, balances={("ann_kraken", "ETH"): Decimal("3.1")})
-
-
-@pytest.mark.parametrize(("seconds", "broken"), [(20.0, set()), (99.0, {"I5", "I10"})])
-def test_an_order_that_never_arrived_may_be_waited_for_but_not_for_ever(
-    seconds: float, broken: set[str], tmp_path: Path
-) -> None:
-    trade = CopiedTrade()
-    lost_order(trade)
-    trade.terms = replace(trade.terms, settled_seconds=seconds)
-    assert trade.broken(tmp_path / "books.db") == broken
-    exchange, books = trade.sides(tmp_path / "again.db")
-    assert len(waiting_for(exchange, books, trade.terms)) == (0 if broken else 1)
-
-
-def test_an_order_the_exchange_has_is_never_merely_waited_for(tmp_path: Path) -> None:
-    trade = CopiedTrade()
-    trade.intent("ann_kraken201").update(state="unknown")
-    trade.terms = replace(TERMS, settled_seconds=1.0)
-    assert trade.broken(tmp_path / "books.db") == {"I5"}
 
 
 def test_the_drill_knows_the_failpoints_of_the_order_path() -> None:
