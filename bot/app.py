@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 
-from sqlalchemy import URL
-
 from bot import exit_codes
 from bot.brokers.paper_venue import PaperVenue
 from bot.composition import Parts, World, compose
@@ -30,9 +28,12 @@ from bot.seams.ids import IdSource, SystemIds
 from bot.settings import Settings, load_settings
 from bot.settings.env_source import OWN_VARIABLES, PREFIX
 from bot.settings.loading import process_environment
-from bot.storage import migrations, process
+from bot.storage import process
 from bot.storage.copies import missing_answers
-from bot.storage.store import Store, sqlite_url
+from bot.storage.ephemeral import throws_away
+from bot.storage.installation import Installation, open_installation
+from bot.storage.store import Store
+from bot.storage.watch import StoreWatch
 from bot.supervision.instance_lock import AlreadyRunning, InstanceLock
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 BEAT_SECONDS = 1.0
 # Between two tries to start our paper exchange again.
 REVIVE_SECONDS = 5.0
+LOCK_CHECK_SECONDS = 60.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -102,6 +104,7 @@ class _Run:
         self._stop = threading.Event()
         self._reason = "asked to stop"
         self._revive_at = 0.0
+        self._failure = exit_codes.OK
         self._clock: Clock = SystemClock(offset_seconds=settings.test_clock_offset_seconds)
         self._ids: IdSource = SystemIds()
         self._metrics = Metrics()
@@ -109,9 +112,11 @@ class _Run:
 
     def run(self) -> int:
         """Everything, in order; what was opened is closed in the reverse order."""
+        # Before anything is opened: whoever stops the bot while it starts gets a clean end too.
+        self._listen_to_signals()
         directory = self._settings.state_dir
         _make_private_directory(directory)
-        lock = InstanceLock(directory)
+        self._lock = lock = InstanceLock(directory)
         try:
             lock.acquire()  # lint: refuses at once instead of waiting
         except AlreadyRunning as error:
@@ -122,6 +127,8 @@ class _Run:
         try:
             return self._with_lock()
         finally:
+            # All is done and the exit code is known: a late signal must not make it look like a crash.
+            _ignore_signals()
             lock.release()
 
     def _with_lock(self) -> int:
@@ -133,7 +140,6 @@ class _Run:
         except OSError as error:
             raise _unusable(settings.state_dir, error) from error
         failpoints.install(settings.failpoints)
-        self._listen_to_signals()
         try:
             return self._with_store()
         except ConfigurationError as error:
@@ -146,14 +152,21 @@ class _Run:
 
     def _with_store(self) -> int:
         _banner(self._settings)
-        store = Store(_upgraded(self._settings.state_dir / DATABASE_FILE))
+        if self._stop.is_set():
+            log.info("Stopping: %s. Nothing was started yet", self._reason)
+            return exit_codes.OK
+        self._check_disk()
+        installation = open_installation(
+            self._settings.state_dir / DATABASE_FILE, now=self._clock.now(), fresh_id=self._ids.token
+        )
+        store = Store(installation.url)
         store.start()
         try:
-            return self._with_exchange(store)
+            return self._with_exchange(store, installation)
         finally:
             store.close()
 
-    def _with_exchange(self, store: Store) -> int:
+    def _with_exchange(self, store: Store, installation: Installation) -> int:
         self._check_state(store)
         self._check_keys()
         paper = self._open_paper_exchange() if self._settings.trading_mode == "paper" else None
@@ -166,18 +179,18 @@ class _Run:
                 store=store,
                 clock=self._clock,
                 ids=self._ids,
-                install_id=self._install_id(store),
+                install_id=installation.install_id,
                 metrics=self._metrics,
                 redactor=self._redactor,
                 stop=self._stop,
                 paper=paper,
             )
-            return self._trade(world, compose(world))
+            return self._trade(world, compose(world), StoreWatch(store, installation, self._clock))
         finally:
             if paper is not None:
                 paper.close()
 
-    def _trade(self, world: World, parts: Parts) -> int:
+    def _trade(self, world: World, parts: Parts, watch: StoreWatch) -> int:
         stop_metrics = self._serve_metrics(world)
         now = self._clock.now()
         world.store.write(
@@ -188,28 +201,51 @@ class _Run:
         start_copy_engine(parts.engine)
         parts.strategy.start_independent_multi_broker_trading()
         try:
-            self._watch(world, parts)
+            self._watch(world, parts, watch)
         finally:
             left = self._shut_down(world, parts)
+            watch.mark()
             stop_metrics()
-        return exit_codes.UNCLEAN_STOP if left else exit_codes.OK
+        return self._failure or (exit_codes.UNCLEAN_STOP if left else exit_codes.OK)
 
-    def _watch(self, world: World, parts: Parts) -> None:
-        """The main thread's loop: beat, watch the exchange, write the summary."""
+    def _watch(self, world: World, parts: Parts, watch: StoreWatch) -> None:
+        """The main thread's loop: beat, watch the store, the lock and the exchange, write the summary."""
         end = None if self._seconds is None else self._clock.monotonic() + self._seconds
         every = self._settings.summary_every_cycles * self._settings.pace.cycle_seconds
         summary_at = self._clock.monotonic() + every
+        lock_at = self._clock.monotonic() + LOCK_CHECK_SECONDS
         while not self._stop.is_set():
             now = self._clock.monotonic()
             if end is not None and now >= end:
                 self._reason = f"ran for the {self._seconds:g} s it was asked to"
                 return
-            _beat(world)
+            self._end_when(watch.beat(), exit_codes.SOMETHING_WRONG)
+            if now >= lock_at:
+                lock_at = now + LOCK_CHECK_SECONDS
+                self._end_when(self._other_owner(), exit_codes.ALREADY_RUNNING)
             self._keep_exchange_alive(world)
             if now >= summary_at:
                 summary_at = now + every
                 _summarise(parts)
             self._clock.wait(self._stop, BEAT_SECONDS if end is None else min(BEAT_SECONDS, end - now))
+
+    def _end_when(self, problem: str, code: int) -> None:
+        """A problem that going on would make worse ends the run; nothing more is sent."""
+        if problem:
+            log.critical("NIJA ends: %s. Nothing more is sent. docs/runbook.md says how to go on", problem)
+            self._reason, self._failure = problem, code
+            self._stop.set()
+
+    def _other_owner(self) -> str:
+        """A sentence when the state directory belongs to another process by now."""
+        try:
+            if self._lock.confirm():
+                log.error("The file %s was deleted; it is there again", self._settings.state_dir / "lock")
+        except AlreadyRunning as error:
+            return str(error)
+        except OSError as error:
+            log.error("The lock of %s cannot be confirmed: %s", self._settings.state_dir, error)
+        return ""
 
     def _keep_exchange_alive(self, world: World) -> None:
         """Our paper exchange is started again when it ended; meanwhile its accounts wait and lose nothing."""
@@ -239,9 +275,9 @@ class _Run:
         if not left:
             parts.manager.close()
         parts.shared.close()
-        now, reason = self._clock.now(), self._reason
+        now, reason, clean = self._clock.now(), self._reason, not left
         try:
-            world.store.write(lambda connection: process.end_process(connection, reason=reason, now=now))
+            world.store.write(lambda connection: process.end_process(connection, reason=reason, now=now, clean=clean))
         except StoreUnavailable as error:
             log.error("the end of this run was not written: %s", error)
         log.info("Stopped. State is in %s", self._settings.state_dir)
@@ -262,6 +298,24 @@ class _Run:
         self._redactor.add(venue.endpoint.token)
         log.info("Paper exchange started; its state is in %s", self._settings.state_dir / "paper")
         return venue
+
+    def _check_disk(self) -> None:
+        """Orders and positions must outlive a deploy; the operator may say that they need not."""
+        directory = self._settings.state_dir
+        platform = throws_away(directory, process_environment())
+        if not platform:
+            return
+        if not self._settings.allow_ephemeral:
+            raise ConfigurationError(
+                f"{platform} throws {directory} away at every restart, and with it every open order and position. "
+                "Set STATE_DIR to a mounted volume, or ALLOW_EPHEMERAL=1 to accept that."
+            )
+        log.warning(
+            "ALLOW_EPHEMERAL: %s throws %s away at every restart. Open orders and positions will be forgotten, and the "
+            "next run is a first one",
+            platform,
+            directory,
+        )
 
     def _check_state(self, store: Store) -> None:
         """One state directory is for one mode: paper positions must never be sold for real."""
@@ -284,16 +338,6 @@ class _Run:
             masters = [AccountRef.master(item.broker) for item in settings.masters if item.enabled]
             users = [user.account for user in settings.users if user.enabled]
             check_live_keys([*masters, *users], user_ids, environ)
-
-    def _install_id(self, store: Store) -> str:
-        """Made once per database; every order id derives from it."""
-        with store.read() as connection:
-            known = process.get_meta(connection, "install_id")
-        if known is not None:
-            return known
-        fresh = self._ids.token()
-        store.write(lambda connection: process.set_meta(connection, "install_id", fresh))
-        return fresh
 
     def _serve_metrics(self, world: World) -> Callable[[], None]:
         settings = self._settings
@@ -327,32 +371,17 @@ class _Run:
         self._stop.set()
 
 
+def _ignore_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _summarise(parts: Parts) -> None:
     """A store that cannot be read for a moment must not end the run: trading does not need the summary."""
     try:
         parts.strategy.log_multi_broker_status()
     except Exception:
         log.exception("no summary")
-
-
-def _upgraded(database: Path) -> URL:
-    """The URL of the database, at the present schema."""
-    url = sqlite_url(database)
-    try:
-        migrations.upgrade(url)
-    except StoreUnavailable as error:
-        raise ConfigurationError(
-            f"{database} cannot be used ({error}). Nothing was changed. Put a good copy in its place, or name another "
-            "directory with STATE_DIR."
-        ) from error
-    return url
-
-
-def _beat(world: World) -> None:
-    try:
-        world.store.write(lambda connection: process.beat(connection, now=world.clock.now()))
-    except StoreUnavailable as error:
-        log.error("the store does not take writes, so nothing can be traded: %s", error)
 
 
 def _make_private_directory(path: Path) -> None:

@@ -240,6 +240,9 @@ class OperatorSettings(Section):
     state_dir: FilePath = Field(
         default=Path("data"), description="where all state lies; relative to the project's directory"
     )
+    allow_ephemeral: Flag = Field(
+        default=False, description="start although the platform throws state_dir away at every restart"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="least severe line logged: DEBUG, INFO, WARNING or ERROR"
     )

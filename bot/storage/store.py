@@ -8,7 +8,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -201,17 +201,16 @@ class Store:
         return group, True
 
     def _commit(self, group: list[Work]) -> None:
-        # A caller that gave up waiting must not find its work done later.
-        group = [item for item in group if item[1].set_running_or_notify_cancel()]
         try:
-            done = self._transact(group) if group else []
+            done = self._transact(group)
             failpoint("store_committed")
         except Exception as error:
             # Whatever it was, the thread must live and the callers must hear of it.
             if not isinstance(error, SQLAlchemyError | StoreUnavailable):
                 log.exception("unexpected error while writing")
             for _, future in group:
-                if not future.done():
+                # One that gives up at this very moment needs no answer any more.
+                with suppress(InvalidStateError):
                     future.set_exception(StoreUnavailable(f"the store could not commit: {_cause(error)}"))
             return
         for future, result in done:
@@ -222,10 +221,10 @@ class Store:
         self._check_files()
         try:
             with self._writer.begin() as connection:
-                if len(group) == 1:
-                    done = [_run_alone(connection, *group[0])]
-                else:
-                    done = [result for item in group for result in _run_in_savepoint(connection, *item)]
+                run = _run_alone if len(group) == 1 else _run_in_savepoint
+                # A caller that gave up waiting must not find its work done later.
+                begun = (item for item in group if item[1].set_running_or_notify_cancel())
+                done = [result for item in begun for result in run(connection, *item)]
                 failpoint("store_commit")
         except _WorkFailed as failed:
             # Told only now that it is rolled back.
@@ -254,10 +253,10 @@ class _WorkFailed(Exception):
         super().__init__(str(error))
 
 
-def _run_alone(connection: Connection, work: Callable[[Connection], Any], future: "Future[Any]") -> Done:
+def _run_alone(connection: Connection, work: Callable[[Connection], Any], future: "Future[Any]") -> Iterator[Done]:
     """Without neighbours the transaction itself is the savepoint."""
     try:
-        return future, work(connection)
+        yield future, work(connection)
     except Exception as error:
         if _is_failure_of_the_store(error):
             raise

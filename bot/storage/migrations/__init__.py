@@ -28,7 +28,7 @@ def is_known(revision: str) -> bool:
     return any(script.revision == revision for script in _scripts().walk_revisions())
 
 
-def upgrade(url: URL) -> None:
+def upgrade(url: URL, *, to: str = "head") -> None:
     """Run all migrations that are missing, in one transaction: all or none. Makes the database if there is none.
 
     Raises `StoreUnavailable` when the file is no database, is damaged, was written by a newer version, or when a
@@ -39,7 +39,7 @@ def upgrade(url: URL) -> None:
         with engine.begin() as connection:
             config = _config()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, to)
             failpoint("migrate")
     except Exception as error:
         raise StoreUnavailable(f"{error.__cause__ or error}") from error
