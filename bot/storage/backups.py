@@ -47,6 +47,8 @@ def _copy(database: Path, fresh: Path) -> None:
     target = sqlite3.connect(fresh)
     try:
         source.backup(target)
+        # A single file, whoever reads it: nothing beside it can be lost or left over.
+        target.execute("PRAGMA journal_mode=DELETE")
     finally:
         target.close()
         source.close()

@@ -97,7 +97,7 @@ class _Opening:
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as connection:
             (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if answer != "ok":
-                raise _refusal(self._database, f"is damaged ({answer})")
+                raise _refusal(self._database, f"is damaged ({' '.join(answer.split())})")
             return _look_at(connection)
 
     def _judge(self, look: _Look, marker: InstallMarker | MarkerUnreadable | None) -> None:
