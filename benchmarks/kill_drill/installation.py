@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -170,8 +171,11 @@ class Life:
 
     def _ready_at(self) -> datetime | None:
         """When the last account became ready: hydrated, in a version of the bot that knows this, else armed."""
-        with open_books(self._installation.database) as connection:
-            rows = connection.execute("SELECT * FROM account_state").fetchall()
+        try:
+            with open_books(self._installation.database) as connection:
+                rows = connection.execute("SELECT * FROM account_state").fetchall()
+        except sqlite3.Error:
+            return None  # There are no books before the first start has come so far.
         column = next(name for name in READY_COLUMNS if name == "armed_at" or any(row[name] for row in rows))
         moments = {row["account_id"]: row[column] for row in rows if row[column] is not None}
         times = [datetime.fromisoformat(moments[name]) for name in self._installation.accounts if name in moments]

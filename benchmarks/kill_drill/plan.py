@@ -2,7 +2,7 @@
 
 import ast
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,9 +51,14 @@ def failpoints_in(source: Path) -> list[str]:
     return sorted({*(str(name) for name in names), *ORDER_CALLS})
 
 
-def planned_deaths(chance: random.Random, failpoints: Sequence[str], *, longest: float) -> Iterator[PlannedDeath]:
-    """Without end: mostly random moments, some failpoints, some right after another death; every fifth when ready."""
-    number = 0
+def planned_deaths(
+    chance: random.Random, failpoints: Sequence[str], *, longest: Callable[[], float]
+) -> Iterator[PlannedDeath]:
+    """Without end: mostly random moments, some failpoints, some right after another death; the first when ready.
+
+    `longest` is asked for each death, since how long a start takes depends on what else the machine does.
+    """
+    number = -1
     while True:
         number += 1
         if number % READY_EVERY == 0:
@@ -61,10 +66,10 @@ def planned_deaths(chance: random.Random, failpoints: Sequence[str], *, longest:
             continue
         draw = chance.random()
         if draw < FAILPOINT_SHARE:
-            yield PlannedDeath("failpoint", longest, chance.choice(failpoints))
+            yield PlannedDeath("failpoint", longest(), chance.choice(failpoints))
         else:
             kind = "aimed" if draw < FAILPOINT_SHARE + AIMED_SHARE else "random"
-            yield PlannedDeath(kind, chance.uniform(SHORTEST_SECONDS, longest))
+            yield PlannedDeath(kind, chance.uniform(SHORTEST_SECONDS, longest()))
         if draw > 1 - TWIN_SHARE:
             number += 1
             yield PlannedDeath("twin", chance.uniform(*TWIN_SECONDS))
