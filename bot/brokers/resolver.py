@@ -62,7 +62,7 @@ class Resolver:
             good = self._good.get(host)
         if good is None:
             problem = asked.problem if asked is not None else "no address"
-            raise OSError(f"the name {host} cannot be resolved: {problem}")
+            raise OSError(f"the name {host} cannot be resolved ({problem})")
         return good[0]
 
     def doubt(self, host: str) -> None:

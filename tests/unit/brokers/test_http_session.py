@@ -1,64 +1,26 @@
 """A call ends at its deadline, is sent once, and says whether it can have arrived."""
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 import pytest
 
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.http_session import CallLimits, ReplyLost, RequestNotSent, VenueSession
 from bot.seams.clock import SystemClock
-
-Answer = Callable[[socket.socket, threading.Event], None]
-
-
-class RawServer:
-    """Accepts connections and lets `answer` do with each request whatever it likes."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self._answer = answer
-        self._stop = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
-            thread.start()
-            self._threads.append(thread)
-
-    def _serve(self, connection: socket.socket) -> None:
-        with closing(connection):
-            while True:
-                try:
-                    request = connection.recv(65536)
-                except OSError:
-                    return
-                if not request:
-                    return
-                self.requests.append(request)
-                try:
-                    self._answer(connection, self._stop)
-                except OSError:
-                    return
-
-    def close(self) -> None:
-        self._stop.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(5)
+from tests.unit.brokers.raw_server import (
+    Answer,
+    RawServer,
+    drip_body,
+    drip_headers,
+    endless,
+    half,
+    hang_up,
+    never,
+    noise,
+    ok,
+    redirect,
+)
 
 
 @pytest.fixture
@@ -81,50 +43,6 @@ def session() -> Iterator[VenueSession]:
     with VenueSession(reaper, CallLimits(connect_seconds=0.5, read_seconds=5, call_seconds=0.3)) as made:
         yield made
     reaper.close()
-
-
-def ok(connection: socket.socket, _: threading.Event) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
-
-
-def never(_: socket.socket, stop: threading.Event) -> None:
-    stop.wait(10)
-
-
-def drip_headers(connection: socket.socket, stop: threading.Event) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-    while not stop.wait(0.02):
-        connection.sendall(b"x")
-
-
-def drip_body(connection: socket.socket, stop: threading.Event) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-    while not stop.wait(0.02):
-        connection.sendall(b"x")
-
-
-def half(connection: socket.socket, _: threading.Event) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
-    connection.shutdown(socket.SHUT_RDWR)
-
-
-def hang_up(connection: socket.socket, _: threading.Event) -> None:
-    connection.shutdown(socket.SHUT_RDWR)
-
-
-def noise(connection: socket.socket, _: threading.Event) -> None:
-    connection.sendall(b"\x00\x01\x02 nothing like HTTP\r\n\r\n")
-    connection.shutdown(socket.SHUT_RDWR)
-
-
-def redirect(connection: socket.socket, _: threading.Event) -> None:
-    connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
-
-
-def endless(connection: socket.socket, stop: threading.Event) -> None:
-    connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
-    while not stop.is_set():
-        connection.sendall(b"x" * 65536)
 
 
 def test_an_answer_comes_back_whole_and_the_connection_is_kept(
