@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from benchmarks.kill_drill.by_hand import Keys
 from benchmarks.kill_drill.exchange_side import Line, label_of
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -29,13 +30,15 @@ class DrillExchange:
             cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip
         assert self._process.stdout is not None
-        control = json.loads(self._process.stdout.readline())["control"]
-        self.url: str = control["url"]
-        self.token: str = control["token"]
+        addresses = json.loads(self._process.stdout.readline())
+        self.url: str = addresses["control"]["url"]
+        self.token: str = addresses["control"]["token"]
+        self._addresses = addresses
 
-    def open_account(self, brokerage: str, name: str, balances: Mapping[str, Decimal]) -> None:
+    def open_account(self, brokerage: str, name: str, balances: Mapping[str, Decimal]) -> Keys:
         amounts = {asset: format(amount, "f") for asset, amount in balances.items()}
-        self.control("POST", "/accounts", {"brokerage": brokerage, "name": name, "balances": amounts})
+        opened = self.control("POST", "/accounts", {"brokerage": brokerage, "name": name, "balances": amounts})
+        return Keys(self._addresses[brokerage]["rest"], opened["api_key"], opened["api_secret"])
 
     def balances(self) -> dict[tuple[str, str], Decimal]:
         """What every account has of every asset, by account and asset."""

@@ -12,6 +12,7 @@ from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
 from benchmarks.kill_drill.books import open_books
+from benchmarks.kill_drill.by_hand import Keys, rest_sale
 from benchmarks.kill_drill.exchange_process import PROJECT, DrillExchange
 from benchmarks.kill_drill.exchange_side import label_of
 from benchmarks.kill_drill.terms import Market, Terms, VenueTimes
@@ -22,6 +23,7 @@ USER_DOLLARS = (Decimal(60_000), Decimal(15_000), Decimal(4_000))
 MASTER_DOLLARS = Decimal(100_000)
 OWN_COINS_DOLLARS = Decimal(700)
 SYMBOLS = 16
+OFFERED = "ADA/USD"
 READY_COLUMNS = ("hydrated_at", "armed_at")
 CONFIGURATION = """\
 masters:
@@ -57,6 +59,7 @@ class Installation:
         self._catalogue = Catalogue()
         self._write_configuration(entries=True)
         self._write_users()
+        self.by_hand: set[str] = set()
         self.own_coins = self._open_accounts()
 
     # -- making it --------------------------------------------------------------------------------------------------
@@ -85,9 +88,16 @@ class Installation:
             self.exchange.open_account(brokerage, "master", {"USD": MASTER_DOLLARS})
             for number, name in enumerate(self._names):
                 dollars = USER_DOLLARS[number % len(USER_DOLLARS)]
-                self.exchange.open_account(brokerage, name, {"USD": dollars, **coins})
+                keys = self.exchange.open_account(brokerage, name, {"USD": dollars, **coins})
                 own_coins |= {(label_of(brokerage, name), asset): amount for asset, amount in coins.items()}
+                self.by_hand.add(self._offer_own(brokerage, keys, coins))
         return own_coins
+
+    def _offer_own(self, brokerage: str, keys: Keys, coins: Mapping[str, Decimal]) -> str:
+        """All that a user owns of one coin that is traded, at thrice its price: those coins are then on hold."""
+        price = self._catalogue.listing(OFFERED).reference_price * 3
+        tick = self._catalogue.listing(OFFERED).tick_size
+        return rest_sale(brokerage, keys, OFFERED, coins[OFFERED.partition("/")[0]], price.quantize(tick))
 
     def _coins(self, brokerage: str) -> dict[str, Decimal]:
         """Some of every coin that is traded: what a user had before must be there afterwards."""
@@ -118,7 +128,7 @@ class Installation:
             one.symbol: Market(one.minimum_quantity, one.minimum_notional, one.lot_step)
             for one in self._catalogue.trading()
         }
-        return Terms(users, markets, self.own_coins, self.exchange.balances(), self.times)
+        return Terms(users, markets, self.own_coins, self.exchange.balances(), frozenset(self.by_hand), self.times)
 
     @property
     def accounts(self) -> Sequence[str]:

@@ -71,5 +71,4 @@ def planned_deaths(
             kind = "aimed" if draw < FAILPOINT_SHARE + AIMED_SHARE else "random"
             yield PlannedDeath(kind, chance.uniform(SHORTEST_SECONDS, longest()))
         if draw > 1 - TWIN_SHARE:
-            number += 1
             yield PlannedDeath("twin", chance.uniform(*TWIN_SECONDS))

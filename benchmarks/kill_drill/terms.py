@@ -40,6 +40,8 @@ class Terms:
     markets: Mapping[str, Market]
     own_coins: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
     balances: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
+    by_hand: frozenset[str] = frozenset()
+    """Order ids of what users themselves left resting at the exchange before the bot ever ran."""
     times: Mapping[str, VenueTimes] = field(default_factory=lambda: REAL_TIMES)
     max_signal_age_seconds: float = 60.0
     max_copy_slippage_percent: Decimal = Decimal("0.5")

@@ -85,6 +85,21 @@ def row_again(table: str, **values: Any) -> Callable[[CopiedTrade], None]:
     return lambda trade: trade.add(table, **trade.tables[table][0] | values)
 
 
+def own_order(trade: CopiedTrade, *then: str) -> None:
+    """Bob has left an order of his own at the exchange; what came of it is in the lines `then`."""
+    mine = {
+        "account": "bob", "client_order_id": None, "order_id": "O-own", "symbol": "ETH/USD", "side": "sell",
+        "quantity": "1", "price": "9000",
+    }  # fmt: skip
+    for kind in ("accept", *then):
+        trade.line(kind, 50, **mine)
+    trade.terms = replace(trade.terms, by_hand=frozenset({"O-own"}))
+
+
+def own_order_cancelled(trade: CopiedTrade) -> None:
+    own_order(trade, "cancel")
+
+
 def nonce_refused(trade: CopiedTrade) -> None:
     trade.line("refuse", 9, account="ann", nonce="1", error="EAPI:Invalid nonce")
 
@@ -106,6 +121,7 @@ DOCTORED: list[tuple[str, str, Callable[[CopiedTrade], None]]] = [
     ("I3", "an order in no book", without_row("order_intent", client_order_id=f"{TAG}kraken100")),
     ("I3", "an order without a tag", line("accept", client_order_id="by-hand")),
     ("I3", "an order of another size", intent(quantity="0.11")),
+    ("I3", "a user's own order cancelled", own_order_cancelled),
     ("I4", "an order accepted twice", accepted_twice),
     ("I4", "an entry under two names", second_entry),
     ("I5", "an order without an end", intent(state="unknown")),
@@ -135,6 +151,12 @@ DOCTORED: list[tuple[str, str, Callable[[CopiedTrade], None]]] = [
 
 def test_a_trade_without_a_fault_is_not_blamed(tmp_path: Path) -> None:
     assert CopiedTrade().broken(tmp_path / "books.db") == set()
+
+
+def test_an_order_made_by_hand_that_still_rests_is_no_problem(tmp_path: Path) -> None:
+    trade = CopiedTrade()
+    own_order(trade)
+    assert trade.broken(tmp_path / "books.db") == set()
 
 
 @pytest.mark.parametrize(("invariant", "what", "doctor"), DOCTORED, ids=[what for _, what, _ in DOCTORED])
