@@ -8,6 +8,7 @@ from bot.domain.leaving import WhenDisabled
 from bot.execution.account_status import AccountStatus
 from bot.execution.fill_recorder import FillRecorder
 from bot.execution.order_executor import OrderExecutor
+from bot.execution.reconciliation import Reconciler
 from bot.market.candle_cache import CandleCache
 from bot.user_copier import UserCopier
 
@@ -20,6 +21,7 @@ class AccountDesk:
     status: AccountStatus
     recorder: FillRecorder
     executor: OrderExecutor
+    reconciler: Reconciler
     copier: UserCopier | None
     candles: CandleCache | None
     leaving: WhenDisabled | None = None

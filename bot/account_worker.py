@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 INBOX_BOUND = 1000
 FAILED_AFTER_ERRORS = 5
 LOOK_AGAIN_SECONDS = 5.0
+# An account that could not be compared with the venue yet enters nothing: it is not left waiting for a whole period.
+NOT_HYDRATED_CYCLE_SECONDS = 15.0
 
 
 class Note(StrEnum):
@@ -155,7 +157,7 @@ class AccountWorker:
         else:
             log.info("%s cycle completed successfully", label)
             status.cycle_done()
-            self._judge_balance()
+            self._judge()
             result = "completed"
         status.step("waiting")
         status.publish()
@@ -176,7 +178,10 @@ class AccountWorker:
 
     def _plan_next_cycle(self, started: float) -> None:
         jitter = 1 + self._times.jitter_fraction * (2 * self._ids.fraction() - 1)
-        self._cycle_at = max(self._clock.monotonic(), started + self._times.period_seconds * jitter)
+        period = self._times.period_seconds
+        if not self.desk.reconciler.hydrated:
+            period = min(period, NOT_HYDRATED_CYCLE_SECONDS)
+        self._cycle_at = max(self._clock.monotonic(), started + period * jitter)
         # A cycle reads the balance too.
         self._refresh_at = started + self._times.balance_refresh_seconds
 
@@ -185,9 +190,12 @@ class AccountWorker:
         state = HealthState.FAILED if errors >= FAILED_AFTER_ERRORS else HealthState.DEGRADED
         self.desk.status.set_health(state, reason, error=True)
 
-    def _judge_balance(self) -> None:
-        reading = self.desk.broker.balance_book.reading()
-        if reading.status is BalanceStatus.FRESH and not reading.reason:
-            self.desk.status.set_health(HealthState.HEALTHY)
-        else:
+    def _judge(self) -> None:
+        """Healthy is who knows its balance and is reconciled with the venue."""
+        reading, problem = self.desk.broker.balance_book.reading(), self.desk.reconciler.problem
+        if reading.status is not BalanceStatus.FRESH or reading.reason:
             self.desk.status.set_health(HealthState.DEGRADED, f"balance {reading.status}: {reading.reason}")
+        elif problem:
+            self.desk.status.set_health(HealthState.DEGRADED, f"not reconciled with the venue: {problem}")
+        else:
+            self.desk.status.set_health(HealthState.HEALTHY)

@@ -25,6 +25,7 @@ from bot.domain.signal import TradeSignal
 from bot.execution.account_status import AccountStatus
 from bot.execution.fill_recorder import FillRecorder, describe
 from bot.execution.order_executor import OrderExecutor
+from bot.execution.reconciliation import Reconciler
 from bot.independent_broker_trader import IndependentBrokerTrader
 from bot.market.candle_cache import CandleCache
 from bot.mirrored_exits import MirroredExits
@@ -249,12 +250,25 @@ class _Composition:
             on_order=self._on_order,
             epoch=self._take_lease(account),
         )
+        reconciler = Reconciler(
+            broker=broker,
+            store=world.store,
+            clock=world.clock,
+            ids=world.ids,
+            status=status,
+            recorder=recorder,
+            executor=executor,
+            install_id=world.install_id,
+            period_seconds=self.settings.pace.reconcile_seconds,
+            on_drifts=partial(world.metrics.set_drifts, account.label),
+        )
         desk = AccountDesk(
             broker=broker,
             status=status,
             recorder=recorder,
             executor=executor,
-            copier=None if account.is_master else self._copier(broker, executor),
+            reconciler=reconciler,
+            copier=None if account.is_master else self._copier(broker, executor, reconciler),
             candles=self._candles(broker) if account.is_master else None,
             leaving=self.roster.leaving(account),
         )
@@ -268,7 +282,7 @@ class _Composition:
             lambda connection: leases.take_lease(connection, account.label, owner=owner, now=now)
         )
 
-    def _copier(self, broker: BaseBroker, executor: OrderExecutor) -> UserCopier:
+    def _copier(self, broker: BaseBroker, executor: OrderExecutor, reconciler: Reconciler) -> UserCopier:
         world, account = self.world, broker.account
         answers = CopyAnswers(
             account=account,
@@ -295,7 +309,7 @@ class _Composition:
             exits=exits,
             answers=answers,
             balance=broker.balance_book.reading,
-            hydrated=lambda: True,
+            hydrated=lambda: reconciler.hydrated,
             max_signal_age_seconds=self.settings.copying.max_signal_age_seconds,
             leaving=self.roster.leaving(account),
         )

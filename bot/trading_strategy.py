@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -11,10 +10,10 @@ from bot.account_desk import AccountDesk
 from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
-from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply, VenueError
+from bot.domain.errors import CredentialsRejected, Fenced, RetryLater, StoreUnavailable, UnreadableReply, VenueError
 from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
-from bot.domain.order import UNRESOLVED_STATES, IntentState, OrderKind, OrderType, Side
+from bot.domain.order import IntentState, OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan, Position
 from bot.domain.quote import Quote
 from bot.domain.symbol import quote_of
@@ -24,7 +23,6 @@ from bot.position_sizer import NoSize, PositionSizer
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource, client_order_id
 from bot.storage import intents, positions
-from bot.storage.accounts import first_seen_at
 from bot.storage.dust import close_as_dust
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
@@ -33,9 +31,6 @@ from bot.strategies.exits import decide_exit
 from bot.strategies.interface import EntryIntent, ExitIntent, MarketView, NoEntry, Strategy
 
 log = logging.getLogger(__name__)
-
-# Fills are read again from this long before the newest one known: venues list them out of order for a while.
-HISTORY_OVERLAP = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,10 +98,12 @@ class TradingStrategy:
             log.info("Trading cycle mode: USER (position management only)")
         else:
             log.info("Trading cycle mode: MASTER (full strategy)")
-        unresolved = self._settle_orders(desk)
+        self._settle_orders(desk)
         reading = self._read_balance(desk)
-        unread = None if user_mode or unresolved else self._read_fills(desk)
+        unread = None if user_mode or desk.reconciler.awaits_outcome() else self._read_fills(desk)
         held = self._manage_positions(desk)
+        # After the exits, which wait for nothing, and before the entries, which wait for it.
+        self._reconcile(desk)
         if unread is not None:
             # Nothing new while the account's own trades are not known. What it holds was looked after all the same.
             raise unread
@@ -155,8 +152,8 @@ class TradingStrategy:
         return masters[0]
 
     # -- the steps of a cycle -----------------------------------------------------------------------------------------
-    def _settle_orders(self, desk: AccountDesk) -> bool:
-        """Ask about every order that has no end yet; True while the outcome of one is unknown."""
+    def _settle_orders(self, desk: AccountDesk) -> None:
+        """Ask about every order that has no end yet."""
         desk.status.step("settling orders")
         with self._store.read() as connection:
             open_intents = intents.unfinished(connection, desk.account.label)
@@ -164,9 +161,26 @@ class TradingStrategy:
             if intent.state is IntentState.CREATED and intent.signal_id is None:
                 # A decision of an earlier moment that was never accepted: this cycle decides anew.
                 desk.executor.abandon(intent, "never sent")
-        settled = [desk.executor.settle(intent) for intent in open_intents if intent.state is not IntentState.CREATED]
+            elif intent.state is not IntentState.CREATED:
+                self._settle(desk, intent)
         self._announce_master(desk)
-        return any(intent.state in UNRESOLVED_STATES for intent in settled)
+
+    def _settle(self, desk: AccountDesk, intent: OrderIntent) -> None:
+        """One order whose report makes no sense must not cost the others of the account their turn, cycle by cycle."""
+        try:
+            desk.executor.settle(intent)
+        except (Fenced, StoreUnavailable):
+            raise
+        except Exception as error:
+            log.exception("%s: order %s could not be settled", desk.account.label, intent.client_order_id)
+            desk.reconciler.unreadable(intent, error)
+        else:
+            desk.reconciler.readable(intent)
+
+    def _reconcile(self, desk: AccountDesk) -> None:
+        desk.status.step("comparing with the venue")
+        desk.reconciler.run_if_due()
+        self._announce_master(desk)
 
     def _read_balance(self, desk: AccountDesk) -> BalanceReading:
         desk.status.step("reading the balance")
@@ -181,24 +195,11 @@ class TradingStrategy:
         """
         desk.status.step("reading fills")
         try:
-            self._book_history(desk)
+            desk.reconciler.read_history()
         except (UnreadableReply, RetryLater, CredentialsRejected) as error:
             return error
         self._announce_master(desk)
         return None
-
-    def _book_history(self, desk: AccountDesk) -> None:
-        cursor = desk.recorder.cursor()
-        first = self._first_reading(desk)
-        since = first if cursor is None else max(first, cursor - HISTORY_OVERLAP)
-        new = desk.recorder.book_history(desk.broker.get_fills_since(since))
-        if new:
-            log.info("%s: %d fills found in the account's history", desk.account.label, len(new))
-
-    def _first_reading(self, desk: AccountDesk) -> datetime:
-        """Trades from before the account was first seen are not ours to copy."""
-        with self._store.read() as connection:
-            return first_seen_at(connection, desk.account.label)
 
     def _manage_positions(self, desk: AccountDesk) -> Sequence[Position]:
         """Exit what is due; returns the positions that were open when the step began."""
@@ -287,6 +288,8 @@ class TradingStrategy:
             self._enter(desk, entry)
 
     def _entry_veto(self, desk: AccountDesk, reading: BalanceReading, held: Sequence[Position]) -> str:
+        if not desk.reconciler.hydrated:
+            return f"not hydrated yet: {desk.reconciler.problem}"
         if reading.status is not BalanceStatus.FRESH:
             return f"balance {reading.status}: {reading.reason}"
         if reading.reason:

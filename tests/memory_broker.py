@@ -14,7 +14,7 @@ from bot.domain.balance import AssetBalance, Holdings
 from bot.domain.errors import UnreadableReply
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
-from bot.domain.order import OrderAck, OrderRequest, OrderType, Side, VenueOrder, VenueOrderStatus
+from bot.domain.order import OrderAck, OrderKind, OrderRequest, OrderType, Side, VenueOrder, VenueOrderStatus
 from bot.domain.quote import Candle, Quote
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,6 +76,9 @@ class MemoryBroker(BaseBroker):
         self.lookups_fail = False
         self.hidden_orders: set[str] = set()
         self.balance_error: str | None = None
+        self.history_error: str | None = None
+        self.open_orders_error: str | None = None
+        self.unreadable_orders: set[str] = set()
         self.received: list[OrderRequest] = []
         self.orders: dict[str, VenueOrder] = {}
         self.fills: list[Fill] = []
@@ -120,6 +123,18 @@ class MemoryBroker(BaseBroker):
         if planned is not None:
             raise planned[0]
         return OrderAck(client_order_id=request.client_order_id, venue_order_id=order.venue_order_id)
+
+    def by_hand(self, side: Side, quantity: str, *, client_order_id: str | None = None) -> VenueOrder:
+        """An order that does not go through the bot, filled at once."""
+        return self._accept(_request(side, quantity, client_order_id or "by hand"))
+
+    def resting(self, side: Side, quantity: str, *, client_order_id: str | None = None) -> VenueOrder:
+        """An order that does not go through the bot, open."""
+        fillable, self.fillable = self.fillable, Decimal(0)
+        order = self._accept(_request(side, quantity, client_order_id or "by hand"))
+        self.fillable = fillable
+        self.orders[order.venue_order_id] = replace(order, status=VenueOrderStatus.OPEN)
+        return self.orders[order.venue_order_id]
 
     def _accept(self, request: OrderRequest) -> VenueOrder:
         quantity = self._fill_quantity(request)
@@ -186,13 +201,30 @@ class MemoryBroker(BaseBroker):
         return found[0] if found else None
 
     def get_order(self, venue_order_id: str) -> VenueOrder | None:
+        if venue_order_id in self.unreadable_orders:
+            raise UnreadableReply(f"order {venue_order_id} makes no sense")
         return self.orders.get(venue_order_id)
 
     def get_open_orders(self) -> Sequence[VenueOrder]:
+        if self.open_orders_error is not None:
+            raise UnreadableReply(self.open_orders_error)
         return [order for order in self.orders.values() if not order.status.ended]
 
     def get_order_fills(self, venue_order_id: str, *, since: datetime) -> Sequence[Fill]:
         return [fill for fill in self.fills if fill.venue_order_id == venue_order_id]
 
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
+        if self.history_error is not None:
+            raise UnreadableReply(self.history_error)
         return [fill for fill in self.fills if fill.executed_at >= since]
+
+
+def _request(side: Side, quantity: str, client_order_id: str) -> OrderRequest:
+    return OrderRequest(
+        client_order_id=client_order_id,
+        symbol="BTC/USD",
+        side=side,
+        kind=OrderKind.ENTRY if side is Side.BUY else OrderKind.EXIT,
+        order_type=OrderType.MARKET,
+        quantity=Decimal(quantity),
+    )

@@ -47,6 +47,8 @@ class AccountStatus:
         # What an earlier run proved is no proof for this one.
         self._values: dict[str, Any] = {f"{name}_at": None for name in FACTS} | {
             "mode": mode,
+            "hydrated_at": None,
+            "reconciled_at": None,
             "step": "",
             "waiting_for": "",
             "quote_currency": quote_currency,

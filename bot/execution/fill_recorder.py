@@ -94,33 +94,44 @@ class FillRecorder:
                 intent = intent_rows.find_by_venue_order(connection, self._account.label, venue_order_id)
                 new += self._book_group(connection, venue_order_id, group, intent)
             if fills:
-                newest = max(fill.executed_at for fill in fills)
-                fill_rows.advance_cursor(connection, self._account.label, newest)
+                self._move_cursor(connection, max(fill.executed_at for fill in fills))
             return new
 
         return self._write(work) if fills else []
 
-    def note_foreign(self, fills: Sequence[Fill]) -> Sequence[Fill]:
-        """Keep a user's own trades in the ledger; they are no lots of ours. Returns those that were new."""
+    def note_foreign(
+        self, fills: Sequence[Fill], *, together: Callable[[Connection, Sequence[Fill]], None] | None = None
+    ) -> Sequence[Fill]:
+        """Keep a user's own trades in the ledger; they are no lots of ours. Returns those that were new.
+
+        `together` is given the new ones, if there are any, within the same transaction.
+        """
 
         def work(connection: Connection) -> Sequence[Fill]:
             now = self._clock.now()
-            return [
+            new = [
                 fill
                 for fill in fills
                 if fill_rows.add_fill(connection, self._account, fill, client_order_id=None, now=now)
             ]
+            if new and together is not None:
+                together(connection, new)
+            return new
 
         return self._store.write(work) if fills else []
 
     def advance_cursor(self, moment: datetime) -> None:
         """The account's history is handled up to this time."""
-        self._store.write(lambda connection: fill_rows.advance_cursor(connection, self._account.label, moment))
+        self._store.write(lambda connection: self._move_cursor(connection, moment))
 
     def cursor(self) -> datetime | None:
         """The execution time of the newest fill read from history."""
         with self._store.read() as connection:
             return fill_rows.last_executed_at(connection, self._account.label)
+
+    def _move_cursor(self, connection: Connection, moment: datetime) -> None:
+        """Never past now: a trade that the venue dates in the future would hide all that come before that day."""
+        fill_rows.advance_cursor(connection, self._account.label, min(moment, self._clock.now()))
 
     def _write(self, work: Callable[[Connection], Sequence[Fill]]) -> Sequence[Fill]:
         new = self._store.write(work)

@@ -199,6 +199,21 @@ class OrderExecutor:
             log.info("%s order %s not cancelled yet: %s", intent.account_id, intent.client_order_id, error)
         return self.reload(intent)
 
+    def adopt(self, intent: OrderIntent, order: VenueOrder) -> OrderIntent:
+        """Book an order of ours that was found without being asked for, whatever the books say of its end.
+
+        One that contradicts its intent is not booked; a person decides, if the books have no end of it yet.
+        """
+        if intent.state is IntentState.CREATED:
+            # An older copy of the books was put back, or the venue took what it had said it did not take.
+            self._move(intent, IntentState.SUBMITTED, "found at the venue")
+            intent = self.reload(intent)
+        if not _contradicts(intent, order):
+            self._book(replace(intent, venue_order_id=order.venue_order_id), order)
+        elif intent.state in UNRESOLVED_STATES and not intent.needs_person:
+            self._leave_to_a_person(intent, _contradiction(intent, order))
+        return self.reload(intent)
+
     def abandon(self, intent: OrderIntent, reason: str) -> None:
         """Give up an intent that was never sent."""
         self._move(intent, IntentState.ABANDONED, reason)
@@ -269,11 +284,7 @@ class OrderExecutor:
         if order is None:
             self._count_absence(intent, asked_at)
         elif _contradicts(intent, order):
-            self._leave_to_a_person(
-                intent,
-                f"the venue's order {order.venue_order_id} is to {order.side} {order.quantity:f} {order.symbol}, ours "
-                f"was to {intent.side} {intent.quantity:f} {intent.symbol}",
-            )
+            self._leave_to_a_person(intent, _contradiction(intent, order))
         else:
             self._book(replace(intent, venue_order_id=order.venue_order_id), order)
 
@@ -372,6 +383,13 @@ def _urgency(intent: OrderIntent) -> Urgency:
 
 def _contradicts(intent: OrderIntent, order: VenueOrder) -> bool:
     return (order.symbol, order.side, order.quantity) != (intent.symbol, intent.side, intent.quantity)
+
+
+def _contradiction(intent: OrderIntent, order: VenueOrder) -> str:
+    return (
+        f"the venue's order {order.venue_order_id} is to {order.side} {order.quantity:f} {order.symbol}, ours was to "
+        f"{intent.side} {intent.quantity:f} {intent.symbol}"
+    )
 
 
 def has_ended(intent: OrderIntent) -> bool:

@@ -1,9 +1,11 @@
 """Figures for Prometheus. Labels are account labels and words from closed lists, never amounts or keys."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+from bot.domain.drift import DriftKind
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ class Metrics:
             "nija_copy_seconds", "From the master's fill to the user's final answer", "account"
         )
         self.orders = self._counter("nija_orders", "Orders by how they stand after sending", "account", "kind", "state")
+        self.drifts = self._gauge("nija_drifts", "Differences between venue and books", "account", "kind")
         self.store_queue = Gauge("nija_store_queue", "Writes waiting for the store", registry=self.registry)
         self.missing_answers = Gauge(
             "nija_copy_answers_missing", "Planned copies without a final answer yet", registry=self.registry
@@ -45,6 +48,11 @@ class Metrics:
         """Exactly one state is 1."""
         for word in HEALTH_WORDS:
             self.health.labels(account, word).set(1.0 if word == state else 0.0)
+
+    def set_drifts(self, account: str, counts: Mapping[DriftKind, int]) -> None:
+        """How many of each kind are open."""
+        for kind, count in counts.items():
+            self.drifts.labels(account, str(kind)).set(count)
 
     def watch(self, *, store_queue: Callable[[], float], missing_answers: Callable[[], float]) -> None:
         """Read these when somebody scrapes."""

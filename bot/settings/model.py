@@ -67,6 +67,9 @@ class Pace(Section):
 
     cycle_seconds: SomeSeconds = Field(description=CYCLE)
     cycle_jitter_fraction: Fraction = Field(default=0.05, description="each cycle is up to this much longer or shorter")
+    reconcile_seconds: SomeSeconds = Field(
+        default=120.0, description="time from one comparison of an account with its venue to the next"
+    )
     master_connection_delay_seconds: Seconds = Field(description=MASTER_DELAY)
     user_connection_delay_seconds: Seconds = Field(description=USER_DELAY)
     min_connection_delay_seconds: Seconds = Field(description=BETWEEN_USERS)

@@ -22,17 +22,11 @@ def add_fill(
     connection: Connection, ref: AccountRef, item: Fill, *, client_order_id: str | None, now: datetime
 ) -> bool:
     """Write a fill; False when the venue reported it before."""
-    key = {
-        "broker": str(ref.broker),
-        "account_id": ref.label,
-        "symbol": item.symbol,
-        "trade_id": item.trade_id,
-    }
-    if connection.execute(_KNOWN, key).first() is not None:
+    if is_booked(connection, ref, item):
         return False
     connection.execute(
         _ADD,
-        key
+        _key(ref, item)
         | {
             "venue_order_id": item.venue_order_id,
             "client_order_id": client_order_id,
@@ -46,6 +40,20 @@ def add_fill(
         },
     )
     return True
+
+
+def is_booked(connection: Connection, ref: AccountRef, item: Fill) -> bool:
+    """Whether the ledger has this trade."""
+    return connection.execute(_KNOWN, _key(ref, item)).first() is not None
+
+
+def _key(ref: AccountRef, item: Fill) -> dict[str, str]:
+    return {
+        "broker": str(ref.broker),
+        "account_id": ref.label,
+        "symbol": item.symbol,
+        "trade_id": item.trade_id,
+    }
 
 
 def booked_of_order(connection: Connection, account_id: str, venue_order_id: str) -> tuple[Decimal, Decimal]:

@@ -8,7 +8,14 @@ from typing import cast
 import pytest
 
 from bot.account_desk import AccountDesk
-from bot.account_worker import INBOX_BOUND, LOOK_AGAIN_SECONDS, AccountWorker, CycleTimes, Note
+from bot.account_worker import (
+    INBOX_BOUND,
+    LOOK_AGAIN_SECONDS,
+    NOT_HYDRATED_CYCLE_SECONDS,
+    AccountWorker,
+    CycleTimes,
+    Note,
+)
 from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import RetryLater, StoreUnavailable
@@ -17,6 +24,7 @@ from bot.domain.position import ExitPlan
 from bot.execution.account_status import AccountStatus
 from bot.execution.fill_recorder import FillRecorder
 from bot.execution.order_executor import OrderExecutor
+from bot.execution.reconciliation import Reconciler
 from bot.seams.ids import SeededIds
 from bot.storage import accounts
 from bot.storage.store import Store
@@ -35,10 +43,12 @@ class Cycles:
     def __init__(self) -> None:
         self.modes: list[bool] = []
         self.error: Exception | None = None
+        self.reconcile: Callable[[], None] = lambda: None
 
     def run_cycle(self, broker: BaseBroker, user_mode: bool) -> None:
         self.modes.append(user_mode)
         broker.refresh_balance()
+        self.reconcile()
         if self.error is not None:
             raise self.error
 
@@ -80,6 +90,7 @@ class Bench:
             stop=self.stop,
             on_cycle=lambda _account, result, _seconds: self.results.append(result),
         )
+        self.cycles.reconcile = self.worker.desk.reconciler.run_if_due
 
     def _desk(self, account: AccountRef) -> AccountDesk:
         recorder = FillRecorder(
@@ -102,8 +113,24 @@ class Bench:
             epoch=1,
         )
         copier = None if account.is_master else cast(UserCopier, self.copies)
+        reconciler = Reconciler(
+            broker=self.broker,
+            store=self.store,
+            clock=self.clock,
+            ids=SeededIds(1),
+            status=self.status,
+            recorder=recorder,
+            executor=executor,
+            install_id="test",
+        )
         return AccountDesk(
-            broker=self.broker, status=self.status, recorder=recorder, executor=executor, copier=copier, candles=None
+            broker=self.broker,
+            status=self.status,
+            recorder=recorder,
+            executor=executor,
+            reconciler=reconciler,
+            copier=copier,
+            candles=None,
         )
 
     def after(self, seconds: float) -> "Bench":
@@ -271,3 +298,18 @@ def test_a_stopped_loop_ends_and_says_so_in_the_store(bench: Bench) -> None:
     with bench.store.read() as connection:
         (row,) = [row for row in accounts.states(connection) if row.account_id == USER.label]
     assert row.health == "stopped"
+
+
+def test_an_account_that_is_not_hydrated_says_why_and_tries_again_soon(store: Store) -> None:
+    bench = Bench(store)
+    bench.broker.open_orders_error = "503 from the edge"
+    bench.worker.step()
+    assert "503 from the edge" in bench.status.health.reason
+    bench.worker.step()
+    bench.broker.open_orders_error = None
+    bench.after(NOT_HYDRATED_CYCLE_SECONDS)
+    assert len(bench.cycles.modes) == 2
+    assert bench.status.health.state is HealthState.HEALTHY
+    bench.worker.step()
+    bench.after(PERIOD_SECONDS - 1)
+    assert len(bench.cycles.modes) == 2
