@@ -26,8 +26,10 @@ class RawServer:
         while True:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
-                return
+            except OSError:  # closed, or no descriptor is free for now
+                if self._stop.wait(0.01):
+                    return
+                continue
             self.connections += 1
             self._open.append(connection)
             thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
