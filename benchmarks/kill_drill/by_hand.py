@@ -52,7 +52,8 @@ def _at_coinbase(keys: Keys, symbol: str, quantity: str, price: str) -> str:
     token = jwt_generator.build_rest_jwt(uri, keys.api_key, keys.api_secret)
     # Coinbase takes no order without an id: this one is the user's own.
     body = {
-        "client_order_id": f"by-hand-{hashlib.sha256(keys.api_key.encode()).hexdigest()[:12]}", "product_id": symbol.replace("/", "-"), "side": "SELL",
+        "client_order_id": f"by-hand-{hashlib.sha256(keys.api_key.encode()).hexdigest()[:12]}",
+        "product_id": symbol.replace("/", "-"), "side": "SELL",
         "order_configuration": {"limit_limit_gtc": {"base_size": quantity, "limit_price": price}},
     }  # fmt: skip
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
