@@ -1,12 +1,13 @@
 """Bad input and failures, through the program's own entry: a clear sentence, the account named, the rest unaffected."""
 
+import fcntl
 import json
 import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -230,16 +231,47 @@ def test_a_second_bot_on_the_same_state_is_told_who_is_there_and_signals_end_the
 def test_a_second_sigterm_ends_a_bot_that_still_waits_for_a_venue(tmp_path: Path, exchange: ExchangeProcess) -> None:
     environ = environment(tmp_path, exchange, NIJA__KRAKEN__READ_TIMEOUT_SECONDS="30", **FAST)
     environ |= configuration(tmp_path, {"kraken": [user("hung")]})
-    fault = exchange.fault("hang", times=None, account="hung")
-    try:
-        with BotProcess(environ | {"NIJA__SHUTDOWN_SECONDS": "30"}, log=tmp_path / "out.txt") as bot:
-            bot.says("kraken cycle completed successfully")
+    with BotProcess(environ | {"NIJA__SHUTDOWN_SECONDS": "30"}, log=tmp_path / "out.txt") as bot:
+        bot.says("Started independent trading thread for hung_kraken")
+        fault = exchange.fault("hang", times=None, account="hung")
+        try:
+            wait_until(lambda: was_hit(exchange, fault), seconds=30, what="the user's thread waits for the venue")
             bot.process.send_signal(signal.SIGTERM)
             bot.says("Stopping: signal SIGTERM")
             bot.process.send_signal(signal.SIGTERM)
             assert bot.process.wait(10) == 5
-    finally:
-        exchange.control("DELETE", f"/faults/{fault}")
+        finally:
+            exchange.control("DELETE", f"/faults/{fault}")
+
+
+def was_hit(exchange: ExchangeProcess, fault: int) -> bool:
+    return any(one["id"] == fault and one["applied"] for one in exchange.faults())
+
+
+def test_a_bot_told_to_stop_while_it_starts_says_so_and_opens_no_account(tmp_path: Path) -> None:
+    with BotProcess(environment(tmp_path), log=tmp_path / "out.txt") as bot:
+        wait_until((tmp_path / "lock").exists, seconds=30, what="the bot has begun")
+        assert bot.stop() == 0
+        assert "Stopping: signal SIGTERM" in bot.log()
+        assert "Cycle #" not in bot.log()
+
+
+def test_a_signal_that_comes_when_all_is_done_does_not_spoil_a_clean_end(tmp_path: Path) -> None:
+    with BotProcess(environment(tmp_path), "--for", "0.1", log=tmp_path / "out.txt") as bot:
+        bot.says("Stopped. State is in")
+        with (tmp_path / "lock").open("rb") as lock:
+            wait_until(lambda: is_free(lock), seconds=30, what="the bot lets go of its lock, which it does last")
+        while bot.process.poll() is None:
+            bot.process.send_signal(signal.SIGTERM)
+        assert bot.process.returncode == 0
+
+
+def is_free(lock: BinaryIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def test_a_taken_metrics_port_is_said_and_trading_goes_on(tmp_path: Path, exchange: ExchangeProcess) -> None:

@@ -1,0 +1,118 @@
+"""The process dies, stops, sleeps or is told to end at a chosen step; what the exchange saw is the judge."""
+
+import signal
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from tests.acceptance.one_brokerage import OneBrokerage
+
+# In the order of an order's life; each life begins with the recovery of what the one before left behind.
+KILL_POINTS = {
+    "until the order leaves": (
+        "intent_committed",
+        "submitted_committed",
+        "kraken.before_AddOrder",
+        "plan_transaction",
+        "fill_transaction",
+    ),
+    "once the order is there": (
+        "kraken.after_AddOrder",
+        "ack_received",
+        "ack_committed",
+        "fills_booked",
+        "answer_committed",
+        "exit_planned",
+    ),
+}
+
+
+@pytest.mark.parametrize("stretch", KILL_POINTS)
+def test_a_bot_killed_at_every_step_of_an_orders_life_loses_and_doubles_nothing(tmp_path: Path, stretch: str) -> None:
+    with OneBrokerage(tmp_path) as there:
+        missed = [failpoint for failpoint in KILL_POINTS[stretch] if not there.killed_at(failpoint)]
+        assert missed == []
+        assert there.settle() == []
+
+
+def test_recovery_that_is_itself_killed_five_times_still_ends_with_equal_books(tmp_path: Path) -> None:
+    with OneBrokerage(tmp_path) as there:
+        assert there.killed_at("kraken.after_AddOrder")
+        unknown = there.rows("SELECT client_order_id FROM order_intent WHERE state = 'submitted'")
+        assert unknown, "the order was on its way when the bot died"
+        assert all(there.killed_at("kraken.after_OpenOrders") for _ in range(5))
+        assert there.settle() == []
+        for row in unknown:
+            assert len(there.accepted(client_order_id=row["client_order_id"])) == 1
+
+
+def test_told_to_end_while_an_order_is_on_its_way_it_finishes_that_one_and_sends_no_other(tmp_path: Path) -> None:
+    with OneBrokerage(tmp_path) as there:
+        with there.start(NIJA_FAILPOINTS="submitted_committed:hang=1") as bot:
+            there.waits_for(lambda: submitted(there), "an order is about to leave")
+            bot.process.send_signal(signal.SIGTERM)
+            bot.says("Stopping: signal SIGTERM")
+            on_their_way = submitted(there)
+            assert bot.process.wait(20) == 0
+        assert {line["client_order_id"] for line in there.accepted()} <= on_their_way
+        # Now one that does not end in time and is killed by an impatient platform.
+        with there.start(NIJA_FAILPOINTS="ack_received:hang=60", NIJA__SHUTDOWN_SECONDS="60") as bot:
+            there.waits_for(lambda: submitted(there), "an order is out and its answer is held up")
+            bot.process.send_signal(signal.SIGTERM)
+            bot.says("Stopping: signal SIGTERM")
+            bot.kill()
+        assert there.settle() == []
+
+
+def submitted(there: OneBrokerage) -> set[str]:
+    return {row["client_order_id"] for row in there.rows("SELECT * FROM order_intent WHERE state = 'submitted'")}
+
+
+def test_a_process_that_slept_expires_the_copies_it_had_not_sent_and_goes_on(tmp_path: Path) -> None:
+    """As a laptop that is closed between the master's order and its copies."""
+    age = 3.0
+    with (
+        OneBrokerage(tmp_path, latency_milliseconds=400) as there,
+        there.start(NIJA__COPYING__MAX_SIGNAL_AGE_SECONDS=str(age)) as bot,
+    ):
+        there.waits_for(lambda: there.accepted(account="master", side="buy"), "the master buys")
+        bot.process.send_signal(signal.SIGSTOP)
+        assert not there.accepted(account="ann"), "the copy was quicker than the pause"
+        seen = there.exchange.last_seq()
+        Event().wait(age + 1)
+        bot.process.send_signal(signal.SIGCONT)
+        first = there.waits_for(lambda: first_answer(there), "the copy of the first trade is answered")
+        assert (first["status"], first["reason"]) == ("skipped", "too_old")
+        assert not there.accepted(client_order_id=first["client_order_id"])
+        there.waits_for(lambda: there.accepted(seen, account="ann", side="buy"), "a later trade is copied")
+        assert bot.stop() == 0
+        assert not [problem for problem in there.problems() if problem.startswith(("I7", "I12", "I13"))]
+
+
+def first_answer(there: OneBrokerage) -> Any:
+    rows = there.rows("SELECT copy_result.* FROM copy_result JOIN signal USING (signal_id) ORDER BY sequence LIMIT 1")
+    return rows[0] if rows and rows[0]["status"] != "planned" else None
+
+
+def test_with_a_clock_an_hour_off_nothing_is_copied_late_and_the_books_stay_equal(tmp_path: Path) -> None:
+    with OneBrokerage(tmp_path) as there:
+        for offset_seconds in (3600, -3600):
+            known = len(answered_entries(there))
+            with there.start(NIJA_TEST_CLOCK_OFFSET_SECONDS=str(offset_seconds)) as bot:
+                there.waits_for(partial(answered_entries, there, more_than=known), "an entry is answered")
+                assert bot.stop() == 0
+            assert set(answered_entries(there)) <= {("skipped", "too_old"), ("superseded", "master_left")}
+            assert not there.accepted(account="ann")
+        # The clock is put right; what was bought with the wrong one is sold.
+        assert there.settle() == []
+
+
+def answered_entries(there: OneBrokerage, *, more_than: int = -1) -> list[tuple[str, str]]:
+    rows = there.rows(
+        "SELECT copy_result.* FROM copy_result JOIN signal USING (signal_id) "
+        "WHERE kind = 'entry' AND status != 'planned'"
+    )
+    return [(row["status"], row["reason"]) for row in rows] if len(rows) > more_than else []
