@@ -1,37 +1,109 @@
-"""`python -m tests.simulation --seeds A:B [--verbose]`: exit code 1 and the seeds where a promise was broken."""
+"""Simulate copying over many seeded worlds.
+
+`python -m tests.simulation --seeds A:B [--workers N] [--state FILE] [--venue NAME] [--mutant NAME] [--verbose]`
+`python -m tests.simulation --mutants [--seeds A:B]` prints which seed catches each wrong way first.
+
+Exit code 1 when a promise was broken (with --mutants: when a wrong way was not caught), 2 for a state file of another
+commit. A seed is run again by itself with `--seeds N:N+1 --verbose`.
+"""
 
 import argparse
 import logging
+import os
 import sys
-from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
-from tests.simulation.run import Result, run_seeds
+from tests.simulation.farm import OtherCommit, Progress, commit, run_farm
+from tests.simulation.mutants import MUTANTS, no_mutant
+from tests.simulation.run import run_seeds
+from tests.simulation.semantics import VENUES
+from tests.simulation.tally import Tally
+
+MUTANT_SEEDS = (0, 5000)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--seeds", required=True, help="A:B, from A up to but not including B")
-    parser.add_argument("--verbose", action="store_true", help="the bot's log lines as well")
-    arguments = parser.parse_args()
-    first, _, last = arguments.seeds.partition(":")
+    arguments = _parser().parse_args()
+    first, last = arguments.seeds or (MUTANT_SEEDS if arguments.mutants else (0, 1000))
+    if arguments.mutants:
+        return _mutants(first, last, arguments.workers)
     if arguments.verbose:
-        logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
-    totals: Counter[str] = Counter()
-    for result in run_seeds(range(int(first), int(last)), verbose=arguments.verbose):
-        _count(totals, result)
-        for violation in result.violations:
-            print(f"seed {result.seed}: {violation.rule}: {violation.detail}", flush=True)
-    print(", ".join(f"{count} {name}" for name, count in totals.items()))
-    return 1 if totals["violating seeds"] else 0
+        return _aloud(first, last, arguments)
+    key = " ".join(filter(None, (commit(), arguments.mutant, arguments.venue)))
+    try:
+        progress = Progress.load(arguments.state, key=key, any_commit=arguments.any_commit)
+    except OtherCommit as error:
+        print(error, file=sys.stderr)
+        return 2
+    farm = run_farm(
+        first,
+        last,
+        workers=arguments.workers,
+        progress=progress,
+        mutant=arguments.mutant or "",
+        venue=arguments.venue,
+    )
+    for line in farm:
+        print(line, flush=True)
+    return _report(first, last, key, progress.tally)
 
 
-def _count(totals: Counter[str], result: Result) -> None:
-    totals["seeds"] += 1
-    totals["crashes"] += result.crashes
-    totals["orders"] += result.orders
-    totals["fills"] += result.fills
-    totals["signals"] += result.signals
-    totals["violating seeds"] += bool(result.violations)
+def _report(first: int, last: int, key: str, tally: Tally) -> int:
+    for seed, venue, rule, detail in tally.broken:
+        print(f"seed {seed} ({venue}): {rule}: {detail}")
+    for seed in sorted({one[0] for one in tally.broken})[:5]:
+        print(f"again: .venv/bin/python -m tests.simulation --seeds {seed}:{seed + 1} --verbose")
+    print("\n".join(tally.lines()))
+    print(f"seeds {first}:{last} at {key}")
+    return 1 if tally.violating_seeds else 0
 
 
-sys.exit(main())
+def _aloud(first: int, last: int, arguments: argparse.Namespace) -> int:
+    """In this process, with the bot's log."""
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s", stream=sys.stdout)
+    mutant = MUTANTS[arguments.mutant] if arguments.mutant else no_mutant
+    results = run_seeds(range(first, last), mutant=mutant, venue=arguments.venue, verbose=True)
+    return _report(first, last, commit(), Tally.of(results))
+
+
+def _mutants(first: int, last: int, workers: int) -> int:
+    missed = 0
+    with ProcessPoolExecutor(workers) as pool:
+        for line in pool.map(_first_catch, MUTANTS, [first] * len(MUTANTS), [last] * len(MUTANTS)):
+            missed += line.endswith("not caught")
+            print(line, flush=True)
+    print(f"{len(MUTANTS) - missed} of {len(MUTANTS)} wrong ways caught within seeds {first}:{last} at {commit()}")
+    return 1 if missed else 0
+
+
+def _first_catch(name: str, first: int, last: int) -> str:
+    for result in run_seeds(range(first, last), mutant=MUTANTS[name]):
+        if result.violations:
+            rules = sorted({violation.rule for violation in result.violations})
+            return f"{name:36} seed {result.seed:5} ({result.venue}): {'; '.join(rules)}"
+    return f"{name:36} not caught"
+
+
+def _range(text: str) -> tuple[int, int]:
+    first, _, last = text.partition(":")
+    return int(first), int(last)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=_range, help="A:B, from A up to but not including B (default 0:1000)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    parser.add_argument("--state", type=Path, help="a file that remembers what is done; the same command goes on")
+    parser.add_argument("--any-commit", action="store_true", help="go on with a state of another commit")
+    parser.add_argument("--mutant", choices=sorted(MUTANTS), help="do it this wrong way")
+    parser.add_argument("--mutants", action="store_true", help="the table of all wrong ways")
+    parser.add_argument("--venue", choices=sorted(VENUES), help="this brokerage's semantics instead of a drawn one")
+    parser.add_argument("--verbose", action="store_true", help="the bot's log lines as well, in one process")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,8 +1,9 @@
-"""An account's way to the weak venue: replies get lost, requests linger, readings fail."""
+"""An account's way to the simulated venue: replies get lost, requests linger, readings fail."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Protocol
 
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.base import BaseBroker, Urgency
@@ -15,32 +16,46 @@ from bot.domain.order import OrderAck, OrderRequest, VenueOrder
 from bot.domain.quote import Candle, Quote
 from bot.domain.symbol import base_of
 from tests.simulation.clock import WorldClock
-from tests.simulation.venue import INSTRUMENTS, LOOKUP_LAG_SECONDS, REQUEST_EXPIRY_SECONDS, WeakVenue
+from tests.simulation.semantics import LONGEST_DELAY_SECONDS, RepeatedId
+from tests.simulation.venue import INSTRUMENTS, IdTaken, LateRequest, Order, Venue
 
 QUEUE_SECONDS = 4.0
 
 
+class Surroundings(Protocol):
+    """What may happen to a process around a call."""
+
+    def crash_here(self, where: str) -> None:
+        """The process may end."""
+
+    def meanwhile(self, account: AccountRef) -> None:
+        """Other threads may run while this one waits."""
+
+    def hold_up(self, where: str) -> None:
+        """This thread may stand still for long, be replaced, and go on."""
+
+    def order_leaves(self, broker: "SimulatedBroker", request: OrderRequest) -> None:
+        """The first byte of an order is about to leave."""
+
+    def touched(self, venue_order_id: str) -> None:
+        """The bot asks to cancel this order."""
+
+
 class SimulatedBroker(BaseBroker):
-    """`crash_here` may end the process at the named place; `meanwhile` lets other threads run during a call."""
+    """Closed, it sends nothing any more: its sockets are shut, as those of a replaced thread are."""
 
-    settle_seconds = QUEUE_SECONDS + REQUEST_EXPIRY_SECONDS + LOOKUP_LAG_SECONDS + 2
-
-    def __init__(
-        self,
-        account: AccountRef,
-        venue: WeakVenue,
-        clock: WorldClock,
-        *,
-        crash_here: Callable[[], None],
-        meanwhile: Callable[[AccountRef], None],
-    ) -> None:
+    def __init__(self, account: AccountRef, venue: Venue, clock: WorldClock, around: Surroundings) -> None:
         super().__init__(account, BalanceBook(clock))
         self._venue = venue
         self._clock = clock
         self._dice = venue.dice
-        self._crash_here = crash_here
-        self._meanwhile = meanwhile
+        self._around = around
         self.connected = True
+        self.epoch = 0
+        semantics = venue.semantics
+        self.settle_seconds = semantics.settle_seconds
+        self.order_expiry_seconds = semantics.expiry_seconds
+        self.client_ids_are_forever = semantics.repeated_id is not RepeatedId.NEW_ORDER
 
     def connect(self) -> bool:
         return True
@@ -54,30 +69,43 @@ class SimulatedBroker(BaseBroker):
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:
-        rates = self._venue.rates
-        if self._dice.chance(rates.late_request):
+        rates, fault = self._venue.rates, self._dice.fault
+        asked_at = self._clock.seconds
+        if fault("queue", rates.late_request):
             self._clock.advance(self._dice.between(0, QUEUE_SECONDS))
-        self._crash_here()
-        self._meanwhile(self.account)
-        if self._dice.chance(rates.refused):
+        self._around.crash_here("before an order leaves")
+        self._around.meanwhile(self.account)
+        self._around.hold_up("before an order leaves")
+        self._still_in_time(request)
+        if fault("refused", rates.refused):
             raise self._dice.pick([OrderRefused("not now"), CredentialsRejected("permission denied")])
-        if self._dice.chance(rates.rate_limited):
+        if fault("rate limited", rates.rate_limited):
             raise RetryLater("too many requests")
-        if self._dice.chance(rates.lost_request):
+        self._around.order_leaves(self, request)
+        if fault("lost request", rates.lost_request):
             self._time_out("reset before it arrived")
-        if self._dice.chance(rates.late_request):
-            self._venue.accept_later(self.account.label, request)
+        if fault("late request", rates.late_request):
+            self._linger(request, asked_at)
             self._time_out("no reply in time")
-        order = self._venue.accept(self.account.label, request, sent_at=self._clock.seconds)
-        self._crash_here()
-        self._meanwhile(self.account)
-        if self._dice.chance(rates.lost_reply):
+        order = self._arrive(request)
+        self._around.crash_here("after an order arrived")
+        self._around.meanwhile(self.account)
+        self._around.hold_up("after an order arrived")
+        if fault("lost reply", rates.lost_reply):
             self._time_out("503 after it was accepted")
+        if fault("malformed reply", rates.lost_reply / 4):
+            raise OutcomeUnknown("the answer is not JSON")
         return OrderAck(client_order_id=request.client_order_id, venue_order_id=order.venue_order_id)
 
     def cancel_order(self, venue_order_id: str) -> bool:
         self._read()
-        return self._venue.cancel(venue_order_id)
+        self._around.touched(venue_order_id)
+        order = self._venue.find(venue_order_id)
+        if self._dice.fault("lost cancel", self._venue.rates.lost_cancel):
+            if self._dice.chance(0.5):
+                self._venue.cancel_later(order, self._clock.seconds + self._dice.between(0, 20))
+            raise OutcomeUnknown("no reply to the cancel")
+        return self._venue.cancel(order)
 
     def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
         self._read()
@@ -88,10 +116,8 @@ class SimulatedBroker(BaseBroker):
 
     def get_order(self, venue_order_id: str) -> VenueOrder | None:
         self._read()
-        for order in self._venue.visible_orders(self.account.label):
-            if order.venue_order_id == venue_order_id:
-                return self._venue.view(order)
-        return None
+        order = self._venue.find(venue_order_id)
+        return self._venue.view(order) if order.visible_at <= self._clock.seconds else None
 
     def get_open_orders(self) -> Sequence[VenueOrder]:
         self._read()
@@ -101,11 +127,11 @@ class SimulatedBroker(BaseBroker):
     def get_order_fills(self, venue_order_id: str, *, since: datetime) -> Sequence[Fill]:
         self._read()
         fills = self._venue.visible_fills(self.account.label)
-        return [fill for fill in fills if fill.venue_order_id == venue_order_id and fill.executed_at >= since]
+        return self._listed([fill for fill in fills if fill.venue_order_id == venue_order_id])
 
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
         self._read()
-        return [fill for fill in self._venue.visible_fills(self.account.label) if fill.executed_at >= since]
+        return self._listed([one for one in self._venue.visible_fills(self.account.label) if one.executed_at >= since])
 
     # -- readings ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:
@@ -130,12 +156,56 @@ class SimulatedBroker(BaseBroker):
         return {symbol: Quote(symbol, prices[symbol], prices[symbol], self._clock.now()) for symbol in symbols}
 
     # -- inside -----------------------------------------------------------------------------------------------------
+    def _still_in_time(self, request: OrderRequest) -> None:
+        """What a broker checks at the last moment; either way the venue has seen nothing."""
+        if not self.connected:
+            raise RetryLater("not sent: this connection was closed")
+        if request.leave_before is not None and self._clock.monotonic() > request.leave_before:
+            raise RetryLater("not sent: its time was over before its turn came")
+
+    def _linger(self, request: OrderRequest, asked_at: float) -> None:
+        now = self._clock.seconds
+        expires_at = self._expires_at(request, now)
+        longest = LONGEST_DELAY_SECONDS - (now - asked_at)
+        if expires_at is not None:
+            longest = min(2 * (expires_at - now), longest)
+        late = LateRequest(
+            arrives_at=now + self._dice.between(0, max(0.0, longest)),
+            account=self.account.label,
+            request=request,
+            sent_at=now,
+            expires_at=expires_at,
+            nonce=self._venue.next_nonce(),
+        )
+        self._venue.accept_later(late)
+
+    def _expires_at(self, request: OrderRequest, now: float) -> float | None:
+        """The deadline in the request, in the venue's time."""
+        if self.order_expiry_seconds is None:
+            return None
+        latest = now + self.order_expiry_seconds
+        return latest if request.leave_before is None else min(latest, request.leave_before)
+
+    def _arrive(self, request: OrderRequest) -> Order:
+        self._venue.heard(self.account.label, self._venue.next_nonce())
+        try:
+            return self._venue.accept(self.account.label, request, sent_at=self._clock.seconds)
+        except IdTaken as error:
+            raise OutcomeUnknown(str(error)) from error
+
+    def _listed(self, fills: list[Fill]) -> list[Fill]:
+        """Between two pages of a list a trade may appear twice."""
+        if fills and self._dice.fault("trade listed twice", self._venue.rates.listed_twice):
+            fills.append(self._dice.pick(fills))
+        return fills
+
     def _read(self) -> None:
         """What every call but placing suffers."""
         self._clock.advance(0.05)
-        self._crash_here()
-        self._meanwhile(self.account)
-        if self._dice.chance(self._venue.rates.failed_read):
+        self._around.crash_here("during a call")
+        self._around.meanwhile(self.account)
+        self._venue.heard(self.account.label, self._venue.next_nonce())
+        if self._dice.fault("failed reading", self._venue.rates.failed_read):
             raise self._dice.pick([UnreadableReply("not JSON"), RetryLater("too many requests")])
 
     def _time_out(self, reason: str) -> None:

@@ -1,32 +1,40 @@
 """Runs seeds: a world each, judged at its end."""
 
 import logging
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from bot.storage import migrations
 from bot.storage.store import sqlite_url
-from tests.simulation.judge import Judge, Violation
+from tests.simulation.dice import Dice
+from tests.simulation.journal import Journal
+from tests.simulation.judge import verdict
+from tests.simulation.memory import MemoryEngine
 from tests.simulation.mutants import Mutant, no_mutant
+from tests.simulation.semantics import VENUES, Semantics
 from tests.simulation.store import SimulatedStore
+from tests.simulation.violation import Violation
 from tests.simulation.world import World
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one seed went."""
+    """How one seed went. `faults` counts what was injected, by kind."""
 
     seed: int
+    venue: str
     violations: list[Violation]
     crashes: int
     orders: int
     signals: int
+    exits: int
     fills: int
+    heal_seconds: float
+    faults: dict[str, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -39,45 +47,64 @@ def quiet() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def run_seeds(seeds: Iterable[int], *, mutant: Mutant = no_mutant, verbose: bool = False) -> Iterator[Result]:
-    """Each seed in a database of its own; lazily, so that a caller may stop at the first violation."""
-    silence: AbstractContextManager[None] = quiet()
-    with tempfile.TemporaryDirectory() as directory, mutant():
-        empty = Path(directory) / "empty.db"
-        empty.write_bytes(_empty_database())
-        if verbose:
-            yield from (_run_seed(seed, empty) for seed in seeds)
-            return
-        with silence:
-            yield from (_run_seed(seed, empty) for seed in seeds)
+@contextmanager
+def loud() -> Iterator[None]:
+    yield
+
+
+def run_seeds(
+    seeds: Iterable[int], *, mutant: Mutant = no_mutant, venue: str | None = None, verbose: bool = False
+) -> Iterator[Result]:
+    """One after the other, lazily, so that a caller may stop at the first violation."""
+    semantics = None if venue is None else VENUES[venue]
+    with mutant(), loud() if verbose else quiet():
+        for seed in seeds:
+            yield run_world(seed, Dice(seed), semantics)
+
+
+def run_world(seed: int, dice: Dice, semantics: Semantics | None) -> Result:
+    """One world in an empty database in memory."""
+    engine = _engine()
+    engine.load(empty_database())
+    return _judged(seed, World(dice, SimulatedStore.in_memory(engine), seed=seed, semantics=semantics))
+
+
+def run_in_a_file(seed: int, database: Path) -> Result:
+    """One world over SQLAlchemy's own engine and a file, as in the program."""
+    database.write_bytes(empty_database())
+    store = SimulatedStore(sqlite_url(database))
+    try:
+        return _judged(seed, World(Dice(seed), store, seed=seed))
+    finally:
+        store.close()
+
+
+def _judged(seed: int, world: World) -> Result:
+    world.run()
+    journal = Journal(world)
+    return Result(
+        seed=seed,
+        venue=str(world.broker_type),
+        violations=verdict(world, journal),
+        crashes=world.crashes,
+        orders=len(world.venue.orders),
+        signals=len(journal.signals),
+        exits=sum(row.kind == "exit" for row in journal.signals.values()),
+        fills=len(world.venue.fills),
+        heal_seconds=world.heal_seconds,
+        faults=dict(world.dice.faults),
+    )
 
 
 @cache
-def _empty_database() -> bytes:
+def _engine() -> MemoryEngine:
+    return MemoryEngine()
+
+
+@cache
+def empty_database() -> bytes:
     """The bytes of a database with the present schema and nothing in it; made once in a process."""
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "empty.db"
         migrations.upgrade(sqlite_url(file))
         return file.read_bytes()
-
-
-def _run_seed(seed: int, empty: Path) -> Result:
-    database = empty.with_name(f"{seed}.db")
-    shutil.copy(empty, database)
-    store = SimulatedStore(sqlite_url(database))
-    try:
-        world = World(seed, store)
-        world.run()
-        judge = Judge(world)
-        return Result(
-            seed=seed,
-            violations=judge.verdict(),
-            crashes=world.crashes,
-            orders=len(world.venue.orders),
-            signals=judge.signals,
-            fills=len(world.venue.fills),
-        )
-    finally:
-        store.close()
-        for file in database.parent.glob(f"{seed}.db*"):
-            file.unlink()

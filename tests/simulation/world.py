@@ -1,307 +1,324 @@
-"""One seed's world: a master and its users, wired as the program wires them, thrown away and rebuilt at each crash."""
+"""One seed's world: a master and its users, a process that is thrown away and rebuilt at each crash, and time."""
 
+import re
 import threading
-from collections.abc import Callable, Sequence
-from decimal import ROUND_DOWN, Decimal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import cache, partial
+from pathlib import Path
 
-from bot.account_desk import AccountDesk
-from bot.copy_trade_engine import CopyLimits, CopyTradeEngine, Follower
-from bot.domain.account import AccountRef, BrokerType
-from bot.domain.balance import BalanceReading
+import bot
+from bot.domain.account import AccountRef
 from bot.domain.errors import NijaError
-from bot.domain.fill import Fill
-from bot.domain.instrument import Instrument
-from bot.domain.order import IntentState, OrderKind, OrderRequest, OrderType, Side
+from bot.domain.order import OrderRequest, Side
 from bot.domain.position import ExitPlan
-from bot.execution.account_status import AccountStatus
-from bot.execution.fill_recorder import FillRecorder
-from bot.execution.order_executor import OrderExecutor
-from bot.position_sizer import CopyRules, PositionSizer
 from bot.seams import failpoints
 from bot.seams.ids import SeededIds
-from bot.storage import accounts, copies, intents, positions, signals
-from bot.trade_signal_emitter import TradeSignalEmitter
-from bot.trading_strategy import MasterRules, TradingStrategy
-from bot.user_copier import UserCopier
+from bot.storage import accounts, memberships
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.clock import WorldClock
 from tests.simulation.dice import Crash, Dice
+from tests.simulation.healing import heal
+from tests.simulation.people import People
+from tests.simulation.program import Program
+from tests.simulation.replays import replay
+from tests.simulation.semantics import VENUES, Semantics
 from tests.simulation.store import SimulatedStore
-from tests.simulation.venue import INSTRUMENTS, LOT, WeakVenue
+from tests.simulation.venue import INSTRUMENTS, Venue, received
+from tests.simulation.witness import Witness
 
-KRAKEN = BrokerType.KRAKEN
-MASTER = AccountRef.master(KRAKEN)
-INSTALL_ID = "simulation"
-MAX_SIGNAL_AGE_SECONDS = 60.0
-FAILPOINTS = (
-    "intent_committed",
-    "submitted_committed",
-    "ack_received",
-    "fills_booked",
-    "plan_signal",
-    "signal_planned",
-)
-TRADES = ("entry", "entry", "part", "part", "all")
-STEPS = 80
-HEALING_ROUNDS = 60
-HEALING_STEP_SECONDS = 5.0
+STEPS = (8, 12, 16, 20, 25, 25, 30, 40, 60)
+CRASHES_IN_A_ROW = 5
+EXIT_PLANS = (ExitPlan(), ExitPlan(stop_loss_percent=Decimal(3), take_profit_percent=Decimal(3)))
+STEP_WEIGHTS = {
+    "wait": 2.5,
+    "plan": 0.7,
+    "copy": 5.0,
+    "cycle": 3.0,
+    "trade": 6.0,
+    "crumble": 1.0,
+    "master by hand": 0.5,
+    "user by hand": 0.4,
+    "stray": 0.15,
+    "replay": 0.6,
+    "person": 0.4,
+    "replace": 0.3,
+    "move": 1.0,
+}
+
+
+@cache
+def failpoint_names() -> tuple[str, ...]:
+    """Every named step of the bot, as its source has them."""
+    folder = Path(bot.__file__).parent
+    found = {name for file in folder.rglob("*.py") for name in re.findall(r'failpoint\("(\w+)"\)', file.read_text())}
+    return tuple(sorted(found))
 
 
 class World:
     """`errors` are exceptions the bot does not know: in the program they would be logged as unexpected."""
 
-    def __init__(self, seed: int, store: SimulatedStore) -> None:
-        self.seed = seed
-        self.dice = Dice(seed)
+    def __init__(self, dice: Dice, store: SimulatedStore, *, seed: int = 0, semantics: Semantics | None = None) -> None:
+        self.dice = dice
         self.clock = WorldClock()
-        self.venue = WeakVenue(self.clock, self.dice, fee_in_base=self.dice.chance(0.3))
+        drawn = dice.pick(list(VENUES.values()))
+        self.semantics = semantics or drawn
+        self.broker_type = self.semantics.broker
+        self.venue = Venue(self.clock, dice, self.semantics, fee_in_base=dice.chance(0.3))
         self.clock.on_move = self.venue.pass_time
         self.store = store
         self.ids = SeededIds(seed)
         self.stop = threading.Event()
-        self.exit_plan = self.dice.pick(
-            [ExitPlan(), ExitPlan(stop_loss_percent=Decimal(3), take_profit_percent=Decimal(3))]
-        )
-        self.users = [AccountRef.user(KRAKEN, f"user{number}") for number in range(self.dice.pick([2, 3, 4]))]
-        self.followers = [Follower(account=user, name=user.label, rules=CopyRules()) for user in self.users]
+        self.exit_plan = dice.pick(EXIT_PLANS)
+        self.master = AccountRef.master(self.broker_type)
+        self.users = [AccountRef.user(self.broker_type, f"user{n}") for n in range(dice.pick([1, 2, 2, 3]))]
+        self.accounts = (self.master, *self.users)
+        self.steps = dice.pick(STEPS)
         self.crashes = 0
         self.errors: list[str] = []
-        self.hand_orders = 0
+        self.foreign: set[str] = set()
+        self.heal_seconds = 0.0
+        self.unfinished_after_healing: list[str] = []
+        self._own: dict[tuple[str, str], Decimal] = {}
+        self._running: AccountRef | None = None
         self._depth = 0
+        self._recovering = False
         self._open_accounts()
-        store.crash_here, store.fails = self.crash_here, lambda: self.dice.chance(self.venue.rates.store_failure)
-        self.boot()
+        self.people = People(self)
+        self.witness = Witness(self)
+        self.program = Program(self)
+        self._follow()
+        store.trouble = self
 
     # -- life and death of the process ------------------------------------------------------------------------------
     def boot(self) -> None:
         """All objects in memory are new; what is known is in the store."""
-        self._depth = 0
-        self.emitter = TradeSignalEmitter(
-            store=self.store,
-            clock=self.clock,
-            ids=self.ids,
-            default_exit_plan=self.exit_plan,
-            announce=lambda _broker: None,
-        )
-        self.engine = self._engine()
-        self.strategy = self._strategy()
-        self.desks: dict[AccountRef, AccountDesk] = {}
-        for account in (MASTER, *self.users):
-            self.desks[account] = self._desk(account)
-            self.strategy.add_desk(self.desks[account])
-
-    def crash_here(self) -> None:
-        if self.dice.chance(self.venue.rates.crash):
-            raise Crash
+        self._depth, self._running = 0, None
+        self.program = Program(self)
+        self._survive_refusals(self._follow)
 
     def run(self) -> None:
         """The fault phase, then healing."""
-        failpoints._plan.update(dict.fromkeys(FAILPOINTS, self.crash_here))
-        try:
-            self._survive(self._first_cycles)
-            for _ in range(STEPS):
-                self._survive(self._step)
+        with self.failpoints():
+            self.survive(self._first_cycles)
+            for _ in range(self.steps):
+                self.survive(self._step)
             self.venue.rates = self.venue.rates.none()
-            self._heal()
+            heal(self)
+
+    @contextmanager
+    def failpoints(self) -> Iterator[None]:
+        """All named steps are places where this world's faults may happen."""
+        failpoints._plan.update({name: partial(self._at_failpoint, name) for name in failpoint_names()})
+        try:
+            yield
         finally:
             failpoints.install("")
 
-    def _first_cycles(self) -> None:
-        """A started account begins with a cycle; not all of them are through before something else happens."""
-        for account in (MASTER, *self.users):
-            if self.dice.chance(0.8):
-                self.cycle(account)
-
-    def _survive(self, step: Callable[[], None]) -> None:
+    def survive(self, step: Callable[[], None]) -> None:
+        """Do it; after a crash the process is started anew."""
         try:
             step()
         except Crash:
+            self._restart()
+
+    def _restart(self) -> None:
+        for attempt in range(CRASHES_IN_A_ROW + 1):
             self.crashes += 1
             self.clock.advance(self.dice.pick([1, 1, 5, 5, 20, 90, 3600]))
-            self.boot()
-            self._survive(self._first_cycles)
+            # The sixth start in a row is let through: a process that never starts shows nothing.
+            self._recovering = attempt < CRASHES_IN_A_ROW
+            rates = self.venue.rates
+            if not self._recovering:
+                self.venue.rates = rates.none()
+            try:
+                self.boot()
+                self._first_cycles()
+            except Crash:
+                continue
+            finally:
+                self._recovering = False
+                self.venue.rates = rates
+            return
+
+    def _first_cycles(self) -> None:
+        """A started account begins with a cycle; not all of them are through before something else happens."""
+        for account in self.accounts:
+            if self.dice.chance(0.8):
+                self.cycle(account)
+
+    # -- what may happen anywhere -----------------------------------------------------------------------------------
+    def crash_here(self, where: str) -> None:
+        rates = self.venue.rates
+        rate = rates.crash_in_recovery if self._recovering else rates.crash
+        if self.dice.fault(f"crash {where}", rate):
+            raise Crash
+
+    def _at_failpoint(self, name: str) -> None:
+        self.crash_here(f"at {name}")
+        self.hold_up(f"at {name}")
+
+    def store_fails(self, how: str) -> bool:
+        return self.dice.fault(how, self.venue.rates.store_failure)
+
+    def hold_up(self, where: str) -> None:
+        """The running thread stands still; its account is opened anew, which works on; then the first one goes on."""
+        account = self._running
+        if self._depth or account is None or self.store.writing or self._recovering:
+            return
+        if not self.dice.fault(f"thread held up {where}", self.venue.rates.hold_up):
+            return
+        self._depth += 1
+        self.program.open_desk(account)
+        for _ in range(self.dice.pick([1, 2, 4, 8])):
+            self.clock.advance(self.dice.between(*self.dice.pick([(0.1, 3.0), (3.0, 25.0), (10.0, 60.0)])))
+            self.cycle(account)
+            if account.is_master:
+                self.plan()
+            else:
+                self.copy(account)
+        self._depth -= 1
+
+    def meanwhile(self, account: AccountRef) -> None:
+        """Another account's thread or the engine runs while this one waits for a reply."""
+        if self.dice.fault("wall clock set", self.venue.rates.clock_jump):
+            self._set_wall()
+        if self._depth or not self.dice.chance(0.05):
+            return
+        self._depth += 1
+        others = [one for one in self.accounts if one != account]
+        what = self.dice.pick(["plan", "copy", "cycle"])
+        other = self.dice.pick(others)
+        if what == "plan":
+            self.plan()
+        elif what == "copy" and not other.is_master:
+            self.copy(other)
+        else:
+            self.cycle(other)
+        self._depth -= 1
+
+    def order_leaves(self, broker: SimulatedBroker, request: OrderRequest) -> None:
+        self.witness.order_leaves(broker, request)
+
+    def touched(self, venue_order_id: str) -> None:
+        self.witness.touched(venue_order_id)
+
+    def _set_wall(self) -> None:
+        how_far = self.dice.pick([0.0, 0.5, 5.0, 5.0, 30.0, 30.0, 300.0, 3600.0])
+        self.clock.set_wall(how_far * self.dice.pick([-1, 1]))
 
     # -- steps ------------------------------------------------------------------------------------------------------
     def _step(self) -> None:
-        weights = {"wait": 3.0, "plan": 3.0, "copy": 6.0, "cycle": 3.0, "trade": 4.0, "hand": 0.5, "move": 1.0}
         {
             "wait": lambda: self.clock.advance(self._pause()),
             "plan": self.plan,
             "copy": lambda: self.copy(self.dice.pick(self.users)),
-            "cycle": lambda: self.cycle(self.dice.pick([MASTER, MASTER, *self.users])),
-            "trade": self.master_trades,
-            "hand": self.owner_trades,
+            "cycle": lambda: self.cycle(self.dice.pick([self.master, *self.accounts])),
+            "trade": self._master_trades,
+            "crumble": lambda: self._as_master(lambda: self.people.master_crumbles(self._symbol())),
+            "master by hand": lambda: self.guarded("by hand", None, self.people.master_by_hand),
+            "user by hand": lambda: self.guarded("by hand", None, self.people.user_by_hand),
+            "stray": lambda: self.guarded("stray", None, self.people.stray_order),
+            "replay": lambda: replay(self),
+            "person": lambda: self.guarded("person", None, self.people.person_decides),
+            "replace": lambda: self.guarded("replace", None, self._replace),
             "move": self._move_price,
-        }[self.dice.weighted(weights)]()
+        }[self.dice.weighted(STEP_WEIGHTS)]()
 
     def _pause(self) -> float:
         kind = self.dice.weighted({"short": 7, "middle": 3, "long": 0.2})
         low, high = {"short": (0.1, 3.0), "middle": (3.0, 25.0), "long": (60.0, 3600.0)}[kind]
         return self.dice.between(low, high)
 
+    def _symbol(self) -> str:
+        return self.dice.pick(list(INSTRUMENTS))
+
+    def _master_trades(self) -> None:
+        symbol, what = self._symbol(), self.dice.pick(["entry", "entry", "part", "part", "all"])
+        if what == "entry":
+            self._as_master(lambda: self.people.master_enters(symbol))
+            return
+        share = Decimal(1) if what == "all" else Decimal(str(round(self.dice.between(0.1, 0.9), 2)))
+        self._as_master(lambda: self.people.master_exits(symbol, share))
+
+    def _as_master(self, work: Callable[[], None]) -> None:
+        self.guarded("trade", self.master, work)
+
+    def _replace(self) -> None:
+        self.program.open_desk(self.dice.pick(self.accounts))
+
     def _move_price(self) -> None:
-        symbol = self.dice.pick(list(INSTRUMENTS))
+        symbol = self._symbol()
         percent = self.dice.pick([0.1, 0.3, 1.0, 4.0]) * self.dice.pick([-1, 1])
         factor = 1 + Decimal(str(percent)) / 100
         self.venue.prices[symbol] = (self.venue.prices[symbol] * factor).quantize(Decimal("0.01"))
 
     def plan(self) -> None:
-        self._guarded("plan", self.engine.step)
+        self.guarded("plan", None, self.program.engine.step)
 
     def copy(self, user: AccountRef) -> None:
-        copier = self.desks[user].copier
+        copier = self.program.desks[user].copier
         assert copier is not None
-        self._guarded(f"copy {user.label}", copier.run)
+        self.guarded(f"copy {user.label}", user, copier.run)
 
     def cycle(self, account: AccountRef) -> None:
-        broker = self.desks[account].broker
-        self._guarded(
-            f"cycle {account.label}", lambda: self.strategy.run_cycle(broker, user_mode=not account.is_master)
+        broker, strategy = self.program.desks[account].broker, self.program.strategy
+        self.guarded(
+            f"cycle {account.label}", account, lambda: strategy.run_cycle(broker, user_mode=not account.is_master)
         )
 
-    def master_trades(self) -> None:
-        """The master's strategy buys, or sells a part or all, through the bot."""
-        symbol = self.dice.pick(list(INSTRUMENTS))
-        self._guarded("trade", lambda: self._master_trades(symbol, self.dice.pick(TRADES)))
-
-    def _master_trades(self, symbol: str, what: str) -> None:
-        desk = self.desks[MASTER]
-        if self.strategy._busy(desk, symbol):
-            return
-        if what != "entry":
-            with self.store.read() as connection:
-                position = positions.find_position(connection, MASTER.label, symbol)
-            if position is None:
-                return
-            share = Decimal(1) if what == "all" else Decimal(str(round(self.dice.between(0.1, 0.9), 2)))
-            quantity = (position.quantity * share).quantize(LOT, ROUND_DOWN)
-            if INSTRUMENTS[symbol].below_minimum(quantity, self.venue.prices[symbol]) is None:
-                self._master_order(symbol, Side.SELL, quantity, None)
-            return
-        holdings = desk.broker.balance_book.reading().holdings
-        if holdings is None:
-            return
-        cash = holdings.of("USD")
-        notional = cash.available * Decimal(str(round(self.dice.between(0.02, 0.3), 2)))
-        quantity = (notional / self.venue.prices[symbol]).quantize(LOT, ROUND_DOWN)
-        if INSTRUMENTS[symbol].below_minimum(quantity, self.venue.prices[symbol]) is None:
-            self._master_order(symbol, Side.BUY, quantity, cash.total)
-
-    def _master_order(self, symbol: str, side: Side, quantity: Decimal, balance_before: Decimal | None) -> None:
-        self.strategy._place(
-            self.desks[MASTER],
-            symbol=symbol,
-            side=side,
-            kind=OrderKind.ENTRY if side is Side.BUY else OrderKind.EXIT,
-            quantity=quantity,
-            decision="simulated",
-            exit_plan=self.exit_plan,
-            balance_before=balance_before,
-        )
-
-    def owner_trades(self) -> None:
-        """The master's owner trades by hand: buys something, or sells all that can be sold."""
-        symbol = self.dice.pick(list(INSTRUMENTS))
-        side = self.dice.pick([Side.BUY, Side.SELL])
-        held = self.venue.available(MASTER.label, symbol)
-        quantity = held if side is Side.SELL else (Decimal(300) / self.venue.prices[symbol]).quantize(LOT)
-        if quantity <= 0:
-            return
-        self.hand_orders += 1
-        request = OrderRequest(
-            client_order_id=f"hand{self.hand_orders}",
-            symbol=symbol,
-            side=side,
-            kind=OrderKind.ENTRY if side is Side.BUY else OrderKind.EXIT,
-            order_type=OrderType.MARKET,
-            quantity=quantity,
-        )
-        self._guarded("hand", lambda: self.venue.accept(MASTER.label, request, sent_at=self.clock.seconds))
-
-    def _meanwhile(self, account: AccountRef) -> None:
-        """Another account's thread or the engine runs while this one waits for a reply."""
-        if self._depth or not self.dice.chance(0.05):
-            return
-        self._depth += 1
-        others = [user for user in self.users if user != account]
-        what = self.dice.pick([self.plan, lambda: self.copy(self.dice.pick(others)), lambda: self.cycle(others[0])])
-        what()
-        self._depth -= 1
-
-    def _guarded(self, what: str, work: Callable[[], object]) -> None:
+    def guarded(self, what: str, account: AccountRef | None, work: Callable[[], object]) -> None:
         """An account's thread survives its errors, as in the program."""
+        before, self._running = self._running, account
         try:
             work()
         except NijaError:
             return
         except Exception as error:  # noqa: BLE001 - the judge wants to hear of it
             self.errors.append(f"{what}: {type(error).__name__}: {error}")
+        finally:
+            self._running = before
 
-    # -- healing ----------------------------------------------------------------------------------------------------
-    def _heal(self) -> None:
-        """No faults any more: the master goes flat and everybody works until nothing is left to do."""
-        quiet_rounds = 0
-        for _ in range(HEALING_ROUNDS):
-            self.clock.advance(HEALING_STEP_SECONDS)
-            self.cycle(MASTER)
-            for symbol in INSTRUMENTS:
-                self._guarded("trade", lambda symbol=symbol: self._master_trades(symbol, "all"))
-            self.plan()
-            for user in self.users:
-                self.cycle(user)
-                self.copy(user)
-            # A trade by hand is only seen in the round after its end.
-            quiet_rounds = 0 if self.unfinished() else quiet_rounds + 1
-            if quiet_rounds == 2:
-                return
+    # -- accounts ---------------------------------------------------------------------------------------------------
+    def own_coins(self, account: AccountRef, symbol: str) -> Decimal:
+        """What the account's owner has besides the bot's lots."""
+        traded = sum(
+            (
+                seen.fill.quantity if seen.fill.side is Side.BUY else -seen.fill.quantity
+                for seen in self.venue.fills
+                if seen.account == account.label
+                and seen.fill.symbol == symbol
+                and seen.order.request.client_order_id in self.foreign
+            ),
+            Decimal(0),
+        )
+        # Twice the fee of what was bought by hand is left alone, in case it was taken in coins.
+        return (self._own[account.label, symbol] + traded) * Decimal("0.99")
 
-    def unfinished(self) -> list[str]:
-        """What has no end yet, in words."""
-        with self.store.read() as connection:
-            waiting = [f"signal {signal.signal_id} has no plan" for signal in signals.unplanned(connection, KRAKEN)]
-            rows = [
-                f"{row.kind} {row.signal_id} of {user.label} has no answer"
-                for user in self.users
-                for row in copies.planned_copies(connection, user.label)
-            ]
-            orders = [
-                f"order {intent.client_order_id} of {account.label} is {intent.state}"
-                for account in (MASTER, *self.users)
-                for intent in intents.unfinished(connection, account.label)
-                if not (intent.state is IntentState.CREATED and intent.signal_id is None)
-            ]
-        flat = [
-            f"the master holds {symbol}"
-            for symbol, instrument in INSTRUMENTS.items()
-            if instrument.below_minimum(self.venue.coins[MASTER.label, symbol], self.venue.prices[symbol]) is None
-        ]
-        working = [f"the venue works on {one.venue_order_id}" for one in self.venue.orders if not one.status.ended]
-        return [*waiting, *rows, *orders, *flat, *working]
+    def held_copies(self, account: AccountRef, symbol: str) -> Decimal:
+        """What the account's orders through the bot have left it with, by the venue's journal."""
+        return sum(
+            (
+                received(seen)
+                for seen in self.venue.fills
+                if seen.account == account.label
+                and seen.fill.symbol == symbol
+                and seen.order.request.client_order_id not in self.foreign
+            ),
+            Decimal(0),
+        )
 
-    # -- what the engine asks ---------------------------------------------------------------------------------------
-    def followers_of(self, broker: BrokerType) -> Sequence[Follower]:
-        return self.followers if broker is KRAKEN else []
-
-    def balance_of(self, account: AccountRef) -> BalanceReading:
-        return self.desks[account].broker.balance_book.reading()
-
-    def not_ready_reason(self, account: AccountRef) -> str:
-        return ""
-
-    def instrument_of(self, broker: BrokerType, symbol: str) -> Instrument | None:
-        return INSTRUMENTS.get(symbol)
-
-    def copying_armed(self, broker: BrokerType) -> bool:
-        return broker is KRAKEN
-
-    # -- wiring -----------------------------------------------------------------------------------------------------
     def _open_accounts(self) -> None:
-        self.venue.open_account(MASTER.label, Decimal(10000), {})
-        for user in self.users:
-            # Coins of the user's own, which no copy may touch.
-            own = {symbol: self.dice.pick([Decimal(0), Decimal("0.05")]) for symbol in INSTRUMENTS}
-            self.venue.open_account(user.label, Decimal(self.dice.pick([500, 1000, 5000, 20000])), own)
-        for account in (MASTER, *self.users):
+        for account in self.accounts:
+            # Coins of the owner's own, which no copy may touch.
+            own = {
+                symbol: Decimal(0) if account.is_master else self.dice.pick([Decimal(0), Decimal("0.05")])
+                for symbol in INSTRUMENTS
+            }
+            self._own |= {(account.label, symbol): quantity for symbol, quantity in own.items()}
+            cash = Decimal(10000) if account.is_master else Decimal(self.dice.pick([200, 500, 1000, 5000, 20000]))
+            self.venue.open_account(account.label, cash, own)
             self._remember(account)
 
     def _remember(self, account: AccountRef) -> None:
@@ -311,90 +328,16 @@ class World:
             )
         )
 
-    def _engine(self) -> CopyTradeEngine:
-        return CopyTradeEngine(
-            store=self.store,
-            clock=self.clock,
-            install_id=INSTALL_ID,
-            sizer=PositionSizer(),
-            followers=self,
-            limits=CopyLimits(
-                max_copy_slippage_percent=Decimal("0.5"),
-                reserve_percent=Decimal("0.4"),
-                minimum_funded_quote=Decimal(10),
-                max_signal_age_seconds=MAX_SIGNAL_AGE_SECONDS,
-            ),
-            wake_user=lambda _user: None,
-            on_planned=lambda _signal: None,
-        )
+    def _follow(self) -> None:
+        active = {user.label: user for user in self.users}
+        self.store.write(lambda connection: memberships.set_active(connection, active))
 
-    def _strategy(self) -> TradingStrategy:
-        return TradingStrategy(
-            strategies={},
-            # No entries of its own: the world decides what the master buys.
-            rules=MasterRules(
-                max_positions=0,
-                max_entries_per_cycle=0,
-                order_percent_of_cash=Decimal(10),
-                exit_plan=self.exit_plan,
-                scan_symbols_limit=0,
-                quote_currency="USD",
-            ),
-            sizer=PositionSizer(),
-            store=self.store,
-            clock=self.clock,
-            ids=self.ids,
-            install_id=INSTALL_ID,
-            announce=lambda _broker: None,
-            status_lines=list,
-        )
-
-    def _desk(self, account: AccountRef) -> AccountDesk:
-        broker = SimulatedBroker(account, self.venue, self.clock, crash_here=self.crash_here, meanwhile=self._meanwhile)
-        recorder = self._recorder(account, broker)
-        executor = OrderExecutor(
-            broker=broker,
-            store=self.store,
-            clock=self.clock,
-            recorder=recorder,
-            stop=self.stop,
-            confirm_seconds=self.dice.pick([0.0, 1.0, 5.0]),
-            gather_milliseconds=500,
-            on_order=lambda _intent: None,
-        )
-        return AccountDesk(
-            broker=broker,
-            status=AccountStatus(store=self.store, clock=self.clock, account=account, mode="paper"),
-            recorder=recorder,
-            executor=executor,
-            copier=None if account.is_master else self._copier(account, broker, executor),
-            candles=None,
-        )
-
-    def _recorder(self, account: AccountRef, broker: SimulatedBroker) -> FillRecorder:
-        def booked(fills: Sequence[Fill]) -> None:
-            for fill in fills:
-                broker.balance_book.apply_fill(fill)
-
-        return FillRecorder(
-            store=self.store,
-            clock=self.clock,
-            account=account,
-            default_exit_plan=self.exit_plan,
-            emit=self.emitter.from_master_fills if account.is_master else None,
-            on_booked=booked,
-        )
-
-    def _copier(self, account: AccountRef, broker: SimulatedBroker, executor: OrderExecutor) -> UserCopier:
-        return UserCopier(
-            account=account,
-            store=self.store,
-            clock=self.clock,
-            install_id=INSTALL_ID,
-            executor=executor,
-            sizer=PositionSizer(),
-            instrument_of=INSTRUMENTS.get,
-            balance=broker.balance_book.reading,
-            max_signal_age_seconds=MAX_SIGNAL_AGE_SECONDS,
-            on_answer=lambda _signal, _answer: None,
-        )
+    def _survive_refusals(self, work: Callable[[], None]) -> None:
+        """A start that the store refuses is tried again."""
+        while True:
+            try:
+                work()
+            except NijaError:
+                self.clock.advance(1)
+            else:
+                return

@@ -1,0 +1,68 @@
+"""Looks at each order in the moment in which it leaves: what is promised of that moment cannot be seen later."""
+
+import hashlib
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from bot.domain.order import IntentState, OrderKind, OrderRequest
+from bot.storage import intents, leases
+from tests.simulation.broker import SimulatedBroker
+from tests.simulation.violation import Violation
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+# An order may wait for its turn, and for other threads, after its gates were asked.
+WAIT_SECONDS = 15.0
+OLDEST_BALANCE_SECONDS = 60.0
+
+
+class Witness:
+    """`seen` are the promises broken so far."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self.seen: list[Violation] = []
+
+    def order_leaves(self, broker: SimulatedBroker, request: OrderRequest) -> None:
+        account = broker.account
+        with self._world.store.read() as connection:
+            intent = intents.find_intent(connection, request.client_order_id)
+            epoch = leases.epoch_of(connection, account.label)
+            asking = intents.needing_a_person(connection)
+        order = f"{account.label} {request.side} {request.symbol} {request.client_order_id[:8]}"
+        if intent is None or intent.state is not IntentState.SUBMITTED:
+            self._saw("I12 written down before it is sent", f"{order} is {intent.state if intent else 'not written'}")
+        elif intent.payload_sha256 != payload_sha256(request):
+            self._saw("I12 written down before it is sent", f"{order} was written down as another order")
+        if epoch != broker.epoch:
+            self._saw("I14 nothing is sent by a replaced thread", f"{order}: epoch {broker.epoch}, it is {epoch}")
+        if any((one.account_id, one.symbol) == (account.label, request.symbol) for one in asking):
+            self._saw("a contradiction blocks its symbol", f"{order} left while a person had to decide")
+        if request.kind is OrderKind.ENTRY and not account.is_master:
+            self._balance_known(broker, order)
+
+    def touched(self, venue_order_id: str) -> None:
+        """The bot asked to cancel an order."""
+        if self._world.venue.find(venue_order_id).request.client_order_id in self._world.foreign:
+            self._saw("I3 orders not ours are never touched", f"{venue_order_id} was to be cancelled")
+
+    def _balance_known(self, broker: SimulatedBroker, order: str) -> None:
+        reading = broker.balance_book.reading()
+        age = reading.age_seconds
+        if reading.holdings is None or age is None or age > OLDEST_BALANCE_SECONDS + WAIT_SECONDS:
+            self._saw("I16 no entry without a balance", f"{order} left with a balance {age} s old")
+
+    def _saw(self, rule: str, detail: str) -> None:
+        self.seen.append(Violation(rule, detail))
+
+
+def payload_sha256(request: OrderRequest) -> str:
+    """What the bot must have written down, worked out here anew."""
+
+    def shortest(number: Decimal | None) -> str:
+        return "" if number is None else format(number.normalize(), "f")
+
+    parts = [request.client_order_id, request.symbol, str(request.side), str(request.order_type)]
+    text = "|".join([*parts, shortest(request.quantity), shortest(request.limit_price)])
+    return hashlib.sha256(text.encode()).hexdigest()
