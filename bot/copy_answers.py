@@ -30,7 +30,10 @@ def _nothing_else(_connection: Connection) -> None:
 
 
 class CopyAnswers:
-    """Writes the answers of one account. An answer that was given is never changed."""
+    """Writes the answers of one account. An answer that was given is never changed.
+
+    `fence` raises `Fenced` in a transaction when the account is somebody else's by now.
+    """
 
     def __init__(
         self,
@@ -38,11 +41,13 @@ class CopyAnswers:
         account: AccountRef,
         store: Store,
         clock: Clock,
+        fence: Callable[[Connection], None],
         on_answer: Callable[[TradeSignal, CopyAnswer], None],
     ) -> None:
         self._account = account
         self._store = store
         self._clock = clock
+        self._fence = fence
         self._on_answer = on_answer
 
     def answer(
@@ -58,6 +63,7 @@ class CopyAnswers:
         quantity = filled if filled is not None else (intent.filled_quantity if intent else None)
 
         def work(connection: Connection) -> bool:
+            self._fence(connection)
             together(connection)
             return copies.answer_copy(
                 connection,
@@ -82,4 +88,5 @@ class CopyAnswers:
 
     def note_in(self, connection: Connection, signal: TradeSignal, **values: Any) -> None:
         """The same, as a part of a transaction."""
+        self._fence(connection)
         copies.note_copy(connection, signal_id=signal.signal_id, account_id=self._account.label, **values)

@@ -145,6 +145,7 @@ class MirroredExits:
         intent = self._intent(signal, len(debt.made), size.quantity)
 
         def plan(connection: Connection) -> None:
+            self._executor.refuse_when_fenced(connection)
             intents.add_intent(connection, intent)
             positions.owe(connection, self._account.label, signal.symbol, max(Decimal(0), due - size.quantity))
             self._answers.note_in(
@@ -182,6 +183,7 @@ class MirroredExits:
         return unsent.attempt == 0 or not self._broker.client_ids_are_forever or unsent.quantity == quantity
 
     def _add_leg(self, connection: Connection, *, signal: TradeSignal, intent: OrderIntent) -> None:
+        self._executor.refuse_when_fenced(connection)
         intents.add_intent(connection, intent)
         self._answers.note_in(connection, signal, client_order_id=intent.client_order_id)
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef, BrokerType
+from bot.domain.instrument import Instrument
 from bot.domain.order import OrderKind, Side
 from bot.domain.position import ExitPlan
 from bot.domain.signal import TradeSignal
@@ -39,6 +40,7 @@ class TradeSignalEmitter:
         default_exit_plan: ExitPlan,
         announce: Callable[[BrokerType], None],
         plan_in: Callable[[Connection, TradeSignal], None],
+        instrument_of: Callable[[BrokerType, str], Instrument | None],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -46,6 +48,7 @@ class TradeSignalEmitter:
         self._default_exit_plan = default_exit_plan
         self._announce = announce
         self._plan_in = plan_in
+        self._instrument_of = instrument_of
 
     def emit_trade_signal(
         self,
@@ -96,7 +99,8 @@ class TradeSignalEmitter:
     def from_master_fills(self, connection: Connection, event: MasterFills) -> None:
         """The recorder's hook: signal and plan for the users, in the transaction that books the fills."""
         batch = signal_rows.batches_of_order(connection, event.account.label, event.venue_order_id)
-        item = _signal_of_fills(connection, event, batch)
+        instrument = self._instrument_of(event.account.broker, event.fills[0].symbol)
+        item = _signal_of_fills(connection, event, batch, instrument)
         if item is None:
             return
         new = signal_rows.add_signal(
@@ -123,7 +127,9 @@ def _broker_type(broker: BaseBroker | BrokerType | str) -> BrokerType:
     return BrokerType(broker)
 
 
-def _signal_of_fills(connection: Connection, event: MasterFills, batch: int) -> TradeSignal | None:
+def _signal_of_fills(
+    connection: Connection, event: MasterFills, batch: int, instrument: Instrument | None
+) -> TradeSignal | None:
     first = event.fills[0]
     quantity = sum((fill.quantity for fill in event.fills), Decimal(0))
     notional = sum((fill.notional for fill in event.fills), Decimal(0))
@@ -135,7 +141,8 @@ def _signal_of_fills(connection: Connection, event: MasterFills, batch: int) -> 
             first.symbol,
         )
         return None
-    size = notional if kind is OrderKind.ENTRY else min(Decimal(1), quantity / event.position_before)
+    price = notional / quantity
+    size = notional if kind is OrderKind.ENTRY else _fraction(quantity, event.position_before, price, instrument)
     return TradeSignal(
         signal_id=derived_id("signal/1", event.account.label, first.symbol, event.venue_order_id, str(batch)),
         broker=event.account.broker,
@@ -144,11 +151,22 @@ def _signal_of_fills(connection: Connection, event: MasterFills, batch: int) -> 
         kind=kind,
         size=size,
         quantity=quantity,
-        reference_price=notional / quantity,
+        reference_price=price,
         master_balance=_balance_before(connection, event),
         executed_at=max(fill.executed_at for fill in event.fills),
         exit_plan=event.exit_plan,
     )
+
+
+def _fraction(sold: Decimal, before: Decimal, price: Decimal, instrument: Instrument | None) -> Decimal:
+    """The part of its position that the master sold: all of it when it cannot sell what is left.
+
+    There will be no signal for a rest below the master's own minimum, and a user's share of it may well be sellable.
+    """
+    left = before - sold
+    if instrument is not None and instrument.below_minimum(instrument.floor_quantity(left), price):
+        return Decimal(1)
+    return min(Decimal(1), sold / before)
 
 
 def _balance_before(connection: Connection, event: MasterFills) -> Decimal | None:

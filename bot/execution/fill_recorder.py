@@ -152,9 +152,16 @@ class FillRecorder:
             if fill_rows.add_fill(connection, self._account, fill, client_order_id=client_order_id, now=now)
         ]
         if new:
+            if intent is not None:
+                self._note_filled(connection, intent, venue_order_id)
             before = self._apply_to_position(connection, new, intent)
             self._emit_signal(connection, venue_order_id, new, before, intent)
         return new
+
+    def _note_filled(self, connection: Connection, intent: OrderIntent, venue_order_id: str) -> None:
+        """What an order has filled is what is booked of it, also when a trade is listed after the order's end."""
+        booked, notional = fill_rows.booked_of_order(connection, self._account.label, venue_order_id)
+        intent_rows.change(connection, intent.client_order_id, filled_quantity=booked, average_price=notional / booked)
 
     def _apply_to_position(self, connection: Connection, new: Sequence[Fill], intent: OrderIntent | None) -> Decimal:
         """Returns the quantity held before."""

@@ -91,7 +91,12 @@ class OrderExecutor:
 
         A result in state CREATED means that the venue certainly did not take it and it may be sent again.
         """
-        self._store.write(lambda connection: intent_rows.add_intent(connection, intent))
+
+        def work(connection: Connection) -> None:
+            self.refuse_when_fenced(connection)
+            intent_rows.add_intent(connection, intent)
+
+        self._store.write(work)
         failpoint("intent_committed")
         return self.send(intent, gate=gate)
 
@@ -132,14 +137,14 @@ class OrderExecutor:
             )
         )
         if not submitted:
-            self._check_lease(intent)
+            self._check_lease()
             raise IllegalMove(f"order {intent.client_order_id} of {intent.account_id} was sent before")
         # Counted from the end of the commit: from here on it can leave.
         self._absence.sent(intent.client_order_id, now=self._clock.monotonic())
         return None if expiry is None else started + expiry
 
     def _send_now(self, intent: OrderIntent, leave_before: float | None) -> None:
-        self._check_lease(intent)
+        self._check_lease()
         try:
             with self._broker.urgent(_urgency(intent)):
                 ack = self._broker.place_order(replace(intent.request(), leave_before=leave_before))
@@ -156,15 +161,20 @@ class OrderExecutor:
             failpoint("ack_committed")
             self._follow(self.reload(intent))
 
-    def _check_lease(self, intent: OrderIntent) -> None:
+    def _check_lease(self) -> None:
         """A thread that was held up since its commit may have been replaced meanwhile."""
         with self._store.read() as connection:
-            self._refuse_when_fenced(connection, intent)
+            self.refuse_when_fenced(connection)
 
-    def _refuse_when_fenced(self, connection: Connection, intent: OrderIntent) -> None:
-        epoch = leases.epoch_of(connection, intent.account_id)
+    def refuse_when_fenced(self, connection: Connection) -> None:
+        """Every transaction that decides something for the account begins with this. Raises `Fenced`.
+
+        A replaced thread may go on for a while with what it read before; none of it may be written any more.
+        """
+        label = self._broker.account.label
+        epoch = leases.epoch_of(connection, label)
         if epoch != self._epoch:
-            raise Fenced(f"{intent.account_id} was opened anew (epoch {epoch}, this thread has {self._epoch})")
+            raise Fenced(f"{label} was opened anew (epoch {epoch}, this thread has {self._epoch})")
 
     # -- asking -----------------------------------------------------------------------------------------------------
     def settle(self, intent: OrderIntent) -> OrderIntent:
@@ -248,7 +258,9 @@ class OrderExecutor:
         fills = []
         if order.filled_quantity > 0:
             since = (intent.sent_at or intent.created_at) - timedelta(minutes=1)
-            fills = list(self._broker.get_order_fills(order.venue_order_id, since=since))
+            listed = self._broker.get_order_fills(order.venue_order_id, since=since)
+            # A trade on the boundary of two pages is listed twice, and must not stand in for one that is missing.
+            fills = list({fill.trade_id: fill for fill in listed}.values())
         if not order.status.ended and self._clock.now() < (intent.sent_at or intent.created_at) + self._gather:
             # Parts of one order are gathered for a moment, so that users get one signal and not a dozen crumbs.
             return False
@@ -343,6 +355,7 @@ class OrderExecutor:
         now = self._clock.now()
 
         def work(connection: Connection) -> None:
+            self.refuse_when_fenced(connection)
             intent_rows.move(connection, intent.client_order_id, IntentState.UNKNOWN, at=now, detail=question)
             intent_rows.change(connection, intent.client_order_id, needs_person=question, resolution="")
 
@@ -371,7 +384,7 @@ class OrderExecutor:
         now = self._clock.now()
 
         def work(connection: Connection) -> None:
-            self._refuse_when_fenced(connection, intent)
+            self.refuse_when_fenced(connection)
             intent_rows.move(connection, intent.client_order_id, state, at=now, detail=detail, **changes)
 
         self._store.write(work)

@@ -58,6 +58,7 @@ class Bench:
             default_exit_plan=ExitPlan(),
             announce=lambda _broker: None,
             plan_in=lambda connection, signal: self.engine.plan_in(connection, signal),
+            instrument_of=self.instrument_of,
         )
         self.engine = CopyTradeEngine(
             store=store,
@@ -138,6 +139,7 @@ class Bench:
             account=account,
             store=self.store,
             clock=self.clock,
+            fence=self.executors[account].refuse_when_fenced,
             on_answer=lambda _signal, answer: self.answers.append((name, str(answer.status), str(answer.reason))),
         )
         exits = MirroredExits(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from bot.domain.errors import OrderRefused, OutcomeUnknown, RetryLater
+from bot.domain.errors import Fenced, OrderRefused, OutcomeUnknown, RetryLater
 from bot.domain.order import IntentState, Side, VenueOrderStatus
 from bot.position_sizer import CopyRules
 from bot.storage import intents, positions, symbol_pauses
@@ -294,4 +294,27 @@ def test_a_busy_venue_slows_the_tries_down_and_never_ends_them(bench: Bench) -> 
         bench.clock.seconds += wait
     assert waits[:4] == [1, 2, 4, 8]
     assert max(waits) == 60
+    assert ann.coins == 0
+
+
+def test_a_master_that_keeps_only_what_it_cannot_sell_has_left_altogether(store: Store) -> None:
+    bench = Bench(store, {"ann": "100000"})
+    ann = _bought(bench)
+    bench.master_trades(Side.SELL, "0.00997")
+    bench.plan()
+    bench.copy("ann")
+    assert ann.coins == 0
+
+
+def test_a_replaced_thread_neither_plans_nor_answers(bench: Bench) -> None:
+    ann = _bought(bench)
+    bench.master_trades(Side.SELL, "0.01")
+    bench.plan()
+    old = bench.copier("ann")
+    bench.restarted(ann.account)
+    with pytest.raises(Fenced):
+        old.run()
+    with bench.store.read() as connection:
+        assert len(intents.unfinished(connection, ann.account.label)) == 0
+    assert bench.copy("ann") is None
     assert ann.coins == 0

@@ -244,3 +244,24 @@ def test_each_time_an_order_leaves_its_times_are_set_anew(bench: Bench) -> None:
     with bench.store.read() as connection:
         events = connection.execute(select(order_event.c.new).order_by(order_event.c.id)).scalars().all()
     assert events.count("submitted") == 3
+
+
+def test_a_trade_listed_twice_does_not_stand_in_for_one_that_is_missing(bench: Bench) -> None:
+    broker = bench.brokers[MASTER]
+    intent = _lost(bench, accepted=True)
+    (whole,) = broker.fills
+    halves = [replace(whole, trade_id=f"T{number}", quantity=whole.quantity / 2) for number in (1, 2)]
+    broker.fills[:] = [halves[0], halves[0]]
+    executor = bench.executors[MASTER]
+    assert executor.settle(intent).state is IntentState.UNKNOWN
+    broker.fills[:] = [halves[0], *halves]
+    settled = executor.settle(intent)
+    assert (settled.state, settled.filled_quantity) == (IntentState.FILLED, Decimal("0.01"))
+
+
+def test_a_trade_that_the_history_shows_after_an_orders_end_is_counted_to_it(bench: Bench) -> None:
+    broker = bench.brokers[MASTER]
+    intent = _stored(bench, bench.master_trades(Side.BUY, "0.01").client_order_id)
+    late = replace(broker.fills[0], trade_id="T9", quantity=Decimal("0.002"))
+    bench.recorders[MASTER].book_history([late])
+    assert _stored(bench, intent.client_order_id).filled_quantity == Decimal("0.012")
