@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
+from math import inf
 from pathlib import Path
 
 from benchmarks.kill_drill.books import FINAL_STATES, Books, open_books
@@ -31,12 +32,16 @@ KILLED = -signal.SIGKILL
 STOP_SECONDS = 30.0
 AIM_SECONDS = 1.5
 LIFE_TO_READY = 2.0
+HURRIED_SECONDS = 0.5
 ENDED = ", ".join(f"'{state}'" for state in sorted(FINAL_STATES))
 
 
 @dataclass(frozen=True)
 class Options:
-    """`directory` is kept when there were problems; `longest` is in seconds."""
+    """`directory` is kept when there were problems; `longest` is in seconds.
+
+    When killing has taken `hurry_after` seconds, the lives that are left are short, so that the number is reached.
+    """
 
     directory: Path
     kills: int
@@ -45,6 +50,7 @@ class Options:
     users: int = 2
     faults: bool = False
     settle_limit: float = SETTLE_LIMIT_SECONDS
+    hurry_after: float = inf
     times: Mapping[str, VenueTimes] = field(default_factory=lambda: REAL_TIMES)
 
 
@@ -75,7 +81,8 @@ class _Drill:
         started = time.monotonic()
         deaths = planned_deaths(self._chance, failpoints_in(PROJECT / "bot"), longest=self._longest)
         for number, death in enumerate(islice(deaths, self._options.kills), start=1):
-            self._live_and_die(death)
+            late = time.monotonic() - started > self._options.hurry_after
+            self._live_and_die(PlannedDeath("hurried", HURRIED_SECONDS) if late else death)
             self._progress(number, "killing")
             if number % JOURNAL_EVERY == 0:
                 self._exchange.journal()
