@@ -329,3 +329,22 @@ def test_an_age_is_counted_from_the_trade_and_not_from_when_it_was_heard_of(benc
     bench.copy("ann")
     assert ("ann", "skipped", "too_old") in [(user.partition("_")[0], *rest) for user, *rest in bench.rows()]
     assert len(bench.user("ann").received) == 1
+
+
+# -- what the venue shows ---------------------------------------------------------------------------------------------
+def test_an_order_that_was_accepted_and_is_never_shown_stays_open_and_alarms(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    ann = bench.user("ann")
+    ann.script = [(OutcomeUnknown("timed out"), True)]
+    ann.lookups_fail = True
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.copy("ann")
+    executor = bench.executors[ann.account]
+    for _ in range(20):
+        bench.clock.seconds += 60
+        executor.settle(entry_of(bench))
+    assert entry_of(bench).state is IntentState.UNKNOWN, "a look-up that fails proves nothing, however often"
+    assert "has had no outcome for" in caplog.text
+    assert len(ann.received) == 1
