@@ -7,6 +7,7 @@ from bot.domain.errors import VenueError
 from bot.seams.clock import Clock
 
 RETRY_SECONDS = 60.0
+PARTED = timedelta(seconds=2)
 
 
 class VenueClock:
@@ -17,10 +18,18 @@ class VenueClock:
         self._max_age_seconds = max_age_seconds
         self._measured: tuple[datetime, float] | None = None
         self._postponed_until = 0.0
+        self._ahead = timedelta(0)
+        self._doubted = False
 
     def measured(self, venue_now: datetime) -> None:
         """What the venue just answered. Its age in transit makes us late by that much, never early."""
         self._measured = (venue_now, self._clock.monotonic())
+        self._ahead = self.ahead_of_machine()
+        self._doubted = False
+
+    def doubt(self) -> None:
+        """The venue found our idea of its time wrong: measure before the next use."""
+        self._doubted = True
 
     def keep(self, measure: Callable[[], datetime]) -> None:
         """Measure if it is time. A time that can't be read leaves the last one in use for a while longer."""
@@ -41,11 +50,16 @@ class VenueClock:
 
     @property
     def needs_measuring(self) -> bool:
-        """Whether there is no measurement or an old one, and it is not postponed."""
+        """Whether there is no measurement, an old one or a doubtful one, and it is not postponed."""
         now = self._clock.monotonic()
-        if self._measured is not None and now - self._measured[1] <= self._max_age_seconds:
+        fresh = self._measured is not None and now - self._measured[1] <= self._max_age_seconds
+        if fresh and not self._doubted and not self._clocks_parted():
             return False
         return now >= self._postponed_until
+
+    def _clocks_parted(self) -> bool:
+        """The machine slept (its monotonic clock stands still then) or its wall clock was set: one of the two lies."""
+        return abs(self.ahead_of_machine() - self._ahead) > PARTED
 
     def now(self) -> datetime:
         if self._measured is None:

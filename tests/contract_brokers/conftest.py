@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -27,6 +28,9 @@ from tests.exchange_process import ExchangeProcess
 
 # Short, so that a fault that hangs costs a test only a second.
 HOLD_SECONDS = 1.0
+# The lists of markets are long; one process of tests reads each once, as the bot does.
+_catalogues: SharedReading[Any] = SharedReading(SystemClock())
+_instruments: SharedReading[Any] = SharedReading(SystemClock())
 
 
 @dataclass
@@ -46,8 +50,12 @@ class Wiring:
             lambda: PrivateCallLock(self.clock, hold_seconds=HOLD_SECONDS, parked_key_seconds=0.2), per_key=False
         )
         self.keys = KrakenKeys()
-        self.catalogues: SharedReading = SharedReading(self.clock)
-        self.instruments: SharedReading = SharedReading(self.clock)
+        self.catalogues = _catalogues
+        self.instruments = _instruments
+
+    def forget_markets(self) -> None:
+        """As at the start of a process: the lists of markets are still to be read."""
+        self.catalogues, self.instruments = SharedReading(self.clock), SharedReading(self.clock)
 
     def broker(
         self,
@@ -61,6 +69,15 @@ class Wiring:
         made = self._kraken(account, access) if account.broker is BrokerType.KRAKEN else self._coinbase(account, access)
         self.brokers.append(made)
         return made
+
+    def broker_at(self, url: str, account: AccountRef) -> BaseBroker:
+        """A broker that talks to a venue of the test's own, with the markets of the exchange."""
+        access = self.access(account)
+        shared = self.catalogues if account.broker is BrokerType.KRAKEN else self.instruments
+        self.broker(account, access=access).get_trading_pairs()
+        known = shared.get(access.base_url, lambda: None)
+        shared.get(url, lambda: known)
+        return self.broker(account, access=VenueAccess(base_url=url, credentials=access.credentials, mode="paper"))
 
     def access(self, account: AccountRef, *, balance: str = "10000", **more: object) -> VenueAccess:
         opened = self.exchange.open_account(

@@ -20,7 +20,6 @@ from bot.brokers.call_reaper import CallReaper
 from bot.brokers.coinbase.errors import CLOSED, FUNDS, ORDER_STATUSES, REFUSED
 from bot.brokers.kraken.errors import meaning_of
 from bot.brokers.replies import decode_json
-from bot.brokers.venue_access import VenueAccess
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import (
     CredentialsRejected,
@@ -66,14 +65,7 @@ class Stage:
         self.broker_type = broker_type
         self.recorded: Recorded = record(wiring, broker_type)
         self.venue = RawVenue()
-        account = AccountRef.user(broker_type, "spoiled")
-        access = wiring.access(account)
-        shared = wiring.catalogues if broker_type is BrokerType.KRAKEN else wiring.instruments
-        known = shared.get(access.base_url, lambda: None)
-        shared.get(self.venue.url, lambda: known)
-        self.broker: BaseBroker = wiring.broker(
-            account, access=VenueAccess(base_url=self.venue.url, credentials=access.credentials, mode="paper")
-        )
+        self.broker: BaseBroker = wiring.broker_at(self.venue.url, AccountRef.user(broker_type, "spoiled"))
 
     def answer_with(self, said: Mapping[str, Said]) -> None:
         """By path; what is not in it gets an empty 500."""

@@ -121,6 +121,7 @@ def test_many_accounts_at_once_are_all_served_with_rising_nonces(wiring: Wiring,
 def test_the_list_of_markets_is_read_once_for_all_accounts(
     wiring: Wiring, user: AccountRef, exchange: ExchangeProcess
 ) -> None:
+    wiring.forget_markets()
     seen = exchange.last_seq()
     brokers = [wiring.broker(AccountRef.user(BrokerType.KRAKEN, f"{user.user_id}y{n}")) for n in range(6)]
     with ThreadPoolExecutor(6) as pool:

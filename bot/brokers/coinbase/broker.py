@@ -30,7 +30,6 @@ from bot.brokers.replies import (
     number_of,
     optional_text,
     text_of,
-    unix_milliseconds,
 )
 from bot.brokers.venue_clock import VenueClock
 from bot.domain.account import AccountRef, AccountType, BrokerType
@@ -98,13 +97,17 @@ class CoinbaseBroker(BaseBroker):
             venue_clock=self.venue_clock,
         )
         self._calls = CoinbaseCalls(
-            client, label=account.label, clock=context.clock, on_private_call=context.on_private_call
+            client,
+            label=account.label,
+            clock=context.clock,
+            venue_clock=self.venue_clock,
+            on_private_call=context.on_private_call,
         )
 
     # -- connection -------------------------------------------------------------------------------------------------
     def connect(self) -> bool:
         self.connected = False
-        self.venue_clock.measured(self._read_time())  # before anything is signed: tokens are made by it
+        self.venue_clock.measured(self._calls.read_time())  # before anything is signed: tokens are made by it
         rights = self._calls.get("/key_permissions")
         where = f"{self.account.label}: Coinbase key_permissions"
         needed = ("can_view", "can_trade")
@@ -126,10 +129,6 @@ class CoinbaseBroker(BaseBroker):
     @contextmanager
     def urgent(self, urgency: Urgency) -> Iterator[None]:
         yield  # nothing is shared between accounts here, so nobody waits for a turn
-
-    def _read_time(self) -> datetime:
-        fields = self._calls.public("/time")
-        return unix_milliseconds(field_of(fields, "epochMillis", where="Coinbase time"), where="Coinbase time")
 
     # -- balances ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:
@@ -175,7 +174,7 @@ class CoinbaseBroker(BaseBroker):
         if granularity is None:
             raise ValueError(f"Coinbase has candles of {sorted(GRANULARITIES)} minutes, not {interval_minutes}")
         interval = interval_minutes * 60
-        self.venue_clock.keep(self._read_time)
+        self.venue_clock.keep(self._calls.read_time)
         # The forming candle opens at `end`; the venue gives at most 350 with both ends included.
         end = int(self.venue_clock.now().timestamp()) // interval * interval
         asked = {
@@ -205,7 +204,7 @@ class CoinbaseBroker(BaseBroker):
         if request.leave_before is not None:
             leave_before = min(leave_before, request.leave_before)
         self._refuse_unlisted(request.symbol)
-        self.venue_clock.keep(self._read_time)
+        self.venue_clock.keep(self._calls.read_time)
         if not self.venue_clock.is_measured:
             # With this machine's clock a token could be good for longer than anybody waits for its order.
             raise RetryLater(f"{self.account.label}: not sent: Coinbase does not tell its time")

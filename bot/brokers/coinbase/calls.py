@@ -1,12 +1,14 @@
 """Calls of one Coinbase account: signed, bounded, with every failure classed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from bot.brokers.coinbase.client import TOKEN_SECONDS, CoinbaseClient
 from bot.brokers.coinbase.errors import status_error
 from bot.brokers.coinbase.tokens import SecretCannotSign
 from bot.brokers.http_session import HttpReply, ReplyLost, RequestNotSent
-from bot.brokers.replies import as_list, as_object, decode_json, flag_of
+from bot.brokers.replies import as_list, as_object, decode_json, field_of, flag_of, unix_milliseconds
+from bot.brokers.venue_clock import VenueClock
 from bot.domain.errors import CredentialsRejected, NijaError, OutcomeUnknown, RetryLater, UnreadableReply
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
@@ -23,9 +25,16 @@ class CoinbaseCalls:
     """Everything between a path and its answer as an object. `label` names the account in messages."""
 
     def __init__(
-        self, client: CoinbaseClient, *, label: str, clock: Clock, on_private_call: CallObserver | None = None
+        self,
+        client: CoinbaseClient,
+        *,
+        label: str,
+        clock: Clock,
+        venue_clock: VenueClock,
+        on_private_call: CallObserver | None = None,
     ) -> None:
         self._client = client
+        self._venue_clock = venue_clock
         self._label = label
         self._clock = clock
         self._on_private_call = on_private_call
@@ -37,10 +46,16 @@ class CoinbaseCalls:
         except CredentialsRejected as error:
             if error.venue_code != "401":
                 raise
-            # Now and then a valid token is turned away; a reading may simply ask again with a new one.
+            # Now and then a valid token is turned away; a reading may simply ask again with a new one, by a time that
+            # was measured anew.
             return self._call("GET", path, params, None)
 
-    def public(self, path: str) -> Mapping[str, object]:
+    def read_time(self) -> datetime:
+        """The venue's time, for which no key is needed. Raises `RetryLater` or `UnreadableReply`."""
+        fields = self._public("/time")
+        return unix_milliseconds(field_of(fields, "epochMillis", where="Coinbase time"), where="Coinbase time")
+
+    def _public(self, path: str) -> Mapping[str, object]:
         """A reading that needs no key. Raises `RetryLater` or `UnreadableReply`."""
         where = f"{self._label}: Coinbase GET {path}"
         try:
@@ -104,6 +119,7 @@ class CoinbaseCalls:
     ) -> Mapping[str, object]:
         where = f"{self._label}: Coinbase {verb} {path}"
         changes_orders = body is not None
+        self._venue_clock.keep(self.read_time)  # the token is made by it
         failpoint(f"coinbase.before_{verb}")
         try:
             reply = self._client.signed(
@@ -116,6 +132,8 @@ class CoinbaseCalls:
             raise (OutcomeUnknown if changes_orders else UnreadableReply)(f"{where}: {error}") from error
         except SecretCannotSign as error:
             raise CredentialsRejected(f"{where}: not sent: the API secret cannot sign") from error
+        if reply.status == 401:
+            self._venue_clock.doubt()
         if not 200 <= reply.status < 300:
             raise status_error(reply, where=where, order_sent=changes_orders)
         return self._decoded(reply, where, changes_orders)

@@ -8,7 +8,14 @@ from bot.brokers.base import Urgency
 from bot.brokers.http_session import ReplyLost, RequestNotSent
 from bot.brokers.kraken.api import KrakenApi, SecretCannotSign
 from bot.brokers.kraken.envelope import Envelope, open_envelope
-from bot.brokers.kraken.errors import INVALID_NONCE, LOCKOUT_SECONDS, TEMPORARY_LOCKOUT, error_of, normal_text
+from bot.brokers.kraken.errors import (
+    DEADLINES,
+    INVALID_NONCE,
+    LOCKOUT_SECONDS,
+    TEMPORARY_LOCKOUT,
+    error_of,
+    normal_text,
+)
 from bot.brokers.kraken.keys import KrakenKey
 from bot.brokers.kraken.private_call_lock import PrivateCallLock
 from bot.brokers.venue_clock import VenueClock
@@ -158,6 +165,8 @@ class KrakenCalls:
             refused = self._nonce_refused(error)
             return error if isinstance(error, OutcomeUnknown) else refused
         self._nonces.accepted()
+        if any(text.startswith(DEADLINES) for text in known):
+            self._venue_clock.doubt()
         if any(text.startswith(TEMPORARY_LOCKOUT) for text in known):
             self._key.locked_out_until = self._clock.monotonic() + LOCKOUT_SECONDS
         return error

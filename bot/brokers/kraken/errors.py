@@ -23,6 +23,7 @@ from bot.domain.errors import (
 LOCKOUT_SECONDS = 900.0
 INVALID_NONCE = "EAPI:Invalid nonce"
 TEMPORARY_LOCKOUT = "EGeneral:Temporary lockout"
+DEADLINES = ("EService:Deadline elapsed", "EGeneral:Invalid arguments:deadline")
 GONE_ORDER = ("EOrder:Unknown order", "EOrder:Invalid order")
 
 
