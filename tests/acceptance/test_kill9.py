@@ -12,6 +12,7 @@ from benchmarks.kill_drill.drill import Options, run_drill
 from benchmarks.kill_drill.judge import INVARIANTS
 from benchmarks.kill_drill.outcome import Outcome, summed
 from benchmarks.kill_drill.plan import failpoints_in
+from benchmarks.kill_drill.terms import SHORT_TIMES
 from tests.acceptance.copied_trade import TAG, TERMS, CopiedTrade, Row, stamp
 from tests.bot_process import ROOT
 
@@ -185,10 +186,10 @@ def test_figures_of_several_installations_are_summed() -> None:
 
 
 def test_thirty_kills_leave_books_that_equal_the_exchanges_journal(tmp_path: Path) -> None:
-    outcome = run_drill(
-        Options(directory=tmp_path / "drill", kills=30, seed=1, longest=2.2, settle_limit=25.0),
-        lambda kills, doing: None,
+    options = Options(
+        directory=tmp_path / "drill", kills=30, seed=1, longest=2.0, times=SHORT_TIMES, settle_limit=60, hurry_after=45
     )
+    outcome = run_drill(options, lambda kills, doing: None)
     assert outcome.problems == []
     assert outcome.killed == 30
     assert outcome.with_open_orders >= 5, "kills that hit nothing prove nothing"
