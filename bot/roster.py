@@ -11,7 +11,7 @@ from bot.domain.leaving import WhenDisabled
 from bot.position_sizer import CopyMode, CopyRules
 from bot.settings.users import UserSettings
 from bot.storage import memberships
-from bot.storage.duties import Duties, duties_of, orphans
+from bot.storage.duties import Duties, duties_of, orphans, what_to_do
 from bot.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -65,14 +65,6 @@ class Roster:
         mirroring = [each.account for each in self.followers if each.leaving is WhenDisabled.CLOSE_ONLY]
         exits_only = {account.label: account for account in (*mirroring, *orphaned)}
         memberships.set_active(connection, active, exits_only)
-
-
-def what_to_do(duties: Duties) -> str:
-    """About an orphan, for whoever can help it."""
-    return (
-        f"no file in config/users names this user any more, and it has {duties}. Nothing is sold for it. Put it back "
-        "with enabled: false and when_disabled: close_now, close_only or keep, and restart"
-    )
 
 
 def _follower(user: UserSettings) -> Follower:

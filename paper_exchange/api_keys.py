@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from paper_exchange.brokerage import Brokerage, KeyPair
@@ -78,6 +78,14 @@ class AccountRegistry:
         )
         self._add(account)
         return account
+
+    def rotate(self, account: Account) -> Account:
+        """The same account with a new key; the old one is revoked."""
+        keys = self.brokerage(account.brokerage).new_key_pair()
+        rotated = replace(account, api_key=keys.api_key, api_secret=keys.api_secret, public_key=keys.public_key)
+        del self._by_key[account.brokerage, account.api_key]
+        self._add(rotated)
+        return rotated
 
     def brokerage(self, name: str) -> Brokerage:
         try:

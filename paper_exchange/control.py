@@ -42,6 +42,7 @@ def control_app(exchange: Exchange, *, token: str, addresses: Mapping[str, objec
             route("/accounts", "GET", control.accounts),
             route("/accounts", "POST", control.open_account),
             route("/accounts/{brokerage}/{name}/deposit", "POST", control.deposit),
+            route("/accounts/{brokerage}/{name}/key", "POST", control.rotate_key),
             route("/market", "GET", control.market),
             route("/market", "POST", control.set_market),
             route("/market/pause", "POST", control.pause),
@@ -94,17 +95,25 @@ class Control:
             )
         )
 
+    async def rotate_key(self, request: Request) -> Response:
+        rotated = self._exchange.rotate_key(self._named(request))
+        return JSONResponse({"api_key": rotated.api_key, "api_secret": rotated.api_secret})
+
     async def deposit(self, request: Request) -> Response:
         body = await read.json_object(request)
-        account = self._exchange.registry.by_name(request.path_params["brokerage"], request.path_params["name"])
-        if account is None:
-            raise read.BadBody(f"name: there is no account {request.path_params['name']!r} at that brokerage")
+        account = self._named(request)
         asset, amount = read.text(body, "asset"), read.amount(body.pop("amount", None), "amount")
         read.nothing_left(body)
         if amount <= 0:
             raise read.BadBody("amount must be above zero")
         self._exchange.deposit(account, asset, amount)
         return JSONResponse(self._describe(account))
+
+    def _named(self, request: Request) -> Account:
+        account = self._exchange.registry.by_name(request.path_params["brokerage"], request.path_params["name"])
+        if account is None:
+            raise read.BadBody(f"name: there is no account {request.path_params['name']!r} at that brokerage")
+        return account
 
     async def market(self, request: Request) -> Response:
         self._exchange.advance()

@@ -118,6 +118,12 @@ class Exchange:
             "created": created,
         }
 
+    def rotate_key(self, account: Account) -> Account:
+        """The account's new key; orders, fills and balances are the account's and stay as they are."""
+        rotated = self.registry.rotate(account)
+        self.note_change()
+        return rotated
+
     def note_change(self) -> None:
         """Say that there is something new for the state file."""
         self.changes += 1

@@ -52,3 +52,11 @@ def orphans(connection: Connection, configured: Collection[AccountRef]) -> dict[
     users = [AccountRef.user(BrokerType(row.broker), row.user_id) for row in connection.execute(query)]
     found = {user: duties_of(connection, user.label) for user in users if user not in configured}
     return {user: duties for user, duties in found.items() if duties.any}
+
+
+def what_to_do(duties: Duties) -> str:
+    """About an orphan, for whoever can help it."""
+    return (
+        f"no file in config/users names this user any more, and it has {duties}. Nothing is sold for it. Put it back "
+        "with enabled: false and when_disabled: close_now, close_only or keep, and restart"
+    )

@@ -150,6 +150,20 @@ def test_a_deposit_raises_the_balance_and_is_in_the_ledger(exchange: ExchangePro
     assert answer(exchange, "POST", path, '{"asset": "USD", "amount": "-1"}')[0] == 400
 
 
+def test_a_new_key_is_for_the_same_account_and_the_old_one_is_revoked(exchange: ExchangeProcess) -> None:
+    old = exchange.open_account("kraken", "rotates", {"USD": "100", "BTC": "1"})
+    url = exchange.rest_url("kraken")
+    order = KrakenClient(url, old).ok(
+        "AddOrder", pair="XBTUSD", type="sell", ordertype="limit", volume="0.5", price="900000"
+    )
+    exchange.control("POST", "/accounts/kraken/rotates/key")
+    new = exchange.open_account("kraken", "rotates")
+    assert new.api_key != old.api_key
+    assert KrakenClient(url, old).refused("Balance") == "EAPI:Invalid key"
+    assert list(KrakenClient(url, new).ok("OpenOrders")["open"]) == order["txid"]
+    assert answer(exchange, "POST", "/accounts/kraken/nobody/key")[0] == 400
+
+
 def test_the_journal_goes_on_from_a_number_and_can_be_limited(exchange: ExchangeProcess, kraken: KrakenClient) -> None:
     start = exchange.last_seq()
     for _ in range(3):

@@ -9,6 +9,7 @@ from bot.copy_trade_engine import CopyLimits, CopyTradeEngine, Follower
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading
 from bot.domain.instrument import Instrument
+from bot.domain.leaving import WhenDisabled
 from bot.domain.order import OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan
 from bot.execution.fill_recorder import FillRecorder
@@ -132,7 +133,7 @@ class Bench:
         """One pass of a user's thread; a new copier each time, as after a restart."""
         return self.copier(name).run()
 
-    def copier(self, name: str) -> UserCopier:
+    def copier(self, name: str, *, leaving: WhenDisabled | None = None) -> UserCopier:
         account = AccountRef.user(KRAKEN, name)
         broker = self.brokers[account]
         answers = CopyAnswers(
@@ -163,6 +164,7 @@ class Bench:
             balance=broker.balance_book.reading,
             hydrated=lambda: self.hydrated,
             max_signal_age_seconds=60,
+            leaving=leaving,
         )
 
     def rows(self) -> list[tuple[str, str, str]]:

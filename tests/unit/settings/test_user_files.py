@@ -9,6 +9,7 @@ import pytest
 
 from bot.domain.account import BrokerType
 from bot.domain.errors import ConfigurationError
+from bot.domain.leaving import WhenDisabled
 from bot.settings.user_files import MAX_BYTES, MAX_USERS_PER_FILE, read_user_files
 from bot.settings.users import UserSettings
 
@@ -196,6 +197,24 @@ def test_amounts_may_be_text_and_an_account_is_enabled_unless_the_file_says_othe
     write(directory, user)
     (read,) = read_user_files(directory)
     assert (read.enabled, read.paper_balance) == (True, Decimal("1250.50"))
+
+
+def test_what_becomes_of_copies_when_a_user_is_switched_off_is_close_only_unless_its_file_says_otherwise(
+    directory: Path,
+) -> None:
+    assert read_one(directory).when_disabled is WhenDisabled.CLOSE_ONLY
+    for wish in WhenDisabled:
+        assert read_one(directory, enabled=False, when_disabled=str(wish)).when_disabled is wish
+    write(directory, ANN | {"when_disabled": "sell"})
+    assert "when_disabled must be keep or close_only or close_now, not 'sell'" in problem(directory)
+
+
+def test_a_user_who_joins_copies_new_entries_and_nothing_else_can_be_chosen(directory: Path) -> None:
+    assert read_one(directory).copy_on_join == read_one(directory, copy_on_join="new_entries").copy_on_join
+    write(directory, ANN | {"copy_on_join": "open_positions"})
+    assert "copy_on_join open_positions is not supported in this version; use new_entries" in problem(directory)
+    write(directory, ANN | {"copy_on_join": True})
+    assert "copy_on_join must be a text in double quotes, not true" in problem(directory)
 
 
 def test_everything_that_is_wrong_is_said_at_once(directory: Path) -> None:
