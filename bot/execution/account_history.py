@@ -117,8 +117,9 @@ class AccountHistory:
 
     def _new(self, fills: Sequence[Fill]) -> list[OrderFills]:
         """What the ledger does not have, by order; orders by their first trade."""
+        unique = {(fill.symbol, fill.trade_id): fill for fill in fills}.values()
         with self._store.read() as connection:
-            new = [fill for fill in fills if not fill_rows.is_booked(connection, self._account, fill)]
+            new = [fill for fill in unique if not fill_rows.is_booked(connection, self._account, fill)]
         by_order = sorted(new, key=lambda fill: (fill.venue_order_id, fill.executed_at))
         groups = [OrderFills(key, list(group)) for key, group in groupby(by_order, lambda fill: fill.venue_order_id)]
         return sorted(groups, key=lambda group: group.fills[0].executed_at)
