@@ -22,6 +22,7 @@ from bot.environment import ALREADY_TRIED
 from bot.live_keys import check_live_keys, report_unknown_variables
 from bot.observability.logs import LOG_FILE, Redactor, set_up_logging
 from bot.observability.metrics import Metrics
+from bot.roster import Roster
 from bot.seams import failpoints
 from bot.seams.clock import Clock, SystemClock
 from bot.seams.ids import IdSource, SystemIds
@@ -168,7 +169,7 @@ class _Run:
 
     def _with_exchange(self, store: Store, installation: Installation) -> int:
         self._check_state(store)
-        self._check_keys()
+        self._check_keys(store)
         paper = self._open_paper_exchange() if self._settings.trading_mode == "paper" else None
         try:
             # Only now: a start that was refused leaves the directory free for either mode.
@@ -328,7 +329,7 @@ class _Run:
                 f"its own, for example STATE_DIR={self._settings.state_dir}_{mode}"
             )
 
-    def _check_keys(self) -> None:
+    def _check_keys(self, store: Store) -> None:
         settings, environ = self._settings, process_environment()
         user_ids = {user.user_id for user in settings.users}
         # Names of settings by path were judged when they were read.
@@ -336,7 +337,8 @@ class _Run:
         report_unknown_variables(others, user_ids, {*OWN_VARIABLES, ALREADY_TRIED})
         if settings.trading_mode == "live":
             masters = [AccountRef.master(item.broker) for item in settings.masters if item.enabled]
-            users = [user.account for user in settings.users if user.enabled]
+            # Who left and is not done is connected too.
+            users = [follower.account for follower in Roster(store, settings.users).followers]
             check_live_keys([*masters, *users], user_ids, environ)
 
     def _serve_metrics(self, world: World) -> Callable[[], None]:

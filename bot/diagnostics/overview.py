@@ -1,7 +1,7 @@
 """All accounts together: those of the store that still count, and those of the settings that the bot lacks."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,8 +10,10 @@ from sqlalchemy import Connection, Row
 from bot.diagnostics.accounts import Account, Reader, time_text
 from bot.diagnostics.store_reading import BotState, bot_state, now, read_store
 from bot.domain.account import AccountRef
+from bot.domain.health import HealthState
 from bot.settings import Settings
 from bot.storage.accounts import states
+from bot.storage.duties import duties_of, orphans, what_to_do
 from bot.storage.positions import positions_of
 
 # The bot writes each account's first state shortly before it says that it runs.
@@ -20,12 +22,17 @@ BEFORE_START = timedelta(seconds=60)
 
 @dataclass(frozen=True)
 class Overview:
-    """The bot, its accounts (masters first within a brokerage), and what the settings name besides."""
+    """The bot, its accounts (masters first within a brokerage), and what the settings name besides.
+
+    `left_behind` says by label what users have who are switched off; `orphaned` what those have whom no file names.
+    """
 
     state: BotState
     accounts: Sequence[Account]
     not_taken_up: Sequence[str] = ()
     switched_off: Sequence[str] = ()
+    left_behind: Mapping[str, str] = field(default_factory=dict)
+    orphaned: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sentence(self) -> str:
@@ -42,6 +49,7 @@ class Overview:
             accounts=[account for account in self.accounts if wanted(account.row.broker)],
             not_taken_up=[label for label in self.not_taken_up if wanted(label.rpartition("_")[2])],
             switched_off=[label for label in self.switched_off if wanted(label.rpartition("_")[2])],
+            orphaned={label: has for label, has in self.orphaned.items() if wanted(label.rpartition("_")[2])},
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -55,31 +63,52 @@ class Overview:
             "accounts": [account.as_json() for account in self.accounts],
             "not_taken_up": list(self.not_taken_up),
             "switched_off": list(self.switched_off),
+            "left_behind": dict(self.left_behind),
+            "orphaned": dict(self.orphaned),
         }
 
     def notes(self) -> list[str]:
         """What the accounts themselves cannot say."""
         notes = [f"{label}: the running bot does not know this account yet; restart it" for label in self.not_taken_up]
-        return notes + [f"{label}: switched off in its file" for label in self.switched_off]
+        notes += [f"{label}: ORPHANED: {has}" for label, has in self.orphaned.items()]
+        return notes + [f"{label}: switched off in its file{self._has(label)}" for label in self.switched_off]
+
+    def _has(self, label: str) -> str:
+        return f"; it has {self.left_behind[label]}" if label in self.left_behind else ""
 
 
 def read_overview(settings: Settings) -> Overview:
     """What the store holds now. Raises `NoStore`."""
     seen_at = now(settings)
+    off = {user.account.label: user for user in settings.users if not user.enabled}
     with read_store(settings.state_dir) as connection:
         state = bot_state(connection, now=seen_at)
         reader = Reader(seen_at, settings.pace.cycle_seconds, settings.balance.max_age_seconds, state.running)
         rows = [row for row in states(connection) if row.health is not None]
         accounts = [_account(connection, row, reader, state.started_at) for row in rows]
+        duties = {label: duties_of(connection, label) for label in off}
+        orphaned = orphans(connection, {user.account for user in settings.users})
     labels = configured_labels(settings)
     missing = [label for label in labels if label not in {row.account_id for row in rows}]
+    # An account that left the settings is shown as long as the bot that knows it runs and has not seen it off.
+    shown = [one for one in accounts if one.label in labels or _is_still_known(one, state, off)]
     return Overview(
         state,
-        # An account that left the settings is shown as long as the bot that knows it runs.
-        [account for account in accounts if account.label in labels or account.taken_up],
+        shown,
         missing if state.running else (),
-        [user.account.label for user in settings.users if not user.enabled],
+        list(off),
+        {label: f"{has} ({off[label].when_disabled})" for label, has in duties.items() if has.any},
+        {
+            account.label: what_to_do(has)
+            for account, has in orphaned.items()
+            if account.label not in {one.label for one in shown}
+        },
     )
+
+
+def _is_still_known(account: Account, state: BotState, off: Collection[str]) -> bool:
+    touched = state.started_at is not None and account.row.updated_at >= state.started_at
+    return touched and not (account.label in off and account.row.health == HealthState.STOPPED)
 
 
 def configured_labels(settings: Settings) -> list[str]:
