@@ -1,6 +1,5 @@
 """`python bot.py`: settings, objects, threads, signals, exit code."""
 
-import argparse
 import logging
 import os
 import signal
@@ -14,7 +13,8 @@ from bot import exit_codes
 from bot.brokers.paper_venue import PaperVenue
 from bot.composition import Parts, World, compose
 from bot.copy_trade_engine import start_copy_engine
-from bot.diagnostics import config_show, copies
+from bot.diagnostics.commands import parser
+from bot.diagnostics.figures import OpenMatters
 from bot.diagnostics.store_reading import DATABASE_FILE
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError, StoreUnavailable
@@ -27,10 +27,9 @@ from bot.seams import failpoints
 from bot.seams.clock import Clock, SystemClock
 from bot.seams.ids import IdSource, SystemIds
 from bot.settings import Settings, load_settings
-from bot.settings.env_source import OWN_VARIABLES, PREFIX
+from bot.settings.env_source import KNOWN_VARIABLES, PREFIX
 from bot.settings.loading import process_environment
 from bot.storage import process
-from bot.storage.copies import missing_answers
 from bot.storage.ephemeral import throws_away
 from bot.storage.installation import Installation, open_installation
 from bot.storage.store import Store
@@ -47,53 +46,17 @@ LOCK_CHECK_SECONDS = 60.0
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the process's exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     try:
         settings = load_settings()
-        if arguments.command == "config":
-            return config_show.run(settings, as_json=arguments.json)
-        if arguments.command == "copies":
-            return copies.run(settings, as_json=arguments.json, limit=arguments.limit)
+        if arguments.run is not None:
+            code: int = arguments.run(settings, arguments)
+            return code
         return _Run(settings, seconds=arguments.seconds).run()
     except ConfigurationError as error:
         for problem in error.problems:
             print(f"NIJA cannot start: {problem}", file=sys.stderr)
         return exit_codes.WRONG_USE
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="bot.py",
-        description="NIJA: a master account per brokerage trades, its users copy it, each account in its own thread.",
-        epilog="Without a command the bot runs until it is stopped (Ctrl-C or SIGTERM).",
-    )
-    parser.add_argument(
-        "--for", dest="seconds", type=_seconds, metavar="SECONDS", help="stop by itself after this time"
-    )
-    commands = parser.add_subparsers(dest="command", metavar="command")
-    config = commands.add_parser("config", help="the settings in force")
-    config.add_argument("action", choices=["show"], help="print each value and where it came from")
-    config.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    latest = commands.add_parser("copies", help="the latest signals, a line per user")
-    latest.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    latest.add_argument("--limit", type=_count, default=20, metavar="N", help="how many signals (default 20)")
-    return parser
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return seconds
 
 
 class _Run:
@@ -227,7 +190,7 @@ class _Run:
             self._keep_exchange_alive(world)
             if now >= summary_at:
                 summary_at = now + every
-                _summarise(parts)
+                _summarise(world, parts)
             self._clock.wait(self._stop, BEAT_SECONDS if end is None else min(BEAT_SECONDS, end - now))
 
     def _end_when(self, problem: str, code: int) -> None:
@@ -272,7 +235,7 @@ class _Run:
         parts.engine.stop(max(0.1, deadline - self._clock.monotonic()))
         for name in left:
             log.error("%s did not end in time; what it was doing is settled at the next start", name)
-        _summarise(parts)
+        _summarise(world, parts)
         if not left:
             parts.manager.close()
         parts.shared.close()
@@ -334,7 +297,7 @@ class _Run:
         user_ids = {user.user_id for user in settings.users}
         # Names of settings by path were judged when they were read.
         others = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
-        report_unknown_variables(others, user_ids, {*OWN_VARIABLES, ALREADY_TRIED})
+        report_unknown_variables(others, user_ids, {*KNOWN_VARIABLES, ALREADY_TRIED})
         if settings.trading_mode == "live":
             masters = [AccountRef.master(item.broker) for item in settings.masters if item.enabled]
             # Who left and is not done is connected too.
@@ -344,11 +307,10 @@ class _Run:
     def _serve_metrics(self, world: World) -> Callable[[], None]:
         settings = self._settings
 
-        def missing() -> float:
-            with world.store.read() as connection:
-                return float(missing_answers(connection))
-
-        self._metrics.watch(store_queue=lambda: float(world.store.queue_depth), missing_answers=missing)
+        self._metrics.watch(
+            store_queue=lambda: float(world.store.queue_depth),
+            store_figures=OpenMatters(world.store, self._clock, settings).figures,
+        )
         try:
             return self._metrics.serve(settings.metrics_host, settings.metrics_port)
         except OSError as error:
@@ -378,10 +340,12 @@ def _ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def _summarise(parts: Parts) -> None:
+def _summarise(world: World, parts: Parts) -> None:
     """A store that cannot be read for a moment must not end the run: trading does not need the summary."""
     try:
         parts.strategy.log_multi_broker_status()
+        for line in OpenMatters(world.store, world.clock, world.settings).lines():
+            log.warning("LOOK AT THIS: %s", line)
     except Exception:
         log.exception("no summary")
 

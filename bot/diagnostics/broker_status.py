@@ -26,6 +26,8 @@ def show(overview: Overview) -> None:
     """What is wrong stands first, below the overall word."""
     console = terminal()
     console.print(overview.sentence, soft_wrap=True)
+    for line in overview.attention:
+        console.print(f"  {line}", soft_wrap=True, style="bold yellow")
     for account in overview.accounts:
         if account.why_not_trading:
             console.print(f"  {account.label}: NOT TRADING: {account.why_not_trading}", soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot.diagnostics.accounts import Account, Reader, time_text
+from bot.diagnostics.attention import attention
 from bot.diagnostics.store_reading import BotState, bot_state, now, read_store
 from bot.domain.account import AccountRef
 from bot.domain.health import HealthState
@@ -33,6 +34,7 @@ class Overview:
     switched_off: Sequence[str] = ()
     left_behind: Mapping[str, str] = field(default_factory=dict)
     orphaned: Mapping[str, str] = field(default_factory=dict)
+    attention: Sequence[str] = ()
 
     @property
     def sentence(self) -> str:
@@ -65,6 +67,7 @@ class Overview:
             "switched_off": list(self.switched_off),
             "left_behind": dict(self.left_behind),
             "orphaned": dict(self.orphaned),
+            "attention": list(self.attention),
         }
 
     def notes(self) -> list[str]:
@@ -88,6 +91,7 @@ def read_overview(settings: Settings) -> Overview:
         accounts = [_account(connection, row, reader, state.started_at) for row in rows]
         duties = {label: duties_of(connection, label) for label in off}
         orphaned = orphans(connection, {user.account for user in settings.users})
+        urgent = attention(connection, seen_at)
     labels = configured_labels(settings)
     missing = [label for label in labels if label not in {row.account_id for row in rows}]
     # An account that left the settings is shown as long as the bot that knows it runs and has not seen it off.
@@ -103,6 +107,7 @@ def read_overview(settings: Settings) -> Overview:
             for account, has in orphaned.items()
             if account.label not in {one.label for one in shown}
         },
+        urgent,
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.seams.clock import SystemClock
 from bot.settings import Settings
+from bot.storage import migrations
 from bot.storage.process import process_row
 
 DATABASE_FILE = "nija.db"
@@ -47,11 +48,27 @@ def read_store(state_dir: Path) -> Iterator[Connection]:
         with engine.connect() as connection:
             # All that follows is read from the same moment.
             connection.exec_driver_sql("BEGIN")
+            check_version(connection, path)
             yield connection
     except SQLAlchemyError as error:
         raise NoStore(f"{path} cannot be read: {error.__cause__ or error}") from error
     finally:
         engine.dispose()
+
+
+def check_version(connection: Connection, path: Path) -> None:
+    """Raises `NoStore` for a database whose tables are those of another version: its rows could be misread."""
+    found, wanted = migrations.revision_of(connection), migrations.head()
+    if found == wanted:
+        return
+    if found is None:
+        raise NoStore(f"{path} has no tables of NIJA yet. Start it with ./start.sh")
+    older = migrations.is_known(found)
+    advice = "Start NIJA once; it brings the database up to date" if older else "Use the version of NIJA that wrote it"
+    raise NoStore(
+        f"{path} is of {'an older' if older else 'a newer'} version (its schema is {found}, this program reads "
+        f"{wanted}). {advice}"
+    )
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:

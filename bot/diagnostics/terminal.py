@@ -8,11 +8,12 @@ from rich.table import Table
 WIDTH_WITHOUT_TERMINAL = 160
 
 
-def terminal() -> Console:
+def terminal(*, width_without_terminal: int | None = None) -> Console:
     """Where to print. Texts are shown as they are: a venue's words may look like markup."""
     console = Console(markup=False, highlight=False)
     if not console.is_terminal:
-        console = Console(markup=False, highlight=False, width=max(console.width, WIDTH_WITHOUT_TERMINAL))
+        width = width_without_terminal or max(console.width, WIDTH_WITHOUT_TERMINAL)
+        console = Console(markup=False, highlight=False, width=width)
     return console
 
 

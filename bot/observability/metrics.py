@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from bot.domain.drift import DriftKind
+from bot.observability.store_figures import StoreFigures, StoreFiguresCollector
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +41,6 @@ class Metrics:
         self.orders = self._counter("nija_orders", "Orders by how they stand after sending", "account", "kind", "state")
         self.drifts = self._gauge("nija_drifts", "Differences between venue and books", "account", "kind")
         self.store_queue = Gauge("nija_store_queue", "Writes waiting for the store", registry=self.registry)
-        self.missing_answers = Gauge(
-            "nija_copy_answers_missing", "Planned copies without a final answer yet", registry=self.registry
-        )
 
     def set_health(self, account: str, state: str) -> None:
         """Exactly one state is 1."""
@@ -54,10 +52,10 @@ class Metrics:
         for kind, count in counts.items():
             self.drifts.labels(account, str(kind)).set(count)
 
-    def watch(self, *, store_queue: Callable[[], float], missing_answers: Callable[[], float]) -> None:
+    def watch(self, *, store_queue: Callable[[], float], store_figures: Callable[[], StoreFigures]) -> None:
         """Read these when somebody scrapes."""
         self.store_queue.set_function(store_queue)
-        self.missing_answers.set_function(missing_answers)
+        self.registry.register(StoreFiguresCollector(store_figures))
 
     def serve(self, host: str, port: int) -> Callable[[], None]:
         """Answer scrapes on this port (0 = any free one); returns how to stop. Raises OSError when it is taken."""

@@ -52,7 +52,7 @@ def members_of(connection: Connection, broker: BrokerType, sequence: int) -> lis
     """The labels of the users who are owed an answer to this signal."""
     query = (
         select(membership.c.account_id)
-        .join(signal, _covers())
+        .join(signal, covers())
         .where(signal.c.broker == str(broker), signal.c.sequence == sequence)
         .order_by(membership.c.account_id)
     )
@@ -64,14 +64,15 @@ def owed(connection: Connection) -> list[Row[Any]]:
 
     A pair that is not in this list must have none: entries made after a user has left are nobody's debt.
     """
-    query = select(signal, membership.c.account_id.label("user_account_id")).join(membership, _covers())
+    query = select(signal, membership.c.account_id.label("user_account_id")).join(membership, covers())
     return list(connection.execute(query.order_by(signal.c.sequence, membership.c.account_id)).all())
 
 
-def _covers() -> Any:
+def covers() -> Any:
     """The rule: the same brokerage, made after the membership's beginning and up to its end, and of its kind."""
     return and_(
-        membership.c.broker == signal.c.broker,
+        # Joined to nothing, so that no index by brokerage is taken: it would lead through all signals ever made.
+        membership.c.broker == signal.c.broker.concat(""),
         membership.c.from_sequence < signal.c.sequence,
         or_(membership.c.to_sequence.is_(None), membership.c.to_sequence >= signal.c.sequence),
         or_(membership.c.kind == str(MembershipKind.ALL), signal.c.kind == str(OrderKind.EXIT)),

@@ -1,0 +1,246 @@
+"""The command line of `python bot.py`: its commands, their options, and what each of them runs."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from bot.diagnostics import audit, config_show, copies, debts, drift, resolve, symbols
+from bot.settings import Settings
+
+Command = Callable[[Settings, argparse.Namespace], int]
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+LISTS = (
+    "0 nothing, 1 something to look into, 2 wrong use or configuration, 3 the bot is not running (then: as last seen)"
+)
+_LONGEST = 200
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command sets `run`, a `Command`; without a command it is None, and the bot runs."""
+    made = argparse.ArgumentParser(
+        prog="bot.py",
+        description="NIJA: a master account per brokerage trades, its users copy it, each account in its own thread.",
+        epilog="Without a command the bot runs until it is stopped (Ctrl-C or SIGTERM).",
+        allow_abbrev=False,
+    )
+    made.set_defaults(run=None)
+    made.add_argument("--for", dest="seconds", type=seconds, metavar="SECONDS", help="stop by itself after this time")
+    commands = made.add_subparsers(dest="command", metavar="command")
+    _add_config(commands)
+    _add_copies(commands)
+    _add_debts(commands)
+    _add_audit(commands)
+    _add_resolve(commands)
+    _add_symbols(commands)
+    _add_drift(commands)
+    return made
+
+
+def _add(
+    commands: Commands,
+    name: str,
+    text: str,
+    run: Command,
+    *,
+    codes: str = LISTS,
+    examples: Sequence[str],
+) -> argparse.ArgumentParser:
+    lines = "\n".join(f"  python bot.py {example}" for example in examples)
+    made = commands.add_parser(
+        name,
+        help=text,
+        description=text[:1].upper() + text[1:] + ".",
+        epilog=f"exit code: {codes}\n\nexamples:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    made.set_defaults(run=run)
+    return made
+
+
+# -- the commands, each with its options --------------------------------------------------------------------------
+def _add_config(commands: Commands) -> None:
+    made = _add(
+        commands,
+        "config",
+        "the settings in force",
+        lambda settings, words: config_show.run(settings, as_json=words.json),
+        codes="0 shown, 2 wrong configuration",
+        examples=["config show"],
+    )
+    made.add_argument("action", choices=["show"], help="print each value and where it came from")
+
+
+def _add_copies(commands: Commands) -> None:
+    made = _add(
+        commands,
+        "copies",
+        "the latest signals, a line per user",
+        lambda settings, words: copies.run(settings, as_json=words.json, limit=words.limit),
+        codes="0 none failed, 1 one failed, 2 wrong use or configuration, 3 the bot does not run",
+        examples=["copies", "copies --limit 5 --json"],
+    )
+    made.add_argument("--limit", type=number, default=20, metavar="N", help="how many signals (default 20)")
+
+
+def _add_debts(commands: Commands) -> None:
+    made = _add(
+        commands,
+        "debts",
+        "exits that are owed and not done, with their age and what they wait for",
+        lambda settings, words: debts.run(settings, as_json=words.json, old_seconds=words.old),
+        codes="0 none older than --old, 1 there are some, 2 wrong use or configuration, 3 the bot does not run",
+        examples=["debts", "debts --old 300 --json"],
+    )
+    made.add_argument(
+        "--old",
+        type=seconds,
+        default=debts.DEFAULT_OLD_SECONDS,
+        metavar="SECONDS",
+        help=f"an exit owed for longer ends the command with 1 (default {debts.DEFAULT_OLD_SECONDS:g})",
+    )
+
+
+def _add_audit(commands: Commands) -> None:
+    made = _add(
+        commands,
+        "audit",
+        "proof from the store that every user has one answer to every signal, and the books add up",
+        lambda settings, words: audit.run(settings, audit.Selection(words.since, words.signals), as_json=words.json),
+        codes="0 proven, 1 something is missing or wrong (each is listed), 2 the store cannot be read",
+        examples=["audit", "audit --signals 100", "audit --since 2026-01-31T12:00Z --json"],
+    )
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("--since", type=moment, metavar="TIME", help="only what was made since then (UTC if no zone)")
+    which.add_argument("--signals", type=number, metavar="N", help="only the newest N signals")
+
+
+def _add_resolve(commands: Commands) -> None:
+    made = _add(
+        commands,
+        "resolve",
+        "orders that need a person; with an ORDER, a person's word about it",
+        _resolve,
+        codes=(
+            "without ORDER as for lists (0, 1, 2, 3); with it 0 carried out, 1 written down and not\n"
+            "carried out yet, 2 refused, 3 written down and the bot is not running (done at its next start)"
+        ),
+        examples=[
+            "resolve",
+            "resolve 3f9c21aa --accepted-as OQCLML-BW3P3-BUCMWZ --by Anna",
+            'resolve 3f9c21aa --not-accepted --by Anna --reason "not in the order history" --yes',
+        ],
+    )
+    made.add_argument("order", nargs="?", metavar="ORDER", help="the order's id, or its beginning")
+    made.add_argument(
+        "--accepted-as", type=venue_id, metavar="VENUE_ORDER_ID", help="the brokerage has it, as this one"
+    )
+    made.add_argument("--not-accepted", action="store_true", help="the brokerage never took it")
+    made.add_argument("--by", type=name, metavar="NAME", help="who says so")
+    made.add_argument("--reason", type=name, metavar="TEXT", help="why you are sure")
+    made.add_argument("--yes", action="store_true", help="do not ask again")
+    made.set_defaults(refuse=made.error)
+
+
+def _resolve(settings: Settings, words: argparse.Namespace) -> int:
+    if words.order is None:
+        if words.accepted_as or words.not_accepted or words.by or words.reason or words.yes:
+            words.refuse("which order? python bot.py resolve lists those that need a person")
+        return resolve.list_orders(settings, as_json=words.json)
+    if (words.accepted_as is None) == (not words.not_accepted):
+        words.refuse("say one of --accepted-as VENUE_ORDER_ID and --not-accepted")
+    if not words.by:
+        words.refuse("say who decides: --by NAME")
+    word = resolve.Word(
+        order=words.order, accepted_as=words.accepted_as, by=words.by, reason=words.reason or "", sure=words.yes
+    )
+    return resolve.decide(settings, word, as_json=words.json)
+
+
+def _add_symbols(commands: Commands) -> None:
+    made = _add(
+        commands,
+        "symbols",
+        "markets that a user does not enter any more; pause or resume one",
+        _symbols,
+        codes="0 done or listed, 2 refused, wrong use or configuration, 3 (list) the bot is not running",
+        examples=[
+            "symbols",
+            "symbols resume daivon_frazier_kraken BTC/USD",
+            'symbols pause daivon_frazier_kraken BTC/USD --reason "holds it for the long run"',
+        ],
+    )
+    made.add_argument("action", nargs="?", choices=["pause", "resume"], help="nothing lists the pauses")
+    made.add_argument("account", nargs="?", metavar="ACCOUNT", help="a user's account, as daivon_frazier_kraken")
+    made.add_argument("symbol", nargs="?", metavar="SYMBOL", help="as BTC/USD")
+    made.add_argument("--reason", type=name, metavar="TEXT", help="why it is paused; shown to everybody")
+    made.add_argument("--yes", action="store_true", help="pause also what was never traded here")
+    made.set_defaults(refuse=made.error)
+
+
+def _symbols(settings: Settings, words: argparse.Namespace) -> int:
+    if words.action is None:
+        return symbols.list_pauses(settings, as_json=words.json)
+    if words.account is None or words.symbol is None:
+        words.refuse(f"say which: python bot.py symbols {words.action} ACCOUNT SYMBOL")
+    if words.action == "resume":
+        return symbols.resume(settings, words.account, words.symbol, as_json=words.json)
+    if not words.reason:
+        words.refuse("say why: --reason TEXT")
+    return symbols.pause(settings, words.account, words.symbol, reason=words.reason, sure=words.yes, as_json=words.json)
+
+
+def _add_drift(commands: Commands) -> None:
+    made = _add(
+        commands,
+        "drift",
+        "where a brokerage and our books differ",
+        lambda settings, words: drift.run(settings, as_json=words.json, cleared_too=words.all),
+        examples=["drift", "drift --all --json"],
+    )
+    made.add_argument("--all", action="store_true", help="also what is gone again")
+
+
+# -- words of the command line ------------------------------------------------------------------------------------
+def number(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 0 < int(text) <= 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value
+
+
+def moment(text: str) -> datetime:
+    """A time; one without a zone is UTC, as every time that is shown."""
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write it as 2026-01-31T12:00Z") from error
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def name(text: str) -> str:
+    """Words of a person: one line that can be shown anywhere."""
+    words = text.strip()
+    if not words or len(words) > _LONGEST or not words.isprintable():
+        raise argparse.ArgumentTypeError(f"must be 1 to {_LONGEST} printable characters")
+    return words
+
+
+def venue_id(text: str) -> str:
+    """A brokerage's order id, as it is copied from its page."""
+    words = text.strip()
+    if not words or len(words) > 100 or not words.isascii() or not words.isprintable() or " " in words:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an order id of a brokerage")
+    return words
