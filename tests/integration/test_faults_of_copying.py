@@ -10,14 +10,15 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from bot.domain.account import BrokerType
-from bot.domain.errors import InsufficientFunds, OrderRefused, OutcomeUnknown
+from bot.domain.errors import Fenced, InsufficientFunds, OrderRefused, OutcomeUnknown
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import IntentState, Side, VenueOrderStatus
 from bot.seams import failpoints
-from bot.storage import intents, migrations, positions
+from bot.storage import intents, leases, migrations, positions
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store, sqlite_url
 from tests.memory_broker import BTC, MemoryBroker
@@ -348,3 +349,39 @@ def test_an_order_that_was_accepted_and_is_never_shown_stays_open_and_alarms(
     assert entry_of(bench).state is IntentState.UNKNOWN, "a look-up that fails proves nothing, however often"
     assert "has had no outcome for" in caplog.text
     assert len(ann.received) == 1
+
+
+def test_each_opening_of_an_account_raises_its_epoch_whatever_became_of_the_one_before(bench: Bench) -> None:
+    ann = bench.user("ann").account
+
+    def open_it(*, dies: bool) -> int:
+        def take(connection: Connection) -> int:
+            epoch = leases.take_lease(connection, ann.label, owner="test", now=bench.clock.now())
+            if dies:
+                raise failpoints.FailpointRaised("here")
+            return epoch
+
+        return bench.store.write(take)
+
+    first = open_it(dies=False)
+    with pytest.raises(failpoints.FailpointRaised):
+        open_it(dies=True)
+    assert open_it(dies=False) > first
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    with pytest.raises(Fenced):
+        bench.copy("ann")
+    assert bench.user("ann").received == []
+
+
+def test_what_the_user_has_sold_altogether_by_hand_is_not_sold_again(bench: Bench) -> None:
+    ann = bought(bench)
+    ann.coins = Decimal(0)
+    ann.refresh_balance(max_age_seconds=0)
+    bench.master_trades(Side.SELL, "0.01")
+    bench.plan()
+    for _ in range(5):
+        bench.clock.seconds += bench.copy("ann") or 0
+    assert [request.side for request in ann.received] == [Side.BUY]
+    assert answer(bench)[0] == "skipped"
+    assert bench.missing() == 0
