@@ -16,6 +16,7 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceStatus
 from bot.domain.errors import ConfigurationError, CredentialsRejected, RetryLater, UnreadableReply
 from bot.domain.health import HealthState
+from bot.domain.leaving import WhenDisabled
 from bot.execution.account_status import AccountStatus
 from bot.independent_broker_trader import IndependentBrokerTrader
 from bot.multi_account_broker_manager import (
@@ -44,7 +45,7 @@ def user(name: str) -> AccountRef:
 class Bench:
     """`errors` says what building or connecting an account raises."""
 
-    def __init__(self, *users: str, pauses: Pauses = NO_PAUSES) -> None:
+    def __init__(self, *users: str, pauses: Pauses = NO_PAUSES, leaving: str = "") -> None:
         self.clock, self.stop = TestClock(), threading.Event()
         self.errors: dict[AccountRef, Exception] = {}
         self.tried: list[tuple[str, float]] = []
@@ -54,7 +55,15 @@ class Bench:
         self.holders: set[AccountRef] = set()
         self.manager = MultiAccountBrokerManager(
             masters=[KRAKEN],
-            followers=[Follower(account=user(name), name=name.title(), rules=CopyRules()) for name in users],
+            followers=[
+                Follower(
+                    account=user(name),
+                    name=name.title(),
+                    rules=CopyRules(),
+                    leaving=WhenDisabled.CLOSE_ONLY if name == leaving else None,
+                )
+                for name in users
+            ],
             build=self.build,
             pauses=pauses,
             clock=self.clock,
@@ -224,7 +233,13 @@ def test_a_stop_ends_the_connecting_and_arms_nothing() -> None:
 
 
 # -- looking after connected accounts ---------------------------------------------------------------------------------
-def trader_over(bench: Bench, store: Store, *, troubled: str) -> tuple[IndependentBrokerTrader, list[AccountStatus]]:
+def trader_over(
+    bench: Bench,
+    store: Store,
+    *,
+    troubled: str,
+    on_left: Callable[[AccountRef], None] = lambda _account: None,
+) -> tuple[IndependentBrokerTrader, list[AccountStatus]]:
     """A thread keeper whose look at one account raises; nobody else has duties, and cash decides. No thread starts."""
     accounts = [MASTER, user("anna"), user("ben")]
     for account in accounts:
@@ -254,6 +269,7 @@ def trader_over(bench: Bench, store: Store, *, troubled: str) -> tuple[Independe
         has_duties=has_duties,
         statuses=statuses,
         on_cycle=lambda _account, _result, _seconds: None,
+        on_left=on_left,
     )
     return trader, list(statuses.values())
 
@@ -268,6 +284,20 @@ def test_a_surprise_while_one_account_is_looked_after_costs_those_behind_it_noth
         assert status.health.state is HealthState.STARTING
         assert status.health.reason == "not funded: 1000.00 is below 20000 USD"
     assert trader.threads() == {}
+
+
+def test_a_user_who_left_and_is_done_is_disconnected_and_gets_no_thread(store: Store) -> None:
+    bench = Bench("anna", "ben", leaving="anna")
+    bench.manager.connect_brokerage(KRAKEN)
+    assert bench.manager.is_leaving(user("anna")) and not bench.manager.is_leaving(user("ben"))
+    left: list[AccountRef] = []
+    trader, _ = trader_over(bench, store, troubled="", on_left=left.append)
+    trader.step(KRAKEN)
+    trader.step(KRAKEN)
+    assert left == [user("anna")]
+    assert bench.closed == ["anna_kraken"]
+    assert [each.account for each in bench.manager.followers_of(KRAKEN)] == [user("ben")]
+    assert bench.manager.broker_of(user("anna")) is None
 
 
 def test_an_account_whose_balance_cannot_be_read_gets_no_thread_and_is_degraded(store: Store) -> None:

@@ -1,10 +1,14 @@
 """Accounts that joined, left or were switched off since the bot started."""
 
+import json
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 from bot.diagnostics import active_trading, broker_status
 from bot.domain.account import AccountRef, BrokerType
+from bot.domain.position import ExitPlan, Position
+from bot.storage.positions import save_position
 from tests.stored_bot import COINBASE, DAIVON, KRAKEN, USERS, StoredBot, now, write_configuration
 from tests.unit.diagnostics.conftest import Ask
 
@@ -45,3 +49,46 @@ def test_a_user_who_is_switched_off_stays_visible(ask: Ask, bot: StoredBot, home
     answer = ask(broker_status.main)
     assert answer.code == 0
     assert "daivon_frazier_kraken: switched off" in answer.text
+
+
+def holding(bot: StoredBot, account: AccountRef) -> None:
+    position = Position(
+        account_id=account.label,
+        symbol="BTC/USD",
+        quantity=Decimal("0.50"),
+        average_entry_price=Decimal(60000),
+        highest_price=Decimal(60000),
+        opened_at=now(),
+        exit_plan=ExitPlan(),
+    )
+    bot.store.write(lambda connection: save_position(connection, position))
+
+
+def test_what_a_user_has_who_is_switched_off_is_shown_and_is_no_fault(ask: Ask, bot: StoredBot, home: Path) -> None:
+    off = USERS.replace('"enabled": true', '"enabled": false, "when_disabled": "keep"')
+    write_configuration(home, users=off)
+    # As after the bot has seen it off: stopped, and touched since the start.
+    bot.accounts()
+    holding(bot, DAIVON)
+    bot.runs()
+    bot.account(DAIVON, health="stopped", updated_at=now())
+    bot.accounts([KRAKEN, COINBASE])
+    answer = ask(broker_status.main)
+    assert "daivon_frazier_kraken: switched off in its file; it has 0.5 BTC/USD (keep)" in answer.text
+    assert "daivon_frazier_kraken: NOT TRADING" not in answer.text
+    assert answer.code == 0
+
+
+def test_a_user_whom_no_file_names_is_an_orphan_as_long_as_it_has_something(
+    ask: Ask, bot: StoredBot, home: Path
+) -> None:
+    bot.accounts()
+    write_configuration(home, users="[]")
+    bot.account(DAIVON, updated_at=now() - timedelta(seconds=65))
+    bot.runs()
+    assert "daivon" not in ask(broker_status.main).text
+    holding(bot, DAIVON)
+    answer = ask(broker_status.main)
+    assert "daivon_frazier_kraken: ORPHANED: no file in config/users names this user" in answer.text
+    assert answer.code == 0
+    assert list(json.loads(ask(broker_status.main, "--json").text)["orphaned"]) == [DAIVON.label]
