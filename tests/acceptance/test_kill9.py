@@ -187,7 +187,7 @@ def test_figures_of_several_installations_are_summed() -> None:
 
 def test_thirty_kills_leave_books_that_equal_the_exchanges_journal(tmp_path: Path) -> None:
     options = Options(
-        directory=tmp_path / "drill", kills=30, seed=1, longest=2.0, times=SHORT_TIMES, settle_limit=60, hurry_after=45
+        directory=tmp_path / "drill", kills=30, seed=1, longest=2.0, times=SHORT_TIMES, settle_limit=60, hurry_after=40
     )
     outcome = run_drill(options, lambda kills, doing: None)
     assert outcome.problems == []
