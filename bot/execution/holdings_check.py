@@ -11,10 +11,12 @@ from sqlalchemy import Connection
 from bot.brokers.base import BaseBroker
 from bot.domain.drift import DriftKind
 from bot.domain.errors import UnreadableReply
+from bot.domain.money import plain
 from bot.domain.order import IntentState
 from bot.domain.position import Position
 from bot.domain.symbol import base_of
 from bot.execution.drift_book import DriftBook
+from bot.execution.order_executor import OrderExecutor
 from bot.seams.clock import Clock, format_time
 from bot.seams.failpoints import failpoint
 from bot.storage.activity import activity_of
@@ -75,11 +77,14 @@ class HoldingsCheck:
     More coins than lots are the owner's own; they become no position, for nobody knows what they cost.
     """
 
-    def __init__(self, *, broker: BaseBroker, store: Store, clock: Clock, drifts: DriftBook) -> None:
+    def __init__(
+        self, *, broker: BaseBroker, store: Store, clock: Clock, executor: OrderExecutor, drifts: DriftBook
+    ) -> None:
         self._broker = broker
         self._account = broker.account
         self._store = store
         self._clock = clock
+        self._executor = executor
         self._drifts = drifts
         self._seen: dict[str, _Shortfall] = {}
 
@@ -112,7 +117,7 @@ class HoldingsCheck:
 
     def _differences(self, lots: AssetLots, held: Decimal) -> Iterator[tuple[DriftKind, str, str]]:
         first = lots.symbols[0]
-        says = f"the account holds {held:f} {lots.asset}, the books have lots of {lots.booked:f}"
+        says = f"the account holds {plain(held)} {lots.asset}, the books have lots of {plain(lots.booked)}"
         if held < lots.booked:
             yield DriftKind.SHORTFALL, first, says
         elif held > lots.booked:
@@ -152,11 +157,12 @@ class HoldingsCheck:
     def _shrink(self, seen: _Shortfall) -> None:
         lots, now = seen.lots, self._clock.now()
         detail = (
-            f"lots of {lots.asset} shrunk from {lots.booked:f} to {seen.held:f}: the account had no more in "
+            f"lots of {lots.asset} shrunk from {plain(lots.booked)} to {plain(seen.held)}: the account had no more in "
             f"{seen.readings} readings over {seen.last_at - seen.first_at:.0f} s"
         )
 
         def work(connection: Connection) -> bool:
+            self._executor.refuse_when_fenced(connection)
             if lots not in list(self._lots(connection)):
                 return False
             for position in lots.within(seen.held):

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 from bot.brokers.base import BaseBroker
 from bot.domain.drift import DriftKind
+from bot.domain.money import plain
 from bot.domain.order import FINAL_STATES, LIVE_STATES, IntentState, VenueOrder
 from bot.execution.drift_book import DriftBook
 from bot.execution.order_executor import OrderExecutor
@@ -90,7 +91,7 @@ class OpenOrders:
             if self._broker.get_order(intent.venue_order_id) is None:
                 found.add(intent.client_order_id)
                 detail = (
-                    f"order {intent.venue_order_id} ({intent.side} {intent.quantity:f} {intent.symbol}) is "
+                    f"order {intent.venue_order_id} ({intent.side} {plain(intent.quantity)} {intent.symbol}) is "
                     f"{intent.state} in the books, and the venue does not know it"
                 )
                 self._drifts.note(DriftKind.PHANTOM, intent.client_order_id, detail, loud_at=PHANTOM_LOUD_AT)

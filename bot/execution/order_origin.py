@@ -6,6 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Connection
 
 from bot.domain.account import AccountRef
+from bot.domain.money import plain
 from bot.domain.order import VenueOrder
 from bot.storage.intents import OrderIntent, find_intent
 
@@ -45,6 +46,6 @@ def origin_of(connection: Connection, account: AccountRef, order: VenueOrder, *,
 def in_words(order: VenueOrder) -> str:
     """`buy 0.5 BTC/USD (order OABC, ours by its id 1f2e…)` for a sentence."""
     return (
-        f"{order.side} {order.quantity:f} {order.symbol} (order {order.venue_order_id}, client id "
+        f"{order.side} {plain(order.quantity)} {order.symbol} (order {order.venue_order_id}, client id "
         f"{order.client_order_id})"
     )

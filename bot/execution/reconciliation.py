@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from bot.brokers.base import BaseBroker
 from bot.domain.drift import DriftKind
 from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply
+from bot.domain.money import plain
 from bot.domain.order import UNRESOLVED_STATES
 from bot.execution.account_history import AccountHistory
 from bot.execution.account_status import AccountStatus
@@ -68,7 +69,7 @@ class Reconciler:
         self._open_orders = OpenOrders(
             broker=broker, store=store, executor=executor, drifts=self._drifts, install_id=install_id
         )
-        self._holdings = HoldingsCheck(broker=broker, store=store, clock=clock, drifts=self._drifts)
+        self._holdings = HoldingsCheck(broker=broker, store=store, clock=clock, executor=executor, drifts=self._drifts)
         self._due_at = clock.monotonic()
         self._unreadable: set[str] = set()
         self.hydrated = False
@@ -108,7 +109,7 @@ class Reconciler:
         """What the venue reports of this order makes no sense: it is set aside, and the account goes on."""
         self._unreadable.add(intent.client_order_id)
         detail = (
-            f"what is reported of our order {intent.client_order_id} ({intent.side} {intent.quantity:f} "
+            f"what is reported of our order {intent.client_order_id} ({intent.side} {plain(intent.quantity)} "
             f"{intent.symbol}) cannot be booked: {type(error).__name__}: {error}"
         )
         self._drifts.note(DriftKind.PHANTOM, intent.client_order_id, detail)
