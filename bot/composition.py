@@ -115,6 +115,7 @@ class _Composition:
             default_exit_plan=self._exit_plan(),
             announce=lambda broker: self.engine.notify(broker),
             plan_in=lambda connection, signal: self.engine.plan_in(connection, signal),
+            instrument_of=lambda broker, symbol: self.manager.instrument_of(broker, symbol),
         )
         self.manager = MultiAccountBrokerManager(
             masters=self.masters,
@@ -288,6 +289,7 @@ class _Composition:
             account=account,
             store=world.store,
             clock=world.clock,
+            fence=executor.refuse_when_fenced,
             on_answer=lambda signal, answer: self._on_answer(account, signal, answer),
         )
         exits = MirroredExits(
@@ -309,6 +311,7 @@ class _Composition:
             exits=exits,
             answers=answers,
             balance=broker.balance_book.reading,
+            venue_now=broker.venue_now,
             hydrated=lambda: reconciler.hydrated,
             max_signal_age_seconds=self.settings.copying.max_signal_age_seconds,
             leaving=self.roster.leaving(account),

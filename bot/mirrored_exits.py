@@ -87,9 +87,10 @@ class MirroredExits:
     def step(self, signal: TradeSignal, row: Row[Any]) -> float | None:
         """Bring one exit further; returns in how many seconds to look again, None when it has its answer."""
         instrument = self._instrument_of(signal.symbol)
-        if instrument is None or self._sells_otherwise(signal):
-            # The market's rules come with the connection; another sale of these lots must end first.
-            return RETRY_SECONDS
+        if instrument is None:
+            return self._blocked(signal, f"the rules of {signal.symbol} are not known, or it is not listed any more")
+        if self._sells_otherwise(signal):
+            return self._blocked(signal, "another sale of these lots must end first")
         debt = self._settled(_Debt(signal, row, self._legs(signal), instrument))
         if debt.last is not None and not has_ended(debt.last) and debt.unsent is None:
             return self._wait(debt, debt.last)
@@ -99,6 +100,10 @@ class MirroredExits:
         if row.planned_quantity is None:
             return self._begin(debt)
         return self._go_on(debt, row.planned_quantity - debt.filled)
+
+    def _blocked(self, signal: TradeSignal, why: str) -> float:
+        self._answers.note(signal, last_error=why)
+        return RETRY_SECONDS
 
     # -- how it stands ----------------------------------------------------------------------------------------------
     def _sells_otherwise(self, signal: TradeSignal) -> bool:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from bot.account_desk import AccountDesk
 from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef, BrokerType
@@ -272,7 +274,14 @@ class TradingStrategy:
     ) -> None:
         log.info("%s: %s not sold: %s", desk.account.label, position.symbol, why.detail)
         if instrument.below_minimum(instrument.floor_quantity(position.quantity), quote.bid):
-            self._store.write(lambda connection: close_as_dust(connection, position, now=self._clock.now()))
+            self._close_as_dust(desk, position)
+
+    def _close_as_dust(self, desk: AccountDesk, position: Position) -> None:
+        def work(connection: Connection) -> None:
+            desk.executor.refuse_when_fenced(connection)
+            close_as_dust(connection, position, now=self._clock.now())
+
+        self._store.write(work)
 
     def _scan_and_enter(self, desk: AccountDesk, reading: BalanceReading, held: Sequence[Position]) -> None:
         veto = self._entry_veto(desk, reading, held)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row
@@ -50,6 +50,7 @@ class UserCopier:
         exits: MirroredExits,
         answers: CopyAnswers,
         balance: Callable[[], BalanceReading],
+        venue_now: Callable[[], datetime | None],
         hydrated: Callable[[], bool],
         max_signal_age_seconds: float,
         leaving: WhenDisabled | None = None,
@@ -61,8 +62,11 @@ class UserCopier:
         self._exits = exits
         self._answers = answers
         self._balance = balance
+        self._venue_now = venue_now
         self._hydrated = hydrated
         self._max_signal_age = timedelta(seconds=max_signal_age_seconds)
+        # When this thread first saw each signal it has to answer (monotonic seconds).
+        self._seen_at: dict[str, float] = {}
         self._leaving = leaving
 
     def run(self) -> float | None:
@@ -131,9 +135,9 @@ class UserCopier:
     def _entry_veto(self, signal: TradeSignal) -> CopyAnswer | None:
         if self._leaving is not None:
             return _LEFT
-        age = self._clock.now() - signal.executed_at
+        age = self._age(signal)
         if age < -self._max_signal_age:
-            detail = f"the master's trade is {-age.total_seconds():.0f} s ahead of this machine's clock"
+            detail = f"the master's trade is {-age.total_seconds():.0f} s ahead of the clock"
             return CopyAnswer(CopyStatus.SKIPPED, CopyReason.TOO_OLD, detail)
         if age > self._max_signal_age:
             detail = f"the master traded {age.total_seconds():.0f} s ago"
@@ -146,9 +150,21 @@ class UserCopier:
             return CopyAnswer(CopyStatus.SKIPPED, CopyReason.BALANCE_STALE, detail)
         return None
 
+    def _age(self, signal: TradeSignal) -> timedelta:
+        """How long ago the master traded, by the clock of the venue that dated the trade.
+
+        While the venue has not told its time, by this machine's; never less than this thread has known of it.
+        """
+        now = self._venue_now() or self._clock.now()
+        seen_at = self._seen_at.setdefault(signal.signal_id, self._clock.monotonic())
+        age = now - signal.executed_at
+        known_for = timedelta(seconds=self._clock.monotonic() - seen_at)
+        return age if age < -self._max_signal_age else max(age, known_for)
+
     def _answer(self, signal: TradeSignal, answer: CopyAnswer, intent: OrderIntent | None) -> float | None:
         """Write the final answer; there is nothing to look at again, which is what None says."""
         self._answers.answer(signal, answer, intent)
+        self._seen_at.pop(signal.signal_id, None)
         return None
 
     def _stored_intent(self, order_id: str) -> OrderIntent:

@@ -72,6 +72,7 @@ class MemoryBroker(BaseBroker):
         self.held_coins = Decimal(0)
         self.fillable: Decimal | None = None
         self.stays_open = False
+        self.tells_time = True
         self.script: list[Exception | tuple[Exception, bool]] = []
         self.lookups_fail = False
         self.hidden_orders: set[str] = set()
@@ -83,6 +84,9 @@ class MemoryBroker(BaseBroker):
         self.orders: dict[str, VenueOrder] = {}
         self.fills: list[Fill] = []
         self.on_place: Callable[[OrderRequest], None] = lambda _request: None
+
+    def venue_now(self) -> datetime | None:
+        return START + timedelta(seconds=self.clock.seconds) if self.tells_time else None
 
     def connect(self) -> bool:
         self.connected = True

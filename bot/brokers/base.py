@@ -67,6 +67,10 @@ class BaseBroker(ABC):
         """The asset in which this account's cash is counted."""
         return "USD"
 
+    def venue_now(self) -> datetime | None:
+        """The venue's time, if it was ever measured: the age of a trade is judged by the clock that dated it."""
+        return None
+
     # -- connection -------------------------------------------------------------------------------------------------
     @abstractmethod
     def connect(self) -> bool:

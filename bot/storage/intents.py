@@ -1,8 +1,9 @@
 """Rows of orders of ours. The state machine is enforced here: an illegal move is refused, never stored."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,12 @@ from bot.domain.order import (
 from bot.domain.position import ExitPlan
 from bot.storage.exit_plans import exit_plan_columns, exit_plan_of
 from bot.storage.schema import lease, order_event, order_intent
+
+
+log = logging.getLogger(__name__)
+
+# The moment given to a row that cannot be read; it decides nothing.
+UNREADABLE_SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class IllegalMove(Exception):
@@ -131,6 +138,12 @@ _UNFINISHED = (
     .where(order_intent.c.account_id == bindparam("account_id"), _IS_UNFINISHED)
     .order_by(order_intent.c.sequence)
 )
+_UNFINISHED_KEYS = (
+    select(order_intent.c.client_order_id, order_intent.c.account_id, order_intent.c.symbol)
+    .where(order_intent.c.account_id == bindparam("account_id"), _IS_UNFINISHED)
+    .order_by(order_intent.c.sequence)
+)
+_UNREADABLE = (ValueError, TypeError, ArithmeticError)
 _CHANGE = update(order_intent).where(order_intent.c.client_order_id == bindparam("the_order"))
 _SUBMIT = _CHANGE.where(
     order_intent.c.state == str(IntentState.CREATED),
@@ -182,8 +195,12 @@ def intents_of_signal(connection: Connection, account_id: str, signal_id: str) -
 
 
 def unfinished(connection: Connection, account_id: str) -> Sequence[OrderIntent]:
-    """Every intent that has not ended."""
-    return [intent_of(row) for row in connection.execute(_UNFINISHED, {"account_id": account_id})]
+    """Every intent that has not ended. A row that cannot be read stands in for itself, as one that needs a person."""
+    try:
+        return [intent_of(row) for row in connection.execute(_UNFINISHED, {"account_id": account_id})]
+    except _UNREADABLE:
+        keys = connection.execute(_UNFINISHED_KEYS, {"account_id": account_id}).all()
+        return [_intent_or_stand_in(connection, *key) for key in keys]
 
 
 def submit(
@@ -262,11 +279,37 @@ def symbols_needing_a_person(connection: Connection, account_id: str) -> frozens
 def needing_a_person(connection: Connection) -> Sequence[OrderIntent]:
     """Every order that waits for a person's word, in the order of their making."""
     query = (
-        select(order_intent)
-        .where(order_intent.c.needs_person != "", _IS_UNFINISHED)
-        .order_by(order_intent.c.sequence)
+        select(order_intent).where(order_intent.c.needs_person != "", _IS_UNFINISHED).order_by(order_intent.c.sequence)
     )
     return [intent_of(row) for row in connection.execute(query)]
+
+
+def _intent_or_stand_in(connection: Connection, client_order_id: str, account_id: str, symbol: str) -> OrderIntent:
+    """The row itself or, when it holds nonsense, something that blocks its market and asks for a person."""
+    try:
+        intent = find_intent(connection, client_order_id)
+        assert intent is not None, "its key was read in the same transaction"
+        return intent
+    except _UNREADABLE as error:
+        question = f"its row in the database cannot be read ({error})"
+        log.critical("order %s of %s: %s; %s waits", client_order_id, account_id, question, symbol)
+        return OrderIntent(
+            client_order_id=client_order_id,
+            account_id=account_id,
+            signal_id=None,
+            decision="unreadable",
+            symbol=symbol,
+            side=Side.SELL,
+            kind=OrderKind.EXIT,
+            order_type=OrderType.MARKET,
+            quantity=Decimal(0),
+            limit_price=None,
+            balance_before=None,
+            exit_plan=ExitPlan(),
+            created_at=UNREADABLE_SINCE,
+            state=IntentState.UNKNOWN,
+            needs_person=question,
+        )
 
 
 def intent_of(row: Row[Any]) -> OrderIntent:

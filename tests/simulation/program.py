@@ -213,6 +213,7 @@ class Program:
             exits=exits,
             answers=answers,
             balance=broker.balance_book.reading,
+            venue_now=broker.venue_now,
             hydrated=lambda: reconciler.hydrated,
             max_signal_age_seconds=MAX_SIGNAL_AGE_SECONDS,
         )

@@ -162,6 +162,7 @@ class Bench:
             exits=exits,
             answers=answers,
             balance=broker.balance_book.reading,
+            venue_now=broker.venue_now,
             hydrated=lambda: self.hydrated,
             max_signal_age_seconds=60,
             leaving=leaving,

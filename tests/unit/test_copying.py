@@ -397,3 +397,32 @@ def test_an_entry_from_ahead_of_the_clock_is_not_taken_for_a_fresh_one(bench: Be
     bench.copy("ann")
     assert ("ann", "skipped", "too_old") in bench.rows()
     assert bench.user("ann").received == []
+
+
+@pytest.mark.parametrize("minutes", [-50, 50])
+def test_the_age_of_a_trade_is_judged_by_the_venues_clock(bench: Bench, minutes: int) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    bench.clock.wall_offset = minutes * 60.0
+    bench.copy("ann")
+    assert ("ann", "copied", "") in bench.rows()
+    bench.clock.seconds += 61
+    bench.user("bob").refresh_balance(max_age_seconds=0)
+    bench.copy("bob")
+    assert ("bob", "skipped", "too_old") in bench.rows()
+
+
+def test_a_slow_clock_does_not_keep_a_waiting_entry_fresh(bench: Bench) -> None:
+    for broker in bench.brokers.values():
+        broker.tells_time = False
+    bench.master_trades(Side.BUY, "0.01")
+    bench.plan()
+    ann, copier = bench.user("ann"), bench.copier("ann")
+    ann.script = [RetryLater("busy")]
+    copier.run()
+    bench.clock.wall_offset = -50.0
+    bench.clock.seconds += 61
+    ann.refresh_balance(max_age_seconds=0)
+    copier.run()
+    assert ("ann", "skipped", "too_old") in bench.rows()
+    assert len(ann.received) == 1

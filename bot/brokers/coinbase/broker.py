@@ -104,6 +104,9 @@ class CoinbaseBroker(BaseBroker):
             on_private_call=context.on_private_call,
         )
 
+    def venue_now(self) -> datetime | None:
+        return self.venue_clock.now() if self.venue_clock.is_measured else None
+
     # -- connection -------------------------------------------------------------------------------------------------
     def connect(self) -> bool:
         self.connected = False

@@ -23,11 +23,10 @@ from bot.brokers.replies import (
     as_id,
     as_list,
     as_object,
-    field_of,
+    clock_time,
     number_of,
     optional_number,
     text_of,
-    unix_time,
 )
 from bot.brokers.venue_clock import VenueClock
 from bot.domain.account import AccountRef, AccountType, BrokerType
@@ -114,6 +113,9 @@ class KrakenBroker(BaseBroker):
             on_private_call=context.on_private_call,
         )
 
+    def venue_now(self) -> datetime | None:
+        return self.venue_clock.now() if self.venue_clock.is_measured else None
+
     # -- connection -------------------------------------------------------------------------------------------------
     def connect(self) -> bool:
         self.connected = False
@@ -149,7 +151,7 @@ class KrakenBroker(BaseBroker):
 
     def _read_time(self) -> datetime:
         fields = as_object(self._calls.public("Time", call_seconds=TIME_CALL_SECONDS), where="Kraken Time")
-        return unix_time(field_of(fields, "unixtime", where="Kraken Time"), where="Kraken Time")
+        return clock_time(number_of(fields, "unixtime", where="Kraken Time"), where="Kraken Time")
 
     def get_ws_token(self) -> str:
         """A token for the private WebSocket, to be used within 15 minutes."""

@@ -265,3 +265,17 @@ def test_a_trade_that_the_history_shows_after_an_orders_end_is_counted_to_it(ben
     late = replace(broker.fills[0], trade_id="T9", quantity=Decimal("0.002"))
     bench.recorders[MASTER].book_history([late])
     assert _stored(bench, intent.client_order_id).filled_quantity == Decimal("0.012")
+
+
+def test_a_row_that_cannot_be_read_blocks_its_market_and_stops_nothing_else(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    intent = _lost(bench, accepted=False)
+    other = replace(intent, client_order_id="c" * 32, symbol="ETH/USD", state=IntentState.CREATED)
+    bench.store.write(lambda connection: intents.add_intent(connection, other))
+    bench.store.write(lambda connection: intents.change(connection, intent.client_order_id, side="sideways"))
+    with bench.store.read() as connection:
+        blocked, free = intents.unfinished(connection, MASTER.label)
+    assert (blocked.symbol, blocked.state, free.client_order_id) == ("BTC/USD", IntentState.UNKNOWN, "c" * 32)
+    assert "sideways" in blocked.needs_person
+    assert "cannot be read" in caplog.text
