@@ -22,7 +22,6 @@ from bot.domain.position import ExitPlan
 from bot.storage.exit_plans import exit_plan_columns, exit_plan_of
 from bot.storage.schema import lease, order_event, order_intent
 
-
 log = logging.getLogger(__name__)
 
 # The moment given to a row that cannot be read; it decides nothing.
