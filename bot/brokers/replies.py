@@ -19,6 +19,7 @@ _MAYBE_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ZERO = Decimal(0)
+PLAUSIBLE_YEARS = (2000, 2200)
 
 
 def decode_json(body: bytes, *, where: str) -> object:
@@ -162,8 +163,12 @@ def unix_time(value: object, *, where: str) -> datetime:
         raise UnreadableReply(f"{where}: {seconds} is not a time") from error
 
 
-def unix_milliseconds(value: object, *, where: str) -> datetime:
-    return unix_time(number(value, where=where) / 1000, where=where)
+def clock_time(seconds: Decimal, *, where: str) -> datetime:
+    """A venue's own time now, from unix seconds. One of another century would spoil every reckoning with it."""
+    moment = unix_time(seconds, where=where)
+    if not PLAUSIBLE_YEARS[0] <= moment.year <= PLAUSIBLE_YEARS[1]:
+        raise UnreadableReply(f"{where}: {moment:%Y-%m-%d} is not the time of now")
+    return moment
 
 
 def iso_time(text: str, *, where: str) -> datetime:

@@ -7,7 +7,7 @@ from bot.brokers.coinbase.client import TOKEN_SECONDS, CoinbaseClient
 from bot.brokers.coinbase.errors import status_error
 from bot.brokers.coinbase.tokens import SecretCannotSign
 from bot.brokers.http_session import HttpReply, ReplyLost, RequestNotSent
-from bot.brokers.replies import as_list, as_object, decode_json, field_of, flag_of, unix_milliseconds
+from bot.brokers.replies import as_list, as_object, clock_time, decode_json, flag_of, number_of
 from bot.brokers.venue_clock import VenueClock
 from bot.domain.errors import CredentialsRejected, NijaError, OutcomeUnknown, RetryLater, UnreadableReply
 from bot.seams.clock import Clock
@@ -53,7 +53,8 @@ class CoinbaseCalls:
     def read_time(self) -> datetime:
         """The venue's time, for which no key is needed. Raises `RetryLater` or `UnreadableReply`."""
         fields = self._public("/time")
-        return unix_milliseconds(field_of(fields, "epochMillis", where="Coinbase time"), where="Coinbase time")
+        where = "Coinbase time"
+        return clock_time(number_of(fields, "epochMillis", where=where) / 1000, where=where)
 
     def _public(self, path: str) -> Mapping[str, object]:
         """A reading that needs no key. Raises `RetryLater` or `UnreadableReply`."""

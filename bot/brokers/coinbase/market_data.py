@@ -1,10 +1,10 @@
 """Coinbase's prices, as values of ours."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bot.brokers.coinbase.products import symbol_of
-from bot.brokers.replies import EPOCH, as_list, as_object, number_of, text_of
+from bot.brokers.replies import as_list, as_object, field_of, number_of, text_of, unix_time
 from bot.domain.errors import UnreadableReply
 from bot.domain.quote import Candle, Quote
 
@@ -38,5 +38,4 @@ def _candle(row: object, where: str) -> Candle:
     )
     if not 0 < low <= min(opened, close) or max(opened, close) > high:
         raise UnreadableReply(f"{where}: a candle whose prices contradict each other")
-    start = int(number_of(fields, "start", where=where))
-    return Candle(EPOCH + timedelta(seconds=start), opened, high, low, close, volume)
+    return Candle(unix_time(field_of(fields, "start", where=where), where=where), opened, high, low, close, volume)
