@@ -24,7 +24,6 @@ MASTER_DOLLARS = Decimal(100_000)
 OWN_COINS_DOLLARS = Decimal(700)
 SYMBOLS = 16
 OFFERED = "ADA/USD"
-READY_COLUMNS = ("hydrated_at", "armed_at")
 CONFIGURATION = """\
 masters:
   - {{broker: kraken}}
@@ -180,15 +179,13 @@ class Life:
         return None
 
     def _ready_at(self) -> datetime | None:
-        """When the last account became ready: hydrated, in a version of the bot that knows this, else armed."""
+        """When the last account was hydrated, that is, knew its orders, fills and holdings from its brokerage."""
         try:
             with open_books(self._installation.database) as connection:
-                rows = connection.execute("SELECT * FROM account_state").fetchall()
+                rows = connection.execute("SELECT account_id, hydrated_at FROM account_state").fetchall()
         except sqlite3.Error:
             return None  # There are no books before the first start has come so far.
-        column = next(name for name in READY_COLUMNS if name == "armed_at" or any(row[name] for row in rows))
-        moments = {row["account_id"]: row[column] for row in rows if row[column] is not None}
-        times = [datetime.fromisoformat(moments[name]) for name in self._installation.accounts if name in moments]
-        if len(times) < len(self._installation.accounts) or min(times) < self.started_at:
+        moments = {row["account_id"]: row["hydrated_at"] for row in rows if (row["hydrated_at"] or "") >= self.born}
+        if not moments.keys() >= set(self._installation.accounts):
             return None
-        return max(times)
+        return datetime.fromisoformat(max(moments.values()))
