@@ -23,6 +23,7 @@ from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.seams.ids import order_tag
 from bot.storage import fills as fill_rows
+from bot.storage import process
 from bot.storage.accounts import first_seen_at
 from bot.storage.intents import OrderIntent, find_by_venue_order
 from bot.storage.positions import positions_of
@@ -181,9 +182,26 @@ class AccountHistory:
 
     # -- what is no lot of ours -------------------------------------------------------------------------------------
     def _note_orphan(self, group: OrderFills, order: VenueOrder, why: str) -> None:
-        detail = f"{in_words(order)} has traded, and {why}; its {describe(group.fills)} is in no position of ours"
+        lost = self._is_lost(group)
+        where = "was booked from the brokerage's word" if lost else "is in no position of ours"
+        detail = f"{in_words(order)} has traded, and {why}; its {describe(group.fills)} {where}"
         self._drifts.note(DriftKind.ORPHAN_ORDER, order.venue_order_id, detail)
-        self._note(group, f"an order with our tag that the books do not know: {describe(group.fills)}")
+        why = f"an order with our tag that the books do not know: {describe(group.fills)}"
+        if not lost:
+            self._note(group, why)
+            return
+        if not self._account.is_master:
+            self._store.write(partial(self._pause, new=group.fills, why=why))
+        self._booked(self._recorder.book_lost(group.fills))
+
+    def _is_lost(self, group: OrderFills) -> bool:
+        """Whether these books are an older copy, and the trade is of what came after (decision 0008).
+
+        Then it is one of ours, and lots that were sold already must not be sold again out of the owner's own coins.
+        """
+        with self._store.read() as connection:
+            restored = process.restored_at(connection)
+        return restored is not None and all(fill.executed_at < restored for fill in group.fills)
 
     def _note(self, group: OrderFills, why: str) -> None:
         together = None if self._account.is_master else partial(self._pause, why=why)

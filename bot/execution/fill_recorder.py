@@ -99,6 +99,14 @@ class FillRecorder:
 
         return self._write(work) if fills else []
 
+    def book_lost(self, fills: Sequence[Fill]) -> Sequence[Fill]:
+        """Book one order of ours that an older copy of the books does not know; it is no signal a second time."""
+
+        def work(connection: Connection) -> Sequence[Fill]:
+            return self._book_group(connection, fills[0].venue_order_id, fills, None, copied_before=True)
+
+        return self._write(work)
+
     def note_foreign(
         self, fills: Sequence[Fill], *, together: Callable[[Connection, Sequence[Fill]], None] | None = None
     ) -> Sequence[Fill]:
@@ -141,7 +149,13 @@ class FillRecorder:
         return new
 
     def _book_group(
-        self, connection: Connection, venue_order_id: str, fills: Sequence[Fill], intent: OrderIntent | None
+        self,
+        connection: Connection,
+        venue_order_id: str,
+        fills: Sequence[Fill],
+        intent: OrderIntent | None,
+        *,
+        copied_before: bool = False,
     ) -> list[Fill]:
         client_order_id = intent.client_order_id if intent else None
         now = self._clock.now()
@@ -155,7 +169,8 @@ class FillRecorder:
             if intent is not None:
                 self._note_filled(connection, intent, venue_order_id)
             before = self._apply_to_position(connection, new, intent)
-            self._emit_signal(connection, venue_order_id, new, before, intent)
+            if not copied_before:
+                self._emit_signal(connection, venue_order_id, new, before, intent)
         return new
 
     def _note_filled(self, connection: Connection, intent: OrderIntent, venue_order_id: str) -> None:

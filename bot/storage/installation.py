@@ -170,8 +170,9 @@ class _Opening:
             process.set_restored(connection, now=self._now)
             log.critical(
                 "%s IS OLDER THAN IT WAS when the bot last ran (%s): a copy was restored, or its -wal file was lost. "
-                "What was sent since is not known here; orders decided before now are looked up at the brokerage "
-                "before anything is sent for them. Compare open orders and holdings by hand too. %s",
+                "What was sent since is not known here. Orders of ours that the brokerage shows are booked and listed "
+                "(python bot.py drift), and their markets are not entered until you say so. Compare open orders and "
+                "holdings by hand now. %s",
                 self._database,
                 ", ".join(missing),
                 READ_ON,

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def test_a_restored_copy_is_said_aloud_and_nothing_that_was_sent_since_is_sent_a
         with there.start() as bot:
             copied(there)
             old = snapshot(there, tmp_path / "copy.db")
-            copied(there, there.exchange.last_seq())
+            there.waits_for(lambda: there.accepted(account="ann", side="sell"), "an exit is copied")
             assert bot.stop() == 0
         put_in_place(there, old)
         known = {row["client_order_id"] for row in there.rows("SELECT client_order_id FROM order_intent")}
@@ -163,6 +164,21 @@ def test_a_restored_copy_is_said_aloud_and_nothing_that_was_sent_since_is_sent_a
             assert bot.stop() == 0
         ids = [line["client_order_id"] for line in there.accepted()]
         assert len(set(ids)) == len(ids)
+        # Lots that the lost part had sold are in the books no more: they would be sold out of her own coins.
+        assert lots_in_the_books(there) == lots_at_the_exchange(there)
+
+
+def lots_in_the_books(there: OneBrokerage) -> dict[str, Decimal]:
+    rows = there.rows("SELECT symbol, quantity FROM position WHERE account_id = 'ann_kraken'")
+    return {row["symbol"]: Decimal(row["quantity"]) for row in rows}
+
+
+def lots_at_the_exchange(there: OneBrokerage) -> dict[str, Decimal]:
+    lots: dict[str, Decimal] = {}
+    for line in there.exchange.journal(type="fill", account="ann"):
+        amount = Decimal(line["quantity"])
+        lots[line["symbol"]] = lots.get(line["symbol"], Decimal(0)) + (amount if line["side"] == "buy" else -amount)
+    return {symbol: amount for symbol, amount in lots.items() if amount}
 
 
 def test_a_bot_killed_while_it_changes_the_tables_does_it_again_and_trades(tmp_path: Path) -> None:
