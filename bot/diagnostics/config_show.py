@@ -78,6 +78,8 @@ def _user(settings: Settings, index: int) -> dict[str, Any]:
         "account_type": user.account_type,
         "broker": str(user.broker),
         "enabled": user.enabled,
+        "when_disabled": str(user.when_disabled),
+        "copy_on_join": user.copy_on_join,
         "shadow": user.shadow,
         "paper_balance": value_text(user.paper_balance),
         "copy": {name: value_text(value) for (name,), value, _ in leaves(user.copy_rules)},
@@ -173,7 +175,7 @@ def _user_row(user: Mapping[str, Any]) -> list[str]:
     return [
         user["account"],
         user["name"],
-        yes_no[user["enabled"]],
+        "yes" if user["enabled"] else f"no, {user['when_disabled']}",
         yes_no[user["shadow"]],
         user["paper_balance"],
         f"{user['copy']['copy_mode']} × {user['copy']['risk_multiplier']}",
