@@ -67,6 +67,7 @@ class AccountWorker:
         self._cycle_at = clock.monotonic()
         self._refresh_at = self._cycle_at + times.balance_refresh_seconds
         self._look_at: float | None = None
+        self._begun = False
         self._ended = False
 
     def tell(self, note: Note) -> None:
@@ -93,6 +94,11 @@ class AccountWorker:
         note = self._next_note()
         self._ended = self._ended or note is Note.STOP
         if self._stop.is_set() or self._ended:
+            return
+        if not self._begun:
+            # What the books have missed comes before the copies, which are looked at right after it.
+            self._begun = True
+            self._cycle()
             return
         now = self._clock.monotonic()
         if note is Note.COPY or (self._look_at is not None and now >= self._look_at):

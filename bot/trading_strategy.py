@@ -103,6 +103,8 @@ class TradingStrategy:
         self._settle_orders(desk)
         reading = self._read_balance(desk)
         unread = None if user_mode or desk.reconciler.awaits_outcome() else self._read_fills(desk)
+        if desk.reconciler.must_come_first():
+            self._reconcile(desk)
         held = self._manage_positions(desk)
         # After the exits, which wait for nothing, and before the entries, which wait for it.
         self._reconcile(desk)

@@ -10,13 +10,14 @@ from sqlalchemy import Row
 from bot.copy_answers import CopyAnswer, CopyAnswers
 from bot.domain.account import AccountRef
 from bot.domain.balance import BalanceReading, BalanceStatus
+from bot.domain.errors import NijaError
 from bot.domain.leaving import WhenDisabled
 from bot.domain.order import LIVE_STATES, IntentState, OrderKind
 from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
 from bot.execution.order_executor import NOT_SENT, OrderExecutor, has_ended
 from bot.mirrored_exits import MirroredExits
 from bot.seams.clock import Clock
-from bot.storage import copies, intents
+from bot.storage import copies, intents, symbol_pauses
 from bot.storage.intents import OrderIntent
 from bot.storage.signals import signal_of
 from bot.storage.store import Store
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 UNRESOLVED_LOOK_SECONDS = 5.0
+# Begins the last error of a copy that failed in a way nobody has foreseen.
+UNEXPECTED = "unexpected: "
 
 _REFUSALS = {
     "InsufficientFunds": CopyReason.INSUFFICIENT_FUNDS,
@@ -77,11 +80,22 @@ class UserCopier:
         busy: set[str] = set()
         for number, row in enumerate(rows):
             signal = signal_of(row)
-            wait = self._in_turn(signal, row, rows[number + 1 :], first=signal.symbol not in busy)
+            wait = self._guarded(signal, row, rows[number + 1 :], first=signal.symbol not in busy)
             if wait is not None:
                 waits.append(wait)
                 busy.add(signal.symbol)
         return min(waits, default=None)
+
+    def _guarded(self, signal: TradeSignal, row: Row[Any], later: Sequence[Row[Any]], *, first: bool) -> float | None:
+        """One copy whose report makes no sense waits by itself, with the others of its symbol behind it."""
+        try:
+            return self._in_turn(signal, row, later, first=first)
+        except NijaError:
+            raise
+        except Exception as error:
+            log.exception("%s: the copy of signal %s waits", self._account.label, signal.signal_id)
+            self._answers.note(signal, last_error=f"{UNEXPECTED}{type(error).__name__}: {error}"[:500])
+            return UNRESOLVED_LOOK_SECONDS
 
     def _in_turn(self, signal: TradeSignal, row: Row[Any], later: Sequence[Row[Any]], *, first: bool) -> float | None:
         """One symbol's copies go one after the other: an exit is a share of what the ones before it have left."""
@@ -135,6 +149,10 @@ class UserCopier:
     def _entry_veto(self, signal: TradeSignal) -> CopyAnswer | None:
         if self._leaving is not None:
             return _LEFT
+        paused = self._pause_of(signal.symbol)
+        if paused:
+            # Seen only after this copy was planned.
+            return CopyAnswer(CopyStatus.SKIPPED, CopyReason.SYMBOL_PAUSED, paused)
         age = self._age(signal)
         if age < -self._max_signal_age:
             detail = f"the master's trade is {-age.total_seconds():.0f} s ahead of the clock"
@@ -149,6 +167,10 @@ class UserCopier:
             detail = f"balance is {reading.age_seconds or 0:.0f} s old: {reading.reason}"
             return CopyAnswer(CopyStatus.SKIPPED, CopyReason.BALANCE_STALE, detail)
         return None
+
+    def _pause_of(self, symbol: str) -> str:
+        with self._store.read() as connection:
+            return symbol_pauses.pause_reason(connection, self._account.label, symbol)
 
     def _age(self, signal: TradeSignal) -> timedelta:
         """How long ago the master traded, by the clock of the venue that dated the trade.

@@ -11,7 +11,7 @@ from bot.execution.order_executor import OrderExecutor
 from bot.execution.order_origin import Origin, in_words, origin_of
 from bot.seams.ids import order_tag
 from bot.storage import fills as fill_rows
-from bot.storage.intents import OrderIntent, intents_in
+from bot.storage.intents import OrderIntent, unfinished
 from bot.storage.store import Store
 
 # A venue's list may be behind its own word on a single order.
@@ -83,7 +83,7 @@ class OpenOrders:
         """Orders that live in the books, and that the venue neither lists nor knows when asked."""
         open_ids = {order.venue_order_id for order in listed}
         with self._store.read() as connection:
-            living = intents_in(connection, self._account.label, LIVE_STATES)
+            living = [one for one in unfinished(connection, self._account.label) if one.state in LIVE_STATES]
         found: set[str] = set()
         for intent in living:
             if intent.venue_order_id is None or intent.venue_order_id in open_ids:

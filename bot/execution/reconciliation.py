@@ -18,7 +18,8 @@ from bot.execution.order_executor import OrderExecutor
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.seams.ids import IdSource
-from bot.storage.intents import OrderIntent, intents_in
+from bot.storage.intents import OrderIntent, unfinished
+from bot.storage.process import restored_at
 from bot.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -101,9 +102,16 @@ class Reconciler:
         A master's history is not booked past such an order: its trades could be in there, without their order.
         """
         with self._store.read() as connection:
-            waiting = intents_in(connection, self._account.label, UNRESOLVED_STATES)
-        orders = [intent for intent in waiting if not intent.needs_person]
+            waiting = unfinished(connection, self._account.label)
+        orders = [intent for intent in waiting if intent.state in UNRESOLVED_STATES and not intent.needs_person]
         return f"the outcome of order {orders[0].client_order_id} is not known yet" if orders else ""
+
+    def must_come_first(self) -> bool:
+        """Whether even exits are better off after a try: these books are an older copy, and lots may be gone."""
+        if self.hydrated:
+            return False
+        with self._store.read() as connection:
+            return restored_at(connection) is not None
 
     def unreadable(self, intent: OrderIntent, error: Exception) -> None:
         """What the venue reports of this order makes no sense: it is set aside, and the account goes on."""

@@ -313,3 +313,11 @@ def test_an_account_that_is_not_hydrated_says_why_and_tries_again_soon(store: St
     bench.worker.step()
     bench.after(PERIOD_SECONDS - 1)
     assert len(bench.cycles.modes) == 2
+
+
+def test_an_account_that_hears_of_copies_first_begins_with_a_cycle_all_the_same(store: Store) -> None:
+    bench = Bench(store)
+    bench.told(Note.COPY)
+    assert (len(bench.cycles.modes), bench.copies.runs) == (1, 0)
+    bench.worker.step()
+    assert (len(bench.cycles.modes), bench.copies.runs) == (1, 1)

@@ -1,7 +1,6 @@
 """A master and a user in memory with reconcilers over their books, and what tests ask of those books."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -114,10 +113,3 @@ class ReconcilerBench:
                 rows = connection.execute(select(*columns)).all() if columns else []
                 found[table.name] = sorted((tuple(row) for row in rows), key=repr)
         return found
-
-    def seen_since(self, days: int = 1) -> None:
-        """As if the accounts were known for longer."""
-        earlier = self.clock.now() - timedelta(days=days)
-        self.store.write(
-            lambda connection: connection.execute(schema.account.update().values(first_seen_at=earlier)) and None
-        )
