@@ -26,9 +26,13 @@ from tests.unit.copy_bench import MASTER, Bench
 
 
 class MovingRules(Bench):
-    """A venue that changes a market's rules, which are `rules` from then on."""
+    """A venue that changes a market's rules, which are `rules` from then on; users copy while it is `armed`."""
 
     rules: Instrument | None = BTC
+    armed = True
+
+    def copying_armed(self, broker: BrokerType) -> bool:
+        return self.armed
 
     def instrument_of(self, broker: BrokerType, symbol: str) -> Instrument | None:
         return self.rules if symbol == "BTC/USD" else None
@@ -115,6 +119,21 @@ def test_a_crash_around_a_cancel_leaves_the_word_to_the_venue_and_a_late_fill_is
     else:
         assert (after.state, held(bench)) == (IntentState.CANCELLED, Decimal("0.0006"))
     assert len(ann.received) == 1
+
+
+@pytest.mark.parametrize("failpoint", ["plan_signal", "signal_planned"])
+def test_a_crash_around_the_planning_of_a_signal_that_waited_makes_one_copy(bench: MovingRules, failpoint: str) -> None:
+    bench.armed = False  # users are still being connected when the master trades
+    bench.master_trades(Side.BUY, "0.01")
+    bench.armed = True
+    failpoints.install(f"{failpoint}:raise")
+    with pytest.raises(failpoints.FailpointRaised):
+        bench.plan()
+    failpoints.install("")
+    bench.plan()
+    assert bench.copy("ann") is None
+    assert bench.rows() == [("ann", "copied", "")]
+    assert len(bench.user("ann").received) == 1
 
 
 def test_memory_that_runs_out_after_an_order_was_sent_leaves_it_to_be_asked_about(bench: Bench) -> None:
