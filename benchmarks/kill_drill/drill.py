@@ -32,6 +32,7 @@ KILLED = -signal.SIGKILL
 STOP_SECONDS = 30.0
 AIM_SECONDS = 1.5
 LIFE_TO_READY = 2.0
+LONGEST_SECONDS = 8.0
 HURRIED_SECONDS = 0.5
 ENDED = ", ".join(f"'{state}'" for state in sorted(FINAL_STATES))
 
@@ -95,7 +96,8 @@ class _Drill:
 
     def _longest(self) -> float:
         """Of a random life: as asked for, but on a busy machine long enough to come to trading about half the time."""
-        return max(self._options.longest, LIFE_TO_READY * max(self._outcome.ready_seconds[-3:], default=0.0))
+        ready = max(self._outcome.ready_seconds[-3:], default=0.0)
+        return max(self._options.longest, min(LIFE_TO_READY * ready, LONGEST_SECONDS))
 
     def _live_and_die(self, death: PlannedDeath) -> None:
         if self._disturber is not None:
