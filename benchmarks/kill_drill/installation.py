@@ -22,6 +22,7 @@ BROKERAGES = ("kraken", "coinbase")
 USER_DOLLARS = (Decimal(60_000), Decimal(15_000), Decimal(4_000))
 MASTER_DOLLARS = Decimal(100_000)
 OWN_COINS_DOLLARS = Decimal(700)
+UNRESOLVED = "SELECT account_id FROM order_intent WHERE state IN ('submitted', 'unknown') AND sent_at < ?"
 SYMBOLS = 16
 OFFERED = "ADA/USD"
 CONFIGURATION = """\
@@ -179,13 +180,17 @@ class Life:
         return None
 
     def _ready_at(self) -> datetime | None:
-        """When the last account was hydrated, that is, knew its orders, fills and holdings from its brokerage."""
+        """When the last account was hydrated, that is, knew its orders, fills and holdings from its brokerage.
+
+        A master that waits for the outcome of an order of an earlier life is left out: its time is the settle time.
+        """
         try:
             with open_books(self._installation.database) as connection:
                 rows = connection.execute("SELECT account_id, hydrated_at FROM account_state").fetchall()
+                waiting = {row["account_id"] for row in connection.execute(UNRESOLVED, (self.born,))} & set(BROKERAGES)
         except sqlite3.Error:
             return None  # There are no books before the first start has come so far.
         moments = {row["account_id"]: row["hydrated_at"] for row in rows if (row["hydrated_at"] or "") >= self.born}
-        if not moments.keys() >= set(self._installation.accounts):
+        if not moments.keys() >= set(self._installation.accounts) - waiting:
             return None
         return datetime.fromisoformat(max(moments.values()))
