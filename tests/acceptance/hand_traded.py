@@ -88,7 +88,7 @@ class HandTraded:
         """Wait until an account holds this much of what it bought."""
         wait_until(
             lambda: self.held(name, symbol) == Decimal(quantity),
-            seconds=20,
+            seconds=60,
             what=f"{name} holds {quantity} {symbol}, not {self.held(name, symbol)}",
         )
 

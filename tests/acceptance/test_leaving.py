@@ -23,7 +23,7 @@ def test_who_leaves_enters_nothing_and_still_sells_with_the_master_and_who_joins
         there.users_are(ann=OFF, bob={})
         with there.start() as bot:
             there.master.trades("buy", "50", "SOL/USD")
-            wait_until(lambda: there.held("bob", "SOL/USD") > 0, seconds=20, what="bob copies")
+            wait_until(lambda: there.held("bob", "SOL/USD") > 0, seconds=60, what="bob copies")
             there.master.trades("sell", "2", "ETH/USD")
             there.comes_to("ann", "ETH/USD", "1")
             # Stops go on as well, hers and the master's: whichever is first, it is sold once.
@@ -42,7 +42,7 @@ def test_who_leaves_enters_nothing_and_still_sells_with_the_master_and_who_joins
             there.master.trades("sell", "25", "SOL/USD")
             bot.says("ann_kraken: skipped SOL/USD")
             there.master.trades("buy", "1", "ETH/USD")
-            wait_until(lambda: there.held("ann", "ETH/USD") > 0, seconds=20, what="ann copies again")
+            wait_until(lambda: there.held("ann", "ETH/USD") > 0, seconds=60, what="ann copies again")
             answers = {
                 (signal["symbol"], user["account_id"]): (user["status"], user["reason"])
                 for signal in bot.copies()[-2:]
@@ -112,7 +112,7 @@ def test_an_order_whose_answer_was_lost_is_settled_with_another_key_of_the_same_
     with HandTraded(tmp_path, ann={}) as there:
         with there.start(NIJA_FAILPOINTS="kraken.after_AddOrder:kill") as bot:
             there.master.trades("buy", "4", "ETH/USD")
-            wait_until(lambda: bot.process.poll() is not None, seconds=20, what="the bot dies with an order under way")
+            wait_until(lambda: bot.process.poll() is not None, seconds=60, what="the bot dies with an order under way")
         (sent,) = there.orders("ann")
         revoked = KrakenClient(there.exchange.rest_url("kraken"), there.exchange.open_account("kraken", "ann"))
         there.exchange.control("POST", "/accounts/kraken/ann/key")
