@@ -34,6 +34,9 @@ class Surroundings(Protocol):
     def hold_up(self, where: str) -> None:
         """This thread may stand still for long, be replaced, and go on."""
 
+    def order_queued(self) -> None:
+        """An order begins to wait for its turn."""
+
     def order_leaves(self, broker: "SimulatedBroker", request: OrderRequest) -> None:
         """The first byte of an order is about to leave."""
 
@@ -57,6 +60,10 @@ class SimulatedBroker(BaseBroker):
         self.order_expiry_seconds = semantics.expiry_seconds
         self.client_ids_are_forever = semantics.repeated_id is not RepeatedId.NEW_ORDER
 
+    def venue_now(self) -> datetime | None:
+        """The venue's time, where it tells it."""
+        return self._clock.at(self._clock.seconds) if self._venue.tells_time else None
+
     def connect(self) -> bool:
         return True
 
@@ -71,6 +78,7 @@ class SimulatedBroker(BaseBroker):
     def place_order(self, request: OrderRequest) -> OrderAck:
         rates, fault = self._venue.rates, self._dice.fault
         asked_at = self._clock.seconds
+        self._around.order_queued()
         if fault("queue", rates.late_request):
             self._clock.advance(self._dice.between(0, QUEUE_SECONDS))
         self._around.crash_here("before an order leaves")

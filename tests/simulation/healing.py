@@ -92,5 +92,8 @@ def still_held(world: "World") -> list[str]:
     return [
         f"the master holds {one.symbol}"
         for one in held
-        if INSTRUMENTS[one.symbol].below_minimum(one.quantity, world.venue.prices[one.symbol]) is None
+        if INSTRUMENTS[one.symbol].below_minimum(
+            min(one.quantity, world.venue.coins[world.master.label, one.symbol]), world.venue.prices[one.symbol]
+        )
+        is None
     ]

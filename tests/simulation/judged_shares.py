@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Any
 
 from bot.domain.instrument import Instrument
 from tests.simulation.healing import still_held
@@ -91,17 +90,7 @@ def _flat_when_the_master_is(journal: Journal) -> Iterator[Violation]:
         if row.account_id not in journal.users:
             continue
         price = journal.world.venue.prices[row.symbol]
-        allowed = smallest(INSTRUMENTS[row.symbol], price) * PRICES_MOVE + _share_of_dust(journal, row)
+        allowed = smallest(INSTRUMENTS[row.symbol], price) * PRICES_MOVE
         if row.quantity > allowed:
             detail = f"{row.account_id} still holds {row.quantity} {row.symbol}"
             yield Violation("I10 flat when the master is flat", detail)
-
-
-def _share_of_dust(journal: Journal, row: Any) -> Decimal:
-    """What the master itself could not sell, in the user's proportion: for a large user it may be enough to sell."""
-    bought = {label: Decimal(0) for label in (journal.world.master.label, row.account_id)}
-    for seen in journal.fills:
-        if seen.account in bought and seen.fill.symbol == row.symbol:
-            bought[seen.account] += max(Decimal(0), received(seen))
-    kept = journal.world.venue.coins[journal.world.master.label, row.symbol]
-    return kept * bought[row.account_id] / bought[journal.world.master.label]

@@ -15,17 +15,22 @@ from bot.brokers.balance_book import BalanceBook
 from bot.copy_answers import CopyAnswer
 from bot.copy_trade_engine import CopyTradeEngine
 from bot.domain.balance import BalanceReading, BalanceStatus
+from bot.domain.errors import VenueError
 from bot.domain.fill import Fill
-from bot.domain.order import IntentState, OrderType
+from bot.domain.order import IntentState, OrderKind, OrderRequest, OrderType, Side, VenueOrder
 from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
 from bot.domain.symbol import base_of
 from bot.execution import fill_recorder
+from bot.execution.account_history import AccountHistory, OrderFills
 from bot.execution.fill_recorder import FillRecorder
+from bot.execution.holdings_check import HoldingsCheck
 from bot.execution.lots import Lots
-from bot.execution.order_executor import has_ended
+from bot.execution.open_orders import OpenOrders
+from bot.execution.order_executor import OrderExecutor, has_ended
 from bot.mirrored_exits import MirroredExits
 from bot.seams.failpoints import failpoint
-from bot.storage import intents, positions, signals
+from bot.seams.ids import derived_id
+from bot.storage import positions, signals
 from bot.storage.intents import OrderIntent
 from bot.user_copier import UserCopier
 from tests.simulation.mutant import Mutant
@@ -173,9 +178,64 @@ def any_balance_will_do() -> AbstractContextManager[Any]:
     return patch.object(BalanceBook, "reading", wrong)
 
 
-def nobody_waits_for_a_person() -> AbstractContextManager[Any]:
-    """What contradicts itself is noted, and trading goes on beside it."""
-    return patch.object(intents, "symbols_needing_a_person", lambda _connection, _account: frozenset())
+def adopt_what_is_found() -> AbstractContextManager[Any]:
+    """Whatever was traded on a user's account is taken for a lot of ours."""
+
+    def wrong(self: AccountHistory, group: OrderFills, _why: str) -> None:
+        self._recorder.book_history(group.fills)
+
+    return patch.object(AccountHistory, "_note", wrong)
+
+
+def cancel_what_is_unknown() -> AbstractContextManager[Any]:
+    """An order with our mark that the books do not know is cancelled."""
+    report = OpenOrders._report_orphan
+
+    def wrong(self: OpenOrders, order: VenueOrder, why: str) -> None:
+        report(self, order, why)
+        self._broker.cancel_order(order.venue_order_id)
+
+    return patch.object(OpenOrders, "_report_orphan", wrong)
+
+
+def reconciliation_trades() -> AbstractContextManager[Any]:
+    """What the account has more than the books is sold."""
+    compare = HoldingsCheck.compare
+
+    def wrong(self: HoldingsCheck) -> None:
+        compare(self)
+        reading, pairs = self._broker.balance_book.reading(), self._broker.get_trading_pairs()
+        with self._store.read() as connection:
+            booked = {one.symbol: one.quantity for one in positions.positions_of(connection, self._account.label)}
+        for symbol, instrument in pairs.items():
+            free = Decimal(0) if reading.holdings is None else reading.holdings.of(base_of(symbol)).available
+            surplus = instrument.floor_quantity(free - booked.get(symbol, Decimal(0)))
+            if surplus > instrument.minimum_quantity:
+                self._broker.place_order(
+                    OrderRequest(
+                        client_order_id=derived_id(symbol, str(self._clock.monotonic())),
+                        symbol=symbol,
+                        side=Side.SELL,
+                        kind=OrderKind.EXIT,
+                        order_type=OrderType.MARKET,
+                        quantity=surplus,
+                    )
+                )
+
+    return patch.object(HoldingsCheck, "compare", wrong)
+
+
+def a_failed_reading_is_nothing() -> AbstractContextManager[Any]:
+    """A look-up that fails counts as one that found nothing."""
+    resolve = OrderExecutor._resolve
+
+    def wrong(self: OrderExecutor, intent: OrderIntent) -> None:
+        try:
+            resolve(self, intent)
+        except VenueError:
+            self._end_absent(intent)
+
+    return patch.object(OrderExecutor, "_resolve", wrong)
 
 
 def a_fresh_start_forgets_exits() -> AbstractContextManager[Any]:
@@ -224,7 +284,10 @@ ALL: tuple[Mutant, ...] = (
     no_max_age,
     no_price_bound,
     any_balance_will_do,
-    nobody_waits_for_a_person,
+    adopt_what_is_found,
+    cancel_what_is_unknown,
+    reconciliation_trades,
+    a_failed_reading_is_nothing,
     a_fresh_start_forgets_exits,
     an_exit_waits_for_fresh_balances,
 )

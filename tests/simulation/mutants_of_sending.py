@@ -135,7 +135,12 @@ def no_fence() -> AbstractContextManager[Any]:
         return mark(self, intent)
 
     return _both(
-        patch.multiple(OrderExecutor, _mark_submitted=any_epoch, _check_lease=lambda _self, _intent: None),
+        patch.multiple(
+            OrderExecutor,
+            _mark_submitted=any_epoch,
+            _check_lease=lambda _self: None,
+            refuse_when_fenced=lambda _self, _connection: None,
+        ),
         patch.object(SimulatedBroker, "close", lambda _self: None),
     )
 
@@ -148,7 +153,7 @@ def no_fence_and_no_expiry() -> AbstractContextManager[Any]:
 def no_last_look_at_the_lease() -> AbstractContextManager[Any]:
     """The epoch is asked for when the order is written down, and not again before the wire."""
     return _both(
-        patch.object(OrderExecutor, "_check_lease", lambda _self, _intent: None),
+        patch.object(OrderExecutor, "_check_lease", lambda _self: None),
         patch.object(SimulatedBroker, "close", lambda _self: None),
     )
 
@@ -172,6 +177,20 @@ def another_order_is_written_down() -> AbstractContextManager[Any]:
         return place(self, replace(request, quantity=request.quantity * 2))
 
     return patch.object(SimulatedBroker, "place_order", wrong)
+
+
+def a_contradiction_is_no_order() -> AbstractContextManager[Any]:
+    """An order that is found with another size is taken for somebody else's."""
+
+    def wrong(self: OrderExecutor, intent: OrderIntent, _question: str) -> None:
+        self._end_absent(intent)
+
+    return patch.object(OrderExecutor, "_leave_to_a_person", wrong)
+
+
+def the_age_is_the_machines() -> AbstractContextManager[Any]:
+    """The age of a trade is judged by the machine's clock, though the venue tells its time."""
+    return patch.object(SimulatedBroker, "venue_now", lambda _self: None)
 
 
 def end_before_fills() -> AbstractContextManager[Any]:
@@ -206,5 +225,7 @@ ALL: tuple[Mutant, ...] = (
     no_last_look_at_the_lease,
     a_cancel_is_an_end,
     another_order_is_written_down,
+    a_contradiction_is_no_order,
+    the_age_is_the_machines,
     end_before_fills,
 )

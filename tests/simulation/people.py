@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from bot.domain.account import AccountRef
 from bot.domain.order import OrderKind, OrderRequest, OrderType, Side
+from bot.execution.lots import lots_of
 from bot.seams.ids import order_tag
 from bot.storage import intents, positions
 from tests.simulation.program import INSTALL_ID
@@ -36,7 +37,8 @@ class People:
         with self._world.store.read() as connection:
             position = positions.find_position(connection, self._world.master.label, symbol)
         if position is not None:
-            quantity = INSTRUMENTS[symbol].floor_quantity(position.quantity * share)
+            lots = lots_of(position, self._world.program.brokers[self._world.master])
+            quantity = INSTRUMENTS[symbol].floor_quantity(min(lots.free, position.quantity * share))
             self._master_order(symbol, Side.SELL, quantity, None)
 
     def master_crumbles(self, symbol: str) -> None:

@@ -64,9 +64,14 @@ def run_seeds(
 
 def run_world(seed: int, dice: Dice, semantics: Semantics | None) -> Result:
     """One world in an empty database in memory."""
+    return _judged(seed, World(dice, memory_store(), seed=seed, semantics=semantics))
+
+
+def memory_store() -> SimulatedStore:
+    """An empty store in memory; the one before it is gone."""
     engine = _engine()
     engine.load(empty_database())
-    return _judged(seed, World(dice, SimulatedStore.in_memory(engine), seed=seed, semantics=semantics))
+    return SimulatedStore.in_memory(engine)
 
 
 def run_in_a_file(seed: int, database: Path) -> Result:

@@ -91,12 +91,13 @@ class LateRequest:
 class Venue:
     """What was accepted shows up late; requests arrive late; orders may fill in parts, later, at another size."""
 
-    def __init__(self, clock: WorldClock, dice: Dice, semantics: Semantics, *, fee_in_base: bool) -> None:
+    def __init__(self, clock: WorldClock, dice: Dice, semantics: Semantics) -> None:
         self.clock = clock
         self.dice = dice
         self.semantics = semantics
         self.rates: FaultRates = dice.rates()
-        self.fee_in_base = fee_in_base
+        self.fee_in_base = dice.chance(0.3)
+        self.tells_time = dice.chance(0.7)
         self.prices = {"BTC/USD": Decimal(50000), "ETH/USD": Decimal(2500)}
         self.cash: dict[str, Decimal] = {}
         self.coins: dict[tuple[str, str], Decimal] = {}

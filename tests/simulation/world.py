@@ -65,7 +65,7 @@ class World:
         drawn = dice.pick(list(VENUES.values()))
         self.semantics = semantics or drawn
         self.broker_type = self.semantics.broker
-        self.venue = Venue(self.clock, dice, self.semantics, fee_in_base=dice.chance(0.3))
+        self.venue = Venue(self.clock, dice, self.semantics)
         self.clock.on_move = self.venue.pass_time
         self.store = store
         self.ids = SeededIds(seed)
@@ -201,6 +201,9 @@ class World:
     def order_leaves(self, broker: SimulatedBroker, request: OrderRequest) -> None:
         self.witness.order_leaves(broker, request)
 
+    def order_queued(self) -> None:
+        """An order of the running thread waits for its turn."""
+
     def touched(self, venue_order_id: str) -> None:
         self.witness.touched(venue_order_id)
 
@@ -216,7 +219,7 @@ class World:
             "copy": lambda: self.copy(self.dice.pick(self.users)),
             "cycle": lambda: self.cycle(self.dice.pick([self.master, *self.accounts])),
             "trade": self._master_trades,
-            "crumble": lambda: self._as_master(lambda: self.people.master_crumbles(self._symbol())),
+            "crumble": lambda: self.as_master(lambda: self.people.master_crumbles(self._symbol())),
             "master by hand": lambda: self.guarded("by hand", None, self.people.master_by_hand),
             "user by hand": lambda: self.guarded("by hand", None, self.people.user_by_hand),
             "stray": lambda: self.guarded("stray", None, self.people.stray_order),
@@ -237,12 +240,12 @@ class World:
     def _master_trades(self) -> None:
         symbol, what = self._symbol(), self.dice.pick(["entry", "entry", "part", "part", "all"])
         if what == "entry":
-            self._as_master(lambda: self.people.master_enters(symbol))
+            self.as_master(lambda: self.people.master_enters(symbol))
             return
         share = Decimal(1) if what == "all" else Decimal(str(round(self.dice.between(0.1, 0.9), 2)))
-        self._as_master(lambda: self.people.master_exits(symbol, share))
+        self.as_master(lambda: self.people.master_exits(symbol, share))
 
-    def _as_master(self, work: Callable[[], None]) -> None:
+    def as_master(self, work: Callable[[], None]) -> None:
         self.guarded("trade", self.master, work)
 
     def _replace(self) -> None:
