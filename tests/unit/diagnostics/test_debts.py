@@ -43,12 +43,16 @@ def test_before_the_first_run_it_says_what_to_run(ask: Ask) -> None:
 
 
 def test_a_database_of_another_version_is_not_misread(ask: Ask, running: StoredBot) -> None:
-    running.store.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'"))
+    running.store.write(
+        lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+    )
     shown = ask(app.main, "debts")
     assert shown.code == 3
     assert "an older version" in shown.errors
     assert "Start NIJA once" in shown.errors
-    running.store.write(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'"))
+    running.store.write(
+        lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    )
     assert "a newer version" in ask(app.main, "debts").errors
 
 
@@ -153,7 +157,9 @@ def test_a_scrape_shows_what_the_store_holds_at_that_moment(running: StoredBot) 
     # The bot has run for a minute only: the entry still has its time.
     assert value("nija_copy_answers_missing") == 0
     running.store.write(
-        lambda connection: connection.exec_driver_sql("UPDATE signal SET planned_at = created_at WHERE planned_at IS NULL")
+        lambda connection: connection.exec_driver_sql(
+            "UPDATE signal SET planned_at = created_at WHERE planned_at IS NULL"
+        )
     )
     assert value("nija_copy_answers_missing") == 1
     assert entry
