@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -38,7 +39,7 @@ from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
 from bot.settings import Settings
 from bot.settings.loading import PROJECT_DIR
-from bot.storage import accounts, copies, leases, positions
+from bot.storage import accounts, copies, leases, positions, process
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 from bot.strategies.loading import load_strategy
@@ -250,6 +251,7 @@ class _Composition:
             gather_milliseconds=self.settings.copying.gather_partial_fills_milliseconds,
             on_order=self._on_order,
             epoch=self._take_lease(account),
+            restored_at=self._restored_at(),
         )
         reconciler = Reconciler(
             broker=broker,
@@ -282,6 +284,10 @@ class _Composition:
         return self.world.store.write(
             lambda connection: leases.take_lease(connection, account.label, owner=owner, now=now)
         )
+
+    def _restored_at(self) -> datetime | None:
+        with self.world.store.read() as connection:
+            return process.restored_at(connection)
 
     def _copier(self, broker: BaseBroker, executor: OrderExecutor, reconciler: Reconciler) -> UserCopier:
         world, account = self.world, broker.account

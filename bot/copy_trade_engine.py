@@ -135,12 +135,15 @@ class CopyTradeEngine:
             self._planned.append(signal)
 
     def step(self) -> int:
-        """Plan everything that waits, and tell of what was planned; returns how many signals were planned."""
-        count = sum(self._plan_brokerage(broker) for broker in BrokerType if self._followers.copying_armed(broker))
+        """Plan everything that waits, and tell of all that was planned; returns how many signals that were."""
+        for broker in BrokerType:
+            if self._followers.copying_armed(broker):
+                self._plan_brokerage(broker)
+        told = 0
         while self._planned:
-            count += 1
             self._tell(self._planned.popleft())
-        return count
+            told += 1
+        return told
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -155,12 +158,11 @@ class CopyTradeEngine:
                 log.exception("unexpected error while planning copies")
                 self._clock.wait(self._stop, IDLE_LOOK_SECONDS)
 
-    def _plan_brokerage(self, broker: BrokerType) -> int:
+    def _plan_brokerage(self, broker: BrokerType) -> None:
         with self._store.read() as connection:
             waiting = signals.unplanned(connection, broker)
         for signal in waiting:
             self._plan(signal)
-        return len(waiting)
 
     def _plan(self, signal: TradeSignal) -> None:
         failpoint("plan_signal")

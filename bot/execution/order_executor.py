@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -33,6 +33,7 @@ from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.storage import intents as intent_rows
 from bot.storage import leases
+from bot.storage import signals as signal_rows
 from bot.storage.intents import IllegalMove, OrderIntent
 from bot.storage.store import Store
 
@@ -58,7 +59,10 @@ def always_open() -> str:
 
 
 class OrderExecutor:
-    """Places and follows the orders of one account, in that account's thread and under its lease (`epoch`)."""
+    """Places and follows the orders of one account, in that account's thread and under its lease (`epoch`).
+
+    `restored_at`: since when the books are an older copy that was put back; None = never.
+    """
 
     def __init__(
         self,
@@ -72,6 +76,7 @@ class OrderExecutor:
         gather_milliseconds: int,
         on_order: Callable[[OrderIntent], None],
         epoch: int,
+        restored_at: datetime | None = None,
     ) -> None:
         self._broker = broker
         self._store = store
@@ -82,6 +87,7 @@ class OrderExecutor:
         self._gather = timedelta(milliseconds=gather_milliseconds)
         self._on_order = on_order
         self._epoch = epoch
+        self._restored_at = restored_at
         self._absence = AbsenceWatch()
         self._unresolved_since: dict[str, float] = {}
 
@@ -106,8 +112,8 @@ class OrderExecutor:
         `gate` is asked at the last moment before the wire; a reason means that the intent is given up. Raises `Fenced`
         when the account belongs to somebody else by now.
         """
-        if self._stop.is_set():
-            return intent
+        if self._stop.is_set() or not self._certainly_unsent(intent):
+            return self.reload(intent)
         leave_before = self._mark_submitted(intent)
         failpoint("submitted_committed")
         closed = gate()
@@ -118,6 +124,27 @@ class OrderExecutor:
         result = self.reload(intent)
         self._on_order(result)
         return result
+
+    def _certainly_unsent(self, intent: OrderIntent) -> bool:
+        """After an older copy of the books was put back, a copy's order may be at the venue already, under the same id.
+
+        So the venue is asked before the first sending of each copy whose signal is from before then. What it shows is
+        booked or left to a person, and while it cannot be read nothing is sent.
+        """
+        if self._restored_at is None or intent.attempt > 0 or intent.signal_id is None:
+            return True
+        with self._store.read() as connection:
+            signal = signal_rows.find_signal(connection, intent.signal_id)
+        if signal is None or signal.executed_at > self._restored_at:
+            return True
+        try:
+            order = self._broker.find_order(intent.client_order_id, symbol=intent.symbol, sent_at=signal.executed_at)
+        except _CALM_ERRORS as error:
+            log.info("%s order %s not sent yet: %s", intent.account_id, intent.client_order_id, error)
+            return False
+        if order is not None:
+            self.adopt(intent, order)
+        return order is None
 
     def _mark_submitted(self, intent: OrderIntent) -> float | None:
         """The commit before the first byte. Returns until when the order may leave (monotonic seconds)."""

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from bot.copy_answers import CopyAnswers
@@ -49,6 +50,7 @@ class Bench:
         members = {follower.account.label: follower.account for follower in self.followers}
         store.write(lambda connection: memberships.set_active(connection, members))
         self.not_ready = ""
+        self.restored_at: datetime | None = None
         self.hydrated = True
         self.answers: list[tuple[str, str, str]] = []
         self.woken: list[AccountRef] = []
@@ -220,6 +222,7 @@ class Bench:
             confirm_seconds=1.0,
             gather_milliseconds=500,
             on_order=lambda _intent: None,
+            restored_at=self.restored_at,
             epoch=self.store.write(
                 lambda connection: leases.take_lease(connection, account.label, owner="test", now=self.clock.now())
             ),

@@ -1,19 +1,20 @@
 """Exits are debts: no gate stops them, nothing of them gets lost to rounding, and dust is no debt."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import Connection, Row, Table, delete, insert, select, true
 
 from bot.domain.errors import Fenced, OrderRefused, OutcomeUnknown, RetryLater
 from bot.domain.order import IntentState, Side, VenueOrderStatus
 from bot.position_sizer import CopyRules
 from bot.storage import intents, positions, symbol_pauses
-from bot.storage.schema import copy_result, dust
+from bot.storage.schema import copy_result, dust, fill, order_event, order_intent, position
 from bot.storage.store import Store
 from tests.memory_broker import BTC, MemoryBroker
 from tests.unit.copy_bench import Bench
@@ -318,3 +319,39 @@ def test_a_replaced_thread_neither_plans_nor_answers(bench: Bench) -> None:
         assert len(intents.unfinished(connection, ann.account.label)) == 0
     assert bench.copy("ann") is None
     assert ann.coins == 0
+
+
+def test_after_an_older_copy_of_the_books_was_put_back_an_exit_is_looked_for_before_it_is_sent(bench: Bench) -> None:
+    ann = _bought(bench)
+    ann.coins += 1  # coins of her own
+    bench.master_trades(Side.SELL, "0.01")
+    bench.plan()
+    before = {
+        table: bench.store.write(lambda connection, table=table: connection.execute(select(table)).all())
+        for table in (copy_result, order_intent, position)
+    }
+    bench.copy("ann")
+    assert ann.coins == 1
+    bench.store.write(lambda connection: _put_back(connection, before))
+    bench.clock.seconds += 3600
+    bench.restored_at = bench.clock.now()
+    bench.restarted(ann.account)
+    ann.lookups_fail = True
+    assert bench.copy("ann") is not None
+    ann.lookups_fail = False
+    bench.clock.seconds += 61
+    assert bench.copy("ann") is None
+    assert [request.side for request in ann.received] == [Side.BUY, Side.SELL]
+    assert ann.coins == 1
+
+
+def _put_back(connection: Connection, rows: Mapping[Table, Sequence[Row[Any]]]) -> None:
+    """The books as they were before the exit was sent. The ledger keeps what it has: the venue shows it again."""
+    for table in (copy_result, order_event, order_intent, position, fill):
+        connection.execute(
+            delete(table).where(table.c.account_id == "ann_kraken") if "account_id" in table.c else delete(table)
+        )
+    for table in (order_intent, copy_result, position):
+        for row in rows[table]:
+            if row.account_id == "ann_kraken":
+                connection.execute(insert(table).values(row._asdict()))
