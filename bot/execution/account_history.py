@@ -34,8 +34,10 @@ log = logging.getLogger(__name__)
 
 # Fills are read again from this long before the newest one known: venues list them out of order for a while.
 HISTORY_OVERLAP = timedelta(minutes=10)
-# An order that the venue has shown in nonsense, or not at all, this often holds up the trades behind it no longer.
+# An order that the venue has shown in nonsense, or not at all, so often and for so long holds up the trades behind it
+# no longer.
 TRIES_BEFORE_QUARANTINE = 3
+SECONDS_BEFORE_QUARANTINE = 30.0
 # How far back the trades of an order are asked for that was set aside.
 LONG_AGO = timedelta(days=30)
 
@@ -76,7 +78,8 @@ class AccountHistory:
         self._executor = executor
         self._drifts = drifts
         self._tag = order_tag(install_id)
-        self._tries: dict[str, int] = {}
+        # By order: how often in vain, and since when (monotonic seconds).
+        self._tries: dict[str, tuple[int, float]] = {}
 
     def read(self) -> None:
         """Book what is new since the cursor, in the order in which it was traded.
@@ -129,8 +132,10 @@ class AccountHistory:
         try:
             self._book(group)
         except UnreadableReply as error:
-            tries = self._tries[group.venue_order_id] = self._tries.get(group.venue_order_id, 0) + 1
-            if tries < TRIES_BEFORE_QUARANTINE:
+            now = self._clock.monotonic()
+            tries, since = self._tries.get(group.venue_order_id, (0, now))
+            self._tries[group.venue_order_id] = (tries + 1, since)
+            if tries + 1 < TRIES_BEFORE_QUARANTINE or now - since < SECONDS_BEFORE_QUARANTINE:
                 raise
             self._set_aside(group, str(error))
         self._tries.pop(group.venue_order_id, None)

@@ -26,6 +26,7 @@ pace:
 risk: {max_positions: 1, scan_symbols_limit: 1}
 """
 ANN = {"user_id": "ann", "name": "Ann", "account_type": "retail", "broker_type": "kraken"}
+RECOVERY = ("open_orders_compared", "history_read", "foreign_noted", "history_compared", "holdings_compared")
 NONCE_WINDOW_NS = 60_000_000_000
 
 
@@ -63,12 +64,25 @@ class Installation:
 
     def start(self) -> BotProcess:
         """A bot whose two accounts are hydrated."""
-        self._starts += 1
-        environ = environment(self.state, self.exchange, NIJA_CONFIG_DIR=str(self._directory / "config"))
-        bot = BotProcess(environ, log=self._directory / f"out{self._starts}.txt")
-        bot.says("kraken is hydrated")
-        bot.says("ann_kraken is hydrated")
+        bot = self._bot()
+        try:
+            bot.says(" kraken is hydrated")
+            bot.says("ann_kraken is hydrated")
+        except BaseException:
+            bot.kill()
+            raise
         return bot
+
+    def killed_at(self, failpoint: str) -> None:
+        """A bot that dies of SIGKILL at this step."""
+        with self._bot(NIJA_FAILPOINTS=f"{failpoint}:kill") as bot:
+            wait_until(lambda: bot.process.poll() is not None, seconds=30, what=f"a death at {failpoint}")
+            assert bot.process.returncode == -9, bot.log()
+
+    def _bot(self, **environ: str) -> BotProcess:
+        self._starts += 1
+        there = environment(self.state, self.exchange, NIJA_CONFIG_DIR=str(self._directory / "config"), **environ)
+        return BotProcess(there, log=self._directory / f"out{self._starts}.txt")
 
     def own_id(self) -> str:
         """A client order id such as this installation gives, of which its books know nothing."""
@@ -147,7 +161,9 @@ def test_what_a_user_trades_by_hand_pauses_that_symbol_and_is_never_bought_back(
     assert [line["side"] for line in orders] == ["buy", "sell", "sell"]
 
 
-def test_a_killed_bot_finds_what_it_held_and_what_was_traded_while_it_was_dead(installation: Installation) -> None:
+def test_a_bot_killed_at_each_step_of_its_recovery_finds_what_was_traded_meanwhile(
+    installation: Installation,
+) -> None:
     with installation.start() as bot:
         installation.master.trades("buy", "2")
         installation.comes_to("ann", "1")
@@ -156,6 +172,8 @@ def test_a_killed_bot_finds_what_it_held_and_what_was_traded_while_it_was_dead(i
     # One half goes by its owner's hand, and the master leaves altogether.
     installation.ann.trades("sell", "0.5")
     installation.master.trades("sell", "2")
+    for step in RECOVERY:
+        installation.killed_at(step)
     with installation.start() as bot:
         installation.comes_to("ann", "0")
         wait_until(lambda: len(installation.answers()) == 2, seconds=20, what="the exit has its answer")
