@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Row, Table, delete, insert, select, true
+from sqlalchemy import Connection, Row, Table, delete, insert, select
 
 from bot.domain.errors import Fenced, OrderRefused, OutcomeUnknown, RetryLater
 from bot.domain.order import IntentState, Side, VenueOrderStatus
