@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from bot.domain.signal import CopyReason, CopyStatus
 from bot.storage.schema import account, copy_result, signal
@@ -81,11 +81,6 @@ def answered_when_planned(connection: Connection, signal_id: str) -> Sequence[Ro
         copy_result.c.signal_id == signal_id, copy_result.c.answered_at == copy_result.c.planned_at
     )
     return connection.execute(query).all()
-
-
-def missing_answers(connection: Connection) -> int:
-    query = select(func.count()).where(copy_result.c.status == str(CopyStatus.PLANNED))
-    return int(connection.execute(query).scalar_one())
 
 
 def latest_copies(connection: Connection, *, signals: int) -> Sequence[Row[Any]]:
