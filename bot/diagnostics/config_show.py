@@ -4,11 +4,7 @@ import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from bot import exit_codes
 from bot.brokers.credential_names import unknown_variables, variables_of
@@ -20,6 +16,9 @@ from bot.settings import Settings, process_environment
 from bot.settings.env_source import KNOWN_VARIABLES, PREFIX
 from bot.settings.model import OperatorSettings
 from bot.settings.origins import dotted, leaves, unit_of, value_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # When the output goes into a file or a pipe nobody's window limits it.
 WIDTH_WITHOUT_TERMINAL = 1000
@@ -138,6 +137,8 @@ def _state(value: str | None) -> str:
 
 
 def _print_tables(shown: Mapping[str, Any]) -> None:
+    from rich.console import Console
+
     console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL)
     _print(
         console,
@@ -161,7 +162,10 @@ def _print_tables(shown: Mapping[str, Any]) -> None:
         console.print(sentence)
 
 
-def _print(console: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def _print(console: "Console", title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(title=title, title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")

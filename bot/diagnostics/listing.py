@@ -4,20 +4,21 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from bot.diagnostics.store_reading import BotState, NoStore, describe_age
 from bot.diagnostics.terminal import terminal
 from bot.seams.clock import format_time
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 WIDTH = 100
 # As much of an id as a person types; any unambiguous beginning is taken.
 SHORT_ID = 8
 
 
-def paper() -> Console:
+def paper() -> "Console":
     """Where a list is printed: as wide as the window, and into a file or pipe not wider than a page."""
     return terminal(width_without_terminal=WIDTH)
 

@@ -1,5 +1,7 @@
 """The store: one writer, groups of commits, nobody's failure anybody else's, and exact numbers."""
 
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -8,6 +10,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, insert, select
@@ -34,6 +37,36 @@ def test_the_migrations_make_exactly_the_schema(tmp_path: Path) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+def test_the_names_of_the_files_say_what_alembic_says(tmp_path: Path) -> None:
+    scripts = ScriptDirectory(str(Path(migrations.__file__).parent))
+    revisions = [script.revision for script in scripts.walk_revisions()]
+    assert migrations.head() == scripts.get_current_head()
+    assert all(migrations.is_known(revision) for revision in revisions)
+    assert not migrations.is_known("9999")
+    for revision in revisions:
+        url = sqlite_url(tmp_path / f"{revision}.db")
+        migrations.upgrade(url, to=revision)
+        engine = open_engine(url, writer=False)
+        with engine.connect() as connection:
+            found = migrations.revision_of(connection)
+            assert found == revision == MigrationContext.configure(connection).get_current_revision()
+        engine.dispose()
+
+
+def test_a_start_that_has_nothing_to_migrate_imports_neither_alembic_nor_rich(tmp_path: Path) -> None:
+    database = tmp_path / "nija.db"
+    migrations.upgrade(sqlite_url(database))
+    program = (
+        "import sys; import bot.app; from datetime import UTC, datetime; from pathlib import Path\n"
+        "from bot.storage.installation import open_installation\n"
+        f"open_installation(Path({str(database)!r}), now=datetime.now(UTC), fresh_id=lambda: 'abcdefgh')\n"
+        "print([name for name in ('alembic', 'rich') if name in sys.modules])"
+    )
+    root = Path(migrations.__file__).parents[3]
+    said = subprocess.run([sys.executable, "-c", program], cwd=root, capture_output=True, text=True, timeout=120)
+    assert said.stdout.strip() == "[]", said.stderr
 
 
 def test_migrating_twice_changes_nothing(store: Store) -> None:
