@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from tests.simulation.farm import OtherCommit, Progress, commit, run_farm
-from tests.simulation.mutants import MUTANTS, no_mutant
+from tests.simulation.mutants import MUTANTS, no_mutant, where
 from tests.simulation.run import run_seeds
 from tests.simulation.semantics import VENUES
 from tests.simulation.tally import Tally
@@ -78,7 +78,7 @@ def _mutants(first: int, last: int, workers: int) -> int:
 
 
 def _first_catch(name: str, first: int, last: int) -> str:
-    for result in run_seeds(range(first, last), mutant=MUTANTS[name]):
+    for result in run_seeds(range(first, last), **where(name)):
         if result.violations:
             rules = sorted({violation.rule for violation in result.violations})
             return f"{name:36} seed {result.seed:5} ({result.venue}): {'; '.join(rules)}"

@@ -25,10 +25,10 @@ def commit() -> str:
     root = Path(__file__).parents[2]
 
     def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False).stdout.strip()
 
     changed = git("status", "--porcelain", "--", "bot", "tests/simulation")
-    return git("rev-parse", "--short=12", "HEAD") + ("-changed" if changed else "")
+    return (git("rev-parse", "--short=12", "HEAD") or "an unknown commit") + ("-changed" if changed else "")
 
 
 @dataclass

@@ -9,9 +9,10 @@ from tests.simulation.violation import Violation
 
 
 def judge_ledger(journal: Journal) -> Iterator[Violation]:
-    """I1 and I8."""
+    """I1, I6 and I8."""
     yield from _signals_equal_fills(journal)
     yield from _one_answer_each(journal)
+    yield from _answers_say_what_was_traded(journal)
     for account in journal.world.accounts:
         yield from _books_equal_venue(journal, account.label)
     for label in journal.users:
@@ -39,6 +40,17 @@ def _one_answer_each(journal: Journal) -> Iterator[Violation]:
             if counts[signal_id, label] != 1:
                 detail = f"{label} has {counts[signal_id, label]} answers to {signal_id}"
                 yield Violation("I1 one answer per signal and user", detail)
+
+
+def _answers_say_what_was_traded(journal: Journal) -> Iterator[Violation]:
+    filled: dict[tuple[str | None, str], Decimal] = defaultdict(Decimal)
+    for intent in journal.intents.values():
+        filled[intent.signal_id, intent.account_id] += intent.filled_quantity
+    for row in journal.copies:
+        traded = filled[row.signal_id, row.account_id]
+        if row.status != "planned" and (traded > 0) != (row.status in ("copied", "partly_copied")):
+            detail = f"{row.account_id}: {row.status} ({row.reason}), and {traded} was traded for {row.signal_id}"
+            yield Violation("I6 an answer says what was traded", detail)
 
 
 def _books_equal_venue(journal: Journal, label: str) -> Iterator[Violation]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tests.simulation import mutants_of_copying, mutants_of_sending
 from tests.simulation.mutant import Mutant
@@ -10,6 +11,23 @@ from tests.simulation.mutant import Mutant
 @contextmanager
 def no_mutant() -> Iterator[None]:
     yield
+
+
+NO_REFUSALS = {"crash": 0.0, "hold_up": 0.0, "refused": 0.0, "failed_read": 0.0, "rate_limited": 0.0, "hidden": 1.0}
+# Some wrong ways do harm only when rare things meet. They are looked for where these are frequent: (venue, rates).
+WHERE: dict[str, tuple[str | None, dict[str, float]]] = {
+    "old_evidence_counts": ("alpaca", NO_REFUSALS | {"rate_limited": 0.4, "late_request": 0.8}),
+    "a_contradiction_is_no_order": (None, NO_REFUSALS | {"other_size": 0.4, "lost_reply": 0.7}),
+    "a_failed_reading_is_nothing": (None, NO_REFUSALS | {"failed_read": 0.3, "lost_reply": 0.7}),
+    "the_next_leg_does_not_wait": (None, NO_REFUSALS | {"lost_reply": 0.7}),
+    "wall_clock_judges_absence": (None, {"clock_jump": 0.2, "late_request": 0.4, "hidden": 0.7}),
+}
+
+
+def where(name: str) -> dict[str, Any]:
+    """Where a mutant is looked for, as arguments of `run_seeds`."""
+    venue, weather = WHERE.get(name, (None, {}))
+    return {"mutant": MUTANTS[name], "venue": venue, "weather": weather}
 
 
 MUTANTS: dict[str, Mutant] = {

@@ -1,12 +1,15 @@
 """Runs seeds: a world each, judged at its end."""
 
 import logging
+import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
+from unittest.mock import patch
 
 from bot.storage import migrations
 from bot.storage.store import sqlite_url
@@ -19,6 +22,9 @@ from tests.simulation.semantics import VENUES, Semantics
 from tests.simulation.store import SimulatedStore
 from tests.simulation.violation import Violation
 from tests.simulation.world import World
+
+# No weather of its own: a world's rates are drawn.
+CALM: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -37,12 +43,22 @@ class Result:
     faults: dict[str, int] = field(default_factory=dict)
 
 
+# What the bot logged as unexpected in the world that runs.
+_surprises: list[str] = []
+
+
+def _note_surprise(_logger: logging.Logger, message: str, *arguments: object, **_named: object) -> None:
+    error = sys.exc_info()[1]
+    _surprises.append(f"{message % arguments}: {type(error).__name__}: {error}")
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Log lines of thousands of failures on purpose tell nobody anything."""
+    """Log lines of thousands of failures on purpose tell nobody anything; exceptions nobody expected are kept."""
     logging.disable(logging.CRITICAL)
     try:
-        yield
+        with patch.object(logging.Logger, "exception", _note_surprise):
+            yield
     finally:
         logging.disable(logging.NOTSET)
 
@@ -53,18 +69,30 @@ def loud() -> Iterator[None]:
 
 
 def run_seeds(
-    seeds: Iterable[int], *, mutant: Mutant = no_mutant, venue: str | None = None, verbose: bool = False
+    seeds: Iterable[int],
+    *,
+    mutant: Mutant = no_mutant,
+    venue: str | None = None,
+    verbose: bool = False,
+    weather: Mapping[str, float] = CALM,
 ) -> Iterator[Result]:
-    """One after the other, lazily, so that a caller may stop at the first violation."""
+    """One after the other, lazily, so that a caller may stop at the first violation.
+
+    `weather` sets rates of faults instead of drawn ones, by their names in `FaultRates`.
+    """
     semantics = None if venue is None else VENUES[venue]
     with mutant(), loud() if verbose else quiet():
         for seed in seeds:
-            yield run_world(seed, Dice(seed), semantics)
+            yield run_world(seed, Dice(seed), semantics, weather)
 
 
-def run_world(seed: int, dice: Dice, semantics: Semantics | None) -> Result:
+def run_world(
+    seed: int, dice: Dice, semantics: Semantics | None = None, weather: Mapping[str, float] = CALM
+) -> Result:
     """One world in an empty database in memory."""
-    return _judged(seed, World(dice, memory_store(), seed=seed, semantics=semantics))
+    world = World(dice, memory_store(), seed=seed, semantics=semantics)
+    world.venue.rates = replace(world.venue.rates, **weather)
+    return _judged(seed, world)
 
 
 def memory_store() -> SimulatedStore:
@@ -85,7 +113,9 @@ def run_in_a_file(seed: int, database: Path) -> Result:
 
 
 def _judged(seed: int, world: World) -> Result:
+    _surprises.clear()
     world.run()
+    world.errors += _surprises
     journal = Journal(world)
     return Result(
         seed=seed,

@@ -9,10 +9,10 @@ from tests.simulation.run import run_in_a_file, run_seeds, run_world
 from tests.simulation.semantics import VENUES
 from tests.simulation.tally import Tally
 
-SEEDS = 200
+SEEDS = 1000
 SEEDS_SLOW = 10_000
-BATCH = 25
-SLOW_BATCH = 245
+BATCH = 50
+SLOW_BATCH = 250
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, BATCH))
