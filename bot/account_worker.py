@@ -124,6 +124,7 @@ class AccountWorker:
         self.desk.status.step("copying")
         wait = self._guarded("copying", self.desk.copier.run)
         self._look_at = None if wait is None else self._clock.monotonic() + wait
+        self._judge_key()
         self.desk.status.publish()
 
     def _guarded(self, what: str, work: Callable[[], float | None]) -> float | None:
@@ -133,16 +134,17 @@ class AccountWorker:
         except Fenced:
             raise
         except NijaError as error:
-            self.desk.status.set_health(HealthState.DEGRADED, f"{what}: {error}", error=True)
+            self._set_health(HealthState.DEGRADED, f"{what}: {error}", error=True)
         except Exception as error:
             log.exception("%s: unexpected error while %s", self.desk.account.label, what)
-            self.desk.status.set_health(HealthState.DEGRADED, f"{what}: {type(error).__name__}: {error}", error=True)
+            self._set_health(HealthState.DEGRADED, f"{what}: {type(error).__name__}: {error}", error=True)
         return LOOK_AGAIN_SECONDS
 
     def _refresh_balance(self) -> None:
         # Set first: a reading that fails waits for its next turn like any other.
         self._refresh_at = self._clock.monotonic() + self._times.balance_refresh_seconds
         self.desk.status.balance(self.desk.broker.refresh_balance())
+        self._judge_key()
         self.desk.status.publish()
 
     def _cycle(self) -> None:
@@ -194,14 +196,27 @@ class AccountWorker:
     def _failed_cycle(self, reason: str) -> None:
         errors = self.desk.status.health.error_count + 1
         state = HealthState.FAILED if errors >= FAILED_AFTER_ERRORS else HealthState.DEGRADED
-        self.desk.status.set_health(state, reason, error=True)
+        self._set_health(state, reason, error=True)
+
+    def _judge_key(self) -> None:
+        """A key that the venue has begun to refuse is shown at once, not at the end of the next cycle."""
+        if self.desk.broker.key_refusal:
+            self._set_health(HealthState.FAILED)
+
+    def _set_health(self, state: HealthState, reason: str = "", *, error: bool = False) -> None:
+        """While the venue refuses the key, all else that fails does so because of it."""
+        refusal = self.desk.broker.key_refusal
+        if refusal:
+            state, reason = HealthState.FAILED, refusal
+        self.desk.status.fact("authenticated", true=not refusal)
+        self.desk.status.set_health(state, reason, error=error)
 
     def _judge(self) -> None:
         """Healthy is who knows its balance and is reconciled with the venue."""
         reading, problem = self.desk.broker.balance_book.reading(), self.desk.reconciler.problem
         if reading.status is not BalanceStatus.FRESH or reading.reason:
-            self.desk.status.set_health(HealthState.DEGRADED, f"balance {reading.status}: {reading.reason}")
+            self._set_health(HealthState.DEGRADED, f"balance {reading.status}: {reading.reason}")
         elif problem:
-            self.desk.status.set_health(HealthState.DEGRADED, f"not reconciled with the venue: {problem}")
+            self._set_health(HealthState.DEGRADED, f"not reconciled with the venue: {problem}")
         else:
-            self.desk.status.set_health(HealthState.HEALTHY)
+            self._set_health(HealthState.HEALTHY)

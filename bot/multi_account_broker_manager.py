@@ -2,11 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.brokers.base import BaseBroker
+from bot.brokers.refused_key import REFUSED_KEY_PAUSE_SECONDS
 from bot.copy_trade_engine import Follower
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
@@ -19,8 +20,6 @@ log = logging.getLogger(__name__)
 
 FIRST_RETRY_SECONDS = 2.0
 LONGEST_RETRY_SECONDS = 60.0
-# A refused key is tried again rarely: repeats make some venues lock the key.
-CREDENTIALS_RETRY_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,8 @@ class MultiAccountBrokerManager:
         self._holds_positions = holds_positions
         self._on_connected = on_connected
         self._on_failed = on_failed
-        self._instruments: dict[BrokerType, Mapping[str, Instrument]] = {}
+        # Whoever connected last at a brokerage has its list of markets; all its accounts share one.
+        self._listing: dict[BrokerType, BaseBroker] = {}
         self._armed: set[BrokerType] = set()
         self._lock = threading.Lock()
 
@@ -122,11 +122,12 @@ class MultiAccountBrokerManager:
         try:
             broker = self._build(account)
             broker.connect()
-            self._remember_instruments(broker)
+            broker.get_trading_pairs()
+            self._listing[account.broker] = broker
         except ConfigurationError as error:
             self._fail(account, "; ".join(error.problems), retry_seconds=None)
         except CredentialsRejected as error:
-            self._fail(account, f"the key was refused: {error}", retry_seconds=CREDENTIALS_RETRY_SECONDS)
+            self._fail(account, f"the key was refused: {error}", retry_seconds=REFUSED_KEY_PAUSE_SECONDS)
         except VenueError as error:
             self._fail(account, str(error), retry_seconds=self._backoff(account))
         except Exception as error:
@@ -198,15 +199,14 @@ class MultiAccountBrokerManager:
         return f"not connected: {failed.reason}" if failed else "not connected yet"
 
     def instrument_of(self, broker: BrokerType, symbol: str) -> Instrument | None:
-        return self._instruments.get(broker, {}).get(symbol)
+        """The market's rules as last read; None while they are not known."""
+        listing = self._listing.get(broker)
+        return None if listing is None else listing.known_trading_pairs().get(symbol)
 
     def copying_armed(self, broker: BrokerType) -> bool:
         return broker in self._armed
 
     # -- inside -----------------------------------------------------------------------------------------------------
-    def _remember_instruments(self, broker: BaseBroker) -> None:
-        self._instruments[broker.broker_type] = broker.get_trading_pairs()
-
     def _register(self, broker: BaseBroker) -> None:
         account = broker.account
         with self._lock:

@@ -71,6 +71,11 @@ class BaseBroker(ABC):
         """The venue's time, if it was ever measured: the age of a trade is judged by the clock that dated it."""
         return None
 
+    @property
+    def key_refusal(self) -> str:
+        """Why nothing private is sent: the venue refuses this account's key. Empty while it takes it."""
+        return ""
+
     # -- connection -------------------------------------------------------------------------------------------------
     @abstractmethod
     def connect(self) -> bool:
@@ -160,6 +165,10 @@ class BaseBroker(ABC):
     @abstractmethod
     def get_trading_pairs(self) -> Mapping[str, Instrument]:
         """Every market of the venue by its symbol (`BTC/USD`), read once and kept for a day."""
+
+    def known_trading_pairs(self) -> Mapping[str, Instrument]:
+        """`get_trading_pairs` as last read for any account of the venue; any thread may ask, and no venue is asked."""
+        return self.get_trading_pairs()
 
     @abstractmethod
     def get_candles(self, symbol: str, *, interval_minutes: int, limit: int) -> Sequence[Candle]:

@@ -1,10 +1,11 @@
 """Something every account of a brokerage needs and one of them may read for all: the list of markets."""
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from bot.domain.errors import RetryLater, VenueError
+from bot.domain.errors import NijaError, RetryLater, VenueError
 from bot.seams.clock import Clock
 
 T = TypeVar("T")
@@ -14,7 +15,8 @@ class SharedReading(Generic[T]):
     """One immutable value per key (a base URL), read again after `max_age_seconds`.
 
     Concurrent askers wait for one reader, but not longer than `wait_seconds`. When a new reading fails the old one is
-    given for as long as it is younger than `last_resort_seconds`.
+    given for as long as it is younger than `last_resort_seconds`. No more than one reading in `retry_seconds` begins
+    because of a failure or a doubt.
     """
 
     def __init__(
@@ -49,10 +51,29 @@ class SharedReading(Generic[T]):
         finally:
             slot.reading.release()
 
+    def known(self, key: str) -> T | None:
+        """The value of `key` as it was last read, however old; None if it never was."""
+        with self._lock:
+            slot = self._slots.get(key)
+        return None if slot is None else slot.value
+
+    def renew(self, key: str, read: Callable[[], T]) -> None:
+        """The value has turned out to be wrong: read it now, or when the last reading is `retry_seconds` ago.
+
+        A reading that fails leaves the old value; it is tried again by those who ask later.
+        """
+        with self._lock:
+            slot = self._slots.setdefault(key, _Slot())
+        earliest = max(self._clock.monotonic(), slot.tried_at + self._retry_seconds)
+        slot.read_again_at = min(slot.read_again_at, earliest)
+        with contextlib.suppress(NijaError):
+            self.get(key, read)
+
     def _read(self, slot: "_Slot[T]", read: Callable[[], T]) -> T:
         now = self._clock.monotonic()
         if slot.value is not None and now < slot.read_again_at:
             return slot.value
+        slot.tried_at = now
         try:
             slot.value = read()
         except VenueError:
@@ -69,5 +90,6 @@ class _Slot(Generic[T]):
     def __init__(self) -> None:
         self.value: T | None = None
         self.read_at = 0.0
+        self.tried_at = float("-inf")
         self.read_again_at = 0.0
         self.reading = threading.Lock()

@@ -11,6 +11,7 @@ import pytest
 from bot.account_desk import AccountDesk
 from bot.account_worker import CycleTimes
 from bot.brokers.base import BaseBroker
+from bot.brokers.refused_key import REFUSED_KEY_PAUSE_SECONDS
 from bot.copy_trade_engine import Follower
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceStatus
@@ -20,7 +21,6 @@ from bot.domain.leaving import WhenDisabled
 from bot.execution.account_status import AccountStatus
 from bot.independent_broker_trader import IndependentBrokerTrader
 from bot.multi_account_broker_manager import (
-    CREDENTIALS_RETRY_SECONDS,
     LONGEST_RETRY_SECONDS,
     FailedConnection,
     MultiAccountBrokerManager,
@@ -187,7 +187,7 @@ def test_a_refused_key_is_left_alone_for_long_and_a_missing_one_for_good() -> No
     bench.errors[user("anna")] = CredentialsRejected("EAPI:Invalid key")
     bench.errors[user("ben")] = ConfigurationError("no key")
     bench.manager.connect_brokerage(KRAKEN)
-    bench.clock.seconds += CREDENTIALS_RETRY_SECONDS - 1
+    bench.clock.seconds += REFUSED_KEY_PAUSE_SECONDS - 1
     bench.manager.retry_failed(KRAKEN)
     assert len(bench.tried) == 3
     bench.clock.seconds += 1

@@ -8,7 +8,7 @@ from bot.brokers.base import BaseBroker, Urgency
 from bot.brokers.coinbase.calls import CoinbaseCalls, QueryValue
 from bot.brokers.coinbase.client import CoinbaseClient
 from bot.brokers.coinbase.context import CoinbaseContext
-from bot.brokers.coinbase.errors import BEING_CANCELLED, GONE_ORDER
+from bot.brokers.coinbase.errors import BEING_CANCELLED, GONE_ORDER, MARKET_RULES
 from bot.brokers.coinbase.market_data import candles_from, quotes_from
 from bot.brokers.coinbase.orders import (
     OPEN_STATUS,
@@ -20,6 +20,7 @@ from bot.brokers.coinbase.orders import (
 )
 from bot.brokers.coinbase.products import instruments_from, product_id_of
 from bot.brokers.http_session import VenueSession
+from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import (
     as_id,
     as_list,
@@ -87,6 +88,7 @@ class CoinbaseBroker(BaseBroker):
         self._context = context
         self._closed = False
         self.venue_clock = VenueClock(context.clock)
+        self._refused_key = RefusedKey(context.clock, label=account.label, venue="Coinbase")
         self._session = VenueSession(context.reaper, context.limits, context.resolver)
         credentials = context.access.credentials
         client = CoinbaseClient(
@@ -101,11 +103,16 @@ class CoinbaseBroker(BaseBroker):
             label=account.label,
             clock=context.clock,
             venue_clock=self.venue_clock,
+            refused_key=self._refused_key,
             on_private_call=context.on_private_call,
         )
 
     def venue_now(self) -> datetime | None:
         return self.venue_clock.now() if self.venue_clock.is_measured else None
+
+    @property
+    def key_refusal(self) -> str:
+        return self._refused_key.sentence
 
     # -- connection -------------------------------------------------------------------------------------------------
     def connect(self) -> bool:
@@ -160,6 +167,9 @@ class CoinbaseBroker(BaseBroker):
     # -- market -----------------------------------------------------------------------------------------------------
     def get_trading_pairs(self) -> Mapping[str, Instrument]:
         return self._context.instruments.get(self._context.access.base_url, self._read_instruments)
+
+    def known_trading_pairs(self) -> Mapping[str, Instrument]:
+        return self._context.instruments.known(self._context.access.base_url) or {}
 
     def _read_instruments(self) -> Mapping[str, Instrument]:
         products: list[object] = []
@@ -216,7 +226,11 @@ class CoinbaseBroker(BaseBroker):
             reply = self._calls.post("/orders", body, leave_before=leave_before)
             order_id = accepted_order_id(reply, request, where=f"{self.account.label}: Coinbase order")
             return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_id)
-        except (OrderRefused, RetryLater, CredentialsRejected, OutcomeUnknown):
+        except OrderRefused as error:
+            if error.venue_code in MARKET_RULES:
+                self._context.instruments.renew(self._context.access.base_url, self._read_instruments)
+            raise
+        except (RetryLater, CredentialsRejected, OutcomeUnknown):
             raise
         except Exception as error:
             # Whatever went wrong with the answer, the order may be in the book.

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from bot.brokers.coinbase.client import TOKEN_SECONDS, CoinbaseClient
-from bot.brokers.coinbase.errors import status_error
+from bot.brokers.coinbase.errors import REFUSED_KEY, status_error
 from bot.brokers.coinbase.tokens import SecretCannotSign
 from bot.brokers.http_session import HttpReply, ReplyLost, RequestNotSent
+from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import as_list, as_object, clock_time, decode_json, flag_of, number_of
 from bot.brokers.venue_clock import VenueClock
 from bot.domain.errors import CredentialsRejected, NijaError, OutcomeUnknown, RetryLater, UnreadableReply
@@ -31,24 +32,41 @@ class CoinbaseCalls:
         label: str,
         clock: Clock,
         venue_clock: VenueClock,
+        refused_key: RefusedKey,
         on_private_call: CallObserver | None = None,
     ) -> None:
         self._client = client
         self._venue_clock = venue_clock
+        self._refused_key = refused_key
         self._label = label
         self._clock = clock
         self._on_private_call = on_private_call
 
     def get(self, path: str, params: Mapping[str, QueryValue] | None = None) -> Mapping[str, object]:
         """A reading. Raises `RetryLater`, `UnreadableReply` or `CredentialsRejected`."""
+        return self._heeding_refusals(lambda: self._get(path, params))
+
+    def _get(self, path: str, params: Mapping[str, QueryValue] | None) -> Mapping[str, object]:
         try:
             return self._call("GET", path, params, None)
         except CredentialsRejected as error:
-            if error.venue_code != "401":
+            if error.venue_code != REFUSED_KEY:
                 raise
             # Now and then a valid token is turned away; a reading may simply ask again with a new one, by a time that
             # was measured anew.
             return self._call("GET", path, params, None)
+
+    def _heeding_refusals(self, call: Callable[[], Mapping[str, object]]) -> Mapping[str, object]:
+        """A reading that was turned away twice counts once: both tokens were made within a moment."""
+        self._refused_key.check()
+        try:
+            reply = call()
+        except CredentialsRejected as error:
+            if error.venue_code == REFUSED_KEY:
+                self._refused_key.refused(error, venue_code=error.venue_code)
+            raise
+        self._refused_key.accepted()
+        return reply
 
     def read_time(self) -> datetime:
         """The venue's time, for which no key is needed. Raises `RetryLater` or `UnreadableReply`."""
@@ -74,7 +92,7 @@ class CoinbaseCalls:
 
         Raises also `OrderRefused` and `OutcomeUnknown`.
         """
-        return self._call("POST", path, None, body, leave_before)
+        return self._heeding_refusals(lambda: self._call("POST", path, None, body, leave_before))
 
     def pages(self, path: str, name: str, asked: Mapping[str, QueryValue]) -> Iterator[object]:
         """Every item of a list that is read page by page. A page that fails fails the list: raises as `get` does."""

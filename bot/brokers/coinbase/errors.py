@@ -47,6 +47,22 @@ REFUSED = frozenset(
         "STOP_PRICE_BELOW_LAST_TRADE_PRICE",
     }
 )
+# What is said to an order that was made by other rules of its market than the venue's present ones.
+MARKET_RULES = frozenset(
+    {
+        "INVALID_SIZE_PRECISION",
+        "INVALID_PRICE_PRECISION",
+        "INVALID_LIMIT_PRICE",
+        "INVALID_BASE_SIZE_TOO_SMALL",
+        "INVALID_BASE_SIZE_TOO_LARGE",
+        "INVALID_QUOTE_SIZE_TOO_SMALL",
+        "INVALID_QUOTE_SIZE_TOO_LARGE",
+        "INVALID_BASE_SIZE",
+        "INVALID_QUOTE_SIZE",
+    }
+)
+# The token, and so the key, whatever is asked with it. A right that it lacks is a 403 and concerns one path.
+REFUSED_KEY = "401"
 GONE_ORDER = frozenset({"UNKNOWN_CANCEL_ORDER", "INVALID_CANCEL_REQUEST"})
 BEING_CANCELLED = frozenset({"DUPLICATE_CANCEL_REQUEST"})
 DEFAULT_RETRY_SECONDS = 5.0

@@ -11,13 +11,14 @@ from bot.brokers.http_session import VenueSession
 from bot.brokers.kraken.api import KrakenApi
 from bot.brokers.kraken.calls import KrakenCalls, OrderCall
 from bot.brokers.kraken.context import KrakenContext
-from bot.brokers.kraken.errors import GONE_ORDER, normal_text
+from bot.brokers.kraken.errors import GONE_ORDER, MARKET_RULES, normal_text
 from bot.brokers.kraken.keys import KrakenKey
 from bot.brokers.kraken.lookups import KrakenLookups
 from bot.brokers.kraken.market_data import OHLC_INTERVALS, candles_from, quotes_from
 from bot.brokers.kraken.nonce import key_fingerprint
 from bot.brokers.kraken.orders import order_fields
 from bot.brokers.kraken.symbols import KrakenCatalogue, catalogue_from
+from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import (
     ZERO,
     as_id,
@@ -88,6 +89,7 @@ class KrakenBroker(BaseBroker):
             reserve_milliseconds=context.nonce_reserve_milliseconds,
         )
         self.nonces = key.nonces
+        self._refused_key = RefusedKey(context.clock, label=account.label, venue="Kraken")
         self._session = VenueSession(context.reaper, context.limits, context.resolver)
         self._calls = self._make_calls(context, key)
         self._lookups = KrakenLookups(self._private, self._catalogue, self.venue_clock)
@@ -110,11 +112,16 @@ class KrakenBroker(BaseBroker):
             key=key,
             clock=context.clock,
             venue_clock=self.venue_clock,
+            refused_key=self._refused_key,
             on_private_call=context.on_private_call,
         )
 
     def venue_now(self) -> datetime | None:
         return self.venue_clock.now() if self.venue_clock.is_measured else None
+
+    @property
+    def key_refusal(self) -> str:
+        return self._refused_key.sentence
 
     # -- connection -------------------------------------------------------------------------------------------------
     def connect(self) -> bool:
@@ -178,6 +185,10 @@ class KrakenBroker(BaseBroker):
     def get_trading_pairs(self) -> Mapping[str, Instrument]:
         return self._catalogue().instruments
 
+    def known_trading_pairs(self) -> Mapping[str, Instrument]:
+        known = self._context.catalogues.known(self._context.access.base_url)
+        return {} if known is None else known.instruments
+
     def get_candles(self, symbol: str, *, interval_minutes: int, limit: int) -> Sequence[Candle]:
         if interval_minutes not in OHLC_INTERVALS:
             raise ValueError(f"Kraken has candles of {OHLC_INTERVALS} minutes, not {interval_minutes}")
@@ -221,7 +232,11 @@ class KrakenBroker(BaseBroker):
             call = OrderCall(method="AddOrder", fields=fields, leave_before=leave_before)
             result = self._calls.order(call, urgency=self._urgency)
             return OrderAck(client_order_id=request.client_order_id, venue_order_id=_only_order_id(result))
-        except (OrderRefused, RetryLater, CredentialsRejected, OutcomeUnknown):
+        except OrderRefused as error:
+            if normal_text(error.venue_code).startswith(MARKET_RULES):
+                self._context.catalogues.renew(self._context.access.base_url, self._read_catalogue)
+            raise
+        except (RetryLater, CredentialsRejected, OutcomeUnknown):
             raise
         except Exception as error:
             # Whatever went wrong with the answer, the order may be in the book.

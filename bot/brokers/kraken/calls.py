@@ -12,12 +12,14 @@ from bot.brokers.kraken.errors import (
     DEADLINES,
     INVALID_NONCE,
     LOCKOUT_SECONDS,
+    REFUSED_KEY,
     TEMPORARY_LOCKOUT,
     error_of,
     normal_text,
 )
 from bot.brokers.kraken.keys import KrakenKey
 from bot.brokers.kraken.private_call_lock import PrivateCallLock
+from bot.brokers.refused_key import RefusedKey
 from bot.brokers.venue_clock import VenueClock
 from bot.domain.errors import (
     ConfigurationError,
@@ -64,6 +66,7 @@ class KrakenCalls:
         key: KrakenKey,
         clock: Clock,
         venue_clock: VenueClock,
+        refused_key: RefusedKey,
         on_private_call: CallObserver | None = None,
     ) -> None:
         self._api = api
@@ -75,6 +78,7 @@ class KrakenCalls:
         self._nonces = key.nonces
         self._clock = clock
         self._venue_clock = venue_clock
+        self._refused_key = refused_key
         self._on_private_call = on_private_call
 
     def public(
@@ -103,6 +107,7 @@ class KrakenCalls:
 
     def _under_lock(self, call: OrderCall, urgency: Urgency, *, changes_orders: bool) -> object:
         self._refuse_while_locked_out()
+        self._refused_key.check()
         with self._lock.hold(key=self._label, urgency=urgency, timeout_seconds=self._lock_timeout_seconds):
             started = self._clock.monotonic()
             outcome = "ok"
@@ -128,6 +133,7 @@ class KrakenCalls:
                 error = OutcomeUnknown(f"{error}, and a result", venue_code=error.venue_code)
             raise self._api_error(envelope.errors, error)
         self._nonces.accepted()
+        self._refused_key.accepted()
         return envelope.result
 
     def _exchange(self, method: str, fields: Mapping[str, str], where: str, changes_orders: bool) -> Envelope:
@@ -165,6 +171,9 @@ class KrakenCalls:
             refused = self._nonce_refused(error)
             return error if isinstance(error, OutcomeUnknown) else refused
         self._nonces.accepted()
+        refusal = next((text for text in known if text.startswith(REFUSED_KEY)), None)
+        if refusal is not None:
+            self._refused_key.refused(error, venue_code=refusal)
         if any(text.startswith(DEADLINES) for text in known):
             self._venue_clock.doubt()
         if any(text.startswith(TEMPORARY_LOCKOUT) for text in known):

@@ -24,6 +24,24 @@ LOCKOUT_SECONDS = 900.0
 INVALID_NONCE = "EAPI:Invalid nonce"
 TEMPORARY_LOCKOUT = "EGeneral:Temporary lockout"
 DEADLINES = ("EService:Deadline elapsed", "EGeneral:Invalid arguments:deadline")
+# The key itself, whatever it is used for. "Permission denied" and the trading locks are not among them: with a right
+# missing for one method, or one market closed to this account, the rest goes on.
+REFUSED_KEY = (
+    "EAPI:Invalid key",
+    "EAPI:Invalid signature",
+    "EAuth:Account temporary disabled",
+    "EAuth:Account unconfirmed",
+    "EAuth:Failed",
+)
+# An order that was made by other rules of its market than the venue's present ones is refused with one of these.
+MARKET_RULES = (
+    "EGeneral:Invalid arguments:volume",
+    "EGeneral:Invalid arguments:price",
+    "EOrder:Order minimum not met",
+    "EOrder:Cost minimum not met",
+    "EOrder:Tick size check failed",
+    "EOrder:Invalid price",
+)
 GONE_ORDER = ("EOrder:Unknown order", "EOrder:Invalid order")
 
 

@@ -86,3 +86,42 @@ def test_nobody_waits_for_ever_for_another_accounts_reading() -> None:
             shared.get("a", lambda: "mine")
         release.set()
         assert slow.result(5) == "late"
+
+
+def test_a_value_that_turned_out_wrong_is_read_again_at_most_once_a_minute() -> None:
+    clock = TurnedClock()
+    shared: SharedReading[int] = SharedReading(clock)
+    counter = iter(range(10))
+
+    def read() -> int:
+        return next(counter)
+
+    assert shared.known("a") is None
+    assert shared.get("a", read) == 0
+    for _ in range(3):
+        shared.renew("a", read)
+    assert shared.known("a") == 0, "it was read less than a minute ago"
+    clock.advance(60)
+    assert shared.get("a", read) == 1, "the doubt is not forgotten"
+    clock.advance(3600)
+    for _ in range(3):
+        shared.renew("a", read)
+    assert shared.known("a") == shared.get("a", read) == 2
+
+
+def test_a_wrong_value_that_cannot_be_read_anew_is_better_than_none_and_tried_again_a_minute_later() -> None:
+    clock = TurnedClock()
+    shared: SharedReading[str] = SharedReading(clock)
+    attempts = []
+
+    def fail() -> str:
+        attempts.append(1)
+        raise UnreadableReply("html")
+
+    shared.get("a", lambda: "old")
+    clock.advance(3600)
+    for _ in range(3):
+        shared.renew("a", fail)
+    assert (shared.get("a", fail), len(attempts)) == ("old", 1)
+    clock.advance(60)
+    assert shared.get("a", lambda: "new") == "new"
