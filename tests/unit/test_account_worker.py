@@ -2,10 +2,11 @@
 
 import logging
 import threading
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import pytest
+from sqlalchemy import Row
 
 from bot.account_desk import AccountDesk
 from bot.account_worker import (
@@ -18,7 +19,7 @@ from bot.account_worker import (
 )
 from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef, BrokerType
-from bot.domain.errors import RetryLater, StoreUnavailable
+from bot.domain.errors import CredentialsRejected, RetryLater, StoreUnavailable
 from bot.domain.health import HealthState
 from bot.domain.position import ExitPlan
 from bot.execution.account_status import AccountStatus
@@ -276,6 +277,38 @@ def test_an_error_while_copying_degrades_this_account_and_is_tried_again_soon(be
     bench.copies.error = None
     bench.after(LOOK_AGAIN_SECONDS)
     assert bench.copies.runs == 3
+
+
+@pytest.mark.parametrize("note", [Note.COPY, Note.REFRESH])
+def test_a_key_that_is_refused_shows_at_once_outside_cycles_too_and_until_it_is_taken_again(
+    bench: Bench, note: Note, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def health() -> tuple[HealthState, str]:
+        return bench.status.health.state, bench.status.health.reason
+
+    refused = (HealthState.FAILED, "Kraken refuses the API key")
+    with monkeypatch.context() as patch:
+        patch.setattr(MemoryBroker, "key_refusal", refused[1])
+        bench.told(note)
+        assert health() == refused
+        bench.broker.balance_error = refused[1]
+        bench.after(PERIOD_SECONDS)
+        assert health() == refused, "nor does the reading that fails because of it hide it"
+        bench.cycles.error = CredentialsRejected(refused[1])
+        bench.after(PERIOD_SECONDS)
+        assert health() == refused
+        (row,) = stored(bench)
+        assert (row.health, row.authenticated_at) == ("failed", None)
+    bench.broker.balance_error, bench.cycles.error = None, None
+    bench.after(PERIOD_SECONDS)
+    assert health() == (HealthState.HEALTHY, "")
+    (row,) = stored(bench)
+    assert row.authenticated_at is not None
+
+
+def stored(bench: Bench) -> Sequence[Row[Any]]:
+    with bench.store.read() as connection:
+        return [row for row in accounts.states(connection) if row.account_id == USER.label]
 
 
 def test_a_full_inbox_drops_the_note_and_not_the_caller(bench: Bench) -> None:

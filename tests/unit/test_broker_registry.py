@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import cast
@@ -31,7 +32,7 @@ from bot.seams.ids import SeededIds
 from bot.storage.accounts import remember_account
 from bot.storage.store import Store
 from bot.trading_strategy import TradingStrategy
-from tests.memory_broker import MemoryBroker, TestClock
+from tests.memory_broker import BTC, MemoryBroker, TestClock
 
 KRAKEN = BrokerType.KRAKEN
 MASTER = AccountRef.master(KRAKEN)
@@ -194,6 +195,16 @@ def test_a_refused_key_is_left_alone_for_long_and_a_missing_one_for_good() -> No
     bench.manager.retry_failed(KRAKEN)
     assert bench.labels_tried()[3:] == ["anna_kraken"]
     assert bench.manager.failed_brokers["ben_kraken"].next_try_monotonic is None
+
+
+def test_the_rules_of_a_market_are_those_that_were_read_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench("anna")
+    assert bench.manager.instrument_of(KRAKEN, "BTC/USD") is None
+    bench.manager.connect_brokerage(KRAKEN)
+    assert bench.manager.instrument_of(KRAKEN, "BTC/USD") == BTC
+    changed = replace(BTC, lot_step=Decimal("0.0001"))
+    monkeypatch.setattr(MemoryBroker, "known_trading_pairs", lambda _broker: {"BTC/USD": changed})
+    assert bench.manager.instrument_of(KRAKEN, "BTC/USD") == changed
 
 
 def test_retries_of_one_brokerage_leave_another_alone() -> None:
