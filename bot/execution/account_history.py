@@ -80,6 +80,7 @@ class AccountHistory:
         self._tag = order_tag(install_id)
         # By order: how often in vain, and since when (monotonic seconds).
         self._tries: dict[str, tuple[int, float]] = {}
+        self._reading_earlier = False
 
     def read(self) -> None:
         """Book what is new since the cursor, in the order in which it was traded.
@@ -89,12 +90,30 @@ class AccountHistory:
         """
         fills = self._broker.get_fills_since(self._since())
         failpoint("history_read")
-        for group in self._new(fills):
-            self._book_or_set_aside(group)
+        self._reading_earlier = True
+        try:
+            for group in self._new(fills):
+                self._book_or_set_aside(group)
+        finally:
+            self._reading_earlier = False
         newest = max((fill.executed_at for fill in fills), default=None)
         cursor = self._recorder.cursor()
         if newest is not None and (cursor is None or newest > cursor):
             self._recorder.advance_cursor(newest)
+
+    def read_earlier(self, order: VenueOrder, moment: datetime) -> None:
+        """Book what else was traded in the order's market up to a moment. Raises as `read` does."""
+        if self._reading_earlier:
+            return  # the orders are being gone through in their order already
+        self._reading_earlier = True
+        try:
+            for group in self._new(self._broker.get_fills_since(self._since())):
+                first = group.fills[0]
+                other = first.venue_order_id != order.venue_order_id
+                if other and first.symbol == order.symbol and first.executed_at <= moment:
+                    self._book_or_set_aside(group)
+        finally:
+            self._reading_earlier = False
 
     def retry_missing(self) -> None:
         """Look again at what was set aside; what the venue shows by now is booked. Raises as `read` does."""

@@ -58,6 +58,10 @@ def always_open() -> str:
     return ""
 
 
+def _nothing_earlier(_order: VenueOrder, _moment: datetime) -> None:
+    """Nobody trades beside us, or it is nothing to us."""
+
+
 class OrderExecutor:
     """Places and follows the orders of one account, in that account's thread and under its lease (`epoch`).
 
@@ -90,6 +94,15 @@ class OrderExecutor:
         self._restored_at = restored_at
         self._absence = AbsenceWatch()
         self._unresolved_since: dict[str, float] = {}
+        self._book_earlier: Callable[[VenueOrder, datetime], None] = _nothing_earlier
+
+    def before_booking(self, book_earlier: Callable[[VenueOrder, datetime], None]) -> None:
+        """What is asked to book other trades of an order's market from before a moment, before the order's own are.
+
+        A master's owner trades beside us, and a signal is a share of what was held when it was made: booked out of
+        their order, a sale by hand would be one of nothing.
+        """
+        self._book_earlier = book_earlier
 
     # -- sending ----------------------------------------------------------------------------------------------------
     def place(self, intent: OrderIntent, *, gate: Callable[[], str] = always_open) -> OrderIntent:
@@ -295,6 +308,8 @@ class OrderExecutor:
         if order.status.ended and not complete:
             # The order's end is seen before its trades: booking the end now would freeze a wrong total.
             return False
+        if fills:
+            self._book_earlier(order, min(fill.executed_at for fill in fills))
         self._recorder.book_order(intent, order, fills)
         if not order.status.ended:
             self._cancel_if_stuck(intent, order)

@@ -67,6 +67,8 @@ class Reconciler:
             drifts=self._drifts,
             install_id=install_id,
         )
+        if broker.account.is_master:
+            executor.before_booking(self._history.read_earlier)
         self._open_orders = OpenOrders(
             broker=broker, store=store, executor=executor, drifts=self._drifts, install_id=install_id
         )

@@ -5,11 +5,13 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 
 from bot.domain.drift import DriftKind
 from bot.domain.errors import InsufficientFunds, OutcomeUnknown, RetryLater
 from bot.domain.order import IntentState, Side, VenueOrderStatus
 from bot.storage import positions, symbol_pauses
+from bot.storage.schema import signal
 from bot.storage.store import Store
 from tests.memory_broker import MemoryBroker
 from tests.unit.copy_bench import MASTER
@@ -378,3 +380,22 @@ def test_a_refused_copy_leaves_nothing_behind(bench: ReconcilerBench) -> None:
     assert bench.run()
     assert bench.drifts() == {}
     assert bench.lots() == 0
+
+
+def test_what_a_masters_owner_traded_before_an_order_of_ours_is_booked_before_it(bench: ReconcilerBench) -> None:
+    """Booked the other way round, the sale by hand would be one of nothing, and the purchase by hand would stay."""
+    bench.bench.master_trades(Side.BUY, "0.01")
+    for side in (Side.SELL, Side.BUY):
+        bench.clock.seconds += 1
+        bench.master.by_hand(side, "0.01")
+    bench.clock.seconds += 1
+    bench.bench.master_trades(Side.SELL, "0.01")
+    assert bench.lots(MASTER) == 0
+    assert bench.run(MASTER)
+    with bench.bench.store.read() as connection:
+        made = connection.execute(select(signal).order_by(signal.c.sequence)).all()
+    assert [(row.kind, row.quantity) for row in made] == [
+        (kind, Decimal("0.01")) for kind in ("entry", "exit", "entry", "exit")
+    ]
+    assert [row.size for row in made if row.kind == "exit"] == [1, 1]
+    assert bench.lots(MASTER) == 0
