@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection
@@ -256,13 +257,19 @@ class OrderExecutor:
         """
         if intent.state is IntentState.CREATED:
             # An older copy of the books was put back, or the venue took what it had said it did not take.
-            self._move(intent, IntentState.SUBMITTED, "found at the venue")
+            self._move(intent, IntentState.SUBMITTED, "found at the venue", **self._size_really_sent(intent, order))
             intent = self.reload(intent)
         if not _contradicts(intent, order):
             self._book(replace(intent, venue_order_id=order.venue_order_id), order)
         elif intent.state in UNRESOLVED_STATES and not intent.needs_person:
             self._leave_to_a_person(intent, _contradiction(intent, order))
         return self.reload(intent)
+
+    def _size_really_sent(self, intent: OrderIntent, order: VenueOrder) -> dict[str, Decimal]:
+        """A copy planned anew in older books may have another size; what had been sent is what counts."""
+        planned_anew = self._restored_at is not None and intent.attempt == 0 and intent.signal_id is not None
+        same = (order.symbol, order.side) == (intent.symbol, intent.side)
+        return {"quantity": order.quantity} if planned_anew and same else {}
 
     def abandon(self, intent: OrderIntent, reason: str) -> None:
         """Give up an intent that was never sent."""

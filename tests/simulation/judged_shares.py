@@ -46,6 +46,8 @@ def _share_of_each_exit(journal: Journal, label: str, symbol: str) -> Iterator[V
         return
     instrument = INSTRUMENTS[symbol]
     held = expected = Decimal(0)
+    # What left the books as dust at the end of a position (each judged by itself) is no part of a later one.
+    dust = sum((row.quantity for row in journal.dust if (row.account_id, row.symbol) == (label, symbol)), Decimal(0))
     for signal_id, row in journal.signals.items():
         if row.symbol != symbol:
             continue
@@ -59,7 +61,7 @@ def _share_of_each_exit(journal: Journal, label: str, symbol: str) -> Iterator[V
         if held < least * PRICES_MOVE:
             # Dust, or all of it sold because the rest would have been.
             expected = held = min(held, expected)
-        if not -least * PRICES_MOVE <= held - expected <= least * PRICES_MOVE + instrument.lot_step:
+        if not -least * PRICES_MOVE <= held - expected <= least * PRICES_MOVE + instrument.lot_step + dust:
             detail = f"{label} holds {held} {symbol} after an exit of {row.size:.4f}, its share is {expected}"
             yield Violation("I9 an exit sells its share", detail)
             return
