@@ -69,6 +69,7 @@ class IndependentBrokerTrader:
         self._connectors: list[threading.Thread] = []
         self._checked_at: dict[AccountRef, float] = {}
         self._banners: set[str] = set()
+        self._only_master: BrokerType | None = None
         self._lock = threading.RLock()
 
     # -- health -----------------------------------------------------------------------------------------------------
@@ -231,7 +232,10 @@ class IndependentBrokerTrader:
         if self._multi_broker or not account.is_master:
             return True
         with self._lock:
-            return not self.broker_threads or account.broker in self.broker_threads
+            # Claimed here, at once: two brokerages' connectors ask at the same time.
+            if self._only_master is None:
+                self._only_master = account.broker
+            return self._only_master is account.broker
 
     def _restart(self, broker: BaseBroker) -> None:
         account = broker.account
