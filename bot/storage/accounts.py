@@ -4,10 +4,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from bot.domain.account import AccountRef
 from bot.storage.schema import account, account_state, balance_snapshot, health_transition
+
+_ADD_SNAPSHOT = insert(balance_snapshot)
+_FIRST_SEEN = select(account.c.first_seen_at).where(account.c.account_id == bindparam("account_id"))
+_BALANCE_BEFORE = (
+    select(balance_snapshot)
+    .where(balance_snapshot.c.account_id == bindparam("account_id"), balance_snapshot.c.taken_at < bindparam("moment"))
+    .order_by(balance_snapshot.c.taken_at.desc(), balance_snapshot.c.id.desc())
+    .limit(1)
+)
 
 
 def remember_account(connection: Connection, ref: AccountRef, *, name: str, enabled: bool, now: datetime) -> None:
@@ -41,18 +50,12 @@ def add_health_transition(
 
 
 def add_balance_snapshot(connection: Connection, account_id: str, values: Mapping[str, Any]) -> None:
-    connection.execute(insert(balance_snapshot).values(account_id=account_id, **values))
+    connection.execute(_ADD_SNAPSHOT, {"account_id": account_id, **values})
 
 
 def balance_before(connection: Connection, account_id: str, moment: datetime) -> Row[Any] | None:
     """The last balance read before a moment, or None: then it is not known."""
-    query = (
-        select(balance_snapshot)
-        .where(balance_snapshot.c.account_id == account_id, balance_snapshot.c.taken_at < moment)
-        .order_by(balance_snapshot.c.taken_at.desc(), balance_snapshot.c.id.desc())
-        .limit(1)
-    )
-    return connection.execute(query).first()
+    return connection.execute(_BALANCE_BEFORE, {"account_id": account_id, "moment": moment}).first()
 
 
 def states(connection: Connection) -> Sequence[Row[Any]]:
@@ -67,7 +70,5 @@ def states(connection: Connection) -> Sequence[Row[Any]]:
 
 def first_seen_at(connection: Connection, account_id: str) -> datetime:
     """When this installation first knew the account."""
-    moment: datetime = connection.execute(
-        select(account.c.first_seen_at).where(account.c.account_id == account_id)
-    ).scalar_one()
+    moment: datetime = connection.execute(_FIRST_SEEN, {"account_id": account_id}).scalar_one()
     return moment

@@ -22,10 +22,17 @@ _PLANNED = (
     .order_by(signal.c.sequence)
 )
 
+_ADD = insert(copy_result)
+_CHANGE_PLANNED = update(copy_result).where(
+    copy_result.c.signal_id == bindparam("the_signal"),
+    copy_result.c.account_id == bindparam("the_account"),
+    copy_result.c.status == str(CopyStatus.PLANNED),
+)
+
 
 def add_copy(connection: Connection, *, signal_id: str, account_id: str, planned_at: datetime, **values: Any) -> None:
     row = {"signal_id": signal_id, "account_id": account_id, "planned_at": planned_at, "tries": 0, "last_error": ""}
-    connection.execute(insert(copy_result).values(row | values))
+    connection.execute(_ADD, row | values)
 
 
 def answer_copy(
@@ -40,29 +47,14 @@ def answer_copy(
     **values: Any,
 ) -> bool:
     """Give the final answer; False when it was given before (it is never changed)."""
-    changed = connection.execute(
-        update(copy_result)
-        .where(
-            copy_result.c.signal_id == signal_id,
-            copy_result.c.account_id == account_id,
-            copy_result.c.status == str(CopyStatus.PLANNED),
-        )
-        .values(status=str(status), reason=str(reason), detail=detail, answered_at=at, **values)
-    )
-    return bool(changed.rowcount)
+    key = {"the_signal": signal_id, "the_account": account_id}
+    answer = {"status": str(status), "reason": str(reason), "detail": detail, "answered_at": at}
+    return bool(connection.execute(_CHANGE_PLANNED, key | answer | values).rowcount)
 
 
 def note_copy(connection: Connection, *, signal_id: str, account_id: str, **values: Any) -> None:
     """Change a copy that has no answer yet: its last error, its order, its size."""
-    connection.execute(
-        update(copy_result)
-        .where(
-            copy_result.c.signal_id == signal_id,
-            copy_result.c.account_id == account_id,
-            copy_result.c.status == str(CopyStatus.PLANNED),
-        )
-        .values(**values)
-    )
+    connection.execute(_CHANGE_PLANNED, {"the_signal": signal_id, "the_account": account_id, **values})
 
 
 def planned_copies(connection: Connection, account_id: str) -> Sequence[Row[Any]]:

@@ -4,10 +4,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from bot.domain.drift import DriftKind
 from bot.storage.schema import drift
+
+_OPEN = select(drift).where(drift.c.cleared_at.is_(None)).order_by(drift.c.first_seen_at, drift.c.subject)
+_OPEN_OF_ONE = _OPEN.where(drift.c.account_id == bindparam("account_id"))
 
 
 def note_drift(
@@ -51,8 +54,9 @@ def clear_drifts(
 
 def open_drifts(connection: Connection, account_id: str | None = None) -> Sequence[Row[Any]]:
     """What differs now, of one account or of all, the oldest first."""
-    query = select(drift).where(drift.c.cleared_at.is_(None)).order_by(drift.c.first_seen_at, drift.c.subject)
-    return connection.execute(query if account_id is None else query.where(drift.c.account_id == account_id)).all()
+    if account_id is None:
+        return connection.execute(_OPEN).all()
+    return connection.execute(_OPEN_OF_ONE, {"account_id": account_id}).all()
 
 
 def _first_reading(detail: str, now: datetime) -> dict[str, Any]:

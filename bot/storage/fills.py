@@ -17,6 +17,8 @@ _OF_ORDER = select(fill.c.quantity, fill.c.price).where(
     fill.c.account_id == bindparam("account_id"), fill.c.venue_order_id == bindparam("venue_order_id")
 )
 
+_CURSOR = select(fill_cursor.c.last_executed_at).where(fill_cursor.c.account_id == bindparam("account_id"))
+
 
 def add_fill(
     connection: Connection, ref: AccountRef, item: Fill, *, client_order_id: str | None, now: datetime
@@ -73,8 +75,7 @@ def last_recorded_at(connection: Connection, account_id: str, symbol: str) -> da
 
 def last_executed_at(connection: Connection, account_id: str) -> datetime | None:
     """The time of the newest fill handled: where the next reading starts, less an overlap. Never "now"."""
-    query = select(fill_cursor.c.last_executed_at).where(fill_cursor.c.account_id == account_id)
-    return connection.execute(query).scalar()
+    return connection.execute(_CURSOR, {"account_id": account_id}).scalar()
 
 
 def advance_cursor(connection: Connection, account_id: str, moment: datetime) -> None:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 
 from bot.storage.schema import lease
 
+_RAISE = update(lease).where(lease.c.account_id == bindparam("the_account"))
 _EPOCH = select(lease.c.epoch).where(lease.c.account_id == bindparam("account_id"))
 
 
@@ -15,9 +16,7 @@ def take_lease(connection: Connection, account_id: str, *, owner: str, now: date
     if old is None:
         connection.execute(insert(lease).values(account_id=account_id, epoch=1, owner=owner, renewed_at=now))
         return 1
-    connection.execute(
-        update(lease).where(lease.c.account_id == account_id).values(epoch=old + 1, owner=owner, renewed_at=now)
-    )
+    connection.execute(_RAISE, {"the_account": account_id, "epoch": old + 1, "owner": owner, "renewed_at": now})
     return old + 1
 
 

@@ -23,6 +23,10 @@ _PLAIN_COLUMNS = [
 _ONE = select(position).where(
     position.c.account_id == bindparam("account_id"), position.c.symbol == bindparam("symbol")
 )
+_CHANGE = update(position).where(
+    position.c.account_id == bindparam("the_account"), position.c.symbol == bindparam("the_symbol")
+)
+_ADD = insert(position)
 _ALL = select(position).where(position.c.account_id == bindparam("account_id")).order_by(position.c.opened_at)
 
 
@@ -41,9 +45,9 @@ def save_position(connection: Connection, item: Position) -> None:
         close_position(connection, item.account_id, item.symbol)
         return
     values = {name: getattr(item, name) for name in _PLAIN_COLUMNS} | exit_plan_columns(item.exit_plan)
-    changed = connection.execute(update(position).where(*_key(item.account_id, item.symbol)).values(values))
-    if not changed.rowcount:
-        connection.execute(insert(position).values(values))
+    key = {"the_account": item.account_id, "the_symbol": item.symbol}
+    if not connection.execute(_CHANGE, key | values).rowcount:
+        connection.execute(_ADD, values)
 
 
 def close_position(connection: Connection, account_id: str, symbol: str) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from bot.seams.clock import format_time, parse_time
 from bot.storage.schema import meta, process_state
@@ -21,9 +21,11 @@ RUNNING = "running"
 CLEAN = "clean"
 CRASHED = "crashed"
 
+_META = select(meta.c.value).where(meta.c.key == bindparam("key"))
+
 
 def get_meta(connection: Connection, key: str) -> str | None:
-    return connection.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
+    return connection.execute(_META, {"key": key}).scalar()
 
 
 def set_meta(connection: Connection, key: str, value: str) -> None:
