@@ -16,7 +16,12 @@ def no_mutant() -> Iterator[None]:
 NO_REFUSALS = {"crash": 0.0, "hold_up": 0.0, "refused": 0.0, "failed_read": 0.0, "rate_limited": 0.0, "hidden": 1.0}
 # Some wrong ways do harm only when rare things meet. They are looked for where these are frequent: (venue, rates).
 WHERE: dict[str, tuple[str | None, dict[str, float]]] = {
-    "old_evidence_counts": ("alpaca", NO_REFUSALS | {"rate_limited": 0.4, "late_request": 0.8}),
+    "old_evidence_counts": (
+        "alpaca",
+        NO_REFUSALS
+        | {"rate_limited": 0.93, "late_request": 0.9, "lost_request": 0.0, "lost_reply": 0.0, "store_failure": 0.0},
+    ),
+    "a_refused_exit_is_dropped": (None, {"refused": 0.6, "crash": 0.0, "hold_up": 0.0}),
     "a_contradiction_is_no_order": (None, NO_REFUSALS | {"other_size": 0.4, "lost_reply": 0.7}),
     "a_failed_reading_is_nothing": (None, NO_REFUSALS | {"failed_read": 0.3, "lost_reply": 0.7}),
     "the_next_leg_does_not_wait": (None, NO_REFUSALS | {"lost_reply": 0.7}),
