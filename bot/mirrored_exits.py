@@ -132,13 +132,17 @@ class MirroredExits:
             position = positions.find_position(connection, self._account.label, signal.symbol)
         return lots_of(position, self._broker)
 
+    def _owed(self, signal: TradeSignal) -> Decimal:
+        """What earlier exits should have sold, and could not."""
+        with self._store.read() as connection:
+            position = positions.find_position(connection, self._account.label, signal.symbol)
+        return position.owed_quantity if position else Decimal(0)
+
     # -- selling ----------------------------------------------------------------------------------------------------
     def _begin(self, debt: _Debt) -> float | None:
         """Fix what is to be sold: the master's fraction of the lots, and what earlier exits have left owing."""
         signal, lots = debt.signal, self._lots(debt.signal)
-        with self._store.read() as connection:
-            position = positions.find_position(connection, self._account.label, signal.symbol)
-        owed = position.owed_quantity if position else Decimal(0)
+        owed = self._owed(signal)
         due = owed + signal.size * (lots.booked - owed)
         size = self._sizer.size_exit(
             due=due, held=lots.existing, instrument=debt.instrument, price=signal.reference_price
@@ -171,7 +175,7 @@ class MirroredExits:
         )
         if isinstance(size, NoSize):
             status = CopyStatus.PARTLY_COPIED if debt.filled > 0 else CopyStatus.SKIPPED
-            return self._end(debt, status, size, owing=rest)
+            return self._end(debt, status, size, owing=self._owed(debt.signal) + rest)
         if size.quantity > lots.free:
             return self._locked(debt, lots)
         unsent = debt.unsent
@@ -261,8 +265,9 @@ class MirroredExits:
             self._executor.abandon(debt.unsent, why.detail)
 
         def together(connection: Connection) -> None:
-            if why.reason is CopyReason.BELOW_MINIMUM:
-                positions.owe(connection, self._account.label, debt.signal.symbol, owing)
+            position = positions.find_position(connection, self._account.label, debt.signal.symbol)
+            if position is not None and why.reason in (CopyReason.BELOW_MINIMUM, CopyReason.DUST):
+                positions.owe(connection, position.account_id, position.symbol, min(owing, position.quantity))
             self._drop_dust(connection, debt=debt)
 
         self._answers.answer(

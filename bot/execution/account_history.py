@@ -1,11 +1,11 @@
 """What was traded on one account, by whomever: each trade is booked once, under its own order if it has one."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import groupby
 
 from sqlalchemy import Connection
 
@@ -25,7 +25,7 @@ from bot.seams.ids import order_tag
 from bot.storage import fills as fill_rows
 from bot.storage import process
 from bot.storage.accounts import first_seen_at
-from bot.storage.intents import OrderIntent, find_by_venue_order
+from bot.storage.intents import OrderIntent, find_by_venue_order, symbols_needing_a_person
 from bot.storage.positions import positions_of
 from bot.storage.store import Store
 from bot.storage.symbol_pauses import pause_symbol
@@ -48,6 +48,10 @@ class OrderFills:
 
     venue_order_id: str
     fills: Sequence[Fill]
+
+    @property
+    def symbol(self) -> str:
+        return self.fills[0].symbol
 
 
 class AccountHistory:
@@ -80,40 +84,60 @@ class AccountHistory:
         self._tag = order_tag(install_id)
         # By order: how often in vain, and since when (monotonic seconds).
         self._tries: dict[str, tuple[int, float]] = {}
-        self._reading_earlier = False
+        self._in_order = False
+        self._ahead = False
 
     def read(self) -> None:
         """Book what is new since the cursor, in the order in which it was traded.
 
         Raises what the broker's readings raise, and `UnreadableReply` when the venue does not tell whose order a
         trade is of: nothing behind such a trade is booked, for the order of things decides what a copy is a share of.
+        For the same reason a master's trades of a market wait while an order of ours in it waits for a person.
         """
         fills = self._broker.get_fills_since(self._since())
         failpoint("history_read")
-        self._reading_earlier = True
-        try:
+        waiting = self._waiting_symbols()
+        held_back = [group for group in self._new(fills) if group.symbol in waiting]
+        with self._one_after_the_other():
             for group in self._new(fills):
-                self._book_or_set_aside(group)
-        finally:
-            self._reading_earlier = False
+                if group.symbol not in waiting:
+                    self._ahead = bool(held_back)
+                    self._book_or_set_aside(group)
         newest = max((fill.executed_at for fill in fills), default=None)
         cursor = self._recorder.cursor()
-        if newest is not None and (cursor is None or newest > cursor):
+        if newest is not None and not held_back and (cursor is None or newest > cursor):
             self._recorder.advance_cursor(newest)
 
     def read_earlier(self, order: VenueOrder, moment: datetime) -> None:
-        """Book what else was traded in the order's market up to a moment. Raises as `read` does."""
-        if self._reading_earlier:
-            return  # the orders are being gone through in their order already
-        self._reading_earlier = True
-        try:
-            for group in self._new(self._broker.get_fills_since(self._since())):
-                first = group.fills[0]
-                other = first.venue_order_id != order.venue_order_id
-                if other and first.symbol == order.symbol and first.executed_at <= moment:
+        """Book what the venue lists of the order's market before the order's own first trade, which was at `moment`.
+
+        Raises as `read` does.
+        """
+        if self._in_order:
+            return  # they are being gone through in their order already
+        listed = self._new(self._broker.get_fills_since(self._since()))
+        ids = [group.venue_order_id for group in listed]
+        own = ids.index(order.venue_order_id) if order.venue_order_id in ids else None
+        with self._one_after_the_other():
+            for number, group in enumerate(listed):
+                earlier = group.fills[0].executed_at < moment if own is None else number < own
+                if earlier and group.symbol == order.symbol:
+                    self._ahead = True
                     self._book_or_set_aside(group)
+
+    @contextmanager
+    def _one_after_the_other(self) -> Iterator[None]:
+        self._in_order = True
+        try:
+            yield
         finally:
-            self._reading_earlier = False
+            self._in_order = self._ahead = False
+
+    def _waiting_symbols(self) -> frozenset[str]:
+        if not self._account.is_master:
+            return frozenset()
+        with self._store.read() as connection:
+            return symbols_needing_a_person(connection, self._account.label)
 
     def retry_missing(self) -> None:
         """Look again at what was set aside; what the venue shows by now is booked. Raises as `read` does."""
@@ -139,13 +163,14 @@ class AccountHistory:
         return first if cursor is None else max(first, cursor - HISTORY_OVERLAP)
 
     def _new(self, fills: Sequence[Fill]) -> list[OrderFills]:
-        """What the ledger does not have, by order; orders by their first trade."""
+        """What the ledger does not have, by order; orders by their first trade, and by the venue's list if at once."""
         unique = {(fill.symbol, fill.trade_id): fill for fill in fills}.values()
         with self._store.read() as connection:
             new = [fill for fill in unique if not fill_rows.is_booked(connection, self._account, fill)]
-        by_order = sorted(new, key=lambda fill: (fill.venue_order_id, fill.executed_at))
-        groups = [OrderFills(key, list(group)) for key, group in groupby(by_order, lambda fill: fill.venue_order_id)]
-        return sorted(groups, key=lambda group: group.fills[0].executed_at)
+        groups: dict[str, list[Fill]] = {}
+        for fill in sorted(new, key=lambda fill: fill.executed_at):
+            groups.setdefault(fill.venue_order_id, []).append(fill)
+        return [OrderFills(key, group) for key, group in groups.items()]
 
     def _book_or_set_aside(self, group: OrderFills) -> None:
         try:
@@ -165,7 +190,7 @@ class AccountHistory:
             known = find_by_venue_order(connection, self._account.label, group.venue_order_id)
         if known is not None and known.state not in FINAL_STATES:
             # The executor asks about the order itself.
-            self._booked(self._recorder.book_history(group.fills))
+            self._booked(self._recorder.book_history(group.fills, move_cursor=not self._ahead))
             return
         order = self._order(group.venue_order_id)
         if known is not None:
@@ -181,7 +206,7 @@ class AccountHistory:
         elif origin.origin is Origin.ORPHAN:
             self._note_orphan(group, order, origin.why)
         elif self._account.is_master:
-            self._booked(self._recorder.book_history(group.fills))
+            self._booked(self._recorder.book_history(group.fills, move_cursor=not self._ahead))
         else:
             self._note(group, f"traded by hand: {describe(group.fills)} at {group.fills[0].executed_at:%F %T} UTC")
 

@@ -83,8 +83,11 @@ class FillRecorder:
 
         return self._write(work)
 
-    def book_history(self, fills: Sequence[Fill]) -> Sequence[Fill]:
-        """Book fills read from the account's history, whoever made the orders, and move the cursor past them."""
+    def book_history(self, fills: Sequence[Fill], *, move_cursor: bool = True) -> Sequence[Fill]:
+        """Book fills read from the account's history, whoever made the orders, and move the cursor past them.
+
+        `move_cursor` is False for whoever books ahead of others that the history has from the same time.
+        """
 
         def work(connection: Connection) -> Sequence[Fill]:
             new: list[Fill] = []
@@ -93,7 +96,7 @@ class FillRecorder:
             for venue_order_id, group in sorted(groups, key=lambda item: item[1][0].executed_at):
                 intent = intent_rows.find_by_venue_order(connection, self._account.label, venue_order_id)
                 new += self._book_group(connection, venue_order_id, group, intent)
-            if fills:
+            if fills and move_cursor:
                 self._move_cursor(connection, max(fill.executed_at for fill in fills))
             return new
 

@@ -355,3 +355,19 @@ def _put_back(connection: Connection, rows: Mapping[Table, Sequence[Row[Any]]]) 
         for row in rows[table]:
             if row.account_id == "ann_kraken":
                 connection.execute(insert(table).values(row._asdict()))
+
+
+def test_what_a_filled_part_has_left_below_the_minimum_is_sold_with_the_next_exit(bench: Bench) -> None:
+    ann = _bought(bench)
+    ann.fillable = Decimal("0.00006")
+    bench.master_trades(Side.SELL, "0.001")
+    bench.plan()
+    for _ in range(3):
+        bench.clock.seconds += bench.copy("ann") or 0
+    assert ann.coins == Decimal("0.00094")
+    assert bench.rows()[0] == ("ann", "partly_copied", "dust")
+    ann.fillable = None
+    bench.master_trades(Side.SELL, "0.0045")
+    bench.plan()
+    bench.copy("ann")
+    assert ann.coins == Decimal("0.00045")  # half of the 0.0009 that should have been left

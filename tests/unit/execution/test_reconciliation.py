@@ -399,3 +399,29 @@ def test_what_a_masters_owner_traded_before_an_order_of_ours_is_booked_before_it
     ]
     assert [row.size for row in made if row.kind == "exit"] == [1, 1]
     assert bench.lots(MASTER) == 0
+
+
+def test_while_an_order_waits_for_a_person_its_markets_other_trades_of_a_master_wait_too(
+    bench: ReconcilerBench,
+) -> None:
+    _lost(bench, bench.master)
+    bench.bench.master_trades(Side.BUY, "0.01")
+    (order,) = bench.master.orders.values()
+    bench.master.orders[order.venue_order_id] = replace(order, quantity=Decimal("0.02"))
+    bench.master.hidden_orders.clear()
+    (intent,) = bench.intents(MASTER)
+    executor = bench.bench.executors[MASTER]
+    assert executor.settle(intent).needs_person
+    bench.clock.seconds += 1
+    bench.master.by_hand(Side.SELL, "0.01")
+    for _ in range(3):
+        assert bench.run(MASTER, after=1200)
+    assert bench.dump()["signal"] == []
+    bench.rewrite(intent, resolution=f"accepted:{order.venue_order_id}", resolved_by="eve")
+    (intent,) = bench.intents(MASTER)
+    executor.settle(intent)
+    assert bench.run(MASTER)
+    with bench.bench.store.read() as connection:
+        kinds = connection.execute(select(signal.c.kind).order_by(signal.c.sequence)).scalars().all()
+    assert kinds == ["entry", "exit"]
+    assert bench.lots(MASTER) == 0
