@@ -257,6 +257,12 @@ class OrderExecutor:
         """
         if intent.state is IntentState.CREATED:
             # An older copy of the books was put back, or the venue took what it had said it did not take.
+            log.warning(
+                "%s order %s was never sent, say the books; the venue has it as %s: it is taken over",
+                intent.account_id,
+                intent.client_order_id,
+                order.venue_order_id,
+            )
             self._move(intent, IntentState.SUBMITTED, "found at the venue", **self._size_really_sent(intent, order))
             intent = self.reload(intent)
         if not _contradicts(intent, order):
