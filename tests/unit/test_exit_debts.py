@@ -142,7 +142,7 @@ def test_many_small_exits_leave_the_user_the_share_that_the_master_has_left(benc
 
 
 # The fixture makes a new store at each call, so no example sees another's.
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(parts=st.lists(st.integers(min_value=1, max_value=400), min_size=1, max_size=12))
 def test_after_any_exits_a_user_holds_its_share_within_the_minimum(
     fresh_store: Callable[[], Store], parts: list[int]
