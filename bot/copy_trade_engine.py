@@ -322,9 +322,6 @@ class CopyTradeEngine:
             nothing = NoSize(CopyReason.NOTHING_HELD, f"no copied {signal.symbol} is held")
             self._answer(connection, signal, label, nothing)
             return
-        self._add_exit_debt(connection, signal, label)
-
-    def _add_exit_debt(self, connection: Connection, signal: TradeSignal, label: str) -> None:
         copies.add_copy(
             connection,
             signal_id=signal.signal_id,

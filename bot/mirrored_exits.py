@@ -127,22 +127,17 @@ class MirroredExits:
             return debt
         return replace(debt, made=[*debt.made[:-1], self._executor.settle(debt.last)])
 
-    def _lots(self, signal: TradeSignal) -> Lots:
+    def _lots(self, signal: TradeSignal) -> tuple[Lots, Decimal]:
+        """The copied lots, and the part of them that earlier exits should have sold and could not."""
         with self._store.read() as connection:
             position = positions.find_position(connection, self._account.label, signal.symbol)
-        return lots_of(position, self._broker)
-
-    def _owed(self, signal: TradeSignal) -> Decimal:
-        """What earlier exits should have sold, and could not."""
-        with self._store.read() as connection:
-            position = positions.find_position(connection, self._account.label, signal.symbol)
-        return position.owed_quantity if position else Decimal(0)
+        return lots_of(position, self._broker), position.owed_quantity if position else Decimal(0)
 
     # -- selling ----------------------------------------------------------------------------------------------------
     def _begin(self, debt: _Debt) -> float | None:
         """Fix what is to be sold: the master's fraction of the lots, and what earlier exits have left owing."""
-        signal, lots = debt.signal, self._lots(debt.signal)
-        owed = self._owed(signal)
+        signal = debt.signal
+        lots, owed = self._lots(signal)
         due = owed + signal.size * (lots.booked - owed)
         size = self._sizer.size_exit(
             due=due, held=lots.existing, instrument=debt.instrument, price=signal.reference_price
@@ -169,13 +164,13 @@ class MirroredExits:
         """Sell what the first order has not sold: the part was fixed then, and what came of it since is taken off."""
         if rest <= 0:
             return self._paid(debt)
-        lots = self._lots(debt.signal)
+        lots, owed = self._lots(debt.signal)
         size = self._sizer.size_exit(
             due=rest, held=min(rest, lots.existing), instrument=debt.instrument, price=debt.signal.reference_price
         )
         if isinstance(size, NoSize):
             status = CopyStatus.PARTLY_COPIED if debt.filled > 0 else CopyStatus.SKIPPED
-            return self._end(debt, status, size, owing=self._owed(debt.signal) + rest)
+            return self._end(debt, status, size, owing=owed + rest)
         if size.quantity > lots.free:
             return self._locked(debt, lots)
         unsent = debt.unsent

@@ -82,12 +82,12 @@ def exit_by_wallet() -> AbstractContextManager[Any]:
     """An exit's share is taken of all the account has, the user's own coins included."""
     of_books = MirroredExits._lots
 
-    def wrong(self: MirroredExits, signal: TradeSignal) -> Lots:
-        lots, reading = of_books(self, signal), self._broker.balance_book.reading()
+    def wrong(self: MirroredExits, signal: TradeSignal) -> tuple[Lots, Decimal]:
+        (lots, owed), reading = of_books(self, signal), self._broker.balance_book.reading()
         if reading.holdings is None:
-            return lots
+            return lots, owed
         wallet = reading.holdings.of(base_of(signal.symbol)).available
-        return Lots(wallet, wallet, wallet)
+        return Lots(wallet, wallet, wallet), owed
 
     return patch.object(MirroredExits, "_lots", wrong)
 

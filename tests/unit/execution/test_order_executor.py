@@ -279,3 +279,18 @@ def test_a_row_that_cannot_be_read_blocks_its_market_and_stops_nothing_else(
     assert (blocked.symbol, blocked.state, free.client_order_id) == ("BTC/USD", IntentState.UNKNOWN, "c" * 32)
     assert "sideways" in blocked.needs_person
     assert "cannot be read" in caplog.text
+
+
+def test_a_copy_planned_anew_in_older_books_takes_over_the_size_that_had_been_sent(bench: Bench) -> None:
+    bench.master_trades(Side.BUY, "0.01")
+    ann = bench.user("ann")
+    with bench.store.read() as connection:
+        (planned,) = intents.unfinished(connection, ann.account.label)
+    request = replace(planned.request(), quantity=planned.quantity / 2)
+    ann.place_order(request)  # by the part of the books that is lost
+    bench.restored_at = bench.clock.now()
+    bench.restarted(ann.account)
+    assert bench.copy("ann") is None
+    settled = _stored(bench, planned.client_order_id)
+    assert (settled.state, settled.quantity, settled.needs_person) == (IntentState.FILLED, request.quantity, "")
+    assert ann.received == [request]

@@ -425,3 +425,20 @@ def test_while_an_order_waits_for_a_person_its_markets_other_trades_of_a_master_
         kinds = connection.execute(select(signal.c.kind).order_by(signal.c.sequence)).scalars().all()
     assert kinds == ["entry", "exit"]
     assert bench.lots(MASTER) == 0
+
+
+def test_trades_of_one_instant_are_booked_as_the_venue_lists_them_and_hide_none_before_them(
+    bench: ReconcilerBench,
+) -> None:
+    _lost(bench, bench.master)
+    bench.bench.master_trades(Side.BUY, "0.01")
+    bench.master.by_hand(Side.SELL, "0.01")
+    bench.master.hidden_orders.clear()
+    (intent,) = bench.intents(MASTER)
+    bench.bench.executors[MASTER].settle(intent)
+    assert bench.bench.recorders[MASTER].cursor() is None
+    assert bench.run(MASTER)
+    with bench.bench.store.read() as connection:
+        kinds = connection.execute(select(signal.c.kind).order_by(signal.c.sequence)).scalars().all()
+    assert kinds == ["entry", "exit"]
+    assert bench.lots(MASTER) == 0
