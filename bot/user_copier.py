@@ -14,6 +14,7 @@ from bot.domain.errors import NijaError
 from bot.domain.leaving import WhenDisabled
 from bot.domain.order import LIVE_STATES, IntentState, OrderKind
 from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
+from bot.domain.veto import VetoRule
 from bot.execution.order_executor import NOT_SENT, OrderExecutor, has_ended
 from bot.mirrored_exits import MirroredExits
 from bot.seams.clock import Clock
@@ -33,6 +34,7 @@ _REFUSALS = {
     "InsufficientFunds": CopyReason.INSUFFICIENT_FUNDS,
     "CredentialsRejected": CopyReason.CREDENTIALS_REJECTED,
 }
+_RULES = frozenset(map(str, VetoRule))
 _LEFT = CopyAnswer(CopyStatus.SKIPPED, CopyReason.USER_LEFT, "the user does not copy any more")
 
 
@@ -224,5 +226,9 @@ def _answer_of_abandoned(why: str) -> CopyAnswer:
     if not why.startswith(NOT_SENT):
         return CopyAnswer(CopyStatus.FAILED, CopyReason.PROVEN_ABSENT, why)
     reason, _, detail = why.removeprefix(NOT_SENT).partition(": ")
+    if reason in _RULES:
+        why = CopyReason.HALTED if reason == VetoRule.HALTED else CopyReason.LIMIT
+        why = CopyReason.ACCOUNT_NOT_READY if reason == VetoRule.NOT_READY else why
+        return CopyAnswer(CopyStatus.SKIPPED, why, f"{reason}: {detail}")
     left = reason == CopyReason.MASTER_LEFT
     return CopyAnswer(CopyStatus.SUPERSEDED if left else CopyStatus.SKIPPED, CopyReason(reason), detail)

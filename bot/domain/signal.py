@@ -81,3 +81,5 @@ class CopyReason(StrEnum):
     SYMBOL_PAUSED = "symbol_paused"
     NEEDS_PERSON = "needs_person"
     PLANNING_FAILED = "planning_failed"
+    HALTED = "halted"
+    LIMIT = "limit"

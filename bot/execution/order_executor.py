@@ -28,12 +28,14 @@ from bot.domain.order import (
     OrderType,
     VenueOrder,
 )
+from bot.domain.veto import Veto
 from bot.execution.absence import AbsenceWatch
+from bot.execution.entry_gate import EntryGate, OpenGate
 from bot.execution.fill_recorder import FillRecorder
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.storage import intents as intent_rows
-from bot.storage import leases
+from bot.storage import leases, vetoes
 from bot.storage import signals as signal_rows
 from bot.storage.intents import IllegalMove, OrderIntent
 from bot.storage.store import Store
@@ -66,7 +68,8 @@ def _nothing_earlier(_order: VenueOrder, _moment: datetime) -> None:
 class OrderExecutor:
     """Places and follows the orders of one account, in that account's thread and under its lease (`epoch`).
 
-    `restored_at`: since when the books are an older copy that was put back; None = never.
+    `restored_at`: since when the books are an older copy that was put back; None = never. `may_send` says why this
+    process as a whole may send nothing any more, exits included; an empty text = it may.
     """
 
     def __init__(
@@ -82,6 +85,8 @@ class OrderExecutor:
         on_order: Callable[[OrderIntent], None],
         epoch: int,
         restored_at: datetime | None = None,
+        entry_gate: EntryGate | None = None,
+        may_send: Callable[[], str] = always_open,
     ) -> None:
         self._broker = broker
         self._store = store
@@ -93,6 +98,8 @@ class OrderExecutor:
         self._on_order = on_order
         self._epoch = epoch
         self._restored_at = restored_at
+        self._entry_gate = entry_gate or OpenGate()
+        self._may_send = may_send
         self._absence = AbsenceWatch()
         self._unresolved_since: dict[str, float] = {}
         self._book_earlier: Callable[[VenueOrder, datetime], None] = _nothing_earlier
@@ -128,16 +135,40 @@ class OrderExecutor:
         """
         if self._stop.is_set() or not self._certainly_unsent(intent):
             return self.reload(intent)
-        leave_before = self._mark_submitted(intent)
+        left = self._mark_submitted(intent)
         failpoint("submitted_committed")
-        closed = gate()
-        if closed:
-            self._move(intent, IntentState.ABANDONED, f"{NOT_SENT}{closed}")
-        else:
-            self._send_now(intent, leave_before)
+        if isinstance(left, Veto):
+            log.info("%s: %s %s not sent: %s", intent.account_id, intent.side, intent.symbol, left)
+        elif not self._held_back(intent, gate):
+            self._send_now(intent, left)
         result = self.reload(intent)
         self._on_order(result)
         return result
+
+    def _held_back(self, intent: OrderIntent, gate: Callable[[], str]) -> bool:
+        """The last look: writing the order down has taken its time. True when it is given up."""
+        veto = self._still_vetoed(intent)
+        closed = gate() if veto is None else str(veto)
+        if not closed:
+            return False
+        now = self._clock.now()
+
+        def work(connection: Connection) -> None:
+            self.refuse_when_fenced(connection)
+            intent_rows.move(
+                connection, intent.client_order_id, IntentState.ABANDONED, at=now, detail=f"{NOT_SENT}{closed}"
+            )
+            if veto is not None:
+                vetoes.add_veto(connection, intent, veto, at=now)
+
+        self._store.write(work)
+        return True
+
+    def _still_vetoed(self, intent: OrderIntent) -> Veto | None:
+        if intent.kind is not OrderKind.ENTRY:
+            return None
+        with self._store.read() as connection:
+            return self._entry_gate.still(connection, intent)
 
     def _certainly_unsent(self, intent: OrderIntent) -> bool:
         """After an older copy of the books was put back, a copy's order may be at the venue already, under the same id.
@@ -160,12 +191,14 @@ class OrderExecutor:
             self.adopt(intent, order)
         return order is None
 
-    def _mark_submitted(self, intent: OrderIntent) -> float | None:
-        """The commit before the first byte. Returns until when the order may leave (monotonic seconds)."""
+    def _mark_submitted(self, intent: OrderIntent) -> float | Veto | None:
+        """The commit before the first byte. Returns until when the order may leave (monotonic seconds), or a veto."""
         now, started = self._clock.now(), self._clock.monotonic()
         expiry = self._broker.order_expiry_seconds
-        submitted = self._store.write(
-            lambda connection: intent_rows.submit(
+
+        def work(connection: Connection) -> bool | Veto:
+            veto = self._veto_in(connection, intent, now)
+            return veto or intent_rows.submit(
                 connection,
                 intent.client_order_id,
                 epoch=self._epoch,
@@ -176,13 +209,28 @@ class OrderExecutor:
                 quantity=intent.quantity,
                 limit_price=intent.limit_price,
             )
-        )
+
+        submitted = self._store.write(work)
+        if isinstance(submitted, Veto):
+            return submitted
         if not submitted:
             self._check_lease()
             raise IllegalMove(f"order {intent.client_order_id} of {intent.account_id} was sent before")
         # Counted from the end of the commit: from here on it can leave.
         self._absence.sent(intent.client_order_id, now=self._clock.monotonic())
         return None if expiry is None else started + expiry
+
+    def _veto_in(self, connection: Connection, intent: OrderIntent, now: datetime) -> Veto | None:
+        """An entry's judgement is written in the transaction that would have let it out."""
+        if intent.kind is not OrderKind.ENTRY:
+            return None
+        veto = self._entry_gate.admit(connection, intent)
+        if veto is not None:
+            self.refuse_when_fenced(connection)
+            why = f"{NOT_SENT}{veto}"
+            intent_rows.move(connection, intent.client_order_id, IntentState.ABANDONED, at=now, detail=why)
+            vetoes.add_veto(connection, intent, veto, at=now)
+        return veto
 
     def _send_now(self, intent: OrderIntent, leave_before: float | None) -> None:
         self._check_lease()
@@ -213,6 +261,9 @@ class OrderExecutor:
         A replaced thread may go on for a while with what it read before; none of it may be written any more.
         """
         label = self._broker.account.label
+        barred = self._may_send()
+        if barred:
+            raise Fenced(f"{label}: {barred}")
         epoch = leases.epoch_of(connection, label)
         if epoch != self._epoch:
             raise Fenced(f"{label} was opened anew (epoch {epoch}, this thread has {self._epoch})")

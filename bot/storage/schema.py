@@ -35,6 +35,9 @@ account = Table(
     Column("name", Text, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("first_seen_at", UtcTime, nullable=False),
+    # Whose account the key opened when it was first used: another key must open the same one.
+    Column("venue_identity", Text),
+    Column("identity_pinned_at", UtcTime),
 )
 
 account_state = Table(
@@ -44,6 +47,8 @@ account_state = Table(
     Column("updated_at", UtcTime, nullable=False),
     Column("mode", Text, nullable=False),
     Column("health", Text, nullable=False),
+    # The step of the account's life behind its health (bot/domain/health.py).
+    Column("phase", Text, nullable=False, server_default=""),
     Column("health_reason", Text, nullable=False),
     Column("health_since", UtcTime, nullable=False),
     Column("step", Text, nullable=False),
@@ -79,6 +84,8 @@ health_transition = Table(
     Column("at", UtcTime, nullable=False),
     Column("old", Text, nullable=False),
     Column("new", Text, nullable=False),
+    Column("old_phase", Text, nullable=False, server_default=""),
+    Column("new_phase", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False),
 )
 
@@ -310,4 +317,110 @@ symbol_pause = Table(
     Column("reason", Text, nullable=False),
     Column("since", UtcTime, nullable=False),
     PrimaryKeyConstraint("account_id", "symbol"),
+)
+
+# Which process may trade with this database. A higher epoch shuts out every process with a lower one.
+instance_lease = Table(
+    "instance_lease",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", Integer, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("acquired_at", UtcTime, nullable=False),
+    Column("renewed_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+)
+
+# The kill switch: what a person, a file or a signal has stopped. A row is in force until it has been lifted.
+halt = Table(
+    "halt",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # "all", "broker", "account" or "symbol", and which one ("" for all).
+    Column("scope", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    # "entries_off", or "flatten", which also sells what is held.
+    Column("strength", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("set_by", Text, nullable=False),
+    # "command", "file", "signal", "page" or "bot".
+    Column("source", Text, nullable=False),
+    Column("set_at", UtcTime, nullable=False),
+    # Lifting takes two steps: asked for, then confirmed with the code that was shown.
+    Column("lift_code", Text),
+    Column("lift_asked_by", Text),
+    Column("lift_asked_at", UtcTime),
+    Column("lifted_by", Text),
+    Column("lift_reason", Text),
+    Column("lifted_at", UtcTime),
+    Index("halt_in_force", "lifted_at"),
+)
+
+# What a flatten did for one market of one account, and what the venue says is left. Symbol "" is the account itself.
+flatten_result = Table(
+    "flatten_result",
+    metadata,
+    Column("halt_id", Integer, ForeignKey("halt.id"), nullable=False),
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("symbol", Text, nullable=False),
+    # "working", "done" or "left".
+    Column("state", Text, nullable=False),
+    Column("cancelled_orders", Integer, nullable=False),
+    Column("sold_quantity", Amount, nullable=False),
+    # What the venue says is left; none = not known.
+    Column("left_quantity", Amount),
+    Column("why", Text, nullable=False),
+    Column("started_at", UtcTime, nullable=False),
+    Column("updated_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("halt_id", "account_id", "symbol"),
+)
+
+# An entry that a limit, a halt or the account's state did not let out, with the numbers that were compared.
+veto = Table(
+    "veto",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("numbers_json", Text, nullable=False),
+    Column("signal_id", Text),
+    Column("client_order_id", Text),
+    Index("veto_by_account", "account_id", "at"),
+)
+
+# What an account's own trades have made, in its quote currency, for the limits on loss. Nothing here is shared.
+risk_mark = Table(
+    "risk_mark",
+    metadata,
+    Column("account_id", Text, ForeignKey("account.account_id"), primary_key=True),
+    Column("quote_currency", Text, nullable=False),
+    # The day the figures of the day belong to, as 2026-01-31, in UTC.
+    Column("day", Text, nullable=False),
+    Column("day_start_profit", Amount, nullable=False),
+    Column("peak_profit", Amount, nullable=False),
+    Column("profit", Amount),
+    # What percents are of: the account's worth when the day began, and when the peak was reached.
+    Column("day_start_equity", Amount),
+    Column("peak_equity", Amount),
+    Column("marked_at", UtcTime, nullable=False),
+    # Why the profit is not known; "" = it is.
+    Column("problem", Text, nullable=False),
+)
+
+# How a brokerage as a whole is doing: its breaker, and until when nothing is sent to it.
+venue_state = Table(
+    "venue_state",
+    metadata,
+    Column("broker", Text, primary_key=True),
+    # "closed" (all is well), "open" or "probing".
+    Column("breaker", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("stopped_until", UtcTime),
 )

@@ -1,0 +1,36 @@
+"""Why an entry was not let out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class VetoRule(StrEnum):
+    """The closed list of rules that can hold an entry back."""
+
+    HALTED = "halted"
+    NOT_READY = "not_ready"
+    MAX_POSITIONS = "max_positions"
+    MAX_POSITIONS_ALL = "max_positions_all"
+    ORDER_NOTIONAL = "order_notional"
+    SYMBOL_NOTIONAL = "symbol_notional"
+    ACCOUNT_NOTIONAL = "account_notional"
+    ALL_NOTIONAL = "all_notional"
+    DAILY_LOSS = "daily_loss"
+    DRAWDOWN = "drawdown"
+    ORDER_RATE = "order_rate"
+    REPEATED_REJECTS = "repeated_rejects"
+    PRICE_COLLAR = "price_collar"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True)
+class Veto:
+    """`detail` is a sentence for the operator; `numbers` are what was compared, by name with the unit, as text."""
+
+    rule: VetoRule
+    detail: str
+    numbers: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.detail}"
