@@ -15,6 +15,7 @@ from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
 from bot.domain.order import OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan
+from bot.execution.entry_gate import EntryGate, OpenGate
 from bot.execution.fill_recorder import FillRecorder
 from bot.execution.order_executor import OrderExecutor
 from bot.mirrored_exits import MirroredExits
@@ -53,6 +54,8 @@ class Bench:
         members = {follower.account.label: follower.account for follower in self.followers}
         store.write(lambda connection: memberships.set_active(connection, members))
         self.not_ready = ""
+        # Of the executors that are made from now on (`restarted`).
+        self.gate: EntryGate = OpenGate()
         self.restored_at: datetime | None = None
         self.hydrated = True
         self.answers: list[tuple[str, str, str]] = []
@@ -227,6 +230,7 @@ class Bench:
             gather_milliseconds=500,
             on_order=lambda _intent: None,
             restored_at=self.restored_at,
+            entry_gate=self.gate,
             epoch=self.store.write(
                 lambda connection: leases.take_lease(connection, account.label, owner="test", now=self.clock.now())
             ),
