@@ -47,3 +47,8 @@ class RestartPolicy:
         """It was started again just now."""
         self._restarts.append(self._clock.monotonic())
         self._due_at = None
+
+    def forget(self) -> None:
+        """A clean record from here on."""
+        self._restarts.clear()
+        self._due_at = None
