@@ -310,6 +310,7 @@ class CopyTradeEngine:
             quantity=size.quantity,
             limit_price=instrument.buy_cap(signal.reference_price * (1 + slippage)),
             balance_before=None,
+            reference_price=signal.reference_price,
             exit_plan=signal.exit_plan,
             created_at=self._clock.now(),
             state=IntentState.CREATED,

@@ -369,6 +369,7 @@ class TradingStrategy:
             decision=entry.reason,
             exit_plan=entry.exit_plan(self._rules.exit_plan),
             balance_before=cash.total,
+            reference_price=quote.ask,
         )
 
     def _place(
@@ -382,6 +383,7 @@ class TradingStrategy:
         decision: str,
         exit_plan: ExitPlan,
         balance_before: Decimal | None = None,
+        reference_price: Decimal | None = None,
     ) -> None:
         desk.status.step(f"placing {side} {symbol}")
         intent = OrderIntent(
@@ -402,6 +404,7 @@ class TradingStrategy:
             quantity=quantity,
             limit_price=None,
             balance_before=balance_before,
+            reference_price=reference_price,
             exit_plan=exit_plan,
             created_at=self._clock.now(),
         )

@@ -34,7 +34,10 @@ class IllegalMove(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class OrderIntent:
-    """One order of ours as it is written down. `decision` says in words why it exists."""
+    """One order of ours as it is written down. `decision` says in words why it exists.
+
+    `reference_price` is what one base unit was expected to cost when the order was sized (quote per base).
+    """
 
     client_order_id: str
     account_id: str
@@ -49,6 +52,7 @@ class OrderIntent:
     balance_before: Decimal | None
     exit_plan: ExitPlan
     created_at: datetime
+    reference_price: Decimal | None = None
     state: IntentState = IntentState.CREATED
     reason: str = ""
     attempt: int = 0
@@ -89,6 +93,7 @@ _PLAIN_COLUMNS = [
     "quantity",
     "limit_price",
     "balance_before",
+    "reference_price",
     "created_at",
     "reason",
     "attempt",

@@ -144,6 +144,8 @@ order_intent = Table(
     Column("quantity", Amount, nullable=False),
     Column("limit_price", Amount),
     Column("balance_before", Amount),
+    # What one base unit was expected to cost when the order was sized (quote per base).
+    Column("reference_price", Amount),
     Column("stop_loss_percent", Amount),
     Column("take_profit_percent", Amount),
     Column("trailing_stop_percent", Amount),
@@ -173,6 +175,7 @@ order_intent = Table(
     Index("order_intent_by_venue_order", "account_id", "venue_order_id"),
     Index("order_intent_by_signal", "account_id", "signal_id"),
     Index("order_intent_by_sequence", "sequence", unique=True),
+    Index("order_intent_by_sending", "account_id", "sent_at"),
 )
 
 order_event = Table(
@@ -205,6 +208,7 @@ fill = Table(
     # At some venues a trade id is unique per account and symbol only: a shorter key would merge two users' fills.
     PrimaryKeyConstraint("broker", "account_id", "symbol", "trade_id"),
     Index("fill_by_order", "account_id", "venue_order_id"),
+    Index("fill_by_recording", "account_id", "recorded_at"),
 )
 
 fill_cursor = Table(
@@ -408,9 +412,14 @@ risk_mark = Table(
     # What percents are of: the account's worth when the day began, and when the peak was reached.
     Column("day_start_equity", Amount),
     Column("peak_equity", Amount),
+    Column("equity", Amount),
     Column("marked_at", UtcTime, nullable=False),
     # Why the profit is not known; "" = it is.
     Column("problem", Text, nullable=False),
+    # Who last let the account begin anew at its present profit, after a drawdown.
+    Column("reset_by", Text, nullable=False, server_default=""),
+    Column("reset_reason", Text, nullable=False, server_default=""),
+    Column("reset_at", UtcTime),
 )
 
 # How a brokerage as a whole is doing: its breaker, and until when nothing is sent to it.
