@@ -193,10 +193,45 @@ class StrategySettings(Section):
 
 
 class RiskSettings(Section):
-    """Limits of one master. Distances are percent of the entry price (2 means 2 %)."""
+    """How masters trade, and the limits that every account's entries are held to. Percents: 2 means 2 %."""
 
     max_positions: Annotated[Whole, Field(ge=1, le=1000)] = Field(
-        default=8, description="positions open at a time", json_schema_extra={"unit": "positions"}
+        default=8,
+        description="positions and open entries of one account at a time",
+        json_schema_extra={"unit": "positions"},
+    )
+    max_positions_all_accounts: Optional[Annotated[Whole, Field(ge=1, le=1_000_000)]] = Field(
+        default=None, description="the same over all accounts", json_schema_extra={"unit": "positions"}
+    )
+    max_order_notional_usd: Optional[Positive] = Field(default=None, description="largest single entry")
+    max_symbol_notional_usd: Optional[Positive] = Field(
+        default=None, description="most that an account has in one market, at entry prices, open entries included"
+    )
+    max_account_notional_usd: Optional[Positive] = Field(default=None, description="most that it has in all markets")
+    max_total_notional_usd: Optional[Positive] = Field(default=None, description="most that all accounts have together")
+    max_daily_loss_percent: Optional[Percent] = Field(
+        default=Decimal(10), description="no entries for the rest of the UTC day after losing this part of the account"
+    )
+    max_drawdown_percent: Optional[Percent] = Field(
+        default=Decimal(25), description="no entries after losing this part since the account's own peak"
+    )
+    max_entries_per_minute: Optional[Annotated[Whole, Field(ge=1, le=100_000)]] = Field(
+        default=30, description="entries that one account sends in any minute", json_schema_extra={"unit": "orders"}
+    )
+    max_entries_per_minute_all_accounts: Optional[Annotated[Whole, Field(ge=1, le=1_000_000)]] = Field(
+        default=None, description="the same over all accounts", json_schema_extra={"unit": "orders"}
+    )
+    max_rejects_in_a_row: Optional[Annotated[Whole, Field(ge=1, le=1000)]] = Field(
+        default=5,
+        description="entries refused by the brokerage in a row until the account pauses",
+        json_schema_extra={"unit": "orders"},
+    )
+    rejects_pause_seconds: SomeSeconds = Field(default=900.0, description="that pause; then one entry is tried")
+    price_collar_percent: Optional[Percent] = Field(
+        default=Decimal(5), description="a limit price further from the price that the entry was sized at is not sent"
+    )
+    duplicate_entry_seconds: Optional[SomeSeconds] = Field(
+        default=5.0, description="an entry of the same account, market and quantity is not sent again this soon"
     )
     order_fraction_of_balance_percent: Percent = Field(
         default=Decimal(5), description="part of the balance in one entry"
@@ -287,7 +322,7 @@ class OperatorSettings(Section):
         default_factory=StrategySettings, description="what decides on entries and exits"
     )
     risk: RiskSettings = Field(
-        default=RiskSettings(), description="limits of a master; distances are percent of the entry price"
+        default=RiskSettings(), description="how masters trade, and the limits of every account's entries"
     )
     paper: PaperSettings = Field(default=PaperSettings(), description="the paper exchange, in paper mode")
 

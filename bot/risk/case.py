@@ -1,0 +1,141 @@
+"""One entry before its judges: the order, the limits, and what the books say at this moment."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+
+from sqlalchemy import Connection
+
+from bot.domain.instrument import Instrument
+from bot.domain.money import plain
+from bot.domain.symbol import quote_of
+from bot.storage import exposure
+from bot.storage.exposure import Held, OpenEntry
+from bot.storage.intents import OrderIntent
+
+InstrumentOf = Callable[[str, str], Instrument | None]
+
+
+class NotKnown(Exception):
+    """A rule needs a number that nobody knows; the message says which. An entry is vetoed, never let out by it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitRules:
+    """Every limit; None = off. Percents are of what the name says, `_quote` is the quote currency."""
+
+    max_positions: int | None = None
+    max_positions_all_accounts: int | None = None
+    max_order_notional_quote: Decimal | None = None
+    max_symbol_notional_quote: Decimal | None = None
+    max_account_notional_quote: Decimal | None = None
+    max_total_notional_quote: Decimal | None = None
+    max_daily_loss_percent: Decimal | None = None
+    max_drawdown_percent: Decimal | None = None
+    max_entries_per_minute: int | None = None
+    max_entries_per_minute_all_accounts: int | None = None
+    max_rejects_in_a_row: int | None = None
+    rejects_pause_seconds: float = 900.0
+    price_collar_percent: Decimal | None = None
+    duplicate_entry_seconds: float | None = None
+    # A mark older than this says nothing about the present profit.
+    mark_stale_seconds: float = 600.0
+    quote_currency: str = "USD"
+
+
+class Case:
+    """What the rules ask; each thing is read at most once."""
+
+    def __init__(
+        self, connection: Connection, intent: OrderIntent, *, now: datetime, rules: LimitRules, listed: InstrumentOf
+    ) -> None:
+        self.connection = connection
+        self.intent = intent
+        self.now = now
+        self.rules = rules
+        self._listed = listed
+
+    @cached_property
+    def held(self) -> Sequence[Held]:
+        """The account's positions."""
+        return exposure.held_of(self.connection, self.intent.account_id)
+
+    @cached_property
+    def entries(self) -> Sequence[OpenEntry]:
+        """The account's open entries, without this one."""
+        return exposure.open_entries_of(self.connection, self.intent.account_id, besides=self.intent.client_order_id)
+
+    @cached_property
+    def entries_of_all(self) -> Sequence[OpenEntry]:
+        """The open entries of every account, without this one."""
+        return exposure.open_entries_of_all(self.connection, besides=self.intent.client_order_id)
+
+    @cached_property
+    def masters_trade(self) -> tuple[str | None, Decimal | None]:
+        """(venue order id, price) of the trade that this entry copies."""
+        signal_id = self.intent.signal_id
+        return (None, None) if signal_id is None else exposure.masters_trade(self.connection, signal_id)
+
+    @property
+    def reference_price(self) -> Decimal | None:
+        """The price this entry was sized at."""
+        price = self.intent.reference_price
+        return self.masters_trade[1] if price is None else price
+
+    @cached_property
+    def notional(self) -> Decimal:
+        """What the entry may cost. Raises `NotKnown` for one without any price."""
+        self.check_currency(self.intent.symbol)
+        price = self.intent.limit_price
+        price = self.reference_price if price is None else price
+        if price is None:
+            raise NotKnown("the price that this entry was sized at is not known")
+        return positive(self.intent.quantity, "its quantity") * positive(price, "its price")
+
+    def is_dust(self, held: Held) -> bool:
+        """Whether the venue is known to refuse to sell as little as this."""
+        instrument = self._listed(held.account_id, held.symbol)
+        if instrument is None:
+            return False
+        quantity = instrument.floor_quantity(positive(held.quantity, f"the quantity of {held.symbol}"))
+        return instrument.below_minimum(quantity, held.average_entry_price) is not None
+
+    def check_currency(self, symbol: str) -> None:
+        """Raises `NotKnown` for a market that is not paid in the currency the limits are in."""
+        if quote_of(symbol) != self.rules.quote_currency:
+            raise NotKnown(f"what {symbol} is worth in {self.rules.quote_currency} is not known")
+
+    def cost_of(self, held: Iterable[Held]) -> Decimal:
+        """What positions have cost, by their average entry price."""
+        total = Decimal(0)
+        for one in held:
+            self.check_currency(one.symbol)
+            total += positive(one.quantity, f"the quantity of {one.symbol}") * positive(
+                one.average_entry_price, f"the entry price of {one.symbol}"
+            )
+        return total
+
+    def cost_of_open(self, entries: Iterable[OpenEntry]) -> Decimal:
+        """What open entries may still cost."""
+        total = Decimal(0)
+        for one in entries:
+            self.check_currency(one.symbol)
+            price = one.reference_price if one.limit_price is None else one.limit_price
+            if price is None:
+                raise NotKnown(f"the price of the open order {one.client_order_id} is not known")
+            total += max(Decimal(0), one.quantity - one.filled_quantity) * positive(price, "its price")
+        return total
+
+
+def positive(number: Decimal, what: str) -> Decimal:
+    """The number itself. Raises `NotKnown` for one that is no finite amount above zero."""
+    if not number.is_finite() or number <= 0:
+        raise NotKnown(f"{what} is no amount: {number}")
+    return number
+
+
+def shown(number: Decimal) -> str:
+    """For people and rows: exact up to eight digits after the point."""
+    return plain(number.quantize(Decimal("0.00000001"))) if abs(number) < Decimal("1e15") else plain(number)

@@ -1,0 +1,74 @@
+"""Limits before every entry, judged inside the transaction that would send it.
+
+All writes go one after the other through the store's single writer, so that what is counted here cannot change before
+the entry itself counts. Exits are not judged: an account that is over a limit must be able to get smaller.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from bot.domain.order import OrderKind
+from bot.domain.veto import Veto, VetoRule
+from bot.risk import exposure_rules, flow_rules, loss_rules
+from bot.risk.case import Case, InstrumentOf, LimitRules, NotKnown
+from bot.seams.clock import Clock
+from bot.storage.intents import OrderIntent
+
+Rule = Callable[[Case], Veto | None]
+
+# In this order; the first that objects is the one that is written down.
+RULES: Sequence[tuple[VetoRule, Rule]] = (
+    (VetoRule.DUPLICATE, flow_rules.duplicate),
+    (VetoRule.ORDER_RATE, flow_rules.order_rate),
+    (VetoRule.REPEATED_REJECTS, flow_rules.repeated_rejects),
+    (VetoRule.PRICE_COLLAR, flow_rules.price_collar),
+    (VetoRule.ORDER_NOTIONAL, exposure_rules.order_notional),
+    (VetoRule.MAX_POSITIONS, exposure_rules.max_positions),
+    (VetoRule.SYMBOL_NOTIONAL, exposure_rules.symbol_notional),
+    (VetoRule.ACCOUNT_NOTIONAL, exposure_rules.account_notional),
+    (VetoRule.DAILY_LOSS, loss_rules.daily_loss),
+    (VetoRule.DRAWDOWN, loss_rules.drawdown),
+    (VetoRule.MAX_POSITIONS_ALL, exposure_rules.max_positions_all),
+    (VetoRule.ALL_NOTIONAL, exposure_rules.all_notional),
+)
+
+
+class Limits:
+    """The limits of every account, each by its own rows. `listed(account_id, symbol)` gives a market's rules if known.
+
+    Rates and ages are by the wall clock, like the moments of sending in the rows.
+    """
+
+    def __init__(self, *, rules: LimitRules, clock: Clock, listed: InstrumentOf) -> None:
+        self.rules = rules
+        self._clock = clock
+        self._listed = listed
+
+    def veto(self, connection: Connection, intent: OrderIntent) -> Veto | None:
+        """Why this entry may not leave, or None. To be asked within the transaction that marks it as being sent.
+
+        A number that is not known, or a row that is none, vetoes under the rule that needs it.
+        """
+        if intent.kind is not OrderKind.ENTRY:
+            return None
+        case = self.case(connection, intent)
+        for name, rule in RULES:
+            veto = _judged(name, rule, case)
+            if veto is not None:
+                return veto
+        return None
+
+    def case(self, connection: Connection, intent: OrderIntent) -> Case:
+        """The entry with all that the rules may ask."""
+        return Case(connection, intent, now=self._clock.now(), rules=self.rules, listed=self._listed)
+
+
+def _judged(name: VetoRule, rule: Rule, case: Case) -> Veto | None:
+    try:
+        return rule(case)
+    except NotKnown as error:
+        return Veto(name, str(error), {"unknown": str(error)})
+    except (ValueError, TypeError, ArithmeticError) as error:
+        why = f"a row that this limit needs cannot be read ({type(error).__name__}: {error})"
+        return Veto(name, why[:300], {"unknown": why[:300]})

@@ -1,0 +1,191 @@
+"""What an entry would be added to: positions, open entries, and what was sent lately.
+
+Amounts are text on SQLite, so sums that decide are made of Decimals; `rough_cost` is only a way to see quickly that a
+sum is far from its limit.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection, Float, bindparam, cast, func, select
+
+from bot.domain.order import IntentState, OrderKind, Side
+from bot.storage.schema import account, fill, order_intent, position, signal
+
+# Sent, and not known to have ended: what is not filled of them may be filled at any moment.
+_OPEN = ("submitted", "acknowledged", "partly_filled", "unknown")
+# The venue has said yes or no.
+_ANSWERED = ("acknowledged", "partly_filled", "filled", "cancelled", "expired", "rejected")
+_IS_ENTRY = order_intent.c.kind == str(OrderKind.ENTRY)
+_OTHERS = order_intent.c.client_order_id != bindparam("besides")
+_OF_ACCOUNT = order_intent.c.account_id == bindparam("account_id")
+_SENT_SINCE = order_intent.c.sent_at > bindparam("since")
+
+_HELD_COLUMNS = (position.c.account_id, position.c.symbol, position.c.quantity, position.c.average_entry_price)
+_HELD = select(*_HELD_COLUMNS).where(position.c.account_id == bindparam("account_id"))
+_ALL_HELD = select(*_HELD_COLUMNS)
+_QUANTITY, _PRICE = cast(position.c.quantity, Float), cast(position.c.average_entry_price, Float)
+_ROUGH = select(func.count(), func.sum(_QUANTITY * _PRICE), func.min(_QUANTITY), func.min(_PRICE))
+
+_ENTRY_COLUMNS = (
+    order_intent.c.account_id,
+    order_intent.c.client_order_id,
+    order_intent.c.symbol,
+    order_intent.c.quantity,
+    order_intent.c.filled_quantity,
+    order_intent.c.limit_price,
+    order_intent.c.reference_price,
+)
+_OPEN_ENTRIES = select(*_ENTRY_COLUMNS).where(_OF_ACCOUNT, _IS_ENTRY, order_intent.c.state.in_(_OPEN), _OTHERS)
+# Account by account, because that is what the index is by: the table itself has every order that ever was.
+_ALL_OPEN_ENTRIES = select(*_ENTRY_COLUMNS).where(
+    order_intent.c.account_id.in_(select(account.c.account_id)), _IS_ENTRY, order_intent.c.state.in_(_OPEN), _OTHERS
+)
+_SENT = select(func.count()).where(_OF_ACCOUNT, _SENT_SINCE, _IS_ENTRY, _OTHERS)
+_ALL_SENT = select(func.count()).where(
+    order_intent.c.account_id.in_(select(account.c.account_id)), _SENT_SINCE, _IS_ENTRY, _OTHERS
+)
+_ANSWERS = (
+    select(order_intent.c.state, order_intent.c.updated_at, order_intent.c.reason)
+    .where(_OF_ACCOUNT, order_intent.c.sent_at.is_not(None), _IS_ENTRY, order_intent.c.state.in_(_ANSWERED))
+    .order_by(order_intent.c.sent_at.desc(), order_intent.c.sequence.desc())
+    .limit(bindparam("most"))
+)
+_TWINS = (
+    select(order_intent.c.client_order_id, order_intent.c.sent_at, signal.c.venue_order_id)
+    .join(signal, signal.c.signal_id == order_intent.c.signal_id, isouter=True)
+    .where(
+        _OF_ACCOUNT,
+        _SENT_SINCE,
+        _IS_ENTRY,
+        order_intent.c.symbol == bindparam("symbol"),
+        order_intent.c.side == bindparam("side"),
+        order_intent.c.quantity == bindparam("quantity"),
+        _OTHERS,
+    )
+)
+_MASTERS_TRADE = select(signal.c.venue_order_id, signal.c.reference_price).where(
+    signal.c.signal_id == bindparam("signal_id")
+)
+_TRADED = select(fill.c.trade_id).join(account, account.c.broker == fill.c.broker).where(
+    account.c.account_id == bindparam("account_id"), fill.c.account_id == bindparam("account_id")
+).limit(1)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Held:
+    """A position. `quantity` in base, `average_entry_price` in quote per base."""
+
+    account_id: str
+    symbol: str
+    quantity: Decimal
+    average_entry_price: Decimal
+
+
+@dataclass(frozen=True)
+class OpenEntry:
+    """An entry that was sent and has no end yet. What it has filled is in the position already."""
+
+    account_id: str
+    client_order_id: str
+    symbol: str
+    quantity: Decimal
+    filled_quantity: Decimal
+    limit_price: Decimal | None
+    reference_price: Decimal | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How the venue answered an entry, and when we knew."""
+
+    state: IntentState
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class Twin:
+    """An order of the same shape; `masters_order` is the order of the master that it copies, if it is a copy."""
+
+    client_order_id: str
+    sent_at: datetime
+    masters_order: str | None
+
+
+@dataclass(frozen=True)
+class Rough:
+    """Of all positions of all accounts: how many, and about what they cost; None = no sum could be made."""
+
+    positions: int
+    cost: float | None
+
+
+def held_of(connection: Connection, account_id: str) -> Sequence[Held]:
+    return [Held(*row) for row in connection.execute(_HELD, {"account_id": account_id})]
+
+
+def held_by_all(connection: Connection) -> Sequence[Held]:
+    return [Held(*row) for row in connection.execute(_ALL_HELD)]
+
+
+def rough_cost(connection: Connection) -> Rough:
+    """A binary floating-point sum, good to about 1e-12 of itself. A row that is no positive amount makes it None."""
+    number, cost, smallest, cheapest = connection.execute(_ROUGH).one()
+    sound = number == 0 or (smallest > 0 and cheapest > 0)
+    return Rough(number, float(cost or 0) if sound else None)
+
+
+def open_entries_of(connection: Connection, account_id: str, *, besides: str = "") -> Sequence[OpenEntry]:
+    """The account's open entries but the one named `besides`."""
+    keys = {"account_id": account_id, "besides": besides}
+    return [OpenEntry(*row) for row in connection.execute(_OPEN_ENTRIES, keys)]
+
+
+def open_entries_of_all(connection: Connection, *, besides: str = "") -> Sequence[OpenEntry]:
+    return [OpenEntry(*row) for row in connection.execute(_ALL_OPEN_ENTRIES, {"besides": besides})]
+
+
+def entries_sent(connection: Connection, account_id: str, *, since: datetime, besides: str = "") -> int:
+    """How many entries of the account were sent after `since`, whatever became of them."""
+    keys = {"account_id": account_id, "since": since, "besides": besides}
+    return int(connection.execute(_SENT, keys).scalar_one())
+
+
+def entries_sent_by_all(connection: Connection, *, since: datetime, besides: str = "") -> int:
+    return int(connection.execute(_ALL_SENT, {"since": since, "besides": besides}).scalar_one())
+
+
+def answers_to_entries(connection: Connection, account_id: str, *, most: int) -> Sequence[Answer]:
+    """What the venue said to the account's last entries, the last sent first. What it never saw is not among them."""
+    rows = connection.execute(_ANSWERS, {"account_id": account_id, "most": most})
+    return [Answer(IntentState(state), at, reason) for state, at, reason in rows]
+
+
+def twins_of(
+    connection: Connection,
+    account_id: str,
+    *,
+    symbol: str,
+    side: Side,
+    quantity: Decimal,
+    since: datetime,
+    besides: str,
+) -> Sequence[Twin]:
+    """Entries of exactly this shape that were sent after `since`."""
+    shape = {"symbol": symbol, "side": str(side), "quantity": quantity}
+    keys = {"account_id": account_id, "since": since, "besides": besides, **shape}
+    return [Twin(*row) for row in connection.execute(_TWINS, keys)]
+
+
+def masters_trade(connection: Connection, signal_id: str) -> tuple[str | None, Decimal | None]:
+    """(the venue's order id, the price) of the master's trade behind a signal."""
+    row = connection.execute(_MASTERS_TRADE, {"signal_id": signal_id}).first()
+    return (None, None) if row is None else (row.venue_order_id, row.reference_price)
+
+
+def has_traded(connection: Connection, account_id: str) -> bool:
+    """Whether any trade of the account was ever booked."""
+    return connection.execute(_TRADED, {"account_id": account_id}).first() is not None
