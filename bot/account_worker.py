@@ -14,6 +14,7 @@ from bot.domain.errors import Fenced, NijaError
 from bot.domain.health import HealthState
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
+from bot.supervision.heart import STEP_SECONDS, Heart, beat
 from bot.trading_strategy import TradingStrategy
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Note(StrEnum):
 
     COPY = "copy"
     REFRESH = "refresh"
+    FLATTEN = "flatten"
     STOP = "stop"
 
 
@@ -55,8 +57,11 @@ class AccountWorker:
         ids: IdSource,
         stop: threading.Event,
         on_cycle: Callable[[AccountRef, str, float], None],
+        step_seconds: float = STEP_SECONDS,
     ) -> None:
         self.desk = desk
+        self.heart = Heart(clock, step_seconds=step_seconds)
+        self._step_seconds = step_seconds
         self._strategy = strategy
         self._times = times
         self._clock = clock
@@ -67,6 +72,7 @@ class AccountWorker:
         self._cycle_at = clock.monotonic()
         self._refresh_at = self._cycle_at + times.balance_refresh_seconds
         self._look_at: float | None = None
+        self._flatten_at: float | None = None
         self._begun = False
         self._ended = False
 
@@ -78,10 +84,11 @@ class AccountWorker:
             log.warning("%s: inbox full, note %s dropped; the rows are still there", self.desk.account.label, note)
 
     def run(self) -> None:
-        """Until told to stop."""
+        """Until told to stop, with this worker's heart beating."""
         try:
-            while not (self._stop.is_set() or self._ended):
-                self.step()
+            with self.heart.beating():
+                while not (self._stop.is_set() or self._ended):
+                    self.step()
         except Fenced as error:
             # Health and rows are the business of whoever has the account now.
             log.warning("%s: this thread ends: %s", self.desk.account.label, error)
@@ -95,6 +102,7 @@ class AccountWorker:
         self._ended = self._ended or note is Note.STOP
         if self._stop.is_set() or self._ended:
             return
+        beat("beginning")
         if not self._begun:
             # What the books have missed comes before the copies, which are looked at right after it.
             self._begun = True
@@ -103,14 +111,17 @@ class AccountWorker:
         now = self._clock.monotonic()
         if note is Note.COPY or (self._look_at is not None and now >= self._look_at):
             self._copy()
+        if note is Note.FLATTEN or (self._flatten_at is not None and now >= self._flatten_at):
+            self._flatten()
         if note is Note.REFRESH or now >= self._refresh_at:
             self._guarded("reading the balance", self._refresh_balance)
         if self._clock.monotonic() >= self._cycle_at:
             self._cycle()
 
     def _next_note(self) -> Note | None:
-        due = [self._cycle_at, self._refresh_at, *([] if self._look_at is None else [self._look_at])]
-        wait = min(due) - self._clock.monotonic()
+        due = [self._cycle_at, self._refresh_at, self._look_at, self._flatten_at]
+        wait = min(moment for moment in due if moment is not None) - self._clock.monotonic()
+        beat("waiting", max(0.0, wait) + self._step_seconds)
         try:
             # An account that is always late with its cycles still hears what it is told.
             return self.inbox.get(timeout=wait) if wait > 0 else self.inbox.get_nowait()
@@ -124,8 +135,20 @@ class AccountWorker:
         self.desk.status.step("copying")
         wait = self._guarded("copying", self.desk.copier.run)
         self._look_at = None if wait is None else self._clock.monotonic() + wait
+        if self._flatten_at is None:
+            # What has come in since the last look is sold too, while a flatten is in force.
+            self._flatten_at = self._clock.monotonic()
         self._judge_key()
         self.desk.status.publish()
+
+    def _flatten(self) -> None:
+        """Sell what a flatten covers, if there is one; a look costs one reading of the store."""
+        self._flatten_at = None
+        if self.desk.flattening is None:
+            return
+        self.desk.status.step("flattening")
+        wait = self._guarded("flattening", self.desk.flattening.step)
+        self._flatten_at = None if wait is None else self._clock.monotonic() + wait
 
     def _guarded(self, what: str, work: Callable[[], float | None]) -> float | None:
         """An error outside a cycle is this account's own; its rows stay, and it looks again soon."""
@@ -169,11 +192,20 @@ class AccountWorker:
             result = "completed"
         status.step("waiting")
         status.publish()
-        self._on_cycle(self.desk.account, result, self._clock.monotonic() - started)
+        self._tell_of_cycle(result, self._clock.monotonic() - started)
         self._plan_next_cycle(started)
         if self.desk.copier is not None and self._look_at is None:
             # A cycle's end is also the moment to look for copies whose note was lost.
             self._look_at = self._clock.monotonic()
+        if self._flatten_at is None:
+            self._flatten_at = self._clock.monotonic()
+
+    def _tell_of_cycle(self, result: str, seconds: float) -> None:
+        """Whoever counts cycles may fail; the account trades on."""
+        try:
+            self._on_cycle(self.desk.account, result, seconds)
+        except Exception:
+            log.exception("%s: unexpected error while its cycle was counted", self.desk.account.label)
 
     def _log_failure(self, error: Exception, reason: str) -> None:
         """The first failure of a kind is said aloud; the same again only for who looks closely."""

@@ -2,20 +2,27 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 
 from bot.account_desk import AccountDesk
+from bot.account_revival import AccountRevival
 from bot.account_worker import AccountWorker, CycleTimes, Note
 from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading
+from bot.domain.errors import Fenced
 from bot.domain.health import AccountHealth, HealthState
 from bot.execution.account_status import AccountStatus
 from bot.multi_account_broker_manager import MultiAccountBrokerManager
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
-from bot.supervision.restarts import RestartPolicy
+from bot.supervision.circuit import OPEN_SECONDS
+from bot.supervision.heart import STEP_SECONDS, beat
+from bot.supervision.kept_thread import KeptThread
+from bot.supervision.watchdog import Hang, Ward, Watchdog
 from bot.trading_strategy import TradingStrategy
 
 log = logging.getLogger(__name__)
@@ -23,7 +30,26 @@ log = logging.getLogger(__name__)
 CONNECTOR_STEP_SECONDS = 0.5
 # An account without a thread is looked at once a cycle, and at least this often.
 FUNDING_CHECK_SECONDS = 15.0
-DIED_TOO_OFTEN = "its thread died too often; a person must look"
+# A connector asks the venue about no further account once its pass has taken so long: those that need no answer of the
+# venue come first, and who had to wait is the first the next time.
+PASS_SECONDS = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Supervision:
+    """How the accounts' threads are watched. Without a `watchdog` the dead are replaced, but not those that hang.
+
+    `fence` makes durable that nobody who has the account now may send or write any more; it may wait for 2 s and
+    raises when that is not certain. `cut` shuts the sockets that a thread waits on. `on_restart` is told the account
+    and why: `died`, `hung` or `probe`.
+    """
+
+    watchdog: Watchdog | None = None
+    fence: Callable[[AccountRef], None] = lambda _account: None
+    cut: Callable[[threading.Thread], None] = lambda _thread: None
+    on_restart: Callable[[AccountRef, str], None] = lambda _account, _why: None
+    step_seconds: float = STEP_SECONDS
+    circuit_open_seconds: float = OPEN_SECONDS
 
 
 class IndependentBrokerTrader:
@@ -48,6 +74,7 @@ class IndependentBrokerTrader:
         statuses: Mapping[AccountRef, AccountStatus],
         on_cycle: Callable[[AccountRef, str, float], None],
         on_left: Callable[[AccountRef], None] = lambda _account: None,
+        supervision: Supervision | None = None,
     ) -> None:
         self.broker_threads: dict[BrokerType, threading.Thread] = {}
         self.user_broker_threads: dict[str, dict[BrokerType, threading.Thread]] = {}
@@ -64,9 +91,17 @@ class IndependentBrokerTrader:
         self._statuses = statuses
         self._on_cycle = on_cycle
         self._on_left = on_left
+        self._supervision = supervision or Supervision()
+        self._revival = AccountRevival(
+            manager=manager,
+            statuses=statuses,
+            clock=clock,
+            ids=ids,
+            open_seconds=self._supervision.circuit_open_seconds,
+            on_restart=self._supervision.on_restart,
+        )
         self._workers: dict[AccountRef, AccountWorker] = {}
-        self._restarts: dict[AccountRef, RestartPolicy] = {}
-        self._connectors: list[threading.Thread] = []
+        self._connectors: list[KeptThread] = []
         self._checked_at: dict[AccountRef, float] = {}
         self._banners: set[str] = set()
         self._only_master: BrokerType | None = None
@@ -96,11 +131,18 @@ class IndependentBrokerTrader:
     def start_independent_trading(self) -> None:
         """Start a connector per brokerage; funded accounts get their threads from it, now or later."""
         for broker in self._manager.brokerages():
-            thread = threading.Thread(
-                target=self._run_connector, args=(broker,), name=f"Connector-{broker}", daemon=True
-            )
-            self._connectors.append(thread)
-            thread.start()
+            # The pass that connects users takes its time; the master must not wait for it to trade.
+            first_pass = self._kept(f"Connect-{broker}", partial(self._manager.connect_brokerage, broker))
+            connector = self._kept(f"Connector-{broker}", partial(self._run_connector, broker, first_pass))
+            self._connectors.append(connector)
+            first_pass.start()
+            connector.start()
+
+    def _kept(self, name: str, body: Callable[[], None]) -> KeptThread:
+        care = self._supervision
+        return KeptThread(
+            name, body, clock=self._clock, watchdog=care.watchdog, cut=care.cut, step_seconds=care.step_seconds
+        )
 
     def stop_independent_trading(self, timeout_seconds: float) -> list[str]:
         """Ask all threads to stop and wait for them together; returns the labels of those that did not end."""
@@ -110,7 +152,7 @@ class IndependentBrokerTrader:
         for worker in workers.values():
             worker.tell(Note.STOP)
         deadline = self._clock.monotonic() + timeout_seconds
-        threads = [*self._connectors, *self.threads().values()]
+        threads: list[KeptThread | threading.Thread] = [*self._connectors, *self.threads().values()]
         for thread in threads:
             thread.join(max(0.0, deadline - self._clock.monotonic()))
         return [thread.name for thread in threads if thread.is_alive()]
@@ -126,12 +168,24 @@ class IndependentBrokerTrader:
             }
             return masters | users
 
+    def heartbeat_age(self, account: AccountRef) -> float:
+        """Seconds since the account's thread last began a step; NaN while it has none."""
+        worker = self._workers.get(account)
+        return float("nan") if worker is None else worker.heart.age_seconds()
+
     def wake(self, account: AccountRef) -> None:
         """Tell an account that copies may be waiting for it."""
         with self._lock:
             worker = self._workers.get(account)
         if worker is not None:
             worker.tell(Note.COPY)
+
+    def wake_all(self) -> None:
+        """Tell every account that it may have to sell what it holds."""
+        with self._lock:
+            workers = list(self._workers.values())
+        for worker in workers:
+            worker.tell(Note.FLATTEN)
 
     def run_broker_trading_loop(self, broker_type: BrokerType, broker: BaseBroker) -> None:
         """The body of a master's thread."""
@@ -142,31 +196,43 @@ class IndependentBrokerTrader:
         self._run_worker(AccountRef.user(broker_type, user_id), broker)
 
     # -- connector --------------------------------------------------------------------------------------------------
-    def _run_connector(self, broker: BrokerType) -> None:
-        # The pass that connects users takes its time; the master must not wait for it to trade.
-        first_pass = threading.Thread(
-            target=self._manager.connect_brokerage, args=(broker,), name=f"Connect-{broker}", daemon=True
-        )
-        first_pass.start()
+    def _run_connector(self, broker: BrokerType, first_pass: KeptThread) -> None:
         while not self._stop.is_set():
+            beat("waiting")
             try:
                 self.step(broker, connecting=first_pass.is_alive())
+            except Fenced:
+                raise
             except Exception:
                 log.exception("%s connector: unexpected error", broker)
             self._clock.wait(self._stop, CONNECTOR_STEP_SECONDS)
 
     def step(self, broker: BrokerType, *, connecting: bool = False) -> None:
-        """Look once after one brokerage: retry connections, start threads of funded accounts, restart dead ones."""
+        """Look once after one brokerage: retry connections, start threads of funded accounts, replace lost ones."""
+        end = self._clock.monotonic() + PASS_SECONDS
+        self._revival.step(broker)
+        for connected in self._in_turn(broker):
+            if self._stop.is_set() or self._clock.monotonic() > end:
+                return
+            self._look_after_guarded(connected)
         if not connecting:
-            self._manager.retry_failed(broker)
-        for connected in self._manager.connected():
-            if connected.broker_type is broker and not self._stop.is_set():
-                self._look_after_guarded(connected)
+            self._manager.retry_failed(broker, until=end)
+
+    def _in_turn(self, broker: BrokerType) -> Sequence[BaseBroker]:
+        """The brokerage's connected accounts: first those with a thread, then by how long nobody looked at them."""
+        running = self.threads()
+        return sorted(
+            (connected for connected in self._manager.connected() if connected.broker_type is broker),
+            key=lambda each: float("-inf") if each.account in running else self._checked_at.get(each.account, 0.0),
+        )
 
     def _look_after_guarded(self, broker: BaseBroker) -> None:
         """One account's trouble does not cost the accounts behind it their turn."""
+        beat(f"looking after {broker.account.label}")
         try:
             self._look_after(broker)
+        except Fenced:
+            raise
         except Exception as error:
             log.exception("%s: unexpected error while it was looked after", broker.account.label)
             status = self._statuses[broker.account]
@@ -181,7 +247,9 @@ class IndependentBrokerTrader:
             return
         if thread is not None:
             if not thread.is_alive():
-                self._restart(broker)
+                self._see_to_death(broker)
+            return
+        if self._revival.is_out(account):
             return
         now = self._clock.monotonic()
         pause = min(FUNDING_CHECK_SECONDS, self._times.period_seconds)
@@ -210,9 +278,7 @@ class IndependentBrokerTrader:
             with self._lock:
                 self._workers[account].tell(Note.STOP)
             return
-        with self._lock:
-            self._workers.pop(account, None)
-            self.user_broker_threads.get(account.user_id or "", {}).pop(account.broker, None)
+        self._forget_thread(account)
         self._manager.release(account)
         self._on_left(account)
 
@@ -237,19 +303,27 @@ class IndependentBrokerTrader:
                 self._only_master = account.broker
             return self._only_master is account.broker
 
-    def _restart(self, broker: BaseBroker) -> None:
+    def _see_to_death(self, broker: BaseBroker) -> None:
         account = broker.account
-        policy = self._restarts.setdefault(account, RestartPolicy(clock=self._clock, ids=self._ids))
-        wait = policy.next_wait_seconds()
-        status = self._statuses[account]
-        if wait is None:
-            if status.health.reason != DIED_TOO_OFTEN:
-                status.set_health(HealthState.FAILED, DIED_TOO_OFTEN)
-                status.publish()
-        elif wait == 0:
-            policy.restarted()
+        if self._revival.may_restart(account):
             log.error("%s: its thread died; starting it again", account.label)
             self._start_thread(broker)
+        elif self._revival.is_out(account):
+            self._forget_thread(account)
+
+    def _forget_thread(self, account: AccountRef) -> None:
+        with self._lock:
+            self._workers.pop(account, None)
+            self._checked_at.pop(account, None)
+            if account.user_id is None:
+                self.broker_threads.pop(account.broker, None)
+            else:
+                self.user_broker_threads.get(account.user_id, {}).pop(account.broker, None)
+
+    def _given_up(self, account: AccountRef, thread: threading.Thread, hang: Hang) -> None:
+        """In the watchdog's thread: it is shut out. Its connector finds it without a thread and brings it back."""
+        self._revival.give_up(account, str(hang), thread)
+        self._forget_thread(account)
 
     def _start_thread(self, broker: BaseBroker) -> None:
         account = broker.account
@@ -264,13 +338,31 @@ class IndependentBrokerTrader:
         thread.name, thread.daemon = f"Trader-{account.label}", True
         worker = self._make_worker(broker)
         with self._lock:
+            beat(f"starting {account.label}")  # not for a connector that was replaced while it hung
             self._workers[account] = worker
             if account.user_id is None:
                 self.broker_threads[account.broker] = thread
             else:
                 self.user_broker_threads.setdefault(account.user_id, {})[account.broker] = thread
         thread.start()
+        self._watch(broker, worker, thread)
         log.info("Started independent trading thread for %s (%s)", account.label, account.account_type.upper())
+
+    def _watch(self, broker: BaseBroker, worker: AccountWorker, thread: threading.Thread) -> None:
+        care, account = self._supervision, broker.account
+        if care.watchdog is None:
+            return
+        care.watchdog.watch(
+            Ward(
+                name=account.label,
+                thread=thread,
+                heart=worker.heart,
+                cut=lambda: care.cut(thread),
+                fence=lambda: care.fence(account),
+                revoke=broker.close,
+                on_hang=lambda hang: self._given_up(account, thread, hang),
+            )
+        )
 
     def _banner(self, text: str) -> None:
         with self._lock:
@@ -288,6 +380,7 @@ class IndependentBrokerTrader:
             ids=self._ids,
             stop=self._stop,
             on_cycle=self._on_cycle,
+            step_seconds=self._supervision.step_seconds,
         )
 
     def _run_worker(self, account: AccountRef, broker: BaseBroker) -> None:

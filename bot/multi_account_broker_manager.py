@@ -11,10 +11,11 @@ from bot.brokers.refused_key import REFUSED_KEY_PAUSE_SECONDS
 from bot.copy_trade_engine import Follower
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
-from bot.domain.errors import ConfigurationError, CredentialsRejected, VenueError
+from bot.domain.errors import ConfigurationError, CredentialsRejected, Fenced, VenueError
 from bot.domain.instrument import Instrument
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
+from bot.supervision.heart import SLACK_SECONDS, beat
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ class MultiAccountBrokerManager:
     def connect_brokerage(self, broker: BrokerType) -> None:
         """The master's attempt, then its users, staggered, then copying is armed. Bounded by each call's deadline."""
         users = self.accounts_of(broker)
-        if broker in self._masters:
+        if broker in self._masters and self.broker_of(AccountRef.master(broker)) is None:
             self.add_master_broker(broker)
             self._pause(max(self._pauses.after_master_seconds, self._pauses.least_seconds) if users else 0.0)
         pause = self._stagger(len(users))
@@ -100,7 +101,8 @@ class MultiAccountBrokerManager:
                 self._pause(pause)
             if self._stop.is_set():
                 return
-            self.connect_account(account)
+            if self.broker_of(account) is None:  # this may be the second try of a pass that hung
+                self.connect_account(account)
         self._armed.add(broker)
 
     def connect_users_from_config(self) -> None:
@@ -119,11 +121,16 @@ class MultiAccountBrokerManager:
     def connect_account(self, account: AccountRef) -> BaseBroker | None:
         """One attempt. A failure is kept with its reason and time of the next try."""
         broker: BaseBroker | None = None
+        beat(f"connecting {account.label}")
         try:
             broker = self._build(account)
             broker.connect()
             broker.get_trading_pairs()
-            self._listing[account.broker] = broker
+        except Fenced:
+            # Somebody else connects this account by now.
+            if broker is not None:
+                broker.close()
+            raise
         except ConfigurationError as error:
             self._fail(account, "; ".join(error.problems), retry_seconds=None)
         except CredentialsRejected as error:
@@ -154,11 +161,25 @@ class MultiAccountBrokerManager:
         if broker is not None:
             broker.close()
 
-    def retry_failed(self, broker: BrokerType) -> None:
-        """Try again what failed at this brokerage and is due."""
-        for failed in list(self.failed_brokers.values()):
-            due = failed.next_try_monotonic is not None and failed.next_try_monotonic <= self._clock.monotonic()
-            if failed.account.broker is broker and due and not self._stop.is_set():
+    def drop(self, account: AccountRef, reason: str) -> None:
+        """Its thread was given up: nobody finds its broker any more, and it stays away until it is connected anew."""
+        with self._lock:
+            owned = self.master_brokers if account.user_id is None else self.user_brokers.get(account.user_id, {})
+            broker = owned.pop(account.broker, None)
+        self._keep_failure(account, reason, retry_seconds=None)
+        if broker is not None:
+            broker.close()
+
+    def retry_failed(self, broker: BrokerType, *, until: float = float("inf")) -> None:
+        """Try again what failed at this brokerage and is due, the longest due first; no new try begins after `until`.
+
+        `until` is a moment of the monotonic clock. What is not tried any more is the first the next time.
+        """
+        waiting = [failed for failed in list(self.failed_brokers.values()) if failed.account.broker is broker]
+        for failed in sorted(waiting, key=lambda each: each.next_try_monotonic or 0.0):
+            now = self._clock.monotonic()
+            due = failed.next_try_monotonic is not None and failed.next_try_monotonic <= now
+            if due and now <= until and not self._stop.is_set():
                 self.connect_account(failed.account)
 
     def close(self) -> None:
@@ -210,6 +231,8 @@ class MultiAccountBrokerManager:
     def _register(self, broker: BaseBroker) -> None:
         account = broker.account
         with self._lock:
+            self._still_counts(broker)
+            self._listing[account.broker] = broker
             if account.user_id is None:
                 self.master_brokers[account.broker] = broker
             else:
@@ -222,10 +245,27 @@ class MultiAccountBrokerManager:
             log.info("%s connected to %s", self._name_of(account), str(account.broker).capitalize())
         self._on_connected(broker)
 
+    def _still_counts(self, broker: BaseBroker) -> None:
+        """A connector that hung and was replaced meanwhile registers nothing: the account is connected by now."""
+        try:
+            beat(f"registering {broker.account.label}")
+        except Fenced:
+            broker.close()
+            raise
+
     def _name_of(self, account: AccountRef) -> str:
         return next((item.name for item in self._followers if item.account == account), account.label)
 
     def _fail(self, account: AccountRef, reason: str, *, retry_seconds: float | None) -> None:
+        beat(f"{account.label} not connected")  # nor does it report a failure
+        old = self.failed_brokers.get(account.label)
+        failed = self._keep_failure(account, reason, retry_seconds=retry_seconds)
+        if old is None or old.reason != reason:
+            again = "" if retry_seconds is None else f"; next try in {retry_seconds:.0f} s"
+            log.warning("%s not connected: %s%s", account.label, reason, again)
+        self._on_failed(failed)
+
+    def _keep_failure(self, account: AccountRef, reason: str, *, retry_seconds: float | None) -> FailedConnection:
         old = self.failed_brokers.get(account.label)
         failed = FailedConnection(
             account=account,
@@ -235,10 +275,7 @@ class MultiAccountBrokerManager:
             next_try_monotonic=None if retry_seconds is None else self._clock.monotonic() + retry_seconds,
         )
         self.failed_brokers[account.label] = failed
-        if old is None or old.reason != reason:
-            again = "" if retry_seconds is None else f"; next try in {retry_seconds:.0f} s"
-            log.warning("%s not connected: %s%s", account.label, reason, again)
-        self._on_failed(failed)
+        return failed
 
     def _backoff(self, account: AccountRef) -> float:
         old = self.failed_brokers.get(account.label)
@@ -251,4 +288,5 @@ class MultiAccountBrokerManager:
 
     def _pause(self, seconds: float) -> None:
         if seconds > 0:
+            beat("pausing between connections", seconds + SLACK_SECONDS)
             self._clock.wait(self._stop, seconds)

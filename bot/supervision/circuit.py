@@ -28,6 +28,7 @@ class Circuit:
         self._policy = policy or RestartPolicy(clock=clock, ids=ids)
         self._opened_at: float | None = None
         self.why = ""
+        self.openings = 0
 
     @property
     def state(self) -> CircuitState:
@@ -57,6 +58,7 @@ class Circuit:
     def open(self, why: str) -> None:
         """Nothing is started before a probe has succeeded."""
         self._opened_at = self._clock.monotonic()
+        self.openings += 1
         self.why = why
 
     def probed(self, *, works: bool) -> None:
@@ -65,4 +67,4 @@ class Circuit:
             self._opened_at, self.why = None, ""
             self._policy.forget()
         else:
-            self._opened_at = self._clock.monotonic()
+            self.open(self.why)

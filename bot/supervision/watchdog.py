@@ -244,7 +244,9 @@ class Watchdog:
     def _watch_zombies(self, now: float) -> None:
         for zombie in self._zombies:
             if not zombie.thread.is_alive():
-                self._say(logging.WARNING, "%s: its hung thread has ended after %.0f s", zombie.name, now - zombie.since)
+                self._say(
+                    logging.WARNING, "%s: its hung thread has ended after %.0f s", zombie.name, now - zombie.since
+                )
             elif now - zombie.interrupted_at >= INTERRUPT_AGAIN_SECONDS and interrupt(zombie.thread):
                 zombie.interrupted_at = now
         self._zombies = [zombie for zombie in self._zombies if zombie.thread.is_alive()]

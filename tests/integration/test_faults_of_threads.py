@@ -16,13 +16,14 @@ from bot.copy_trade_engine import Follower
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.health import HealthState
 from bot.execution.account_status import AccountStatus
-from bot.independent_broker_trader import DIED_TOO_OFTEN, IndependentBrokerTrader
+from bot.independent_broker_trader import IndependentBrokerTrader
 from bot.multi_account_broker_manager import MultiAccountBrokerManager, Pauses
 from bot.position_sizer import CopyRules
 from bot.seams.ids import SeededIds
 from bot.storage import migrations
 from bot.storage.accounts import remember_account
 from bot.storage.store import Store, sqlite_url
+from bot.supervision.circuit import OPEN_SECONDS
 from bot.trading_strategy import TradingStrategy
 from tests.memory_broker import MemoryBroker, TestClock
 
@@ -46,6 +47,27 @@ class Threads(IndependentBrokerTrader):
         self.lives.append(account.label)
         if account not in self.dying:
             self._stop.wait(30)
+
+
+class Venue:
+    """Opens the brokers; `balance_error` is what a balance call of ANN's then says."""
+
+    def __init__(self, clock: TestClock) -> None:
+        self._clock = clock
+        self.balance_error: str | None = None
+        self.opened = 0
+
+    def open(self, account: AccountRef) -> BaseBroker:
+        broker = MemoryBroker(account, self._clock)
+        if account == ANN:
+            self.opened += 1
+            broker.balance_error = self.balance_error
+        return broker
+
+
+@pytest.fixture
+def venue(clock: TestClock) -> Venue:
+    return Venue(clock)
 
 
 @pytest.fixture
@@ -73,10 +95,12 @@ def statuses(tmp_path: Path, clock: TestClock) -> Iterator[dict[AccountRef, Acco
 
 
 @pytest.fixture
-def threads(clock: TestClock, stop: threading.Event, statuses: dict[AccountRef, AccountStatus]) -> Threads:
+def threads(
+    clock: TestClock, stop: threading.Event, statuses: dict[AccountRef, AccountStatus], venue: Venue
+) -> Threads:
     manager = MultiAccountBrokerManager(
         masters=[KRAKEN], followers=[Follower(account=ANN, name="Ann", rules=CopyRules())],
-        build=lambda account: MemoryBroker(account, clock), pauses=Pauses(0, 0, 0, 60), clock=clock,
+        build=venue.open, pauses=Pauses(0, 0, 0, 60), clock=clock,
         ids=SeededIds(1), stop=stop, holds_positions=lambda _account: False, on_connected=lambda _broker: None,
         on_failed=lambda _failure: None,
     )  # fmt: skip
@@ -102,8 +126,8 @@ class DeskOf:
 def look_after(threads: Threads, clock: TestClock, *, times: int, seconds: float = 61.0) -> None:
     for _ in range(times):
         threads.step(KRAKEN)
-        thread = threads.threads()[ANN]
-        if ANN in threads.dying and thread.ident is not None:
+        thread = threads.threads().get(ANN)
+        if ANN in threads.dying and thread is not None and thread.ident is not None:
             thread.join(10)
         clock.seconds += seconds
 
@@ -121,16 +145,43 @@ def test_a_thread_that_dies_without_a_word_is_started_again_and_the_others_never
     assert threads.lives.count("kraken") == 1
 
 
-def test_one_that_dies_at_every_start_is_given_up_by_name(
+def test_one_that_dies_at_every_start_is_left_alone_by_name_and_the_others_trade_on(
     threads: Threads, clock: TestClock, statuses: dict[AccountRef, AccountStatus]
 ) -> None:
     threads.dying = frozenset({ANN})
     look_after(threads, clock, times=14, seconds=20)
     assert threads.lives.count("ann_kraken") == 6, "once, and five times again"
     health = statuses[ANN].health
-    assert (health.state, health.reason) == (HealthState.FAILED, DIED_TOO_OFTEN)
+    assert health.state is HealthState.FAILED
+    assert "too often; a person may look at it, it is tried again at 2026-01-01T00:1" in health.reason
     assert threads.threads()[MASTER].is_alive()
     assert statuses[MASTER].health.state is not HealthState.FAILED
+
+
+def test_one_that_died_too_often_is_begun_anew_after_a_probe_and_on_a_clean_record(
+    threads: Threads, clock: TestClock
+) -> None:
+    threads.dying = frozenset({ANN})
+    look_after(threads, clock, times=14, seconds=20)
+    threads.dying = frozenset()
+    look_after(threads, clock, times=2, seconds=OPEN_SECONDS)
+    assert threads.threads()[ANN].is_alive()
+    assert threads.lives.count("ann_kraken") == 7
+
+
+def test_a_probe_that_fails_leaves_the_account_alone_for_as_long_again(
+    threads: Threads, clock: TestClock, statuses: dict[AccountRef, AccountStatus], venue: Venue
+) -> None:
+    threads.dying = frozenset({ANN})
+    look_after(threads, clock, times=14, seconds=20)
+    threads.dying, venue.balance_error = frozenset(), "Kraken is closed"
+    opened = venue.opened
+    look_after(threads, clock, times=20, seconds=OPEN_SECONDS / 10)
+    assert venue.opened == opened + 1, "one probe, and nothing else"
+    assert "it is tried again at" in statuses[ANN].health.reason
+    venue.balance_error = None
+    look_after(threads, clock, times=2, seconds=OPEN_SECONDS)
+    assert threads.threads()[ANN].is_alive()
 
 
 def test_a_thread_the_machine_does_not_give_is_asked_for_again_and_costs_nobody_else_theirs(
