@@ -9,6 +9,7 @@ from bot.execution.account_status import AccountStatus
 from bot.execution.fill_recorder import FillRecorder
 from bot.execution.order_executor import OrderExecutor
 from bot.execution.reconciliation import Reconciler
+from bot.flattening import Flattening
 from bot.market.candle_cache import CandleCache
 from bot.user_copier import UserCopier
 
@@ -25,6 +26,7 @@ class AccountDesk:
     copier: UserCopier | None
     candles: CandleCache | None
     leaving: WhenDisabled | None = None
+    flattening: Flattening | None = None
 
     @property
     def account(self) -> AccountRef:

@@ -187,6 +187,7 @@ class _Run:
             if now >= lock_at:
                 lock_at = now + LOCK_CHECK_SECONDS
                 self._end_when(self._other_owner(), exit_codes.ALREADY_RUNNING)
+            parts.kill_switch.look()
             self._keep_exchange_alive(world)
             if now >= summary_at:
                 summary_at = now + every

@@ -21,13 +21,16 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError, RetryLater
 from bot.domain.fill import Fill
 from bot.domain.health import AccountHealth, HealthState
+from bot.domain.leaving import WhenDisabled
 from bot.domain.position import ExitPlan
 from bot.domain.signal import TradeSignal
 from bot.execution.account_status import AccountStatus
 from bot.execution.fill_recorder import FillRecorder, describe
 from bot.execution.order_executor import OrderExecutor
 from bot.execution.reconciliation import Reconciler
+from bot.flattening import Flattening
 from bot.independent_broker_trader import IndependentBrokerTrader
+from bot.kill_switch import KillSwitch
 from bot.market.candle_cache import CandleCache
 from bot.mirrored_exits import MirroredExits
 from bot.multi_account_broker_manager import FailedConnection, MultiAccountBrokerManager, Pauses
@@ -81,6 +84,7 @@ class Parts:
     strategy: TradingStrategy
     emitter: TradeSignalEmitter
     shared: SharedParts
+    kill_switch: KillSwitch
     statuses: Mapping[AccountRef, AccountStatus] = field(default_factory=dict)
 
 
@@ -104,6 +108,13 @@ class _Composition:
             self.settings, world.clock, on_private_call=self._on_private_call, on_lock_use=self._on_lock_use
         )
         self.statuses = self._open_statuses()
+        self.kill_switch = KillSwitch(
+            store=world.store,
+            clock=world.clock,
+            state_dir=self.settings.state_dir,
+            on_change=world.metrics.set_halts,
+            wake=lambda: self.trader.wake_all(),
+        )
         self.engine: CopyTradeEngine
         self.trader: IndependentBrokerTrader
 
@@ -153,7 +164,16 @@ class _Composition:
         self.strategy = self._strategy()
         self.trader = self._trader()
         self.strategy.trader = self.trader
-        return Parts(self.trader, self.engine, self.manager, self.strategy, self.emitter, self.shared, self.statuses)
+        return Parts(
+            self.trader,
+            self.engine,
+            self.manager,
+            self.strategy,
+            self.emitter,
+            self.shared,
+            self.kill_switch,
+            self.statuses,
+        )
 
     # -- accounts ---------------------------------------------------------------------------------------------------
     def _open_statuses(self) -> dict[AccountRef, AccountStatus]:
@@ -252,6 +272,7 @@ class _Composition:
             on_order=self._on_order,
             epoch=self._take_lease(account),
             restored_at=self._restored_at(),
+            entry_gate=self.kill_switch,
         )
         reconciler = Reconciler(
             broker=broker,
@@ -274,9 +295,21 @@ class _Composition:
             copier=None if account.is_master else self._copier(broker, executor, reconciler),
             candles=self._candles(broker) if account.is_master else None,
             leaving=self.roster.leaving(account),
+            flattening=self._flattening(broker, executor),
         )
         self.strategy.add_desk(desk)
         return desk
+
+    def _flattening(self, broker: BaseBroker, executor: OrderExecutor) -> Flattening:
+        return Flattening(
+            broker=broker,
+            store=self.world.store,
+            clock=self.world.clock,
+            install_id=self.world.install_id,
+            executor=executor,
+            sizer=self.sizer,
+            kept_by_owner=self.roster.leaving(broker.account) is WhenDisabled.KEEP,
+        )
 
     def _take_lease(self, account: AccountRef) -> int:
         """Whoever had this account before, a thread of this process or an earlier process, sends nothing any more."""
@@ -343,6 +376,8 @@ class _Composition:
             install_id=world.install_id,
             announce=lambda broker: self.engine.notify(broker),
             status_lines=self.status_lines,
+            why_stopped=self.kill_switch.why_stopped,
+            stopped_symbols=self.kill_switch.stopped_symbols,
         )
 
     def _candles(self, broker: BaseBroker) -> CandleCache:

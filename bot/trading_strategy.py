@@ -72,6 +72,8 @@ class TradingStrategy:
         install_id: str,
         announce: Callable[[BrokerType], None],
         status_lines: Callable[[], Sequence[Mapping[str, Any]]],
+        why_stopped: Callable[[str], str] = lambda _label: "",
+        stopped_symbols: Callable[[], frozenset[str]] = frozenset,
     ) -> None:
         self._strategies = strategies
         self._rules = rules
@@ -82,6 +84,8 @@ class TradingStrategy:
         self._install_id = install_id
         self._announce = announce
         self._status_lines = status_lines
+        self._why_stopped = why_stopped
+        self._stopped_symbols = stopped_symbols
         self._desks: dict[AccountRef, AccountDesk] = {}
         self.trader: MultiBrokerTrader | None = None
 
@@ -299,6 +303,9 @@ class TradingStrategy:
             self._enter(desk, entry)
 
     def _entry_veto(self, desk: AccountDesk, reading: BalanceReading, held: Sequence[Position]) -> str:
+        stopped = self._why_stopped(desk.account.label)
+        if stopped:
+            return stopped
         if not desk.reconciler.hydrated:
             return f"not hydrated yet: {desk.reconciler.problem}"
         if reading.status is not BalanceStatus.FRESH:
@@ -319,7 +326,7 @@ class TradingStrategy:
         """Entry candidates, most confident first."""
         assert desk.candles is not None, "a master's desk has candles"
         strategy = self._strategies[desk.account.broker]
-        symbols = self._scan_symbols(desk, held)
+        symbols = self._scan_symbols(desk, held | self._stopped_symbols())
         coverage = desk.candles.refresh([*sorted(held), *symbols])
         found = []
         for symbol in symbols:
@@ -333,12 +340,12 @@ class TradingStrategy:
         log.info("%s: scanned %s; %d candidates", desk.account.label, coverage, len(found))
         return sorted(found, key=lambda entry: (-entry.confidence, entry.symbol))
 
-    def _scan_symbols(self, desk: AccountDesk, held: frozenset[str]) -> list[str]:
+    def _scan_symbols(self, desk: AccountDesk, besides: frozenset[str]) -> list[str]:
         pairs = desk.broker.get_trading_pairs()
         symbols = [
             symbol
             for symbol, instrument in sorted(pairs.items())
-            if instrument.tradable and quote_of(symbol) == self._rules.quote_currency and symbol not in held
+            if instrument.tradable and quote_of(symbol) == self._rules.quote_currency and symbol not in besides
         ]
         return symbols[: self._rules.scan_symbols_limit]
 

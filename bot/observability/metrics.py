@@ -1,11 +1,12 @@
 """Figures for Prometheus. Labels are account labels and words from closed lists, never amounts or keys."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 from bot.domain.drift import DriftKind
+from bot.domain.halt import Halt
 from bot.observability.store_figures import StoreFigures, StoreFiguresCollector
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Metrics:
             "nija_copy_seconds", "From the master's fill to the user's final answer", "account"
         )
         self.orders = self._counter("nija_orders", "Orders by how they stand after sending", "account", "kind", "state")
+        self.halted = self._gauge("nija_halted", "1 for each halt in force", "scope", "target", "strength")
         self.drifts = self._gauge("nija_drifts", "Differences between venue and books", "account", "kind")
         self.store_queue = Gauge("nija_store_queue", "Writes waiting for the store", registry=self.registry)
 
@@ -51,6 +53,12 @@ class Metrics:
         """How many of each kind are open."""
         for kind, count in counts.items():
             self.drifts.labels(account, str(kind)).set(count)
+
+    def set_halts(self, halts: Iterable[Halt]) -> None:
+        """Exactly the halts that are in force."""
+        self.halted.clear()
+        for halt in halts:
+            self.halted.labels(str(halt.scope), halt.target, str(halt.strength)).set(1.0)
 
     def watch(self, *, store_queue: Callable[[], float], store_figures: Callable[[], StoreFigures]) -> None:
         """Read these when somebody scrapes."""
