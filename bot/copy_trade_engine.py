@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
-from bot.domain.errors import NijaError
+from bot.domain.errors import Fenced, NijaError
 from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
 from bot.domain.money import percent_to_fraction
@@ -28,6 +28,9 @@ from bot.seams.ids import client_order_id
 from bot.storage import copies, intents, memberships, positions, signals, symbol_pauses
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
+from bot.supervision.heart import beat
+from bot.supervision.kept_thread import KeptThread
+from bot.supervision.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +92,7 @@ class CopyTradeEngine:
         limits: CopyLimits,
         wake_user: Callable[[AccountRef], None],
         on_planned: Callable[[TradeSignal], None],
+        watchdog: Watchdog | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -101,7 +105,7 @@ class CopyTradeEngine:
         self._planned: deque[TradeSignal] = deque()
         self._due = threading.Event()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="CopyTradeEngine", daemon=True)
+        self._thread = KeptThread("CopyTradeEngine", self._run, clock=clock, watchdog=watchdog)
 
     def start(self) -> None:
         """Start the planning thread."""
@@ -111,8 +115,7 @@ class CopyTradeEngine:
     def stop(self, timeout_seconds: float = 5.0) -> None:
         self._stop.set()
         self._due.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout_seconds)
+        self._thread.join(timeout_seconds)
 
     def notify(self, _broker: BrokerType | None = None) -> None:
         """Rows may be waiting."""
@@ -147,10 +150,13 @@ class CopyTradeEngine:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            beat("waiting")
             self._clock.wait(self._due, IDLE_LOOK_SECONDS)
             self._due.clear()
             try:
                 self.step()
+            except Fenced:
+                raise
             except NijaError as error:
                 log.error("copying waits: %s", error)
                 self._clock.wait(self._stop, IDLE_LOOK_SECONDS)
@@ -162,6 +168,7 @@ class CopyTradeEngine:
         with self._store.read() as connection:
             waiting = signals.unplanned(connection, broker)
         for signal in waiting:
+            beat(f"planning signal {signal.signal_id[:8]}")
             self._plan(signal)
 
     def _plan(self, signal: TradeSignal) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from enum import Enum
 
 from bot.seams.clock import Clock
+from bot.supervision.heart import STEP_SECONDS, Heart
 
 IDLE_WAIT_SECONDS = 60.0
 _current = threading.local()
@@ -32,6 +33,7 @@ class BoundedCall:
         self.deadline = deadline
         self.overdue = False
         self.progress = Progress.UNKNOWN
+        self.thread = threading.get_ident()
         self._clock = clock
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
@@ -75,6 +77,15 @@ class CallReaper:
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._stopping = False
+        self.heart = Heart(clock)
+
+    def start(self) -> threading.Thread:
+        """Start the thread, if no call has done it yet; returns it."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="Reaper", daemon=True)
+                self._thread.start()
+            return self._thread
 
     @contextlib.contextmanager
     def bound(self, seconds: float) -> Iterator[BoundedCall]:
@@ -89,6 +100,13 @@ class CallReaper:
             _current.call = outer
             call.end()
 
+    def cut_calls_of(self, thread: threading.Thread) -> None:
+        """End the calls that this thread is in, before their time; it cannot send anything in them any more."""
+        with self._lock:
+            calls = [call for call in self._calls if call.thread == thread.ident]
+        for call in calls:
+            call.cut()
+
     def close(self) -> None:
         """Stop the thread. Calls in flight keep the time-outs of their library."""
         with self._lock:
@@ -99,14 +117,18 @@ class CallReaper:
         with self._lock:
             heapq.heappush(self._calls, call)
             is_next = self._calls[0] is call
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="Reaper", daemon=True)
-                self._thread.start()
+        if self._thread is None:
+            self.start()
         if is_next:
             self._wake.set()
 
     def _run(self) -> None:
+        with self.heart.beating():
+            self._cut_in_time()
+
+    def _cut_in_time(self) -> None:
         while True:
+            self.heart.beat("cutting")
             self._wake.clear()
             with self._lock:
                 if self._stopping:
@@ -118,6 +140,7 @@ class CallReaper:
                 wait = self._calls[0].deadline - now if self._calls else IDLE_WAIT_SECONDS
             for call in due:
                 call.cut()
+            self.heart.beat("waiting", wait + STEP_SECONDS)
             self._clock.wait(self._wake, wait)
 
 

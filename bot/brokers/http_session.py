@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import MaxRetryError, NewConnectionError
@@ -16,6 +17,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from bot.brokers.call_reaper import BoundedCall, CallReaper, Progress
 from bot.brokers.connections import WatchedAdapter
 from bot.brokers.resolver import Resolver
+from bot.supervision.heart import during
 
 MEBIBYTE = 1024 * 1024
 MAX_BODY_BYTES = 2 * MEBIBYTE
@@ -90,7 +92,7 @@ class VenueSession(requests.Session):
         limits = self._limits
         seconds = limits.call_seconds if call_seconds is None else call_seconds
         arguments: dict[str, Any] = {"params": params, "data": data, "json": json, "headers": headers}
-        with self._reaper.bound(seconds) as call:
+        with during(f"calling {method} {urlsplit(url).path}", seconds), self._reaper.bound(seconds) as call:
             try:
                 response = self.request(
                     method,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bot.domain.position import Position
 from bot.strategies.interface import EntryIntent, ExitIntent, MarketView, NoEntry, Strategy
+from bot.supervision.heart import beat
 
 TOO_FEW_CANDLES = "too_few_candles"
 STRATEGY_FAILED = "strategy_failed"
@@ -22,9 +23,10 @@ class StrategyFault:
 
 
 def ask_entry(strategy: Strategy, view: MarketView) -> EntryIntent | NoEntry:
-    """The strategy's answer about a symbol that is not held. Does not raise."""
+    """The strategy's answer about a symbol that is not held. Raises nothing but `Fenced`, before it asks."""
     if len(view.candles) < strategy.candles_needed:
         return NoEntry(f"{len(view.candles)} of {strategy.candles_needed} candles", rule=TOO_FEW_CANDLES)
+    beat(f"asking the strategy about an entry in {view.symbol}")
     try:
         answer: object = strategy.entry(view)
     except Exception as error:  # noqa: BLE001 - a hook: somebody else's code
@@ -37,10 +39,11 @@ def ask_entry(strategy: Strategy, view: MarketView) -> EntryIntent | NoEntry:
 def ask_exit(strategy: Strategy, view: MarketView, position: Position) -> ExitIntent | StrategyFault | None:
     """The strategy's answer about a held position; None with too few candles: missing data is no exit signal.
 
-    Does not raise.
+    Raises nothing but `Fenced`, before it asks.
     """
     if len(view.candles) < strategy.candles_needed:
         return None
+    beat(f"asking the strategy about its {view.symbol}")
     try:
         answer: object = strategy.exit(view, position)
     except Exception as error:  # noqa: BLE001 - a hook: somebody else's code
