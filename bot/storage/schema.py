@@ -208,7 +208,6 @@ fill = Table(
     # At some venues a trade id is unique per account and symbol only: a shorter key would merge two users' fills.
     PrimaryKeyConstraint("broker", "account_id", "symbol", "trade_id"),
     Index("fill_by_order", "account_id", "venue_order_id"),
-    Index("fill_by_recording", "account_id", "recorded_at"),
 )
 
 fill_cursor = Table(
@@ -413,6 +412,10 @@ risk_mark = Table(
     Column("day_start_equity", Amount),
     Column("peak_equity", Amount),
     Column("equity", Amount),
+    # Where the counting stands: what sales have made so far, the last fill that is in it, and the lots after it.
+    Column("realised_profit", Amount),
+    Column("counted_fills", Integer, nullable=False, server_default="0"),
+    Column("lots_json", Text, nullable=False, server_default="{}"),
     Column("marked_at", UtcTime, nullable=False),
     # Why the profit is not known; "" = it is.
     Column("problem", Text, nullable=False),
