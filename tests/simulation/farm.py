@@ -73,20 +73,27 @@ class Progress:
         os.replace(beside, self.file)
 
 
-def run_piece(first: int, last: int, mutant: str, venue: str | None) -> Tally:
+def run_piece(first: int, last: int, mutant: str, venue: str | None, hangs: bool) -> Tally:
     """A few seeds in this process."""
     chosen = MUTANTS[mutant] if mutant else no_mutant
-    return Tally.of(run_seeds(range(first, last), mutant=chosen, venue=venue))
+    return Tally.of(run_seeds(range(first, last), mutant=chosen, venue=venue, hangs=hangs))
 
 
 def run_farm(
-    first: int, last: int, *, workers: int, progress: Progress, mutant: str = "", venue: str | None = None
+    first: int,
+    last: int,
+    *,
+    workers: int,
+    progress: Progress,
+    mutant: str = "",
+    venue: str | None = None,
+    hangs: bool = False,
 ) -> Iterator[str]:
     """Run what is not done yet; yields a line of progress now and then."""
     pieces = progress.left(first, last)
     started, at_start, shown = time.monotonic(), progress.tally.seeds, 0.0
     with ProcessPoolExecutor(workers) as pool:
-        futures = {pool.submit(run_piece, *piece, mutant, venue): piece for piece in pieces}
+        futures = {pool.submit(run_piece, *piece, mutant, venue, hangs): piece for piece in pieces}
         for future in as_completed(futures):
             progress.add(futures[future], future.result())
             elapsed = time.monotonic() - started

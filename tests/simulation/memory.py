@@ -132,7 +132,8 @@ class MemoryEngine:
     """Stands for SQLAlchemy's `Engine`; reader and writer are one connection, as there is one thread."""
 
     def __init__(self) -> None:
-        self._raw = sqlite3.connect(":memory:", isolation_level=None)
+        # Threads may take turns at it; never two at once.
+        self._raw = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         self._raw.execute("PRAGMA foreign_keys=ON")
         self._connection = MemoryConnection(self._raw)
         self._writing = False

@@ -60,15 +60,20 @@ class Program:
 
     def open_desk(self, account: AccountRef) -> None:
         """Open an account, also one that another thread still works for: that one is shut out."""
-        epoch = self._take_lease(account)
+        epoch = self.take_lease(account)
         if account in self.brokers:
             self.brokers[account].close()
+        self.open_under(account, epoch)
+
+    def open_under(self, account: AccountRef, epoch: int) -> None:
+        """New objects for an account, which work under this epoch."""
         self.brokers[account] = broker = SimulatedBroker(account, self._world.venue, self._clock, self._world)
         broker.epoch = epoch
         self.desks[account] = self._desk(account, broker, epoch)
         self.strategy.add_desk(self.desks[account])
 
-    def _take_lease(self, account: AccountRef) -> int:
+    def take_lease(self, account: AccountRef) -> int:
+        """Raise the account's epoch: whoever worked under an earlier one is shut out."""
         while True:
             try:
                 return self._store.write(

@@ -14,6 +14,7 @@ from unittest.mock import patch
 from bot.storage import migrations
 from bot.storage.store import sqlite_url
 from tests.simulation.dice import Dice
+from tests.simulation.hangs import HangingWorld
 from tests.simulation.journal import Journal
 from tests.simulation.judge import verdict
 from tests.simulation.memory import MemoryEngine
@@ -75,22 +76,30 @@ def run_seeds(
     venue: str | None = None,
     verbose: bool = False,
     weather: Mapping[str, float] = CALM,
+    hangs: bool = False,
 ) -> Iterator[Result]:
     """One after the other, lazily, so that a caller may stop at the first violation.
 
-    `weather` sets rates of faults instead of drawn ones, by their names in `FaultRates`.
+    `weather` sets rates of faults instead of drawn ones, by their names in `FaultRates`. With `hangs` the accounts'
+    threads hang, are replaced, and wake again.
     """
     semantics = None if venue is None else VENUES[venue]
     with mutant(), loud() if verbose else quiet():
         for seed in seeds:
-            yield run_world(seed, Dice(seed), semantics, weather)
+            yield run_world(seed, Dice(seed), semantics, weather, hangs=hangs)
 
 
 def run_world(
-    seed: int, dice: Dice, semantics: Semantics | None = None, weather: Mapping[str, float] = CALM
+    seed: int,
+    dice: Dice,
+    semantics: Semantics | None = None,
+    weather: Mapping[str, float] = CALM,
+    *,
+    hangs: bool = False,
 ) -> Result:
     """One world in an empty database in memory."""
-    world = World(dice, memory_store(), seed=seed, semantics=semantics)
+    kind = HangingWorld if hangs else World
+    world = kind(dice, memory_store(), seed=seed, semantics=semantics)
     world.venue.rates = replace(world.venue.rates, **weather)
     return _judged(seed, world)
 

@@ -42,7 +42,8 @@ class SimulatedStore(Store):
     @classmethod
     def in_memory(cls, engine: MemoryEngine) -> "SimulatedStore":
         """The same store over a database in memory, which is left alone when the store is closed."""
-        store = cls(sqlite_url(Path(":memory:")))
+        # The engines that this makes are replaced before they open the file they are told of.
+        store = cls(sqlite_url(Path("never-opened.db")))
         store._writer = store._reader = cast(Engine, engine)
         return store
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.simulation.hangs import HANG
 from tests.simulation.run import Result
 
 COUNTED = ("crashes", "orders", "fills", "signals", "exits")
@@ -75,8 +76,8 @@ def _summed(faults: dict[str, int]) -> Counter[str]:
 
 
 def _kind(name: str) -> str:
-    """Where a crash or a hold-up struck is left out."""
-    for kind in ("crash", "thread held up"):
+    """Where a crash, a hold-up or a hang struck is left out."""
+    for kind in ("crash", "thread held up", HANG):
         if name.startswith(kind):
             return kind
     return name

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # An order may wait for its turn, and for other threads, after its gates were asked.
 WAIT_SECONDS = 15.0
 OLDEST_BALANCE_SECONDS = 60.0
+REPLACED = "I14 nothing is sent by a replaced thread"
 
 
 class Witness:
@@ -35,8 +36,11 @@ class Witness:
             self._saw("I12 written down before it is sent", f"{order} is {intent.state if intent else 'not written'}")
         elif intent.payload_sha256 != payload_sha256(request):
             self._saw("I12 written down before it is sent", f"{order} was written down as another order")
-        if epoch != broker.epoch:
-            self._saw("I14 nothing is sent by a replaced thread", f"{order}: epoch {broker.epoch}, it is {epoch}")
+        if not self._world.in_flight(broker):
+            if epoch != broker.epoch:
+                self._saw(REPLACED, f"{order}: epoch {broker.epoch}, it is {epoch}")
+            elif broker is not self._world.program.brokers[account]:
+                self._saw(REPLACED, f"{order}: another thread works for the account")
         if any((one.account_id, one.symbol) == (account.label, request.symbol) for one in asking):
             self._saw("a contradiction blocks its symbol", f"{order} left while a person had to decide")
         if request.kind is OrderKind.ENTRY and not account.is_master:

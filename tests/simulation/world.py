@@ -104,8 +104,12 @@ class World:
             self.survive(self._first_cycles)
             for _ in range(self.steps):
                 self.survive(self._step)
-            self.venue.rates = self.venue.rates.none()
-            heal(self)
+            self._heal()
+
+    def _heal(self) -> None:
+        """No more faults: what was begun comes to its end."""
+        self.venue.rates = self.venue.rates.none()
+        heal(self)
 
     @contextmanager
     def failpoints(self) -> Iterator[None]:
@@ -200,6 +204,10 @@ class World:
 
     def order_leaves(self, broker: SimulatedBroker, request: OrderRequest) -> None:
         self.witness.order_leaves(broker, request)
+
+    def in_flight(self, broker: SimulatedBroker) -> bool:
+        """Whether the order that leaves had passed its last check before its thread was shut out."""
+        return False
 
     def order_queued(self) -> None:
         """An order of the running thread waits for its turn."""
