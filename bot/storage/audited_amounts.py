@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from sqlalchemy import Connection, Text, and_, func, literal_column, select, type_coerce
+from sqlalchemy import Connection, Text, and_, func, select, type_coerce
 
 from bot.domain.account import AccountType
 from bot.domain.order import Side
@@ -65,8 +65,8 @@ def _masters_fills(connection: Connection) -> Iterator[tuple[str, str, str, str,
         )
         .join(account, account.c.account_id == fill.c.account_id)
         .where(account.c.account_type == str(AccountType.MASTER))
-        # The ledger only grows, so its rows lie in the order in which they were booked; clocks may be set back.
-        .order_by(literal_column("fill.rowid"))
+        # Numbered in the order of booking; clocks may be set back.
+        .order_by(fill.c.sequence)
     )
     for row in connection.execute(query):
         yield tuple(row)
@@ -113,7 +113,7 @@ def wrong_orders(connection: Connection, scope: Scope) -> Iterator[Finding]:
             order_intent.c.client_order_id,
             order_intent.c.account_id,
             order_intent.c.filled_quantity,
-            func.group_concat(type_coerce(fill.c.quantity, Text), " ").label("fills"),
+            func.aggregate_strings(type_coerce(fill.c.quantity, Text), " ").label("fills"),
         )
         .outerjoin(
             fill,
@@ -123,7 +123,7 @@ def wrong_orders(connection: Connection, scope: Scope) -> Iterator[Finding]:
             ),
         )
         .where(order_intent.c.sequence >= scope.from_intent)
-        .group_by(order_intent.c.sequence)
+        .group_by(order_intent.c.client_order_id)
         # Equal texts are equal numbers: mostly an order has one fill or none, and no number has to be read.
         .having(~(((number == 0) & (said == "0")) | ((number == 1) & (said == one))))
     )

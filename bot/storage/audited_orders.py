@@ -116,7 +116,7 @@ def disagreeing_answers(connection: Connection, scope: Scope) -> Iterator[Findin
             copy_result.c.filled_quantity,
             orders.label("orders"),
             case((orders == 0, 0), else_=alive).label("alive"),
-            func.group_concat(type_coerce(order_intent.c.filled_quantity, Text), " ").label("fills"),
+            func.aggregate_strings(type_coerce(order_intent.c.filled_quantity, Text), " ").label("fills"),
         )
         .select_from(copy_result)
         .join(signal, signal.c.signal_id == copy_result.c.signal_id)

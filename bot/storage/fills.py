@@ -13,6 +13,7 @@ _KNOWN = select(fill.c.trade_id).where(
     *[fill.c[name] == bindparam(name) for name in ("broker", "account_id", "symbol", "trade_id")]
 )
 _ADD = insert(fill)
+_NEXT_SEQUENCE = select(func.coalesce(func.max(fill.c.sequence), 0) + 1)
 _OF_ORDER = select(fill.c.quantity, fill.c.price).where(
     fill.c.account_id == bindparam("account_id"), fill.c.venue_order_id == bindparam("venue_order_id")
 )
@@ -39,6 +40,7 @@ def add_fill(
             "fee_currency": item.fee_currency,
             "executed_at": item.executed_at,
             "recorded_at": now,
+            "sequence": connection.execute(_NEXT_SEQUENCE).scalar_one(),
         },
     )
     return True

@@ -38,6 +38,8 @@ account = Table(
     # Whose account the key opened when it was first used: another key must open the same one.
     Column("venue_identity", Text),
     Column("identity_pinned_at", UtcTime),
+    # Who last said that another account's key is meant, and why.
+    Column("identity_word", Text, nullable=False, server_default=""),
 )
 
 account_state = Table(
@@ -61,6 +63,10 @@ account_state = Table(
     Column("permitted_at", UtcTime),
     Column("funded_at", UtcTime),
     Column("armed_at", UtcTime),
+    # What proved each fact, in words, by the fact's name.
+    Column("proofs_json", Text, nullable=False, server_default="{}"),
+    # What an operator should change although the account works.
+    Column("warning", Text, nullable=False, server_default=""),
     # When this process first knew the venue's open orders, fills and holdings, and when it last compared them.
     Column("hydrated_at", UtcTime),
     Column("reconciled_at", UtcTime),
@@ -205,9 +211,12 @@ fill = Table(
     Column("fee_currency", Text, nullable=False),
     Column("executed_at", UtcTime, nullable=False),
     Column("recorded_at", UtcTime, nullable=False),
+    # In the order of booking: times can be equal, and clocks are set back.
+    Column("sequence", Integer, nullable=False),
     # At some venues a trade id is unique per account and symbol only: a shorter key would merge two users' fills.
     PrimaryKeyConstraint("broker", "account_id", "symbol", "trade_id"),
     Index("fill_by_order", "account_id", "venue_order_id"),
+    Index("fill_by_sequence", "sequence"),
 )
 
 fill_cursor = Table(

@@ -1,10 +1,12 @@
 """One writer thread with group commit, and readers of their own.
 
 SQLite takes one writer at a time; with a connection per thread some thread waits for over half a second. Here callers
-hand a function to the `Store` thread and wait on a future: many of them become one durable commit.
+hand a function to the `Store` thread and wait on a future: many of them become one durable commit. PostgreSQL is used
+in the same way (see postgres.py), so that there is one set of rules for both.
 """
 
 import logging
+import math
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -14,12 +16,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy import URL, Connection, Engine, QueuePool, create_engine
+from sqlalchemy.exc import DatabaseError, DBAPIError, InternalError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from bot.domain.errors import StoreUnavailable
+from bot.seams.clock import SystemClock
 from bot.seams.failpoints import failpoint
+from bot.storage import postgres, sqlite
 from bot.storage.files import DatabaseFiles
+from bot.supervision.heart import Heart, during
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +37,12 @@ Done = tuple["Future[Any]", Any]
 MAX_GROUP = 128
 QUEUE_BOUND = 10_000
 DEFAULT_WRITE_SECONDS = 10.0
-# With less than synchronous=FULL (2) a commit that was reported may be gone after a loss of power.
-SQLITE_SETTINGS = {"busy_timeout": 5000, "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+# A transaction that lost against another one is done again this often; then its callers are told.
+MAX_TRIES = 4
+# Readers have a connection each while they read; who finds none within this time is told that the store is not there.
+READERS = 10
+MORE_READERS = 20
+READER_WAIT_SECONDS = 5.0
 
 
 def sqlite_url(path: Path) -> URL:
@@ -41,61 +51,20 @@ def sqlite_url(path: Path) -> URL:
 
 
 def open_engine(url: URL, *, writer: bool, create: bool = False) -> Engine:
-    """An engine with our settings: WAL, full durability, immediate write transactions; a reader can't write at all.
+    """An engine with our settings: full durability, one writing transaction at a time; a reader can't write at all.
 
-    Without `create` a missing file is an error, not an empty database. Connecting raises `StoreUnavailable` when the
-    database does not take one of the settings.
+    Without `create` a missing SQLite file is an error, not an empty database. Connecting raises `StoreUnavailable` when
+    the database does not take one of the settings.
     """
-    engine = create_engine(url, pool_pre_ping=False)
+    pool = {"pool_size": READERS, "max_overflow": MORE_READERS, "pool_timeout": READER_WAIT_SECONDS}
     if url.get_backend_name() == "sqlite":
-        event.listen(engine, "do_connect", _create_if_missing if create else _only_existing)
-        event.listen(engine, "connect", _set_up_sqlite)
-        if not writer:
-            event.listen(engine, "connect", _forbid_writing)
-        event.listen(engine, "begin", _begin_immediate if writer else _begin_deferred)
-        event.listen(engine, "commit", _assert_in_transaction)
+        engine = create_engine(url, poolclass=QueuePool, **pool)
+        sqlite.set_up(engine, writer=writer, create=create)
+    else:
+        # A connection may have died with the server since it was last used.
+        engine = create_engine(url, pool_pre_ping=True, connect_args=dict(postgres.CONNECT_ARGUMENTS), **pool)
+        postgres.set_up(engine, writer=writer)
     return engine
-
-
-def _only_existing(_dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]) -> None:
-    arguments[0] = f"{Path(arguments[0]).as_uri()}?mode=rw"
-    options["uri"] = True
-
-
-def _create_if_missing(_dialect: object, _record: object, arguments: list[Any], _options: dict[str, Any]) -> None:
-    path = Path(arguments[0])
-    if not path.exists():
-        # By ourselves, because of its mode: the files that SQLite puts beside it have the same.
-        path.touch(mode=0o600)
-
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for name, wanted in SQLITE_SETTINGS.items():
-        cursor.execute(f"PRAGMA {name}={wanted}")
-        (found,) = cursor.execute(f"PRAGMA {name}").fetchone()
-        if found != wanted:
-            raise StoreUnavailable(f"the database does not take {name}={wanted}, it keeps {found}")
-    cursor.close()
-
-
-def _forbid_writing(connection: Any, _record: object) -> None:
-    connection.execute("PRAGMA query_only=ON")
-
-
-def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_deferred(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
-
-
-def _assert_in_transaction(connection: Connection) -> None:
-    """After some errors SQLite ends a transaction by itself, and a commit of nothing would look like success."""
-    if not getattr(connection.connection.dbapi_connection, "in_transaction", False):
-        raise StoreUnavailable("the database has dropped the transaction")
 
 
 class Store:
@@ -106,7 +75,8 @@ class Store:
         self._writer = open_engine(url, writer=True)
         self._reader = open_engine(url, writer=False)
         self._queue: queue.Queue[Work | None] = queue.Queue(QUEUE_BOUND)
-        self._thread = threading.Thread(target=self._run, name="Store", daemon=True)
+        self.heart = Heart(SystemClock())
+        self.thread = threading.Thread(target=self._run, name="Store", daemon=True)
         self._closed = threading.Event()
         self._files: DatabaseFiles | None = None
         self._lost = ""
@@ -119,18 +89,19 @@ class Store:
         try:
             with self._writer.begin():  # from here on the write-ahead log is there too
                 pass
-            self._files = DatabaseFiles.of(Path(str(self.url.database)))
+            if self.url.get_backend_name() == "sqlite":
+                self._files = DatabaseFiles.of(Path(str(self.url.database)))
         except (SQLAlchemyError, OSError) as error:
             raise StoreUnavailable(f"the database cannot be opened: {_cause(error)}") from error
-        self._thread.start()
+        self.thread.start()
 
     def close(self, timeout_seconds: float = 5.0) -> None:
         """Finish what is queued, then stop. Later writes raise `StoreUnavailable`."""
         if not self._closed.is_set():
             self._closed.set()
-            if self._thread.is_alive():
+            if self.thread.is_alive():
                 self._queue.put(None, timeout=timeout_seconds)
-                self._thread.join(timeout_seconds)
+                self.thread.join(timeout_seconds)
         self._writer.dispose()
         self._reader.dispose()
 
@@ -155,8 +126,9 @@ class Store:
             raise StoreUnavailable("the store is closed")
         future: Future[Any] = Future()
         try:
-            self._queue.put((work, future), timeout=timeout_seconds)
-            result: T = future.result(timeout=timeout_seconds)
+            with during("writing to the store", 2 * timeout_seconds):
+                self._queue.put((work, future), timeout=timeout_seconds)
+                result: T = future.result(timeout=timeout_seconds)
         except (queue.Full, FutureTimeout) as error:
             # Work that was not begun yet is not done any more; what is under way may still be committed, which is why
             # nothing that follows a write may be decided from this error.
@@ -179,8 +151,14 @@ class Store:
             raise StoreUnavailable(f"the store could not be read: {_cause(error)}") from error
 
     def _run(self) -> None:
+        with self.heart.beating():
+            self._work_off()
+
+    def _work_off(self) -> None:
         while True:
+            self.heart.beat("waiting for work", math.inf)
             first = self._queue.get()  # lint: waits for work or for the closing None
+            self.heart.beat("committing")
             group, closing = self._gather(first)
             if group:
                 self._commit(group)
@@ -219,11 +197,22 @@ class Store:
     def _transact(self, group: list[Work]) -> list[Done]:
         """Do the group's works in one transaction; returns those that succeeded, once they are durable."""
         self._check_files()
+        for left in reversed(range(MAX_TRIES)):
+            try:
+                return self._attempt([item for item in group if not item[1].done()])
+            except DBAPIError as error:
+                # The database has undone all of it for the sake of another transaction, and works write nowhere else.
+                if not left or not postgres.lost_against_another(error):
+                    raise
+                log.warning("a transaction is done again: %s", _cause(error))
+        raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+    def _attempt(self, group: list[Work]) -> list[Done]:
+        run = _run_alone if len(group) == 1 else _run_in_savepoint
         try:
             with self._writer.begin() as connection:
-                run = _run_alone if len(group) == 1 else _run_in_savepoint
                 # A caller that gave up waiting must not find its work done later.
-                begun = (item for item in group if item[1].set_running_or_notify_cancel())
+                begun = (item for item in group if item[1].running() or item[1].set_running_or_notify_cancel())
                 done = [result for item in begun for result in run(connection, *item)]
                 failpoint("store_commit")
         except _WorkFailed as failed:
@@ -282,8 +271,10 @@ def _run_in_savepoint(
 
 
 def _is_failure_of_the_store(error: Exception) -> bool:
-    """Disk full, read-only, locked, damaged; as opposed to a work that broke a rule or was wrong in itself."""
-    return isinstance(error, OperationalError | InternalError) or type(error) is DatabaseError
+    """Disk full, read-only, locked, damaged, away; as opposed to a work that broke a rule or was wrong in itself."""
+    if isinstance(error, OperationalError | InternalError | PoolTimeout) or type(error) is DatabaseError:
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def _cause(error: BaseException) -> BaseException:

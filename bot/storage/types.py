@@ -1,10 +1,10 @@
 """Column types that keep money exact and times sortable on SQLite and PostgreSQL alike."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Dialect, Numeric, Text
+from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
 from bot.domain.money import plain
@@ -12,27 +12,27 @@ from bot.seams.clock import format_time, parse_time
 
 
 class Amount(TypeDecorator[Decimal]):
-    """A Decimal. Text on SQLite, whose numeric type would go through float; SQL there must not sum it."""
+    """A Decimal as exact text: SQLite's numeric type would go through float, and SQL must not sum it.
+
+    It is text on PostgreSQL too, so that a number has one spelling and one rule of comparison everywhere.
+    """
 
     impl = Text
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric(38, 18))
-
-    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: Decimal | None, _dialect: Dialect) -> str | None:
         if value is None:
             return None
         if not isinstance(value, Decimal) or not value.is_finite():
             raise TypeError(f"an amount must be a finite Decimal, not {value!r}")
-        return plain(value) if dialect.name == "sqlite" else value
+        return plain(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+    def process_result_value(self, value: Any, _dialect: Dialect) -> Decimal | None:
         return None if value is None else Decimal(value)
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An aware UTC time. Fixed-width text on SQLite, so that text order is time order."""
+    """An aware UTC time. Fixed-width text on SQLite, so that text order is time order; timestamptz on PostgreSQL."""
 
     impl = Text
     cache_ok = True
@@ -46,6 +46,6 @@ class UtcTime(TypeDecorator[datetime]):
         return format_time(value) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None or isinstance(value, datetime):
-            return value
-        return parse_time(value)
+        if isinstance(value, datetime):
+            return value.astimezone(UTC)
+        return None if value is None else parse_time(value)

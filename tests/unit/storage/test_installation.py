@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from bot.domain.errors import ConfigurationError
 from bot.seams import failpoints
-from bot.storage import migrations, process
+from bot.storage import migrations, process, sqlite
 from bot.storage.backups import KEPT, back_up, backups_of
 from bot.storage.installation import Installation, open_installation
 from bot.storage.marker import MARKER_FILE
@@ -173,7 +173,7 @@ def test_the_database_of_another_program_is_left_alone(database: Path) -> None:
 
 def test_a_locked_database_is_not_called_a_bad_one(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened(database)
-    monkeypatch.setitem(__import__("bot.storage.store").storage.store.SQLITE_SETTINGS, "busy_timeout", 50)
+    monkeypatch.setitem(sqlite.SQLITE_SETTINGS, "busy_timeout", 50)
     with closing(sqlite3.connect(database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         sentence = refused(database)

@@ -15,6 +15,7 @@ from bot.storage.schema import order_event
 from bot.storage.store import Store
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ON_BOTH_DATABASES = True
 
 
 def intent() -> OrderIntent:

@@ -19,7 +19,9 @@ def upgrade() -> None:
 def _add_columns() -> None:
     op.add_column("account", sa.Column("venue_identity", sa.Text(), nullable=True))
     op.add_column("account", sa.Column("identity_pinned_at", UtcTime(), nullable=True))
-    op.add_column("account_state", sa.Column("phase", sa.Text(), nullable=False, server_default=""))
+    op.add_column("account", sa.Column("identity_word", sa.Text(), nullable=False, server_default=""))
+    for name, empty in (("phase", ""), ("proofs_json", "{}"), ("warning", "")):
+        op.add_column("account_state", sa.Column(name, sa.Text(), nullable=False, server_default=empty))
     for name in ("old_phase", "new_phase"):
         op.add_column("health_transition", sa.Column(name, sa.Text(), nullable=False, server_default=""))
 
