@@ -7,12 +7,19 @@ from sqlalchemy import Connection
 from bot.diagnostics.drift import HARMLESS, open_kinds
 from bot.diagnostics.listing import age, count
 from bot.diagnostics.resolve import asking
+from bot.storage import halts
 from bot.storage.debts import owed_now
 
 
 def attention(connection: Connection, moment: datetime) -> list[str]:
     """`2 exits owed, oldest 4 min: python bot.py debts`, and the like; empty when there is nothing."""
-    return [line for line in (_people(connection, moment), _debts(connection, moment), _drift(connection)) if line]
+    others = (_people(connection, moment), _debts(connection, moment), _drift(connection))
+    return [*_halts(connection), *(line for line in others if line)]
+
+
+def _halts(connection: Connection) -> list[str]:
+    """What somebody has stopped comes first: it looks like a quiet market otherwise."""
+    return [f"HALTED: {halt.sentence}: python bot.py halts" for halt in halts.all_in_force(connection)]
 
 
 def _people(connection: Connection, moment: datetime) -> str:

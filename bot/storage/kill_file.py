@@ -60,3 +60,15 @@ def _owner_of(status: os.stat_result) -> str:
         return pwd.getpwuid(status.st_uid).pw_name
     except (ImportError, KeyError):
         return f"user {status.st_uid}"
+
+
+def write_kill_file(state_dir: Path, *, reason: str, flatten: bool) -> Path:
+    """Make the file; one that is there is kept, unless it is to become stronger. Raises OSError."""
+    path = state_dir / KILL_FILE
+    word = f"{_FLATTEN.upper()} " if flatten else ""
+    there = read_kill_file(state_dir)
+    if there is not None and (there.flatten or not flatten):
+        return path
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.write_text(f"{word}{reason}\n", encoding="utf-8")
+    return path
