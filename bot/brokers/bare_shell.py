@@ -115,6 +115,9 @@ def _access(account: AccountRef) -> VenueAccess:
         return VenueAccess(base_url=live_rest_url(account.broker, settings), credentials=found, mode="live")
     balance = paper_balance(account, settings)
     venue, _ = _paper()
+    tier = settings.kraken.tier if account.broker is BrokerType.KRAKEN else None
     return VenueAccess(
-        base_url=venue.rest_url(account.broker), credentials=venue.open_account(account, balance), mode="paper"
+        base_url=venue.rest_url(account.broker),
+        credentials=venue.open_account(account, balance, tier=tier),
+        mode="paper",
     )

@@ -34,6 +34,7 @@ def kraken_context(account: AccountRef, access: VenueAccess, settings: Settings,
         catalogues=shared.kraken_catalogues,
         reaper=shared.reaper,
         resolver=shared.resolver,
+        public_budget=shared.kraken_public,
         clock=shared.clock,
         limits=CallLimits(
             connect_seconds=kraken.connect_timeout_seconds,
@@ -56,6 +57,8 @@ def coinbase_context(access: VenueAccess, settings: Settings, shared: SharedPart
         instruments=shared.coinbase_instruments,
         reaper=shared.reaper,
         resolver=shared.resolver,
+        public_budget=shared.coinbase_public,
+        key_budgets=shared.coinbase_keys,
         clock=shared.clock,
         limits=CallLimits(
             connect_seconds=coinbase.connect_timeout_seconds,

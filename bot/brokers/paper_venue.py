@@ -132,13 +132,18 @@ class PaperVenue:
         venue.close()
         return None
 
-    def open_account(self, account: AccountRef, balance: Decimal) -> Credentials:
-        """Open the account with `balance` USD, or find it as it is; the same keys each time."""
-        body = {
+    def open_account(self, account: AccountRef, balance: Decimal, *, tier: str | None = None) -> Credentials:
+        """Open the account with `balance` USD, or find it as it is; the same keys each time.
+
+        With a `tier` the exchange enforces that tier's rate limits on a new account; without one it enforces none.
+        """
+        body: dict[str, object] = {
             "brokerage": str(account.broker),
             "name": account.venue_account_name,
             "balances": {"USD": plain(balance)},
         }
+        if tier is not None:
+            body |= {"tier": tier, "strict": True}
         try:
             opened = self.control("POST", "/accounts", body)
             return Credentials(

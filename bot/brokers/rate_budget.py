@@ -10,7 +10,7 @@ Each urgency may fill only its share. So an exit finds room where polls have use
 import bisect
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -44,6 +44,10 @@ class Spending:
     def leaving(self) -> None:
         """From here on the venue may have counted it."""
         self.left = True
+
+    def not_sent(self) -> None:
+        """It certainly did not leave after all."""
+        self.left = False
 
 
 @dataclass(eq=False)
@@ -105,6 +109,13 @@ class RateBudget:
             yield spending
         finally:
             self._settle(spending)
+
+    def refuse_while_closed(self) -> None:
+        """Raises `RetryLater` while the venue wants to hear nothing at all; room is another matter."""
+        with self._mutex:
+            seconds = self._closed_until - self._clock.monotonic()
+        if seconds > 0:
+            raise RetryLater(f"not sent: {self.name} is closed by the venue", retry_after_seconds=seconds)
 
     def refused(self, retry_after_seconds: float | None = None) -> None:
         """The venue has said "too many": the counter is full, and seems to fall more slowly than we thought."""
@@ -199,3 +210,19 @@ class RateBudget:
         return RetryLater(
             f"not sent: {self.name} has no room for a call of kind {kind}{counted}", retry_after_seconds=delay
         )
+
+
+class RateBudgets:
+    """One counter per key, made when it is first asked for; it outlives the broker object, as the venue's does."""
+
+    def __init__(self, make: Callable[[str], RateBudget]) -> None:
+        self._make = make
+        self._mutex = threading.Lock()
+        self._budgets: dict[str, RateBudget] = {}
+
+    def for_key(self, api_key: str, *, label: str) -> RateBudget:
+        """`label` names the account in messages."""
+        with self._mutex:
+            if api_key not in self._budgets:
+                self._budgets[api_key] = self._make(label)
+            return self._budgets[api_key]

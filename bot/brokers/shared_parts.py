@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import LockUse, PrivateCallLock, PrivateCallLocks
+from bot.brokers.kraken.rates import TIERS, Tier
 from bot.brokers.kraken.symbols import KrakenCatalogue
+from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.domain.instrument import Instrument
@@ -18,6 +20,13 @@ from bot.settings.model import Settings
 
 # (account label, endpoint, seconds on the wire, "ok" or the error's class name)
 CallObserver = Callable[[str, str, float, str], None]
+# What Kraken forgives at once, in seconds of the steady pace.
+KRAKEN_PUBLIC_BURST_SECONDS = 10.0
+# With real money and nothing else said. Coinbase: per key, and per address.
+LIVE_KRAKEN_TIER = "starter"
+LIVE_KRAKEN_PUBLIC_PER_SECOND = 1.0
+LIVE_COINBASE_PRIVATE_PER_SECOND = 30.0
+LIVE_COINBASE_PUBLIC_PER_SECOND = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +40,9 @@ class SharedParts:
     kraken_keys: KrakenKeys
     kraken_catalogues: SharedReading[KrakenCatalogue]
     coinbase_instruments: SharedReading[Mapping[str, Instrument]]
+    kraken_public: RateBudget
+    coinbase_public: RateBudget
+    coinbase_keys: RateBudgets
     on_private_call: CallObserver | None = None
 
     def close(self) -> None:
@@ -60,8 +72,43 @@ def shared_parts(
         reaper=CallReaper(clock),
         resolver=Resolver(clock),
         kraken_locks=PrivateCallLocks(make_lock, per_key=kraken.private_call_lock == "per_key"),
-        kraken_keys=KrakenKeys(),
+        kraken_keys=KrakenKeys(kraken_tier(settings)),
         kraken_catalogues=SharedReading(clock),
         coinbase_instruments=SharedReading(clock),
+        kraken_public=_kraken_public(settings, clock),
+        coinbase_public=_coinbase_public(settings, clock),
+        coinbase_keys=_coinbase_keys(settings, clock),
         on_private_call=on_private_call,
     )
+
+
+def kraken_tier(settings: Settings) -> Tier | None:
+    """Whose limits are kept; None = nothing is counted, which only paper mode allows."""
+    name = settings.kraken.tier or (LIVE_KRAKEN_TIER if settings.trading_mode == "live" else None)
+    return None if name is None else TIERS[name]
+
+
+def _kraken_public(settings: Settings, clock: Clock) -> RateBudget:
+    rate = settings.kraken.public_calls_per_second or _live_only(settings, LIVE_KRAKEN_PUBLIC_PER_SECOND)
+    limit = None if rate is None else max(1.0, rate * KRAKEN_PUBLIC_BURST_SECONDS)
+    return RateBudget(clock, name="Kraken's public calls", limit=limit, decay_per_second=rate or 1.0)
+
+
+def _coinbase_public(settings: Settings, clock: Clock) -> RateBudget:
+    rate = settings.coinbase.public_calls_per_second or _live_only(settings, LIVE_COINBASE_PUBLIC_PER_SECOND)
+    return _each_second(clock, "Coinbase's public calls", rate)
+
+
+def _coinbase_keys(settings: Settings, clock: Clock) -> RateBudgets:
+    rate = settings.coinbase.private_calls_per_second or _live_only(settings, LIVE_COINBASE_PRIVATE_PER_SECOND)
+    return RateBudgets(lambda label: _each_second(clock, f"{label}: Coinbase's calls per second", rate))
+
+
+def _live_only(settings: Settings, rate: float) -> float | None:
+    return rate if settings.trading_mode == "live" else None
+
+
+def _each_second(clock: Clock, name: str, rate: float | None) -> RateBudget:
+    """Half of the rate at once and half of it as the pace: no second sees more than the whole."""
+    half = None if rate is None else max(1.0, rate / 2)
+    return RateBudget(clock, name=name, limit=half, decay_per_second=half or 1.0)

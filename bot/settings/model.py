@@ -34,6 +34,8 @@ from bot.settings.values import (
 
 TradingMode = Literal["paper", "live"]
 
+CallRate = Annotated[float, BeforeValidator(read_float), Field(gt=0, le=1000)]
+
 CYCLE = "time from one cycle of an account to its next"
 MASTER_DELAY = "pause before a master's first connection"
 USER_DELAY = "pause between a master's attempt and its first user"
@@ -165,6 +167,13 @@ class KrakenSettings(Section):
     nonce_reserve_milliseconds: Annotated[Whole, Field(ge=1, le=60_000)] = Field(
         default=2000, description="how far ahead nonces are reserved on disk"
     )
+    tier: Optional[Literal["starter", "intermediate", "pro"]] = Field(
+        default=None,
+        description="rate limits kept: starter, intermediate or pro; null = starter with real money, none on paper",
+    )
+    public_calls_per_second: Optional[CallRate] = Field(
+        default=None, description="pace of calls without a key; null = 1 with real money, any on paper"
+    )
     rest_url: BaseUrl = Field(default="https://api.kraken.com", description="base URL in live mode")
 
 
@@ -176,6 +185,12 @@ class CoinbaseSettings(Section):
     )
     settle_margin_seconds: Annotated[SomeSeconds, Field(ge=1, le=600)] = Field(
         default=10.0, description="an order may come to light this long after its deadline; with real money at least 10"
+    )
+    private_calls_per_second: Optional[CallRate] = Field(
+        default=None, description="most calls of one key; null = 30 with real money, any number on paper"
+    )
+    public_calls_per_second: Optional[CallRate] = Field(
+        default=None, description="most calls without a key; null = 10 with real money, any number on paper"
     )
     rest_url: BaseUrl = Field(default="https://api.coinbase.com", description="base URL in live mode")
 
@@ -271,6 +286,24 @@ class PaperSettings(Section):
     )
 
 
+class SupervisionSettings(Section):
+    """When a thread that makes no progress is shut out and replaced (mission B4)."""
+
+    step_seconds: SomeSeconds = Field(default=30.0, description="longest that one step of a thread may take")
+    suspect_after_seconds: SomeSeconds = Field(
+        default=5.0, description="so much later its connections are cut and its stack is logged"
+    )
+    quarantine_after_seconds: SomeSeconds = Field(
+        default=5.0, description="and again so much later it is shut out and replaced"
+    )
+    most_hung_threads: Annotated[Whole, Field(ge=0, le=100)] = Field(
+        default=3, description="more that hang for good end the process", json_schema_extra={"unit": "threads"}
+    )
+    circuit_open_seconds: SomeSeconds = Field(
+        default=900.0, description="an account whose thread died or hung too often is left alone so long, then probed"
+    )
+
+
 class OperatorSettings(Section):
     """What config/nija.yaml and the environment can say."""
 
@@ -323,6 +356,9 @@ class OperatorSettings(Section):
     )
     risk: RiskSettings = Field(
         default=RiskSettings(), description="how masters trade, and the limits of every account's entries"
+    )
+    supervision: SupervisionSettings = Field(
+        default=SupervisionSettings(), description="threads that make no progress"
     )
     paper: PaperSettings = Field(default=PaperSettings(), description="the paper exchange, in paper mode")
 

@@ -20,6 +20,7 @@ from bot.brokers.coinbase.orders import (
 )
 from bot.brokers.coinbase.products import instruments_from, product_id_of
 from bot.brokers.http_session import VenueSession
+from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import (
     as_id,
@@ -87,6 +88,7 @@ class CoinbaseBroker(BaseBroker):
         self.order_expiry_seconds = context.order_deadline_seconds
         self._context = context
         self._closed = False
+        self._urgency = Urgency.POLL
         self.venue_clock = VenueClock(context.clock)
         self._refused_key = RefusedKey(context.clock, label=account.label, venue="Coinbase")
         self._session = VenueSession(context.reaper, context.limits, context.resolver)
@@ -104,8 +106,16 @@ class CoinbaseBroker(BaseBroker):
             clock=context.clock,
             venue_clock=self.venue_clock,
             refused_key=self._refused_key,
+            budget=self._budget(context),
+            public_budget=context.public_budget or RateBudget(context.clock, name="Coinbase", limit=None),
+            urgency=lambda: self._urgency,
             on_private_call=context.on_private_call,
         )
+
+    def _budget(self, context: CoinbaseContext) -> RateBudget:
+        if context.key_budgets is None:
+            return RateBudget(context.clock, name=self.account.label, limit=None)
+        return context.key_budgets.for_key(context.access.credentials.api_key, label=self.account.label)
 
     def venue_now(self) -> datetime | None:
         return self.venue_clock.now() if self.venue_clock.is_measured else None
@@ -138,7 +148,11 @@ class CoinbaseBroker(BaseBroker):
 
     @contextmanager
     def urgent(self, urgency: Urgency) -> Iterator[None]:
-        yield  # nothing is shared between accounts here, so nobody waits for a turn
+        outer, self._urgency = self._urgency, urgency
+        try:
+            yield
+        finally:
+            self._urgency = outer
 
     # -- balances ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:

@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from bot.brokers.base import Urgency
 from bot.brokers.coinbase.client import TOKEN_SECONDS, CoinbaseClient
-from bot.brokers.coinbase.errors import REFUSED_KEY, status_error
+from bot.brokers.coinbase.errors import REFUSED_KEY, TOO_MANY, status_error
 from bot.brokers.coinbase.tokens import SecretCannotSign
 from bot.brokers.http_session import HttpReply, ReplyLost, RequestNotSent
+from bot.brokers.rate_budget import RateBudget, Spending
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import as_list, as_object, clock_time, decode_json, flag_of, number_of
 from bot.brokers.venue_clock import VenueClock
@@ -20,6 +22,8 @@ QueryValue = str | Sequence[str]
 MAX_PAGES = 200
 # A request that has less time left than this may reach the venue too late: it is not sent.
 LEAST_TOKEN_SECONDS = 10.0
+# Longest wait for room on a rate counter.
+RATE_WAIT_SECONDS = 8.0
 
 
 class CoinbaseCalls:
@@ -33,11 +37,17 @@ class CoinbaseCalls:
         clock: Clock,
         venue_clock: VenueClock,
         refused_key: RefusedKey,
+        budget: RateBudget,
+        public_budget: RateBudget,
+        urgency: Callable[[], Urgency],
         on_private_call: CallObserver | None = None,
     ) -> None:
         self._client = client
         self._venue_clock = venue_clock
         self._refused_key = refused_key
+        self._budget = budget
+        self._public_budget = public_budget
+        self._urgency = urgency
         self._label = label
         self._clock = clock
         self._on_private_call = on_private_call
@@ -77,12 +87,17 @@ class CoinbaseCalls:
     def _public(self, path: str) -> Mapping[str, object]:
         """A reading that needs no key. Raises `RetryLater` or `UnreadableReply`."""
         where = f"{self._label}: Coinbase GET {path}"
-        try:
-            reply = self._client.unsigned(f"{API}{path}")
-        except RequestNotSent as error:
-            raise RetryLater(f"{where}: {error}") from error
-        except ReplyLost as error:
-            raise UnreadableReply(f"{where}: {error}") from error
+        with self._public_budget.spend(1, self._urgency(), within_seconds=RATE_WAIT_SECONDS) as spending:
+            spending.leaving()
+            try:
+                reply = self._client.unsigned(f"{API}{path}")
+            except RequestNotSent as error:
+                spending.not_sent()
+                raise RetryLater(f"{where}: {error}") from error
+            except ReplyLost as error:
+                raise UnreadableReply(f"{where}: {error}") from error
+            if reply.status == TOO_MANY:
+                self._public_budget.refused(reply.retry_after_seconds)
         if reply.status != 200:
             raise UnreadableReply(f"{where}: HTTP {reply.status}", venue_code=str(reply.status))
         return self._decoded(reply, where, changes_orders=False)
@@ -117,9 +132,25 @@ class CoinbaseCalls:
         body: Mapping[str, object] | None,
         leave_before: float | None = None,
     ) -> Mapping[str, object]:
+        self._venue_clock.keep(self.read_time)  # the token is made by it
+        within = RATE_WAIT_SECONDS
+        if leave_before is not None:
+            within = max(0.0, min(within, leave_before - LEAST_TOKEN_SECONDS - self._clock.monotonic()))
+        with self._budget.spend(1, self._urgency(), within_seconds=within) as spending:
+            return self._observed(verb, path, params, body, leave_before, spending)
+
+    def _observed(
+        self,
+        verb: str,
+        path: str,
+        params: Mapping[str, QueryValue] | None,
+        body: Mapping[str, object] | None,
+        leave_before: float | None,
+        spending: Spending,
+    ) -> Mapping[str, object]:
         started, outcome = self._clock.monotonic(), "ok"
         try:
-            return self._send(verb, path, params, body, leave_before)
+            return self._send(verb, path, params, body, leave_before, spending)
         except NijaError as error:
             outcome = type(error).__name__
             raise
@@ -135,17 +166,19 @@ class CoinbaseCalls:
         params: Mapping[str, QueryValue] | None,
         body: Mapping[str, object] | None,
         leave_before: float | None,
+        spending: Spending,
     ) -> Mapping[str, object]:
         where = f"{self._label}: Coinbase {verb} {path}"
         changes_orders = body is not None
-        self._venue_clock.keep(self.read_time)  # the token is made by it
         failpoint(f"coinbase.before_{verb}")
+        spending.leaving()
         try:
             reply = self._client.signed(
                 verb, f"{API}{path}", params, body, token_seconds=self._token_seconds(leave_before, where)
             )
             failpoint(f"coinbase.after_{verb}")
         except RequestNotSent as error:
+            spending.not_sent()
             raise RetryLater(f"{where}: {error}") from error
         except ReplyLost as error:
             raise (OutcomeUnknown if changes_orders else UnreadableReply)(f"{where}: {error}") from error
@@ -153,6 +186,8 @@ class CoinbaseCalls:
             raise CredentialsRejected(f"{where}: not sent: the API secret cannot sign") from error
         if reply.status == 401:
             self._venue_clock.doubt()
+        if reply.status == TOO_MANY:
+            self._budget.refused(reply.retry_after_seconds)
         if not 200 <= reply.status < 300:
             raise status_error(reply, where=where, order_sent=changes_orders)
         return self._decoded(reply, where, changes_orders)

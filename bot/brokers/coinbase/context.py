@@ -8,6 +8,7 @@ from bot.brokers.call_reaper import CallReaper
 from bot.brokers.coinbase.calls import CallObserver
 from bot.brokers.coinbase.client import TOKEN_SECONDS
 from bot.brokers.http_session import CallLimits
+from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
@@ -22,6 +23,7 @@ LEAST_MARGIN_SECONDS = 10.0
 class CoinbaseContext:
     """`instruments`, `reaper` and `clock` are the process's; the rest is this account's alone.
 
+    `public_budget` and `key_budgets` pace the calls; without them they are not counted.
     `order_deadline_seconds`: an order's token is good for so long; after it the venue takes the order no more.
     `settle_margin_seconds`: for so long after that an order may still come to light.
     """
@@ -33,6 +35,8 @@ class CoinbaseContext:
     clock: Clock
     limits: CallLimits
     resolver: Resolver | None = None
+    public_budget: RateBudget | None = None
+    key_budgets: RateBudgets | None = None
     order_deadline_seconds: float = TOKEN_SECONDS
     settle_margin_seconds: float = LEAST_MARGIN_SECONDS
     on_private_call: CallObserver | None = None

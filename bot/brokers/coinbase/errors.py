@@ -63,6 +63,7 @@ MARKET_RULES = frozenset(
 )
 # The token, and so the key, whatever is asked with it. A right that it lacks is a 403 and concerns one path.
 REFUSED_KEY = "401"
+TOO_MANY = 429
 GONE_ORDER = frozenset({"UNKNOWN_CANCEL_ORDER", "INVALID_CANCEL_REQUEST"})
 BEING_CANCELLED = frozenset({"DUPLICATE_CANCEL_REQUEST"})
 DEFAULT_RETRY_SECONDS = 5.0
@@ -100,7 +101,7 @@ def status_error(reply: HttpReply, *, where: str, order_sent: bool) -> VenueErro
     text = f"{where}: HTTP {reply.status} {message}".rstrip()[:300]
     kind = _order_error(reply.status, code) if order_sent else _reading_error(reply.status, code)
     if issubclass(kind, RetryLater):
-        default = DEFAULT_RETRY_SECONDS if reply.status == 429 else EDGE_RETRY_SECONDS
+        default = DEFAULT_RETRY_SECONDS if reply.status == TOO_MANY else EDGE_RETRY_SECONDS
         seconds = default if reply.retry_after_seconds is None else reply.retry_after_seconds
         return kind(text, venue_code=str(reply.status), retry_after_seconds=seconds)
     return kind(text, venue_code=str(reply.status) if reply.status == 401 else code or str(reply.status))

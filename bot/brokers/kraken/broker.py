@@ -18,6 +18,7 @@ from bot.brokers.kraken.market_data import OHLC_INTERVALS, candles_from, quotes_
 from bot.brokers.kraken.nonce import key_fingerprint
 from bot.brokers.kraken.orders import order_fields
 from bot.brokers.kraken.symbols import KrakenCatalogue, catalogue_from
+from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import (
     ZERO,
@@ -89,6 +90,7 @@ class KrakenBroker(BaseBroker):
             reserve_milliseconds=context.nonce_reserve_milliseconds,
         )
         self.nonces = key.nonces
+        self._rates = key.rates
         self._refused_key = RefusedKey(context.clock, label=account.label, venue="Kraken")
         self._session = VenueSession(context.reaper, context.limits, context.resolver)
         self._calls = self._make_calls(context, key)
@@ -109,6 +111,7 @@ class KrakenBroker(BaseBroker):
             lock=context.locks.for_key(key_fingerprint(credentials.api_key)),
             lock_timeout_seconds=context.lock_timeout_seconds,
             public_call_seconds=context.limits.call_seconds,
+            public_budget=context.public_budget or RateBudget(context.clock, name="Kraken's public calls", limit=None),
             key=key,
             clock=context.clock,
             venue_clock=self.venue_clock,
@@ -157,7 +160,7 @@ class KrakenBroker(BaseBroker):
         return frozenset(str(name) for name in listed)
 
     def _read_time(self) -> datetime:
-        fields = as_object(self._calls.public("Time", call_seconds=TIME_CALL_SECONDS), where="Kraken Time")
+        fields = as_object(self._public("Time", call_seconds=TIME_CALL_SECONDS), where="Kraken Time")
         return clock_time(number_of(fields, "unixtime", where="Kraken Time"), where="Kraken Time")
 
     def get_ws_token(self) -> str:
@@ -193,14 +196,14 @@ class KrakenBroker(BaseBroker):
         if interval_minutes not in OHLC_INTERVALS:
             raise ValueError(f"Kraken has candles of {OHLC_INTERVALS} minutes, not {interval_minutes}")
         fields = {"pair": self._rest_id(symbol), "interval": str(interval_minutes)}
-        return candles_from(self._calls.public("OHLC", fields), where=f"Kraken OHLC {symbol}", limit=limit)
+        return candles_from(self._public("OHLC", fields), where=f"Kraken OHLC {symbol}", limit=limit)
 
     def get_best_bid_ask_batch(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         catalogue = self._catalogue()
         ids = [pair.rest_id for pair in map(catalogue.pair, dict.fromkeys(symbols)) if pair is not None]
         quotes: dict[str, Quote] = {}
         for chunk in _chunks(ids, TICKERS_PER_CALL):
-            result = self._calls.public("Ticker", {"pair": ",".join(chunk)})
+            result = self._public("Ticker", {"pair": ",".join(chunk)})
             quotes.update(quotes_from(result, catalogue, taken_at=self._context.clock.now()))
         return quotes
 
@@ -208,8 +211,10 @@ class KrakenBroker(BaseBroker):
         return self._context.catalogues.get(self._context.access.base_url, self._read_catalogue)
 
     def _read_catalogue(self) -> KrakenCatalogue:
-        assets = as_object(self._calls.public("Assets"), where="Kraken Assets")
-        return catalogue_from(assets, as_object(self._calls.public("AssetPairs"), where="Kraken AssetPairs"))
+        # Whoever reads it reads it for all, also for one who has an exit to send and waits.
+        with self.urgent(Urgency.EXIT):
+            assets = as_object(self._public("Assets"), where="Kraken Assets")
+            return catalogue_from(assets, as_object(self._public("AssetPairs"), where="Kraken AssetPairs"))
 
     def _rest_id(self, symbol: str) -> str:
         pair = self._catalogue().pair(symbol)
@@ -229,9 +234,10 @@ class KrakenBroker(BaseBroker):
         fields = partial(self._fields_now, request, rest_id)
         fields()  # what cannot be sent is refused here, before it is anybody's turn
         try:
-            call = OrderCall(method="AddOrder", fields=fields, leave_before=leave_before)
-            result = self._calls.order(call, urgency=self._urgency)
-            return OrderAck(client_order_id=request.client_order_id, venue_order_id=_only_order_id(result))
+            call = OrderCall(method="AddOrder", fields=fields, leave_before=leave_before, pair=rest_id)
+            venue_order_id = _only_order_id(self._calls.order(call, urgency=self._urgency))
+            self._rates.placed(venue_order_id, rest_id)
+            return OrderAck(client_order_id=request.client_order_id, venue_order_id=venue_order_id)
         except OrderRefused as error:
             if normal_text(error.venue_code).startswith(MARKET_RULES):
                 self._context.catalogues.renew(self._context.access.base_url, self._read_catalogue)
@@ -244,7 +250,9 @@ class KrakenBroker(BaseBroker):
 
     def cancel_order(self, venue_order_id: str) -> bool:
         try:
-            call = OrderCall(method="CancelOrder", fields=lambda: {"txid": venue_order_id})
+            call = OrderCall(
+                method="CancelOrder", fields=lambda: {"txid": venue_order_id}, venue_order_id=venue_order_id
+            )
             result = self._calls.order(call, urgency=self._urgency)
             return _was_taken(result)
         except (RetryLater, CredentialsRejected):
@@ -290,6 +298,11 @@ class KrakenBroker(BaseBroker):
         if pair is None:
             raise OrderRefused(f"Kraken does not list {symbol}", venue_code="EQuery:Unknown asset pair")
         return pair.rest_id
+
+    def _public(
+        self, method: str, fields: Mapping[str, str] | None = None, *, call_seconds: float | None = None
+    ) -> object:
+        return self._calls.public(method, fields, urgency=self._urgency, call_seconds=call_seconds)
 
     def _private(self, method: str, fields: Mapping[str, str] | None = None) -> object:
         return self._calls.private(method, fields, urgency=self._urgency)

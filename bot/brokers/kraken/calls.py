@@ -1,6 +1,7 @@
 """Calls of one Kraken account: public ones freely, private ones under the lock, each with nonce, deadline and class."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,9 +17,12 @@ from bot.brokers.kraken.errors import (
     TEMPORARY_LOCKOUT,
     error_of,
     normal_text,
+    throttled_seconds,
 )
 from bot.brokers.kraken.keys import KrakenKey
 from bot.brokers.kraken.private_call_lock import PrivateCallLock
+from bot.brokers.kraken.rates import CALL_LIMIT_TEXTS
+from bot.brokers.rate_budget import RateBudget, Spending
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.venue_clock import VenueClock
 from bot.domain.errors import (
@@ -37,6 +41,8 @@ from bot.seams.failpoints import failpoint
 # (account label, endpoint, seconds without waiting for the lock, "ok" or the error's class name)
 CallObserver = Callable[[str, str, float, str], None]
 NONCE_RETRY_SECONDS = 30.0
+# Longest wait for room on a rate counter. It comes before the lock, so nobody waits behind it.
+RATE_WAIT_SECONDS = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +50,15 @@ class OrderCall:
     """A call that changes orders.
 
     `fields` is asked when it is our turn, so that a deadline in it is not spent on waiting. After `leave_before`
-    (monotonic) the call is not made any more.
+    (monotonic) the call is not made any more. `pair` (of a new order) and `venue_order_id` (of a cancel) say whose
+    rate counter it is on.
     """
 
     method: str
     fields: Callable[[], Mapping[str, str]]
     leave_before: float | None = None
+    pair: str = ""
+    venue_order_id: str = ""
 
 
 class KrakenCalls:
@@ -63,6 +72,7 @@ class KrakenCalls:
         lock: PrivateCallLock,
         lock_timeout_seconds: float,
         public_call_seconds: float,
+        public_budget: RateBudget,
         key: KrakenKey,
         clock: Clock,
         venue_clock: VenueClock,
@@ -74,26 +84,38 @@ class KrakenCalls:
         self._lock = lock
         self._lock_timeout_seconds = lock_timeout_seconds
         self._public_call_seconds = public_call_seconds
+        self._public_budget = public_budget
         self._key = key
         self._nonces = key.nonces
+        self._rates = key.rates
         self._clock = clock
         self._venue_clock = venue_clock
         self._refused_key = refused_key
         self._on_private_call = on_private_call
 
     def public(
-        self, method: str, fields: Mapping[str, str] | None = None, *, call_seconds: float | None = None
+        self,
+        method: str,
+        fields: Mapping[str, str] | None = None,
+        *,
+        urgency: Urgency,
+        call_seconds: float | None = None,
     ) -> object:
         """The result of a public method. Raises `RetryLater` or `UnreadableReply`."""
         where = f"Kraken {method}"
-        try:
-            reply = self._api.public(method, fields or {}, call_seconds=call_seconds or self._public_call_seconds)
-        except RequestNotSent as error:
-            raise RetryLater(f"{where}: {error}") from error
-        except ReplyLost as error:
-            raise UnreadableReply(f"{where}: {error}") from error
+        with self._public_budget.spend(1, urgency, within_seconds=RATE_WAIT_SECONDS) as spending:
+            spending.leaving()
+            try:
+                reply = self._api.public(method, fields or {}, call_seconds=call_seconds or self._public_call_seconds)
+            except RequestNotSent as error:
+                spending.not_sent()
+                raise RetryLater(f"{where}: {error}") from error
+            except ReplyLost as error:
+                raise UnreadableReply(f"{where}: {error}") from error
         envelope = open_envelope(reply, where=where)
         if envelope.errors:
+            if any(normal_text(text).startswith(CALL_LIMIT_TEXTS) for text in envelope.errors):
+                self._public_budget.refused()
             raise error_of(envelope.errors, where=where, order_sent=False)
         return envelope.result
 
@@ -108,11 +130,14 @@ class KrakenCalls:
     def _under_lock(self, call: OrderCall, urgency: Urgency, *, changes_orders: bool) -> object:
         self._refuse_while_locked_out()
         self._refused_key.check()
-        with self._lock.hold(key=self._label, urgency=urgency, timeout_seconds=self._lock_timeout_seconds):
+        with (
+            self._room(call, urgency) as spending,
+            self._lock.hold(key=self._label, urgency=urgency, timeout_seconds=self._lock_timeout_seconds),
+        ):
             started = self._clock.monotonic()
             outcome = "ok"
             try:
-                return self._send(call, changes_orders)
+                return self._send(call, spending, changes_orders)
             except NijaError as error:
                 outcome = type(error).__name__
                 raise
@@ -120,14 +145,27 @@ class KrakenCalls:
                 if self._on_private_call is not None:
                     self._on_private_call(self._label, call.method, self._clock.monotonic() - started, outcome)
 
-    def _send(self, call: OrderCall, changes_orders: bool) -> object:
+    def _room(self, call: OrderCall, urgency: Urgency) -> AbstractContextManager[Spending]:
+        """Room on the counter that this call is on. Raises `RetryLater`, also when entered."""
+        within = RATE_WAIT_SECONDS
+        if call.leave_before is not None:
+            within = max(0.0, min(within, call.leave_before - self._clock.monotonic()))
+        if call.pair:
+            return self._rates.adding(call.pair, urgency, within_seconds=within)
+        if call.venue_order_id:
+            return self._rates.cancelling(call.venue_order_id, urgency, within_seconds=within)
+        return self._rates.call(call.method, urgency, within_seconds=within)
+
+    def _send(self, call: OrderCall, spending: Spending, changes_orders: bool) -> object:
         where = f"{self._label}: Kraken {call.method}"
         fields = call.fields()
         failpoint(f"kraken.before_{call.method}")
         # After the fields and whatever held us up since: a thread that wakes up late makes no fresh deadline.
         self._refuse_if_too_late(call, where)
-        envelope = self._exchange(call.method, fields, where, changes_orders)
+        spending.leaving()
+        envelope = self._exchange(call.method, fields, where, changes_orders, spending)
         if envelope.errors:
+            self._heed_limits(envelope.errors, call)
             error = error_of(envelope.errors, where=where, order_sent=changes_orders)
             if changes_orders and envelope.result:
                 error = OutcomeUnknown(f"{error}, and a result", venue_code=error.venue_code)
@@ -136,12 +174,20 @@ class KrakenCalls:
         self._refused_key.accepted()
         return envelope.result
 
-    def _exchange(self, method: str, fields: Mapping[str, str], where: str, changes_orders: bool) -> Envelope:
+    def _heed_limits(self, texts: Sequence[str], call: OrderCall) -> None:
+        for text in map(normal_text, texts):
+            seconds = throttled_seconds(text, self._venue_clock.now())
+            self._rates.refused(text, pair=call.pair, venue_order_id=call.venue_order_id, seconds=seconds)
+
+    def _exchange(
+        self, method: str, fields: Mapping[str, str], where: str, changes_orders: bool, spending: Spending
+    ) -> Envelope:
         """One request and its envelope; every failure in its class."""
         lost = OutcomeUnknown if changes_orders else UnreadableReply
         try:
             reply = self._api.private(method, fields, call_seconds=self._lock.hold_seconds)
         except RequestNotSent as error:
+            spending.not_sent()
             raise RetryLater(f"{where}: {error}") from error
         except ReplyLost as error:
             raise lost(f"{where}: {error}") from error

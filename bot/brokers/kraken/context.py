@@ -10,6 +10,7 @@ from bot.brokers.kraken.calls import CallObserver
 from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import PrivateCallLocks
 from bot.brokers.kraken.symbols import KrakenCatalogue
+from bot.brokers.rate_budget import RateBudget
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
@@ -25,6 +26,7 @@ LOOK_UP_LAG_SECONDS = 60.0
 class KrakenContext:
     """`keys`, `locks`, `catalogues`, `reaper` and `clock` are the process's; the rest is this account's alone.
 
+    `public_budget` paces the public calls of the process; without one they are not counted.
     `limits.call_seconds` bounds a public call; a private one is bounded by the lock's hold.
     `order_deadline_seconds`: after so long (on the venue's clock) the venue must not match an order any more.
     `settle_margin_seconds`: for so long after that an order may still come to light; readings lag behind the engine.
@@ -40,6 +42,7 @@ class KrakenContext:
     clock: Clock
     limits: CallLimits
     resolver: Resolver | None = None
+    public_budget: RateBudget | None = None
     lock_timeout_seconds: float = 12.0
     order_deadline_seconds: float = 8.0
     settle_margin_seconds: float = 60.0

@@ -8,6 +8,7 @@ seen to appear all the same.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.domain.errors import (
     CredentialsRejected,
@@ -23,6 +24,7 @@ from bot.domain.errors import (
 LOCKOUT_SECONDS = 900.0
 INVALID_NONCE = "EAPI:Invalid nonce"
 TEMPORARY_LOCKOUT = "EGeneral:Temporary lockout"
+THROTTLED = "EService:Throttled"
 DEADLINES = ("EService:Deadline elapsed", "EGeneral:Invalid arguments:deadline")
 # The key itself, whatever it is used for. "Permission denied" and the trading locks are not among them: with a right
 # missing for one method, or one market closed to this account, the rest goes on.
@@ -87,7 +89,7 @@ MEANINGS: dict[str, Meaning] = {
     "EService:Unavailable": _BUSY,
     "EService:Busy": _BUSY,
     "EService:Timeout": _BUSY,
-    "EService:Throttled": _RATE_LIMITED,
+    THROTTLED: _RATE_LIMITED,
     "EService:Market in cancel_only mode": _CLOSED,
     "EService:Market in post_only mode": _CLOSED,
     "EService:Market in limit_only mode": _CLOSED,
@@ -144,6 +146,18 @@ def meaning_of(text: str) -> Meaning:
 def normal_text(text: str) -> str:
     """Some texts have a space after their first colon."""
     return text.replace(": ", ":", 1)
+
+
+def throttled_seconds(text: str, now: datetime) -> float | None:
+    """How long Kraken wants to be left alone by a key it throttles; None for any other text.
+
+    It names the end as unix time. Without a sensible one the usual pause counts.
+    """
+    if not text.startswith(THROTTLED):
+        return None
+    told = text[len(THROTTLED) :].strip(": ")
+    ends = float(told) if told.isascii() and told.isdigit() and len(told) <= 11 else 0.0
+    return max(_RATE_LIMITED.retry_after_seconds, ends - now.timestamp())
 
 
 def error_of(texts: Sequence[str], *, where: str, order_sent: bool) -> VenueError:

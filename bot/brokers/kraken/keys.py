@@ -2,28 +2,31 @@
 
 A failed connection is tried again with a new broker. How often in a row the venue has refused the key's nonces, and
 until when it has locked the key out, must outlive that, or nobody would notice a second program on the key and each new
-attempt would prolong the lock-out.
+attempt would prolong the lock-out. Its rate counters are the venue's memory, which no new broker empties.
 """
 
 import threading
 from pathlib import Path
 
 from bot.brokers.kraken.nonce import NonceSource, key_fingerprint
+from bot.brokers.kraken.rates import KrakenRates, Tier
 from bot.seams.clock import Clock
 
 
 class KrakenKey:
-    """One key of this process: its nonces, and the end of a lock-out on the monotonic clock."""
+    """One key of this process: its nonces, its rate counters, and the end of a lock-out on the monotonic clock."""
 
-    def __init__(self, nonces: NonceSource) -> None:
+    def __init__(self, nonces: NonceSource, rates: KrakenRates) -> None:
         self.nonces = nonces
+        self.rates = rates
         self.locked_out_until = 0.0
 
 
 class KrakenKeys:
-    """The keys in use in this process, each once."""
+    """The keys in use in this process, each once. `tier` is that of all their accounts; None counts no calls."""
 
-    def __init__(self) -> None:
+    def __init__(self, tier: Tier | None = None) -> None:
+        self._tier = tier
         self._lock = threading.Lock()
         self._keys: dict[tuple[Path, str], KrakenKey] = {}
 
@@ -33,5 +36,6 @@ class KrakenKeys:
         with self._lock:
             if name not in self._keys:
                 source = NonceSource(path, api_key=api_key, clock=clock, reserve_milliseconds=reserve_milliseconds)
-                self._keys[name] = KrakenKey(source)
+                rates = KrakenRates(clock, name=path.stem.removeprefix("kraken_nonce_"), tier=self._tier)
+                self._keys[name] = KrakenKey(source, rates)
             return self._keys[name]
