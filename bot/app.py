@@ -5,7 +5,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -15,7 +16,6 @@ from bot.composition import Parts, World, compose
 from bot.copy_trade_engine import start_copy_engine
 from bot.diagnostics.commands import parser
 from bot.diagnostics.figures import OpenMatters
-from bot.diagnostics.store_reading import DATABASE_FILE
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError, StoreUnavailable
 from bot.environment import ALREADY_TRIED
@@ -32,9 +32,13 @@ from bot.settings.loading import process_environment
 from bot.storage import process
 from bot.storage.ephemeral import throws_away
 from bot.storage.installation import Installation, open_installation
+from bot.storage.place import DATABASE_FILE
 from bot.storage.store import Store
 from bot.storage.watch import StoreWatch
+from bot.supervision.heart import Heart, beat
 from bot.supervision.instance_lock import AlreadyRunning, InstanceLock
+from bot.supervision.last_resort import WatchdogGuard, end_process
+from bot.supervision.watchdog import Ward, Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -148,6 +152,7 @@ class _Run:
                 redactor=self._redactor,
                 stop=self._stop,
                 paper=paper,
+                on_fatal=self._end_at_once,
             )
             return self._trade(world, compose(world), StoreWatch(store, installation, self._clock))
         finally:
@@ -163,10 +168,14 @@ class _Run:
             )
         )
         start_copy_engine(parts.engine)
+        parts.watchdog.start()
         parts.strategy.start_independent_multi_broker_trading()
         try:
-            self._watch(world, parts, watch)
+            with self._watched_itself(parts.watchdog):
+                self._watch(world, parts, watch)
         finally:
+            # First: who is asked to end must not be replaced.
+            parts.watchdog.stop()
             left = self._shut_down(world, parts)
             watch.mark()
             stop_metrics()
@@ -178,8 +187,12 @@ class _Run:
         every = self._settings.summary_every_cycles * self._settings.pace.cycle_seconds
         summary_at = self._clock.monotonic() + every
         lock_at = self._clock.monotonic() + LOCK_CHECK_SECONDS
+        guard = WatchdogGuard(parts.watchdog, longest_turn_seconds=2 * BEAT_SECONDS)
         while not self._stop.is_set():
+            beat("looking after the process")
             now = self._clock.monotonic()
+            if problem := guard.problem():
+                self._end_at_once(problem)
             if end is not None and now >= end:
                 self._reason = f"ran for the {self._seconds:g} s it was asked to"
                 return
@@ -193,6 +206,17 @@ class _Run:
                 summary_at = now + every
                 _summarise(world, parts)
             self._clock.wait(self._stop, BEAT_SECONDS if end is None else min(BEAT_SECONDS, end - now))
+
+    @contextmanager
+    def _watched_itself(self, watchdog: Watchdog) -> Iterator[None]:
+        """The watchdog watches the main thread, which watches it."""
+        heart = Heart(self._clock)
+        watchdog.watch(Ward(name="Main", thread=threading.current_thread(), heart=heart, vital=True))
+        with heart.beating():
+            yield
+
+    def _end_at_once(self, reason: str) -> None:
+        end_process(reason, log_file=self._settings.state_dir / LOG_FILE, code=exit_codes.WATCHDOG)
 
     def _end_when(self, problem: str, code: int) -> None:
         """A problem that going on would make worse ends the run; nothing more is sent."""

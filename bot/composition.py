@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -29,7 +29,7 @@ from bot.execution.fill_recorder import FillRecorder, describe
 from bot.execution.order_executor import OrderExecutor
 from bot.execution.reconciliation import Reconciler
 from bot.flattening import Flattening
-from bot.independent_broker_trader import IndependentBrokerTrader
+from bot.independent_broker_trader import IndependentBrokerTrader, Supervision
 from bot.kill_switch import KillSwitch
 from bot.market.candle_cache import CandleCache
 from bot.mirrored_exits import MirroredExits
@@ -50,6 +50,8 @@ from bot.trade_signal_emitter import TradeSignalEmitter
 from bot.trading_strategy import MasterRules, TradingStrategy
 from bot.user_copier import UserCopier
 
+from bot.supervision.probes import logging_probes
+from bot.supervision.watchdog import Ward, Watchdog, WatchdogTimes
 log = logging.getLogger(__name__)
 
 # How long an account's thread follows an order it has just sent before it goes on and asks again each cycle.
@@ -58,9 +60,15 @@ CONFIRM_SECONDS = 10.0
 HIGHEST_TAKER_FEE_PERCENT = Decimal("0.6")
 
 
+# How long the watchdog waits for the store to shut a hung thread out; then it asks again at its next look.
+FENCE_SECONDS = 1.0
 @dataclass(frozen=True)
 class World:
     """What the process has before any account exists."""
+
+def _only_say(reason: str) -> None:
+    log.critical("%s: the process should be started again", reason)
+
 
     settings: Settings
     environ: Mapping[str, str]
@@ -76,6 +84,7 @@ class World:
 
 @dataclass(frozen=True)
 class Parts:
+    on_fatal: Callable[[str], None] = _only_say
     """The running objects, in the order in which they are stopped."""
 
     trader: IndependentBrokerTrader
@@ -89,6 +98,7 @@ class Parts:
 
 
 def compose(world: World) -> Parts:
+    watchdog: Watchdog
     """Build everything; nothing is started and nothing is asked of a venue."""
     return _Composition(world).parts()
 
@@ -111,6 +121,7 @@ class _Composition:
         self.kill_switch = KillSwitch(
             store=world.store,
             clock=world.clock,
+        self.watchdog = self._watchdog()
             state_dir=self.settings.state_dir,
             on_change=world.metrics.set_halts,
             wake=lambda: self.trader.wake_all(),
@@ -170,6 +181,7 @@ class _Composition:
             self.manager,
             self.strategy,
             self.emitter,
+            watchdog=self.watchdog,
             self.shared,
             self.kill_switch,
             self.statuses,
@@ -182,6 +194,7 @@ class _Composition:
         left = {follower.account for follower in self.followers if follower.leaving is not None}
         now = self.world.clock.now()
         for ref, name in refs.items():
+            self.watchdog,
             self.world.store.write(
                 lambda connection, ref=ref, name=name: accounts.remember_account(  # type: ignore[misc]
                     connection, ref, name=name, enabled=ref not in left, now=now
@@ -220,7 +233,8 @@ class _Composition:
 
     def _paper_credentials(self, paper: PaperVenue, account: AccountRef) -> Credentials:
         try:
-            return paper.open_account(account, self._paper_balance(account))
+            tier = self.settings.kraken.tier if account.broker is BrokerType.KRAKEN else None
+            return paper.open_account(account, self._paper_balance(account), tier=tier)
         except ConfigurationError as error:
             # While the bot runs, an exchange that is away may come back: the account waits for it.
             raise RetryLater(str(error)) from error
@@ -439,6 +453,50 @@ class _Composition:
                     }
                 )
         return lines
+            supervision=self._supervision(),
+        )
+
+    # -- threads ----------------------------------------------------------------------------------------------------
+    def _watchdog(self) -> Watchdog:
+        times, metrics = self.settings.supervision, self.world.metrics
+        watchdog = Watchdog(
+            clock=self.world.clock,
+            times=WatchdogTimes(
+                suspect_after_seconds=times.suspect_after_seconds,
+                quarantine_after_seconds=times.quarantine_after_seconds,
+                most_zombies=times.most_hung_threads,
+            ),
+            on_fatal=self.world.on_fatal,
+            on_stall=lambda _seconds: metrics.watchdog_stalls.inc(),
+            probes=logging_probes(),
+        )
+        metrics.zombies.set_function(lambda: float(len(watchdog.zombies())))
+        store, reaper = self.world.store, self.shared.reaper
+        watchdog.watch(Ward(name="Store", thread=store.thread, heart=store.heart, vital=True))
+        watchdog.watch(Ward(name="Reaper", thread=reaper.start(), heart=reaper.heart, vital=True))
+        return watchdog
+
+    def _supervision(self) -> Supervision:
+        times, metrics = self.settings.supervision, self.world.metrics
+        for account in self.statuses:
+            metrics.heartbeat_age.labels(account.label).set_function(
+                lambda account=account: self.trader.heartbeat_age(account)  # type: ignore[misc]
+            )
+        return Supervision(
+            watchdog=self.watchdog,
+            fence=self._shut_out,
+            cut=self.shared.reaper.cut_calls_of,
+            on_restart=lambda account, why: metrics.thread_restarts.labels(account.label, why).inc(),
+            step_seconds=times.step_seconds,
+            circuit_open_seconds=times.circuit_open_seconds,
+        )
+
+    def _shut_out(self, account: AccountRef) -> None:
+        """Nobody has this account from here on. In the watchdog's thread, which has no time for a slow store."""
+        now = self.world.clock.now()
+        self.world.store.write(
+            lambda connection: leases.take_lease(connection, account.label, owner="watchdog", now=now),
+            timeout_seconds=FENCE_SECONDS,
 
     def _on_connected(self, broker: BaseBroker) -> None:
         status = self.statuses[broker.account]

@@ -6,3 +6,5 @@ WRONG_USE = 2
 NOT_RUNNING = 3
 ALREADY_RUNNING = 4
 UNCLEAN_STOP = 5
+# Threads that everybody needs hang, or too many do: the platform starts the process again.
+WATCHDOG = 70

@@ -41,6 +41,10 @@ class Metrics:
         )
         self.orders = self._counter("nija_orders", "Orders by how they stand after sending", "account", "kind", "state")
         self.halted = self._gauge("nija_halted", "1 for each halt in force", "scope", "target", "strength")
+        self.zombies = Gauge("nija_zombies", "Threads that hang and were given up", registry=self.registry)
+        self.thread_restarts = self._counter("nija_thread_restarts", "Threads of accounts begun anew", "account", "why")
+        self.watchdog_stalls = Counter("nija_watchdog_stalls", "The whole process stood still", registry=self.registry)
+        self.heartbeat_age = self._gauge("nija_heartbeat_age_seconds", "Since the last step; NaN if none", "account")
         self.drifts = self._gauge("nija_drifts", "Differences between venue and books", "account", "kind")
         self.store_queue = Gauge("nija_store_queue", "Writes waiting for the store", registry=self.registry)
 

@@ -98,6 +98,7 @@ class Watchdog:
     """Looks at its wards once a second, in a thread of its own; tests call `step`.
 
     `on_fatal` is told once, with a sentence, when the process must end; `on_stall` how long the process stood still.
+    `ticks` counts its looks, for who watches the watchdog.
     """
 
     def __init__(
@@ -109,7 +110,8 @@ class Watchdog:
         probes: Sequence[Probe] = (),
         on_stall: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
-        self._clock = clock
+        self.clock = self._clock = clock
+        self.ticks = 0
         self._times = times
         self._on_fatal = on_fatal
         self._on_stall = on_stall
@@ -148,10 +150,6 @@ class Watchdog:
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(5.0)
 
-    def silent_seconds(self) -> float:
-        """Since it last looked. The main thread watches this."""
-        return self._clock.monotonic() - self._ticked_at
-
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
@@ -164,6 +162,7 @@ class Watchdog:
         """Look at everything once."""
         now = self._clock.monotonic()
         late, self._ticked_at = now - self._ticked_at - TICK_SECONDS, now
+        self.ticks += 1
         with self._lock:
             watched = list(self._watched.values())
         if late > self._times.stall_seconds:
