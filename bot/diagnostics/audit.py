@@ -106,7 +106,7 @@ def run(settings: Settings, selection: Selection, *, as_json: bool) -> int:
     """Print the proof. 0 = proven, 1 = something is missing or wrong, 2 = the store cannot be read."""
     moment = now(settings)
     try:
-        with read_store(settings.state_dir) as connection:
+        with read_store(settings) as connection:
             state = bot_state(connection, now=moment)
             report = examine(connection, selection.scope(connection), patience_of(settings, connection, moment))
     except NoStore as error:

@@ -24,7 +24,7 @@ _BAD = {str(CopyStatus.FAILED)}
 def run(settings: Settings, *, as_json: bool, limit: int) -> int:
     """Print the signals; 0 = every answer is there and none failed, 1 = not so, 3 = the bot is not running."""
     try:
-        with read_store(settings.state_dir) as connection:
+        with read_store(settings) as connection:
             state = bot_state(connection, now=now(settings))
             signals = _signals(latest_copies(connection, signals=limit))
     except NoStore as error:

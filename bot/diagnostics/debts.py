@@ -49,7 +49,7 @@ def run(settings: Settings, *, as_json: bool, old_seconds: float = DEFAULT_OLD_S
     """Print what is owed. 0 = nothing older than `old_seconds`, 1 = something is, 3 = the bot is not running."""
     moment = now(settings)
     try:
-        with read_store(settings.state_dir) as connection:
+        with read_store(settings) as connection:
             seen = _read(connection, moment)
     except NoStore as error:
         return cannot_read(error, as_json=as_json, code=exit_codes.NOT_RUNNING, empty=("debts", "own_exits"))

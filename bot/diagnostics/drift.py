@@ -29,7 +29,7 @@ def run(settings: Settings, *, as_json: bool, cleared_too: bool = False) -> int:
     """Print the differences. 0 = none but harmless ones, 1 = there are others, 3 = the bot is not running."""
     moment = now(settings)
     try:
-        with read_store(settings.state_dir) as connection:
+        with read_store(settings) as connection:
             state = bot_state(connection, now=moment)
             rows = [_described(row, moment) for row in _rows(connection, cleared_too=cleared_too)]
     except NoStore as error:

@@ -43,7 +43,7 @@ def flatten(
     try:
         if not sure:
             _ask_person(settings, target)
-        with write_store(settings.state_dir) as connection:
+        with write_store(settings) as connection:
             meant = target_of(connection, target, sure=sure)
             halt, _ = write_halt(connection, meant, HaltStrength.FLATTEN, wish, now(settings))
     except Refused as error:
@@ -57,7 +57,7 @@ def flatten(
 
 def _ask_person(settings: Settings, target: str) -> None:
     """Show what would be sold, and take only `yes`. Raises `Refused`."""
-    with read_store(settings.state_dir) as connection:
+    with read_store(settings) as connection:
         meant = target_of(connection, target)
         lines = [line for row in covered(connection, meant) for line in _would_sell(connection, meant, row)]
     what = f"Flatten {meant.word}: entries off, and sold at the market what the bot holds:\n"
@@ -81,7 +81,7 @@ def show_progress(settings: Settings, halt_id: int, *, wait_seconds: float, as_j
     deadline = clock.monotonic() + wait_seconds
     while True:
         try:
-            with read_store(settings.state_dir) as connection:
+            with read_store(settings) as connection:
                 state = bot_state(connection, now=now(settings))
                 halt = halts.find_halt(connection, halt_id)
                 if halt is None or halt.strength is not HaltStrength.FLATTEN:

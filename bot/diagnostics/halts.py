@@ -46,7 +46,7 @@ def operator() -> str:
 def kill(settings: Settings, wish: Wish, *, as_json: bool) -> int:
     """No entries anywhere. When the store does not take it, the file does. 0 = so it is, 2 = neither took it."""
     try:
-        with write_store(settings.state_dir) as connection:
+        with write_store(settings) as connection:
             halt, new = write_halt(connection, Target(HaltScope.ALL), HaltStrength.ENTRIES_OFF, wish, now(settings))
             state = bot_state(connection, now=now(settings))
     except NoStore as error:
@@ -73,7 +73,7 @@ def kill_by_file(settings: Settings, wish: Wish, error: NoStore, *, flatten: boo
 def pause(settings: Settings, target: str, wish: Wish, *, sure: bool, as_json: bool) -> int:
     """No entries of an account, a brokerage or a symbol; exits go on. 0 = so it is, 2 = refused."""
     try:
-        with write_store(settings.state_dir) as connection:
+        with write_store(settings) as connection:
             meant = target_of(connection, target, sure=sure)
             halt, new = write_halt(connection, meant, HaltStrength.ENTRIES_OFF, wish, now(settings))
             state = bot_state(connection, now=now(settings))
@@ -122,7 +122,7 @@ def resume(settings: Settings, target: str | None, by: str, *, as_json: bool, id
     """
     moment, code = now(settings), (ids or SystemIds()).token()[:_CODE_LENGTH].upper()
     try:
-        with write_store(settings.state_dir) as connection:
+        with write_store(settings) as connection:
             _refuse_while_file(settings.state_dir)
             found, others = _meant(connection, target)
             halts.ask_to_lift(connection, [halt.id for halt in found], code=code, by=by, now=moment)
@@ -144,7 +144,7 @@ def confirm_resume(settings: Settings, target: str | None, code: str, wish: Wish
     """The second step: lift exactly what was shown. 0 = lifted, 2 = refused; then nothing was lifted."""
     moment = now(settings)
     try:
-        with write_store(settings.state_dir) as connection:
+        with write_store(settings) as connection:
             _refuse_while_file(settings.state_dir)
             found, others = _meant(connection, target)
             if not found:
@@ -207,7 +207,7 @@ def list_halts(settings: Settings, *, as_json: bool, lifted_too: bool) -> int:
     """Is anything stopped, by whom, when and why. 0 = nothing, 1 = something, 3 = the bot is not running."""
     moment = now(settings)
     try:
-        with read_store(settings.state_dir) as connection:
+        with read_store(settings) as connection:
             state = bot_state(connection, now=moment)
             in_force = list(halts.all_in_force(connection))
             shown = list(halts.latest_halts(connection, limit=_LIFTED_SHOWN)) if lifted_too else in_force

@@ -84,7 +84,7 @@ def read_overview(settings: Settings) -> Overview:
     """What the store holds now. Raises `NoStore`."""
     seen_at = now(settings)
     off = {user.account.label: user for user in settings.users if not user.enabled}
-    with read_store(settings.state_dir) as connection:
+    with read_store(settings) as connection:
         state = bot_state(connection, now=seen_at)
         reader = Reader(seen_at, settings.pace.cycle_seconds, settings.balance.max_age_seconds, state.running)
         rows = [row for row in states(connection) if row.health is not None]

@@ -66,7 +66,7 @@ def list_orders(settings: Settings, *, as_json: bool) -> int:
     """Print the orders that need a person. 0 = none, 1 = there are some, 3 = the bot is not running."""
     moment = now(settings)
     try:
-        with read_store(settings.state_dir) as connection:
+        with read_store(settings) as connection:
             state = bot_state(connection, now=moment)
             orders = [_described(connection, order, moment) for order in asking(connection, moment)]
     except NoStore as error:
@@ -169,7 +169,7 @@ def decide(settings: Settings, word: Word, *, as_json: bool = False, clock: Cloc
     try:
         if not word.sure:
             _ask_person(settings, word)
-        with write_store(settings.state_dir) as connection:
+        with write_store(settings) as connection:
             order = _decidable(connection, word, clock.now())
             _write(connection, order, word, clock.now())
     except Refused as error:
@@ -181,7 +181,7 @@ def decide(settings: Settings, word: Word, *, as_json: bool = False, clock: Cloc
 
 def _ask_person(settings: Settings, word: Word) -> None:
     """Show what is about to be said, and take only `yes`. Raises `Refused`."""
-    with read_store(settings.state_dir) as connection:
+    with read_store(settings) as connection:
         order = _decidable(connection, word, now(settings))
     if not sys.stdin.isatty():
         raise Refused("Nobody can be asked here. Add --yes if you are sure")
@@ -262,7 +262,7 @@ def _became(settings: Settings, order: OrderIntent, word: Word, clock: Clock) ->
     """Wait a few seconds for the account's thread, then say how it stands."""
     deadline = clock.monotonic() + word.wait_seconds
     while True:
-        with read_store(settings.state_dir) as connection:
+        with read_store(settings) as connection:
             running = bot_state(connection, now=clock.now()).running
             found = find_intent(connection, order.client_order_id) or order
         verdict = _verdict(found, word)

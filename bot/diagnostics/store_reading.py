@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, NullPool, create_engine
+from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.seams.clock import SystemClock
 from bot.settings import Settings
-from bot.storage import migrations
+from bot.storage import instance_lease, migrations
+from bot.storage.instance_lease import Holder
+from bot.storage.place import database_url, describe, is_a_file
 from bot.storage.process import process_row
+from bot.storage.store import open_engine
 
-DATABASE_FILE = "nija.db"
 # The bot beats every second; a store under load may be late.
 BEAT_LIMIT = timedelta(seconds=15)
 BUSY_SECONDS = 5.0
@@ -38,37 +40,48 @@ class BotState:
 
 
 @contextmanager
-def read_store(state_dir: Path) -> Iterator[Connection]:
+def read_store(settings: Settings) -> Iterator[Connection]:
     """A read-only connection that sees one state of the store. Raises `NoStore` when there is none to be read."""
-    path = (state_dir / DATABASE_FILE).resolve()
-    if not path.is_file():
-        raise NoStore(f"NIJA has not run yet: there is no {path}. Start it with ./start.sh")
-    engine = create_engine("sqlite://", creator=lambda: _open_read_only(path), poolclass=NullPool)
+    url = database_url(settings)
+    name = describe(url)
+    engine = _open_file(Path(name)) if is_a_file(url) else open_engine(url, writer=False)
     try:
         with engine.connect() as connection:
-            # All that follows is read from the same moment.
-            connection.exec_driver_sql("BEGIN")
-            check_version(connection, path)
+            if is_a_file(url):
+                # All that follows is read from the same moment.
+                connection.exec_driver_sql("BEGIN")
+            check_version(connection, name)
             yield connection
     except SQLAlchemyError as error:
-        raise NoStore(f"{path} cannot be read: {error.__cause__ or error}") from error
+        raise NoStore(f"{name} cannot be read: {error.__cause__ or error}") from error
     finally:
         engine.dispose()
 
 
-def check_version(connection: Connection, path: Path) -> None:
+def refuse_missing(path: Path) -> None:
+    """Raises `NoStore` when there is no such file: a command makes no database."""
+    if not path.is_file():
+        raise NoStore(f"NIJA has not run yet: there is no {path}. Start it with ./start.sh")
+
+
+def check_version(connection: Connection, name: str) -> None:
     """Raises `NoStore` for a database whose tables are those of another version: its rows could be misread."""
     found, wanted = migrations.revision_of(connection), migrations.head()
     if found == wanted:
         return
     if found is None:
-        raise NoStore(f"{path} has no tables of NIJA yet. Start it with ./start.sh")
+        raise NoStore(f"{name} has no tables of NIJA yet. Start it with ./start.sh")
     older = migrations.is_known(found)
     advice = "Start NIJA once; it brings the database up to date" if older else "Use the version of NIJA that wrote it"
     raise NoStore(
-        f"{path} is of {'an older' if older else 'a newer'} version (its schema is {found}, this program reads "
+        f"{name} is of {'an older' if older else 'a newer'} version (its schema is {found}, this program reads "
         f"{wanted}). {advice}"
     )
+
+
+def _open_file(path: Path) -> Engine:
+    refuse_missing(path)
+    return create_engine("sqlite://", creator=lambda: _open_read_only(path), poolclass=NullPool)
 
 
 def _open_read_only(path: Path) -> sqlite3.Connection:
@@ -83,7 +96,7 @@ def bot_state(connection: Connection, *, now: datetime) -> BotState:
     age = now - row.heartbeat_at
     if row.ended_at is not None:
         sentence = f"NIJA is not running: it stopped {describe_age(now - row.ended_at)} ago ({row.end_reason})"
-    elif not _alive(row.pid):
+    elif not _alive(row.pid, instance_lease.holder_of(connection)):
         sentence = f"NIJA is not running: its process ended without a word, last seen {describe_age(age)} ago"
     elif abs(age) > BEAT_LIMIT:
         sentence = f"NIJA's process {row.pid} is there but has not been heard of for {describe_age(abs(age))}"
@@ -92,7 +105,10 @@ def bot_state(connection: Connection, *, now: datetime) -> BotState:
     return BotState(False, row.mode, row.started_at, row.heartbeat_at, sentence)
 
 
-def _alive(pid: int) -> bool:
+def _alive(pid: int, holder: Holder | None) -> bool:
+    """False only for a process that is certainly gone; of one on another host nothing is known but its beats."""
+    if holder is not None and holder.host != instance_lease.this_host():
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

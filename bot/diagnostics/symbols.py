@@ -39,7 +39,7 @@ def list_pauses(settings: Settings, *, as_json: bool) -> int:
     """Print the paused symbols. 0 = read (a pause is somebody's wish, nothing wrong), 3 = the bot is not running."""
     moment = now(settings)
     try:
-        with read_store(settings.state_dir) as connection:
+        with read_store(settings) as connection:
             state = bot_state(connection, now=moment)
             paused = [_described(connection, row, moment) for row in pauses(connection)]
     except NoStore as error:
@@ -85,7 +85,7 @@ def resume(settings: Settings, account: str, symbol: str, *, as_json: bool) -> i
 
 def _change(settings: Settings, work: Callable[[Connection], str], *, as_json: bool) -> int:
     try:
-        with write_store(settings.state_dir) as connection:
+        with write_store(settings) as connection:
             done = work(connection)
     except Refused as error:
         return cannot_read(NoStore(str(error)), as_json=as_json, code=exit_codes.WRONG_USE, empty={"done": False})

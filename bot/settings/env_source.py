@@ -22,6 +22,7 @@ OWN_VARIABLES: Mapping[str, Location] = MappingProxyType(
     {
         "TRADING_MODE": ("trading_mode",),
         "STATE_DIR": ("state_dir",),
+        "DATABASE_URL": ("database_url",),
         "ALLOW_EPHEMERAL": ("allow_ephemeral",),
         "LOG_LEVEL": ("log_level",),
         "LOG_JSON": ("log_json",),

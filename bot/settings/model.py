@@ -304,12 +304,25 @@ class SupervisionSettings(Section):
     )
 
 
+class InstanceSettings(Section):
+    """How two processes on one PostgreSQL keep out of each other's way (mission B7)."""
+
+    lease_seconds: Annotated[SomeSeconds, Field(ge=2, le=600)] = Field(
+        default=30.0, description="a process that has not been heard of for this long may be replaced by another"
+    )
+
+
 class OperatorSettings(Section):
     """What config/nija.yaml and the environment can say."""
 
     trading_mode: TradingMode = Field(default="paper", description="paper = no real money can move, live = it can")
     state_dir: FilePath = Field(
         default=Path("data"), description="where all state lies; relative to the project's directory"
+    )
+    database_url: Optional[SecretStr] = Field(
+        default=None,
+        description="postgresql://user:password@host:5432/name; null = SQLite in state_dir. Better in .env than here",
+        json_schema_extra={"unit": "secret"},
     )
     allow_ephemeral: Flag = Field(
         default=False, description="start although the platform throws state_dir away at every restart"
@@ -361,6 +374,9 @@ class OperatorSettings(Section):
         default=SupervisionSettings(), description="threads that make no progress"
     )
     paper: PaperSettings = Field(default=PaperSettings(), description="the paper exchange, in paper mode")
+    instance: InstanceSettings = Field(
+        default=InstanceSettings(), description="one process at a time, on one PostgreSQL"
+    )
 
     @property
     def pace(self) -> Pace:

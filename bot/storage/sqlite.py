@@ -3,12 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, event
 
 from bot.domain.errors import StoreUnavailable
 
 # With less than synchronous=FULL (2) a commit that was reported may be gone after a loss of power.
 SQLITE_SETTINGS = {"busy_timeout": 5000, "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def sqlite_url(path: Path) -> URL:
+    """The database URL of a SQLite file, whatever characters its path has."""
+    return URL.create("sqlite", database=str(path))
 
 
 def set_up(engine: Engine, *, writer: bool, create: bool) -> None:

@@ -25,7 +25,10 @@ from bot.seams.clock import SystemClock
 from bot.seams.failpoints import failpoint
 from bot.storage import postgres, sqlite
 from bot.storage.files import DatabaseFiles
+from bot.storage.sqlite import sqlite_url
 from bot.supervision.heart import Heart, during
+
+__all__ = ["Store", "open_engine", "sqlite_url"]
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +46,6 @@ MAX_TRIES = 4
 READERS = 10
 MORE_READERS = 20
 READER_WAIT_SECONDS = 5.0
-
-
-def sqlite_url(path: Path) -> URL:
-    """The database URL of a SQLite file, whatever characters its path has."""
-    return URL.create("sqlite", database=str(path))
 
 
 def open_engine(url: URL, *, writer: bool, create: bool = False) -> Engine:
