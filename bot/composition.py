@@ -46,29 +46,29 @@ from bot.storage import accounts, copies, leases, positions, process
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 from bot.strategies.loading import load_strategy
+from bot.supervision.probes import logging_probes
+from bot.supervision.watchdog import Ward, Watchdog, WatchdogTimes
 from bot.trade_signal_emitter import TradeSignalEmitter
 from bot.trading_strategy import MasterRules, TradingStrategy
 from bot.user_copier import UserCopier
 
-from bot.supervision.probes import logging_probes
-from bot.supervision.watchdog import Ward, Watchdog, WatchdogTimes
 log = logging.getLogger(__name__)
 
 # How long an account's thread follows an order it has just sent before it goes on and asks again each cycle.
 CONFIRM_SECONDS = 10.0
+# How long the watchdog waits for the store to shut a hung thread out; then it asks again at its next look.
+FENCE_SECONDS = 1.0
 # Kept back from a user's cash so that a fee never makes a copy unaffordable: the first tier of the dearest venue.
 HIGHEST_TAKER_FEE_PERCENT = Decimal("0.6")
 
 
-# How long the watchdog waits for the store to shut a hung thread out; then it asks again at its next look.
-FENCE_SECONDS = 1.0
-@dataclass(frozen=True)
-class World:
-    """What the process has before any account exists."""
-
 def _only_say(reason: str) -> None:
     log.critical("%s: the process should be started again", reason)
 
+
+@dataclass(frozen=True)
+class World:
+    """What the process has before any account exists."""
 
     settings: Settings
     environ: Mapping[str, str]
@@ -80,11 +80,11 @@ def _only_say(reason: str) -> None:
     redactor: Redactor
     stop: threading.Event
     paper: PaperVenue | None
+    on_fatal: Callable[[str], None] = _only_say
 
 
 @dataclass(frozen=True)
 class Parts:
-    on_fatal: Callable[[str], None] = _only_say
     """The running objects, in the order in which they are stopped."""
 
     trader: IndependentBrokerTrader
@@ -94,11 +94,11 @@ class Parts:
     emitter: TradeSignalEmitter
     shared: SharedParts
     kill_switch: KillSwitch
+    watchdog: Watchdog
     statuses: Mapping[AccountRef, AccountStatus] = field(default_factory=dict)
 
 
 def compose(world: World) -> Parts:
-    watchdog: Watchdog
     """Build everything; nothing is started and nothing is asked of a venue."""
     return _Composition(world).parts()
 
@@ -117,11 +117,11 @@ class _Composition:
         self.shared = shared_parts(
             self.settings, world.clock, on_private_call=self._on_private_call, on_lock_use=self._on_lock_use
         )
+        self.watchdog = self._watchdog()
         self.statuses = self._open_statuses()
         self.kill_switch = KillSwitch(
             store=world.store,
             clock=world.clock,
-        self.watchdog = self._watchdog()
             state_dir=self.settings.state_dir,
             on_change=world.metrics.set_halts,
             wake=lambda: self.trader.wake_all(),
@@ -171,6 +171,7 @@ class _Composition:
             ),
             wake_user=lambda account: self.trader.wake(account),
             on_planned=self._on_planned,
+            watchdog=self.watchdog,
         )
         self.strategy = self._strategy()
         self.trader = self._trader()
@@ -181,9 +182,9 @@ class _Composition:
             self.manager,
             self.strategy,
             self.emitter,
-            watchdog=self.watchdog,
             self.shared,
             self.kill_switch,
+            self.watchdog,
             self.statuses,
         )
 
@@ -194,7 +195,6 @@ class _Composition:
         left = {follower.account for follower in self.followers if follower.leaving is not None}
         now = self.world.clock.now()
         for ref, name in refs.items():
-            self.watchdog,
             self.world.store.write(
                 lambda connection, ref=ref, name=name: accounts.remember_account(  # type: ignore[misc]
                     connection, ref, name=name, enabled=ref not in left, now=now
@@ -431,28 +431,6 @@ class _Composition:
             on_left=self._on_left,
             statuses=self.statuses,
             on_cycle=self._on_cycle,
-        )
-
-    # -- what is counted and shown ------------------------------------------------------------------------------------
-    def status_lines(self) -> Sequence[Mapping[str, Any]]:
-        """One mapping per account, masters first."""
-        lines = []
-        with self.world.store.read() as connection:
-            for ref, status in self.statuses.items():
-                reading = self.manager.balance_of(ref)
-                holdings = reading.holdings
-                lines.append(
-                    {
-                        "account": ref.label,
-                        "mode": self.settings.trading_mode,
-                        "health": str(status.health.state),
-                        "reason": status.health.reason,
-                        "cycles": status.health.cycles,
-                        "cash": "unknown" if holdings is None else f"{holdings.of('USD').total:.2f} USD",
-                        "positions": len(positions.positions_of(connection, ref.label)),
-                    }
-                )
-        return lines
             supervision=self._supervision(),
         )
 
@@ -497,6 +475,28 @@ class _Composition:
         self.world.store.write(
             lambda connection: leases.take_lease(connection, account.label, owner="watchdog", now=now),
             timeout_seconds=FENCE_SECONDS,
+        )
+
+    # -- what is counted and shown ------------------------------------------------------------------------------------
+    def status_lines(self) -> Sequence[Mapping[str, Any]]:
+        """One mapping per account, masters first."""
+        lines = []
+        with self.world.store.read() as connection:
+            for ref, status in self.statuses.items():
+                reading = self.manager.balance_of(ref)
+                holdings = reading.holdings
+                lines.append(
+                    {
+                        "account": ref.label,
+                        "mode": self.settings.trading_mode,
+                        "health": str(status.health.state),
+                        "reason": status.health.reason,
+                        "cycles": status.health.cycles,
+                        "cash": "unknown" if holdings is None else f"{holdings.of('USD').total:.2f} USD",
+                        "positions": len(positions.positions_of(connection, ref.label)),
+                    }
+                )
+        return lines
 
     def _on_connected(self, broker: BaseBroker) -> None:
         status = self.statuses[broker.account]
