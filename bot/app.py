@@ -33,7 +33,6 @@ from bot.storage import process
 from bot.storage.ephemeral import throws_away
 from bot.storage.installation import Installation, open_installation
 from bot.storage.place import DATABASE_FILE
-from bot.storage.place import DATABASE_FILE
 from bot.storage.store import Store
 from bot.storage.watch import StoreWatch
 from bot.supervision.heart import Heart, beat
