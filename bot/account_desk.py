@@ -11,6 +11,7 @@ from bot.execution.order_executor import OrderExecutor
 from bot.execution.reconciliation import Reconciler
 from bot.flattening import Flattening
 from bot.market.candle_cache import CandleCache
+from bot.risk.marks import AccountMarks
 from bot.user_copier import UserCopier
 
 
@@ -27,6 +28,7 @@ class AccountDesk:
     candles: CandleCache | None
     leaving: WhenDisabled | None = None
     flattening: Flattening | None = None
+    marks: AccountMarks | None = None
 
     @property
     def account(self) -> AccountRef:

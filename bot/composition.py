@@ -21,6 +21,7 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError, RetryLater
 from bot.domain.fill import Fill
 from bot.domain.health import AccountHealth, HealthState
+from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
 from bot.domain.position import ExitPlan
 from bot.domain.signal import TradeSignal
@@ -37,6 +38,9 @@ from bot.multi_account_broker_manager import FailedConnection, MultiAccountBroke
 from bot.observability.logs import Redactor
 from bot.observability.metrics import Metrics
 from bot.position_sizer import PositionSizer
+from bot.risk.gate import TradingGate
+from bot.risk.limits import Limits, limit_rules
+from bot.risk.marks import AccountMarks
 from bot.roster import Roster
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
@@ -119,12 +123,18 @@ class _Composition:
         )
         self.watchdog = self._watchdog()
         self.statuses = self._open_statuses()
+        self.brokerages = {ref.label: ref.broker for ref in self.statuses}
         self.kill_switch = KillSwitch(
             store=world.store,
             clock=world.clock,
             state_dir=self.settings.state_dir,
             on_change=world.metrics.set_halts,
             wake=lambda: self.trader.wake_all(),
+        )
+        self.entry_gate = TradingGate(
+            halted=self.kill_switch.veto,
+            not_ready=lambda _account_id: "",
+            limits=Limits(rules=limit_rules(self.settings), clock=world.clock, listed=self._listed).veto,
         )
         self.engine: CopyTradeEngine
         self.trader: IndependentBrokerTrader
@@ -286,7 +296,7 @@ class _Composition:
             on_order=self._on_order,
             epoch=self._take_lease(account),
             restored_at=self._restored_at(),
-            entry_gate=self.kill_switch,
+            entry_gate=self.entry_gate,
         )
         reconciler = Reconciler(
             broker=broker,
@@ -310,9 +320,21 @@ class _Composition:
             candles=self._candles(broker) if account.is_master else None,
             leaving=self.roster.leaving(account),
             flattening=self._flattening(broker, executor),
+            marks=AccountMarks(
+                account_id=account.label,
+                store=world.store,
+                clock=world.clock,
+                currency=self.settings.risk.quote_currency,
+                fence=executor.refuse_when_fenced,
+            ),
         )
         self.strategy.add_desk(desk)
         return desk
+
+    def _listed(self, account_id: str, symbol: str) -> Instrument | None:
+        """A market's rules as last read for the account's brokerage, if they ever were."""
+        broker = self.brokerages.get(account_id)
+        return None if broker is None else self.manager.instrument_of(broker, symbol)
 
     def _flattening(self, broker: BaseBroker, executor: OrderExecutor) -> Flattening:
         return Flattening(

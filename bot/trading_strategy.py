@@ -214,6 +214,7 @@ class TradingStrategy:
         desk.status.step("managing positions")
         held = self._positions(desk)
         if not held or desk.leaving is WhenDisabled.KEEP:
+            self._mark(desk, {})
             return held
         if desk.candles is not None:
             # Also while no entries are looked for: the strategy's wish to exit needs fresh candles.
@@ -225,7 +226,19 @@ class TradingStrategy:
                 log.warning("%s: no price for %s; its exits wait", desk.account.label, position.symbol)
             else:
                 self._manage_position(desk, position, quote)
+        self._mark(desk, quotes)
         return self._positions(desk)
+
+    def _mark(self, desk: AccountDesk, quotes: Mapping[str, Quote]) -> None:
+        """Where the account stands by these prices, for the limits on loss. What goes wrong here stops entries only."""
+        if desk.marks is None or desk.leaving is not None:
+            return
+        try:
+            desk.marks.mark(quotes, desk.broker.balance_book.reading())
+        except (Fenced, StoreUnavailable):
+            raise
+        except Exception:
+            log.exception("%s: what its trades have made could not be worked out", desk.account.label)
 
     def _manage_position(self, desk: AccountDesk, position: Position, quote: Quote) -> None:
         if quote.bid > position.highest_price:

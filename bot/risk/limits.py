@@ -13,9 +13,12 @@ from bot.domain.veto import Veto, VetoRule
 from bot.risk import exposure_rules, flow_rules, loss_rules
 from bot.risk.case import Case, InstrumentOf, LimitRules, NotKnown
 from bot.seams.clock import Clock
+from bot.settings import Settings
 from bot.storage.intents import OrderIntent
 
 Rule = Callable[[Case], Veto | None]
+
+MARK_STALE_SECONDS = 600.0
 
 # In this order; the first that objects is the one that is written down.
 RULES: Sequence[tuple[VetoRule, Rule]] = (
@@ -32,6 +35,29 @@ RULES: Sequence[tuple[VetoRule, Rule]] = (
     (VetoRule.MAX_POSITIONS_ALL, exposure_rules.max_positions_all),
     (VetoRule.ALL_NOTIONAL, exposure_rules.all_notional),
 )
+
+
+def limit_rules(settings: Settings) -> LimitRules:
+    """The limits as configured. A mark may be as old as four cycles: an account that is late is not lost."""
+    risk = settings.risk
+    return LimitRules(
+        max_positions=risk.max_positions,
+        max_positions_all_accounts=risk.max_positions_all_accounts,
+        max_order_notional_quote=risk.max_order_notional_usd,
+        max_symbol_notional_quote=risk.max_symbol_notional_usd,
+        max_account_notional_quote=risk.max_account_notional_usd,
+        max_total_notional_quote=risk.max_total_notional_usd,
+        max_daily_loss_percent=risk.max_daily_loss_percent,
+        max_drawdown_percent=risk.max_drawdown_percent,
+        max_entries_per_minute=risk.max_entries_per_minute,
+        max_entries_per_minute_all_accounts=risk.max_entries_per_minute_all_accounts,
+        max_rejects_in_a_row=risk.max_rejects_in_a_row,
+        rejects_pause_seconds=risk.rejects_pause_seconds,
+        price_collar_percent=risk.price_collar_percent,
+        duplicate_entry_seconds=risk.duplicate_entry_seconds,
+        mark_stale_seconds=max(MARK_STALE_SECONDS, 4 * settings.pace.cycle_seconds),
+        quote_currency=risk.quote_currency,
+    )
 
 
 class Limits:

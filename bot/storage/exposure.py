@@ -43,6 +43,7 @@ _OPEN_ENTRIES = select(*_ENTRY_COLUMNS).where(_OF_ACCOUNT, _IS_ENTRY, order_inte
 _ALL_OPEN_ENTRIES = select(*_ENTRY_COLUMNS).where(
     order_intent.c.account_id.in_(select(account.c.account_id)), _IS_ENTRY, order_intent.c.state.in_(_OPEN), _OTHERS
 )
+_ANY_OPEN = select(order_intent.c.client_order_id).where(_OF_ACCOUNT, order_intent.c.state.in_(_OPEN)).limit(1)
 _SENT = select(func.count()).where(_OF_ACCOUNT, _SENT_SINCE, _IS_ENTRY, _OTHERS)
 _ALL_SENT = select(func.count()).where(
     order_intent.c.account_id.in_(select(account.c.account_id)), _SENT_SINCE, _IS_ENTRY, _OTHERS
@@ -146,6 +147,11 @@ def open_entries_of(connection: Connection, account_id: str, *, besides: str = "
 
 def open_entries_of_all(connection: Connection, *, besides: str = "") -> Sequence[OpenEntry]:
     return [OpenEntry(*row) for row in connection.execute(_ALL_OPEN_ENTRIES, {"besides": besides})]
+
+
+def has_open_orders(connection: Connection, account_id: str) -> bool:
+    """Whether any order of the account, entry or exit, was sent and has no end yet."""
+    return connection.execute(_ANY_OPEN, {"account_id": account_id}).first() is not None
 
 
 def entries_sent(connection: Connection, account_id: str, *, since: datetime, besides: str = "") -> int:

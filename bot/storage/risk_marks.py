@@ -1,21 +1,33 @@
 """Rows of marks: what an account's own trades have made, for the limits on loss. One row per account, and its own."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
+from bot.domain.money import plain
 from bot.storage.schema import account, fill, risk_mark
+
+
+@dataclass(frozen=True)
+class Lot:
+    """What is held of one market: base units, and their average price in quote."""
+
+    quantity: Decimal
+    price: Decimal
 
 
 @dataclass(frozen=True, kw_only=True)
 class RiskMark:
-    """Amounts are in `quote_currency`. `profit` counts from the account's first trade; None = not known (`problem`).
+    """Amounts are in `quote_currency`. `profit` counts from the first mark; None = not known (`problem`).
 
     An equity is what percents are of: cash and marked lots when the day began and when the profit was highest, less
-    what was withdrawn since.
+    what was withdrawn since. `realised_profit` is what the fills up to number `counted_fills` made, `lots` what they
+    left, by symbol.
     """
 
     account_id: str
@@ -27,6 +39,9 @@ class RiskMark:
     day_start_equity: Decimal | None
     peak_equity: Decimal | None
     equity: Decimal | None
+    realised_profit: Decimal
+    counted_fills: int
+    lots: Mapping[str, Lot] = field(default_factory=dict)
     marked_at: datetime
     problem: str
     reset_by: str = ""
@@ -38,60 +53,74 @@ class RiskMark:
 class BookedFill:
     """A fill as the ledger has it; `ours` is False for a user's own trade by hand, which makes no lots."""
 
+    sequence: int
     symbol: str
-    trade_id: str
     side: str
     quantity: Decimal
     price: Decimal
     fee: Decimal
     fee_currency: str
-    recorded_at: datetime
     ours: bool
 
 
-_COLUMNS = [column.name for column in risk_mark.c]
+_PLAIN = [column.name for column in risk_mark.c if column.name not in ("lots_json", "realised_profit")]
 _ONE = select(risk_mark).where(risk_mark.c.account_id == bindparam("account_id"))
+_ALL = select(risk_mark)
 _ADD = insert(risk_mark)
 _CHANGE = update(risk_mark).where(risk_mark.c.account_id == bindparam("the_account"))
+_NEWEST = select(func.coalesce(func.max(fill.c.sequence), 0))
 _FILLS = (
     select(
+        fill.c.sequence,
         fill.c.symbol,
-        fill.c.trade_id,
         fill.c.side,
         fill.c.quantity,
         fill.c.price,
         fill.c.fee,
         fill.c.fee_currency,
-        fill.c.recorded_at,
         fill.c.client_order_id,
         account.c.user_id,
     )
     .join(account, account.c.account_id == fill.c.account_id)
-    .where(fill.c.account_id == bindparam("account_id"))
-    .order_by(fill.c.recorded_at, fill.c.executed_at)
+    .where(fill.c.sequence > bindparam("after"), fill.c.account_id == bindparam("account_id"))
+    .order_by(fill.c.sequence)
 )
-_FILLS_SINCE = _FILLS.where(fill.c.recorded_at >= bindparam("since"))
 
 
 def find_mark(connection: Connection, account_id: str) -> RiskMark | None:
     row = connection.execute(_ONE, {"account_id": account_id}).first()
-    return None if row is None else RiskMark(**{name: getattr(row, name) for name in _COLUMNS})
+    return None if row is None else _mark(row)
+
+
+def all_marks(connection: Connection) -> Mapping[str, RiskMark]:
+    """By account."""
+    return {row.account_id: _mark(row) for row in connection.execute(_ALL)}
 
 
 def save_mark(connection: Connection, mark: RiskMark) -> None:
     """Insert or overwrite the account's mark."""
-    values = asdict(mark)
+    lots = {symbol: [plain(lot.quantity), plain(lot.price)] for symbol, lot in mark.lots.items()}
+    values = asdict(mark) | {"lots_json": json.dumps(lots)}
+    del values["lots"]
     if not connection.execute(_CHANGE, {"the_account": mark.account_id} | values).rowcount:
         connection.execute(_ADD, values)
 
 
-def fills_booked(connection: Connection, account_id: str, *, since: datetime | None = None) -> Sequence[BookedFill]:
-    """The account's fills in the order in which they were booked; `since`: only those booked at or after it.
+def newest_fill(connection: Connection) -> int:
+    """The number of the fill that was booked last, of any account; 0 = there is none."""
+    return int(connection.execute(_NEWEST).scalar_one())
+
+
+def fills_after(connection: Connection, account_id: str, after: int) -> Sequence[BookedFill]:
+    """The account's fills with a higher number, in the order of booking.
 
     All of a master's are its lots'; of a user's those of orders of ours.
     """
-    keys = {"account_id": account_id}
-    rows = (
-        connection.execute(_FILLS, keys) if since is None else connection.execute(_FILLS_SINCE, keys | {"since": since})
-    )
-    return [BookedFill(*row[:8], ours=row.user_id is None or row.client_order_id is not None) for row in rows]
+    rows = connection.execute(_FILLS, {"account_id": account_id, "after": after})
+    return [BookedFill(*row[:7], ours=row.user_id is None or row.client_order_id is not None) for row in rows]
+
+
+def _mark(row: Row[Any]) -> RiskMark:
+    lots = {symbol: Lot(Decimal(one), Decimal(two)) for symbol, (one, two) in json.loads(row.lots_json).items()}
+    realised = Decimal(0) if row.realised_profit is None else row.realised_profit
+    return RiskMark(lots=lots, realised_profit=realised, **{name: getattr(row, name) for name in _PLAIN})
