@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from bot.domain.account import AccountRef
+from bot.domain.health import AccountHealth
 from bot.storage.schema import account, account_state, balance_snapshot, health_transition
 
 _ADD_SNAPSHOT = insert(balance_snapshot)
@@ -43,10 +44,21 @@ def save_state(connection: Connection, account_id: str, values: Mapping[str, Any
         connection.execute(insert(account_state).values(account_id=account_id, **values))
 
 
-def add_health_transition(
-    connection: Connection, account_id: str, *, at: datetime, old: str, new: str, reason: str
-) -> None:
-    connection.execute(insert(health_transition).values(account_id=account_id, at=at, old=old, new=new, reason=reason))
+def transition(old: AccountHealth, new: AccountHealth, *, at: datetime) -> dict[str, Any]:
+    """The row of one change of phase."""
+    return {
+        "at": at,
+        "old": str(old.state),
+        "new": str(new.state),
+        "old_phase": str(old.phase),
+        "new_phase": str(new.phase),
+        "reason": new.reason,
+    }
+
+
+def add_health_transitions(connection: Connection, account_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """In their order."""
+    connection.execute(insert(health_transition), [{"account_id": account_id, **row} for row in rows])
 
 
 def add_balance_snapshot(connection: Connection, account_id: str, values: Mapping[str, Any]) -> None:
