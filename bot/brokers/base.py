@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import IntEnum
 
 from bot.brokers.balance_book import BalanceBook
+from bot.brokers.key_report import KeyReport
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import BalanceReading, Holdings
 from bot.domain.errors import BalanceUnknown, CredentialsRejected, RetryLater, UnreadableReply
@@ -41,6 +42,8 @@ class BaseBroker(ABC):
         self.account = account
         self.connected = False
         self.balance_book = balance_book
+        # What the venue said of the key at the last connection; None before the first.
+        self.key_report: KeyReport | None = None
 
     # How long after sending an order may still turn up at the venue. Absence is proven only after this; see the table
     # in docs/architecture.md. Each venue sets its own; this is the longest (a venue without request expiry).
@@ -79,9 +82,10 @@ class BaseBroker(ABC):
     # -- connection -------------------------------------------------------------------------------------------------
     @abstractmethod
     def connect(self) -> bool:
-        """Prove key and permissions with one private call; True when the account can be used.
+        """Prove key and permissions with one private call that needs no right; True when the account can be used.
 
-        Raises `CredentialsRejected`, `RetryLater` or `UnreadableReply` with a sentence for the operator.
+        Raises `KeyUnfit` for a key without a needed right, otherwise `CredentialsRejected`, `RetryLater` or
+        `UnreadableReply`, each with a sentence for the operator.
         """
 
     @abstractmethod

@@ -6,7 +6,7 @@ from bot.brokers.http_session import CallLimits
 from bot.brokers.kraken.context import KrakenContext, nonce_path
 from bot.brokers.shared_parts import SharedParts
 from bot.brokers.venue_access import VenueAccess
-from bot.domain.account import AccountRef
+from bot.domain.account import AccountRef, BrokerType
 from bot.seams.clock import Clock
 from bot.settings.model import Settings
 
@@ -35,6 +35,7 @@ def kraken_context(account: AccountRef, access: VenueAccess, settings: Settings,
         reaper=shared.reaper,
         resolver=shared.resolver,
         public_budget=shared.kraken_public,
+        gate=shared.gates[BrokerType.KRAKEN],
         clock=shared.clock,
         limits=CallLimits(
             connect_seconds=kraken.connect_timeout_seconds,
@@ -59,6 +60,7 @@ def coinbase_context(access: VenueAccess, settings: Settings, shared: SharedPart
         resolver=shared.resolver,
         public_budget=shared.coinbase_public,
         key_budgets=shared.coinbase_keys,
+        gate=shared.gates[BrokerType.COINBASE],
         clock=shared.clock,
         limits=CallLimits(
             connect_seconds=coinbase.connect_timeout_seconds,

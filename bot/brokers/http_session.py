@@ -6,7 +6,8 @@ The two exceptions say what an order needs to know: certainly not sent, or perha
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,8 +31,16 @@ class RequestNotSent(Exception):
     """No byte of the request left: the connection (with its TLS) could not be opened."""
 
 
+class SessionClosed(RequestNotSent):
+    """The account's own session is closed for good; this says nothing about the venue."""
+
+
 class ReplyLost(Exception):
     """The request may have arrived; there is no complete answer."""
+
+
+class ReplyCut(ReplyLost):
+    """Lost because the account's own session was closed meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +62,7 @@ class CallLimits:
 
 
 class VenueSession(requests.Session):
-    """A session of one account: one thread uses it."""
+    """A session of one account: one thread uses it. Any other thread may close it, for good."""
 
     def __init__(self, reaper: CallReaper, limits: CallLimits, resolver: Resolver | None = None) -> None:
         super().__init__()
@@ -63,16 +72,39 @@ class VenueSession(requests.Session):
         self.mount("https://", WatchedAdapter(resolver))
         self._reaper = reaper
         self._limits = limits
+        self._closing = threading.Lock()
         self._closed = False
+        self._call: BoundedCall | None = None
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         """None: requests would look at the target, and read a redirect's whole body, even where it must not follow."""
         return
 
     def close(self) -> None:
-        """For good: whoever still holds this session can send nothing through it."""
-        self._closed = True
+        """For good: whoever still holds this session sends nothing more through it.
+
+        A call that another thread is in ends now: its connections, and any that it would still open, are cut. What it
+        has sent by then may have arrived.
+        """
+        with self._closing:
+            self._closed = True
+            call = self._call
+        if call is not None:
+            call.cut()
         super().close()
+
+    @contextlib.contextmanager
+    def _bound(self, seconds: float) -> Iterator[BoundedCall]:
+        """A bounded call that `close` ends as well. Raises `SessionClosed`."""
+        with self._reaper.bound(seconds) as call:
+            with self._closing:
+                if self._closed:
+                    raise SessionClosed("this account's session is closed")
+                self._call = call
+            try:
+                yield call
+            finally:
+                self._call = None
 
     def exchange(
         self,
@@ -87,12 +119,10 @@ class VenueSession(requests.Session):
         max_body_bytes: int = MAX_BODY_BYTES,
     ) -> HttpReply:
         """Send once and read the whole answer. Raises `RequestNotSent` or `ReplyLost`; any status is returned."""
-        if self._closed:
-            raise RequestNotSent("this account's session is closed")
         limits = self._limits
         seconds = limits.call_seconds if call_seconds is None else call_seconds
         arguments: dict[str, Any] = {"params": params, "data": data, "json": json, "headers": headers}
-        with during(f"calling {method} {urlsplit(url).path}", seconds), self._reaper.bound(seconds) as call:
+        with during(f"calling {method} {urlsplit(url).path}", seconds), self._bound(seconds) as call:
             try:
                 response = self.request(
                     method,
@@ -105,22 +135,25 @@ class VenueSession(requests.Session):
                 with contextlib.closing(response):
                     body = _read(response, max_body_bytes)
             except Exception as error:  # whatever went wrong, the request may be with the venue
-                raise _lost_or_not_sent(error, call, seconds) from error
+                raise self._lost_or_not_sent(error, call, seconds) from error
             if call.overdue:
                 # Headers that break off look to the library like headers that ended.
-                raise ReplyLost(f"no complete answer within {seconds:g} s")
+                raise self._cut(seconds)
         return HttpReply(response.status_code, body, _retry_after(response.headers.get("Retry-After")))
 
+    def _lost_or_not_sent(self, error: Exception, call: BoundedCall, seconds: float) -> RequestNotSent | ReplyLost:
+        if isinstance(error, ReplyLost):
+            return error
+        never_connected = isinstance(error, requests.ConnectTimeout) or _is_no_connection(error)
+        if call.progress is Progress.CONNECTING or (never_connected and call.progress is Progress.UNKNOWN):
+            kind = SessionClosed if self._closed else RequestNotSent
+            return kind(f"no connection: {_cause(error)}")
+        return self._cut(seconds) if call.overdue else ReplyLost(_cause(error))
 
-def _lost_or_not_sent(error: Exception, call: BoundedCall, seconds: float) -> RequestNotSent | ReplyLost:
-    if isinstance(error, ReplyLost):
-        return error
-    never_connected = isinstance(error, requests.ConnectTimeout) or _is_no_connection(error)
-    if call.progress is Progress.CONNECTING or (never_connected and call.progress is Progress.UNKNOWN):
-        return RequestNotSent(f"no connection: {_cause(error)}")
-    if call.overdue:
+    def _cut(self, seconds: float) -> ReplyLost:
+        if self._closed:
+            return ReplyCut("this account's session was closed")
         return ReplyLost(f"no complete answer within {seconds:g} s")
-    return ReplyLost(_cause(error))
 
 
 def _read(response: requests.Response, max_body_bytes: int) -> bytes:

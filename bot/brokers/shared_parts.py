@@ -14,6 +14,8 @@ from bot.brokers.kraken.symbols import KrakenCatalogue
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
+from bot.brokers.venue_gate import VenueGate, VenueState
+from bot.domain.account import BrokerType
 from bot.domain.instrument import Instrument
 from bot.seams.clock import Clock
 from bot.settings.model import Settings
@@ -43,6 +45,7 @@ class SharedParts:
     kraken_public: RateBudget
     coinbase_public: RateBudget
     coinbase_keys: RateBudgets
+    gates: Mapping[BrokerType, VenueGate]
     on_private_call: CallObserver | None = None
 
     def close(self) -> None:
@@ -55,6 +58,7 @@ def shared_parts(
     *,
     on_private_call: CallObserver | None = None,
     on_lock_use: Callable[[LockUse], None] | None = None,
+    on_venue_state: Callable[[VenueState], None] | None = None,
 ) -> SharedParts:
     """The shared parts as the settings want them; the observers are for metrics and must be quick."""
     kraken = settings.kraken
@@ -78,6 +82,7 @@ def shared_parts(
         kraken_public=_kraken_public(settings, clock),
         coinbase_public=_coinbase_public(settings, clock),
         coinbase_keys=_coinbase_keys(settings, clock),
+        gates={broker: VenueGate(clock, str(broker), on_change=on_venue_state) for broker in BrokerType},
         on_private_call=on_private_call,
     )
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.brokers.balance_book import BalanceBook
-from bot.brokers.base import BaseBroker
+from bot.brokers.base import BaseBroker, Urgency
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.coinbase.broker import CoinbaseBroker
 from bot.brokers.coinbase.context import CoinbaseContext
@@ -22,6 +22,7 @@ from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import PrivateCallLock, PrivateCallLocks
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
+from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, BrokerType
 from bot.seams.clock import Clock, SystemClock
 from tests.exchange_process import ExchangeProcess
@@ -31,6 +32,13 @@ HOLD_SECONDS = 1.0
 # The lists of markets are long; one process of tests reads each once, as the bot does.
 _catalogues: SharedReading[Any] = SharedReading(SystemClock())
 _instruments: SharedReading[Any] = SharedReading(SystemClock())
+
+
+class OpenGate(VenueGate):
+    """Stops nobody, whatever a venue says: for tests that ask a venue again and again right after its worst."""
+
+    def _admit(self, urgency: Urgency, now: float) -> bool:
+        return False
 
 
 @dataclass
@@ -44,6 +52,7 @@ class Wiring:
     read_seconds: float = HOLD_SECONDS
     calls: list[tuple[str, str, float, str]] = field(default_factory=list)
     brokers: list[BaseBroker] = field(default_factory=list)
+    gate: VenueGate | None = None
 
     def __post_init__(self) -> None:
         self.locks = PrivateCallLocks(
@@ -95,6 +104,7 @@ class Wiring:
             locks=self.locks,
             catalogues=self.catalogues,
             reaper=self.reaper,
+            gate=self.gate,
             clock=self.clock,
             limits=CallLimits(connect_seconds=1, read_seconds=self.read_seconds, call_seconds=5),
             lock_timeout_seconds=3,
@@ -108,6 +118,7 @@ class Wiring:
             balance_book=BalanceBook(self.clock, cache_seconds=0.0),
             instruments=self.instruments,
             reaper=self.reaper,
+            gate=self.gate,
             clock=self.clock,
             limits=CallLimits(connect_seconds=1, read_seconds=self.read_seconds, call_seconds=self.read_seconds),
             on_private_call=lambda *call: self.calls.append(call),

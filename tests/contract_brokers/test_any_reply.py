@@ -31,7 +31,7 @@ from bot.domain.errors import (
 )
 from bot.domain.order import OrderAck, Side, VenueOrderStatus
 from bot.seams.clock import SystemClock
-from tests.contract_brokers.conftest import Wiring
+from tests.contract_brokers.conftest import OpenGate, Wiring
 from tests.contract_brokers.mutation import BYTE_CHANGES, VALUES, dropped, paths, renamed, replaced, spoiled, written
 from tests.contract_brokers.raw_venue import Asked, RawVenue, Said
 from tests.contract_brokers.recorded import CANCEL, Recorded, readings, record
@@ -84,6 +84,7 @@ def stage(
     clock = SystemClock()
     wiring = Wiring(exchange_process, tmp_path_factory.mktemp("recorded"), clock, CallReaper(clock), read_seconds=10)
     wiring.locks.for_key("any").hold_seconds = 10  # nothing hangs here but a busy machine
+    wiring.gate = OpenGate(clock, "any")
     made = Stage(wiring, request.param)
     with made.venue:
         yield made

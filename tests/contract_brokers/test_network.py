@@ -10,7 +10,7 @@ from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import OutcomeUnknown, RetryLater, UnreadableReply
 from bot.domain.order import OrderType
-from tests.contract_brokers.conftest import HOLD_SECONDS, Wiring
+from tests.contract_brokers.conftest import HOLD_SECONDS, OpenGate, Wiring
 from tests.contract_brokers.test_every_broker import BALANCE, BTC, PLACE, after_parking, an_order, now, resting_price
 from tests.exchange_process import ExchangeProcess, wait_until
 
@@ -32,8 +32,11 @@ EVERY_FAULT: tuple[str | Mapping[str, Any], ...] = (
 
 @pytest.mark.parametrize("fault", EVERY_FAULT, ids=str)
 def test_no_fault_makes_an_order_or_a_cancel_reach_the_exchange_twice(
-    broker: BaseBroker, exchange: ExchangeProcess, account: AccountRef, fault: str | Mapping[str, Any]
+    wiring: Wiring, exchange: ExchangeProcess, account: AccountRef, fault: str | Mapping[str, Any]
 ) -> None:
+    wiring.gate = OpenGate(wiring.clock, "any")
+    broker = wiring.broker(account)
+    broker.connect()
     resting = an_order(price=resting_price(broker), order_type=OrderType.LIMIT_GTC)
     placed = broker.place_order(resting)
     seen = exchange.last_seq()

@@ -20,6 +20,7 @@ from bot.brokers.coinbase.orders import (
 )
 from bot.brokers.coinbase.products import instruments_from, product_id_of
 from bot.brokers.http_session import VenueSession
+from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import (
@@ -34,6 +35,7 @@ from bot.brokers.replies import (
     text_of,
 )
 from bot.brokers.venue_clock import VenueClock
+from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import AssetBalance, Holdings
 from bot.domain.errors import CredentialsRejected, OrderRefused, OutcomeUnknown, RetryLater, UnreadableReply
@@ -53,6 +55,8 @@ GRANULARITIES = {
     360: "SIX_HOUR",
     1440: "ONE_DAY",
 }
+NEEDED_RIGHTS = ("can_view", "can_trade")
+TRANSFER_RIGHT = "can_transfer"
 MAX_CANDLES = 350
 PRODUCTS_PER_QUOTE = 100
 PAGE_SIZE = "100"
@@ -91,6 +95,8 @@ class CoinbaseBroker(BaseBroker):
         self._urgency = Urgency.POLL
         self.venue_clock = VenueClock(context.clock)
         self._refused_key = RefusedKey(context.clock, label=account.label, venue="Coinbase")
+        self._gate = context.gate or VenueGate(context.clock, "coinbase")
+        self._gate.join(self.account.label)
         self._session = VenueSession(context.reaper, context.limits, context.resolver)
         credentials = context.access.credentials
         client = CoinbaseClient(
@@ -105,6 +111,7 @@ class CoinbaseBroker(BaseBroker):
             label=account.label,
             clock=context.clock,
             venue_clock=self.venue_clock,
+            gate=self._gate,
             refused_key=self._refused_key,
             budget=self._budget(context),
             public_budget=context.public_budget or RateBudget(context.clock, name="Coinbase", limit=None),
@@ -130,13 +137,15 @@ class CoinbaseBroker(BaseBroker):
         self.venue_clock.measured(self._calls.read_time())  # before anything is signed: tokens are made by it
         rights = self._calls.get("/key_permissions")
         where = f"{self.account.label}: Coinbase key_permissions"
-        needed = ("can_view", "can_trade")
-        missing = [name for name in needed if not flag_of(rights, name, default=False, where=where)]
-        if missing:
-            raise CredentialsRejected(
-                f"{self.account.label}: the API key lacks {', '.join(missing)}; grant it at Coinbase",
-                venue_code="PERMISSION_DENIED",
-            )
+        known = (*NEEDED_RIGHTS, TRANSFER_RIGHT)
+        granted = [name for name in known if flag_of(rights, name, default=False, where=where)]
+        refuse_without(NEEDED_RIGHTS, granted, label=self.account.label, venue="Coinbase", code="PERMISSION_DENIED")
+        self.key_report = KeyReport(
+            said_by=f"key_permissions says {', '.join(granted)}",
+            identity=f"portfolio {text_of(rights, 'portfolio_uuid', where=where)}",
+            names_account=True,
+            withdraw_rights=(TRANSFER_RIGHT,) if TRANSFER_RIGHT in granted else (),
+        )
         self.connected = True
         return True
 
@@ -145,6 +154,7 @@ class CoinbaseBroker(BaseBroker):
         if not self._closed:
             self._closed = True
             self._session.close()
+            self._gate.leave(self.account.label)
 
     @contextmanager
     def urgent(self, urgency: Urgency) -> Iterator[None]:

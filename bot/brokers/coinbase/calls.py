@@ -1,17 +1,19 @@
 """Calls of one Coinbase account: signed, bounded, with every failure classed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from bot.brokers.base import Urgency
 from bot.brokers.coinbase.client import TOKEN_SECONDS, CoinbaseClient
-from bot.brokers.coinbase.errors import REFUSED_KEY, TOO_MANY, status_error
+from bot.brokers.coinbase.errors import REFUSED_KEY, TOO_MANY, is_api_document, status_error
 from bot.brokers.coinbase.tokens import SecretCannotSign
 from bot.brokers.http_session import HttpReply, ReplyLost, RequestNotSent
 from bot.brokers.rate_budget import RateBudget, Spending
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import as_list, as_object, clock_time, decode_json, flag_of, number_of
 from bot.brokers.venue_clock import VenueClock
+from bot.brokers.venue_gate import Passage, Trouble, VenueGate
 from bot.domain.errors import CredentialsRejected, NijaError, OutcomeUnknown, RetryLater, UnreadableReply
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
@@ -36,6 +38,7 @@ class CoinbaseCalls:
         label: str,
         clock: Clock,
         venue_clock: VenueClock,
+        gate: VenueGate,
         refused_key: RefusedKey,
         budget: RateBudget,
         public_budget: RateBudget,
@@ -45,6 +48,7 @@ class CoinbaseCalls:
         self._client = client
         self._venue_clock = venue_clock
         self._refused_key = refused_key
+        self._gate = gate
         self._budget = budget
         self._public_budget = public_budget
         self._urgency = urgency
@@ -87,17 +91,18 @@ class CoinbaseCalls:
     def _public(self, path: str) -> Mapping[str, object]:
         """A reading that needs no key. Raises `RetryLater` or `UnreadableReply`."""
         where = f"{self._label}: Coinbase GET {path}"
-        with self._public_budget.spend(1, self._urgency(), within_seconds=RATE_WAIT_SECONDS) as spending:
+        with self._on_its_way(self._public_budget, RATE_WAIT_SECONDS) as (spending, passage):
             spending.leaving()
             try:
                 reply = self._client.unsigned(f"{API}{path}")
             except RequestNotSent as error:
                 spending.not_sent()
+                passage.not_answered(error)
                 raise RetryLater(f"{where}: {error}") from error
             except ReplyLost as error:
+                passage.not_answered(error)
                 raise UnreadableReply(f"{where}: {error}") from error
-            if reply.status == TOO_MANY:
-                self._public_budget.refused(reply.retry_after_seconds)
+            _tell_of(reply, passage, self._public_budget)
         if reply.status != 200:
             raise UnreadableReply(f"{where}: HTTP {reply.status}", venue_code=str(reply.status))
         return self._decoded(reply, where, changes_orders=False)
@@ -136,8 +141,19 @@ class CoinbaseCalls:
         within = RATE_WAIT_SECONDS
         if leave_before is not None:
             within = max(0.0, min(within, leave_before - LEAST_TOKEN_SECONDS - self._clock.monotonic()))
-        with self._budget.spend(1, self._urgency(), within_seconds=within) as spending:
-            return self._observed(verb, path, params, body, leave_before, spending)
+        with self._on_its_way(self._budget, within) as (spending, passage):
+            return self._observed(verb, path, params, body, leave_before, spending, passage)
+
+    @contextmanager
+    def _on_its_way(self, budget: RateBudget, within_seconds: float) -> Iterator[tuple[Spending, Passage]]:
+        """Past everything that may hold a request back. Raises `RetryLater`."""
+        urgency = self._urgency()
+        with (
+            self._gate.visit(self._label, urgency),
+            budget.spend(1, urgency, within_seconds=within_seconds) as spending,
+            self._gate.passage(self._label, urgency) as passage,
+        ):
+            yield spending, passage
 
     def _observed(
         self,
@@ -147,10 +163,11 @@ class CoinbaseCalls:
         body: Mapping[str, object] | None,
         leave_before: float | None,
         spending: Spending,
+        passage: Passage,
     ) -> Mapping[str, object]:
         started, outcome = self._clock.monotonic(), "ok"
         try:
-            return self._send(verb, path, params, body, leave_before, spending)
+            return self._send(verb, path, params, body, leave_before, spending, passage)
         except NijaError as error:
             outcome = type(error).__name__
             raise
@@ -167,6 +184,7 @@ class CoinbaseCalls:
         body: Mapping[str, object] | None,
         leave_before: float | None,
         spending: Spending,
+        passage: Passage,
     ) -> Mapping[str, object]:
         where = f"{self._label}: Coinbase {verb} {path}"
         changes_orders = body is not None
@@ -179,15 +197,16 @@ class CoinbaseCalls:
             failpoint(f"coinbase.after_{verb}")
         except RequestNotSent as error:
             spending.not_sent()
+            passage.not_answered(error)
             raise RetryLater(f"{where}: {error}") from error
         except ReplyLost as error:
+            passage.not_answered(error)
             raise (OutcomeUnknown if changes_orders else UnreadableReply)(f"{where}: {error}") from error
         except SecretCannotSign as error:
             raise CredentialsRejected(f"{where}: not sent: the API secret cannot sign") from error
         if reply.status == 401:
             self._venue_clock.doubt()
-        if reply.status == TOO_MANY:
-            self._budget.refused(reply.retry_after_seconds)
+        _tell_of(reply, passage, self._budget)
         if not 200 <= reply.status < 300:
             raise status_error(reply, where=where, order_sent=changes_orders)
         return self._decoded(reply, where, changes_orders)
@@ -207,6 +226,20 @@ class CoinbaseCalls:
             if changes_orders:
                 raise OutcomeUnknown(str(error)) from error
             raise
+
+
+def _tell_of(reply: HttpReply, passage: Passage, budget: RateBudget) -> None:
+    """What an answer says of the venue and of the key's limits, apart from what was asked."""
+    if 200 <= reply.status < 300:
+        if reply.body.lstrip()[:1] == b"{":
+            passage.answered()
+        else:
+            passage.met(Trouble.SERVER_ERROR)
+        return
+    from_api = is_api_document(reply)
+    if reply.status == TOO_MANY and from_api:
+        budget.refused(reply.retry_after_seconds)
+    passage.refused_by_status(reply, from_api=from_api)
 
 
 def _next_cursor(reply: Mapping[str, object], *, where: str) -> str:

@@ -12,6 +12,7 @@ from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
+from bot.brokers.venue_gate import VenueGate
 from bot.domain.errors import ConfigurationError
 from bot.domain.instrument import Instrument
 from bot.seams.clock import Clock
@@ -24,6 +25,7 @@ class CoinbaseContext:
     """`instruments`, `reaper` and `clock` are the process's; the rest is this account's alone.
 
     `public_budget` and `key_budgets` pace the calls; without them they are not counted.
+    `gate` is the process's; without one the account stands alone at the venue.
     `order_deadline_seconds`: an order's token is good for so long; after it the venue takes the order no more.
     `settle_margin_seconds`: for so long after that an order may still come to light.
     """
@@ -37,6 +39,7 @@ class CoinbaseContext:
     resolver: Resolver | None = None
     public_budget: RateBudget | None = None
     key_budgets: RateBudgets | None = None
+    gate: VenueGate | None = None
     order_deadline_seconds: float = TOKEN_SECONDS
     settle_margin_seconds: float = LEAST_MARGIN_SECONDS
     on_private_call: CallObserver | None = None

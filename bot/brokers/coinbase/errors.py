@@ -117,6 +117,11 @@ def _reading_error(status: int, code: str) -> type[VenueError]:
     return RetryLater if status in (403, 429) else UnreadableReply
 
 
+def is_api_document(reply: HttpReply) -> bool:
+    """Whether it is the API that speaks, with whatever status, and not something in front of it."""
+    return bool(_words(reply)[0])
+
+
 def _words(reply: HttpReply) -> tuple[str, str]:
     """The API's error code and words; both empty when the body is not the API's."""
     if reply.status == 401 and reply.body.strip() == b"Unauthorized":

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from bot.brokers.base import BaseBroker, Urgency
 from bot.brokers.http_session import VenueSession
+from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.kraken.api import KrakenApi
 from bot.brokers.kraken.calls import KrakenCalls, OrderCall
 from bot.brokers.kraken.context import KrakenContext
@@ -31,6 +32,7 @@ from bot.brokers.replies import (
     text_of,
 )
 from bot.brokers.venue_clock import VenueClock
+from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import AssetBalance, Holdings
 from bot.domain.errors import (
@@ -47,6 +49,8 @@ from bot.domain.quote import Candle, Quote
 
 # What the bot does with a key, and how Kraken calls the right to it (GetApiKeyInfo).
 NEEDED_PERMISSIONS = ("query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades")
+# With these money can leave the account, or an address be prepared for it.
+WITHDRAW_PERMISSIONS = ("withdraw-funds", "add-withdraw-address", "update-withdraw-address")
 TICKERS_PER_CALL = 200
 # An order may have to wait for this, so it is short; the last measurement does for long after.
 TIME_CALL_SECONDS = 2.0
@@ -92,6 +96,8 @@ class KrakenBroker(BaseBroker):
         self.nonces = key.nonces
         self._rates = key.rates
         self._refused_key = RefusedKey(context.clock, label=account.label, venue="Kraken")
+        self._gate = context.gate or VenueGate(context.clock, "kraken")
+        self._gate.join(self.account.label)
         self._session = VenueSession(context.reaper, context.limits, context.resolver)
         self._calls = self._make_calls(context, key)
         self._lookups = KrakenLookups(self._private, self._catalogue, self.venue_clock)
@@ -115,6 +121,7 @@ class KrakenBroker(BaseBroker):
             key=key,
             clock=context.clock,
             venue_clock=self.venue_clock,
+            gate=self._gate,
             refused_key=self._refused_key,
             on_private_call=context.on_private_call,
         )
@@ -131,12 +138,20 @@ class KrakenBroker(BaseBroker):
         self.connected = False
         self.venue_clock.measured(self._read_time())
         self.permissions = self._read_permissions()
-        missing = [name for name in NEEDED_PERMISSIONS if name not in self.permissions]
-        if missing:
-            raise CredentialsRejected(
-                f"{self.account.label}: the API key lacks the right to {', '.join(missing)}; grant it at Kraken",
-                venue_code="EGeneral:Permission denied",
-            )
+        refuse_without(
+            NEEDED_PERMISSIONS,
+            self.permissions,
+            label=self.account.label,
+            venue="Kraken",
+            code="EGeneral:Permission denied",
+        )
+        self.key_report = KeyReport(
+            said_by=f"GetApiKeyInfo lists {len(self.permissions)} rights, with the {len(NEEDED_PERMISSIONS)} needed",
+            # Kraken names no account anywhere: the key must stand for it.
+            identity=f"key {key_fingerprint(self._context.access.credentials.api_key)}",
+            names_account=False,
+            withdraw_rights=tuple(name for name in WITHDRAW_PERMISSIONS if name in self.permissions),
+        )
         self.connected = True
         return True
 
@@ -145,6 +160,7 @@ class KrakenBroker(BaseBroker):
         if not self._closed:
             self._closed = True
             self._session.close()
+            self._gate.leave(self.account.label)
 
     @contextmanager
     def urgent(self, urgency: Urgency) -> Iterator[None]:

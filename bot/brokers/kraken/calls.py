@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bot.brokers.base import Urgency
-from bot.brokers.http_session import ReplyLost, RequestNotSent
+from bot.brokers.http_session import HttpReply, ReplyLost, RequestNotSent
 from bot.brokers.kraken.api import KrakenApi, SecretCannotSign
-from bot.brokers.kraken.envelope import Envelope, open_envelope
+from bot.brokers.kraken.envelope import Envelope, is_api_document, open_envelope
 from bot.brokers.kraken.errors import (
     DEADLINES,
     INVALID_NONCE,
     LOCKOUT_SECONDS,
+    OUT_OF_SERVICE,
     REFUSED_KEY,
     TEMPORARY_LOCKOUT,
+    TOO_MANY,
+    TOO_MANY_REQUESTS,
     error_of,
     normal_text,
     throttled_seconds,
@@ -25,6 +28,7 @@ from bot.brokers.kraken.rates import CALL_LIMIT_TEXTS
 from bot.brokers.rate_budget import RateBudget, Spending
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.venue_clock import VenueClock
+from bot.brokers.venue_gate import Passage, Trouble, VenueGate
 from bot.domain.errors import (
     ConfigurationError,
     CredentialsRejected,
@@ -61,6 +65,14 @@ class OrderCall:
     venue_order_id: str = ""
 
 
+@dataclass(frozen=True)
+class _Way:
+    """What a request passes on its way out, and is told what came of it."""
+
+    spending: Spending
+    passage: Passage
+
+
 class KrakenCalls:
     """Everything between a method's name and its result. `label` names the account in messages and at the lock."""
 
@@ -76,6 +88,7 @@ class KrakenCalls:
         key: KrakenKey,
         clock: Clock,
         venue_clock: VenueClock,
+        gate: VenueGate,
         refused_key: RefusedKey,
         on_private_call: CallObserver | None = None,
     ) -> None:
@@ -90,6 +103,7 @@ class KrakenCalls:
         self._rates = key.rates
         self._clock = clock
         self._venue_clock = venue_clock
+        self._gate = gate
         self._refused_key = refused_key
         self._on_private_call = on_private_call
 
@@ -103,21 +117,50 @@ class KrakenCalls:
     ) -> object:
         """The result of a public method. Raises `RetryLater` or `UnreadableReply`."""
         where = f"Kraken {method}"
-        with self._public_budget.spend(1, urgency, within_seconds=RATE_WAIT_SECONDS) as spending:
+        with (
+            self._gate.visit(self._label, urgency),
+            self._public_budget.spend(1, urgency, within_seconds=RATE_WAIT_SECONDS) as spending,
+            self._gate.passage(self._label, urgency) as passage,
+        ):
             spending.leaving()
             try:
                 reply = self._api.public(method, fields or {}, call_seconds=call_seconds or self._public_call_seconds)
             except RequestNotSent as error:
                 spending.not_sent()
+                passage.not_answered(error)
                 raise RetryLater(f"{where}: {error}") from error
             except ReplyLost as error:
+                passage.not_answered(error)
                 raise UnreadableReply(f"{where}: {error}") from error
-        envelope = open_envelope(reply, where=where)
+            envelope = self._opened(reply, where, passage, self._public_budget)
         if envelope.errors:
             if any(normal_text(text).startswith(CALL_LIMIT_TEXTS) for text in envelope.errors):
                 self._public_budget.refused()
             raise error_of(envelope.errors, where=where, order_sent=False)
         return envelope.result
+
+    def _opened(self, reply: HttpReply, where: str, passage: Passage, budget: RateBudget) -> Envelope:
+        """The envelope, and what it says of the venue told to the gate. Raises as `open_envelope` does."""
+        if reply.status != 200:
+            from_api = is_api_document(reply)
+            if reply.status == TOO_MANY and from_api:
+                budget.refused(reply.retry_after_seconds)
+            passage.refused_by_status(reply, from_api=from_api)
+        try:
+            envelope = open_envelope(reply, where=where)
+        except UnreadableReply:
+            if reply.status == 200:
+                passage.met(Trouble.SERVER_ERROR)
+            raise
+        texts = [normal_text(text) for text in envelope.errors]
+        shut = next((text for text in texts if text.startswith(TOO_MANY_REQUESTS)), None)
+        if shut is not None:
+            passage.shut_out(shut)
+        elif any(text.startswith(OUT_OF_SERVICE) for text in texts):
+            passage.met(Trouble.MAINTENANCE)
+        else:
+            passage.answered()
+        return envelope
 
     def private(self, method: str, fields: Mapping[str, str] | None = None, *, urgency: Urgency) -> object:
         """The result of a reading. Raises `RetryLater`, `UnreadableReply` or `CredentialsRejected`."""
@@ -131,13 +174,15 @@ class KrakenCalls:
         self._refuse_while_locked_out()
         self._refused_key.check()
         with (
+            self._gate.visit(self._label, urgency),
             self._room(call, urgency) as spending,
             self._lock.hold(key=self._label, urgency=urgency, timeout_seconds=self._lock_timeout_seconds),
+            self._gate.passage(self._label, urgency) as passage,
         ):
             started = self._clock.monotonic()
             outcome = "ok"
             try:
-                return self._send(call, spending, changes_orders)
+                return self._send(call, _Way(spending, passage), changes_orders)
             except NijaError as error:
                 outcome = type(error).__name__
                 raise
@@ -156,14 +201,14 @@ class KrakenCalls:
             return self._rates.cancelling(call.venue_order_id, urgency, within_seconds=within)
         return self._rates.call(call.method, urgency, within_seconds=within)
 
-    def _send(self, call: OrderCall, spending: Spending, changes_orders: bool) -> object:
+    def _send(self, call: OrderCall, way: _Way, changes_orders: bool) -> object:
         where = f"{self._label}: Kraken {call.method}"
         fields = call.fields()
         failpoint(f"kraken.before_{call.method}")
         # After the fields and whatever held us up since: a thread that wakes up late makes no fresh deadline.
         self._refuse_if_too_late(call, where)
-        spending.leaving()
-        envelope = self._exchange(call.method, fields, where, changes_orders, spending)
+        way.spending.leaving()
+        envelope = self._exchange(call.method, fields, where, changes_orders, way)
         if envelope.errors:
             self._heed_limits(envelope.errors, call)
             error = error_of(envelope.errors, where=where, order_sent=changes_orders)
@@ -180,16 +225,18 @@ class KrakenCalls:
             self._rates.refused(text, pair=call.pair, venue_order_id=call.venue_order_id, seconds=seconds)
 
     def _exchange(
-        self, method: str, fields: Mapping[str, str], where: str, changes_orders: bool, spending: Spending
+        self, method: str, fields: Mapping[str, str], where: str, changes_orders: bool, way: _Way
     ) -> Envelope:
         """One request and its envelope; every failure in its class."""
         lost = OutcomeUnknown if changes_orders else UnreadableReply
         try:
             reply = self._api.private(method, fields, call_seconds=self._lock.hold_seconds)
         except RequestNotSent as error:
-            spending.not_sent()
+            way.spending.not_sent()
+            way.passage.not_answered(error)
             raise RetryLater(f"{where}: {error}") from error
         except ReplyLost as error:
+            way.passage.not_answered(error)
             raise lost(f"{where}: {error}") from error
         except StoreUnavailable as error:
             raise RetryLater(f"{where}: not sent: {error}", retry_after_seconds=NONCE_RETRY_SECONDS) from error
@@ -199,7 +246,7 @@ class KrakenCalls:
             raise CredentialsRejected(f"{where}: not sent: the API secret cannot sign") from error
         try:
             failpoint(f"kraken.after_{method}")
-            return open_envelope(reply, where=where)
+            return self._opened(reply, where, way.passage, self._rates.calls)
         except (UnreadableReply, RetryLater) as error:
             # An answer that is not the API's: what the edge turned away has most likely not reached the engine, but
             # for an order "most likely" is not enough.

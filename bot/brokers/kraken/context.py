@@ -14,6 +14,7 @@ from bot.brokers.rate_budget import RateBudget
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
+from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError
 from bot.seams.clock import Clock
@@ -27,6 +28,7 @@ class KrakenContext:
     """`keys`, `locks`, `catalogues`, `reaper` and `clock` are the process's; the rest is this account's alone.
 
     `public_budget` paces the public calls of the process; without one they are not counted.
+    `gate` is the process's; without one the account stands alone at the venue.
     `limits.call_seconds` bounds a public call; a private one is bounded by the lock's hold.
     `order_deadline_seconds`: after so long (on the venue's clock) the venue must not match an order any more.
     `settle_margin_seconds`: for so long after that an order may still come to light; readings lag behind the engine.
@@ -43,6 +45,7 @@ class KrakenContext:
     limits: CallLimits
     resolver: Resolver | None = None
     public_budget: RateBudget | None = None
+    gate: VenueGate | None = None
     lock_timeout_seconds: float = 12.0
     order_deadline_seconds: float = 8.0
     settle_margin_seconds: float = 60.0

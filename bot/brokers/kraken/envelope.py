@@ -32,6 +32,14 @@ def open_envelope(reply: HttpReply, *, where: str) -> Envelope:
     return Envelope(errors, fields.get("result"))
 
 
+def is_api_document(reply: HttpReply) -> bool:
+    """Whether it is the API that speaks, with whatever status, and not something in front of it."""
+    try:
+        return "error" in as_object(decode_json(reply.body, where="error"), where="error")
+    except UnreadableReply:
+        return False
+
+
 def _not_from_the_api(reply: HttpReply, where: str) -> VenueError:
     message = f"{where}: HTTP {reply.status}"
     if reply.status in EDGE_REFUSALS:

@@ -24,6 +24,11 @@ from bot.domain.errors import (
 LOCKOUT_SECONDS = 900.0
 INVALID_NONCE = "EAPI:Invalid nonce"
 TEMPORARY_LOCKOUT = "EGeneral:Temporary lockout"
+# Said to the address, whichever key it used.
+TOO_MANY_REQUESTS = "EGeneral:Too many requests"
+TOO_MANY = 429
+# The venue, and not an order or a market of it, does not work.
+OUT_OF_SERVICE = ("EService:Unavailable", "EService:Busy", "EService:Timeout", "EGeneral:Internal error")
 THROTTLED = "EService:Throttled"
 DEADLINES = ("EService:Deadline elapsed", "EGeneral:Invalid arguments:deadline")
 # The key itself, whatever it is used for. "Permission denied" and the trading locks are not among them: with a right
@@ -83,7 +88,7 @@ MEANINGS: dict[str, Meaning] = {
     "EGeneral:Permission denied": _KEY,
     "EGeneral:Unknown method": _REFUSED,
     TEMPORARY_LOCKOUT: Meaning(RetryLater, RetryLater, LOCKOUT_SECONDS),
-    "EGeneral:Too many requests": _RATE_LIMITED,
+    TOO_MANY_REQUESTS: _RATE_LIMITED,
     "EGeneral:Internal error": _DOUBTFUL,
     "EDatabase:Internal error": _DOUBTFUL,
     "EService:Unavailable": _BUSY,
