@@ -5,7 +5,19 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from bot.diagnostics import audit, config_show, copies, debts, drift, flatten, halts, resolve, symbols
+from bot.diagnostics import (
+    audit,
+    config_show,
+    copies,
+    debts,
+    drift,
+    flatten,
+    halts,
+    limits,
+    resolve,
+    symbols,
+    vetoes,
+)
 from bot.settings import Settings
 
 Command = Callable[[Settings, argparse.Namespace], int]
@@ -40,6 +52,8 @@ def parser() -> argparse.ArgumentParser:
     _add_flatten(commands)
     _add_resume(commands)
     _add_halts(commands)
+    _add_limits(commands)
+    _add_vetoes(commands)
     return made
 
 
@@ -326,6 +340,53 @@ def _add_sure(made: argparse.ArgumentParser) -> None:
 
 def _wish(words: argparse.Namespace) -> halts.Wish:
     return halts.Wish(by=words.by or halts.operator(), reason=words.reason or "")
+
+
+def _add_limits(commands: Commands) -> None:
+    made = _add(
+        commands,
+        "limits",
+        "each account's limits and how far it is from them; reset ends a drawdown",
+        _limits,
+        codes="0 none vetoes or done, 1 one vetoes, 2 refused, wrong use or configuration, 3 the bot is not running",
+        examples=[
+            "limits",
+            "limits --account daivon_frazier_kraken --json",
+            'limits reset kraken --by Anna --reason "reviewed the week, goes on"',
+        ],
+    )
+    made.add_argument("action", nargs="?", choices=["reset"], help="nothing lists the limits")
+    made.add_argument("account", nargs="?", metavar="ACCOUNT", help="as kraken or daivon_frazier_kraken")
+    made.add_argument("--account", dest="only", metavar="ACCOUNT", help="list this one only")
+    made.add_argument("--by", type=name, metavar="NAME", help="who says so")
+    made.add_argument("--reason", type=name, metavar="TEXT", help="why the account may go on")
+    made.set_defaults(refuse=made.error)
+
+
+def _limits(settings: Settings, words: argparse.Namespace) -> int:
+    if words.action is None:
+        return limits.show(settings, account=words.only, as_json=words.json)
+    if words.account is None:
+        words.refuse("say which: python bot.py limits reset ACCOUNT")
+    if not words.by or not words.reason:
+        words.refuse("say who and why: --by NAME --reason TEXT")
+    return limits.reset(settings, words.account, by=words.by, reason=words.reason, as_json=words.json)
+
+
+def _add_vetoes(commands: Commands) -> None:
+    made = _add(
+        commands,
+        "vetoes",
+        "entries that a limit or a halt did not let out, with the numbers that were compared",
+        lambda settings, words: vetoes.run(
+            settings, as_json=words.json, from_moment=words.since, account=words.account, limit=words.limit
+        ),
+        codes="0 none, 1 there are some, 2 wrong use or configuration, 3 the bot is not running (then: as last seen)",
+        examples=["vetoes", "vetoes --account kraken --since 2026-01-31T12:00Z --json"],
+    )
+    made.add_argument("--since", type=moment, metavar="TIME", help="default: the last 24 hours (UTC if no zone)")
+    made.add_argument("--account", metavar="ACCOUNT", help="of this one only")
+    made.add_argument("--limit", type=number, default=50, metavar="N", help="how many (default 50)")
 
 
 # -- words of the command line ------------------------------------------------------------------------------------
