@@ -101,6 +101,13 @@ class Flattening:
         if self._kept_by_owner:
             self._save(replace(account, state=FlattenState.LEFT, why=KEPT))
             return True
+        for symbol in sorted(symbols - set(rows)):
+            # Before anything is sold: who dies right after the sale finds what is to be proven.
+            rows[symbol] = self._new_row(halt, symbol, started_at=account.started_at)
+            self._save(rows[symbol])
+        if self._tries:
+            # The first try trusts the last reading; what went wrong then may be that it was old.
+            self._broker.refresh_balance(max_age_seconds=0)
         stands = {symbol: self._sell_off_guarded(halt, symbol) for symbol in sorted({*symbols, *unproven})}
         failpoint("flatten_sold")
         return self._prove(halt, account, rows, stands)
@@ -259,8 +266,7 @@ class Flattening:
         with self._store.read() as connection:
             cancelled = flatten_results.cancelled_since(connection, self._account.label, account.started_at)
         for symbol, stand in stands.items():
-            row = rows.get(symbol) or self._new_row(halt, symbol, started_at=account.started_at)
-            rows[symbol] = self._result(halt, row, stand, rest, cancelled.get(symbol, 0))
+            rows[symbol] = self._result(halt, rows[symbol], stand, rest, cancelled.get(symbol, 0))
             self._save(rows[symbol])
         state = _together(row.state for row in rows.values()) if not rest.problem else FlattenState.WORKING
         total = sum(row.cancelled_orders for row in rows.values())

@@ -173,7 +173,9 @@ def _print(state: BotState, halt: Halt, parts: Sequence[dict[str, Any]]) -> None
         listed.add_row(part["account"], part["state"], str(part["cancelled_orders"]), sold or "-", left or "-", why)
     console.print(listed)
     done = sum(part["state"] in _ENDED for part in parts)
-    console.print(f"{done} of {count(len(parts), 'account')} done. Again: python bot.py halts --flatten {halt.id}")
+    console.print(
+        f"{done} of {count(len(parts), 'account')} done. To look again: python bot.py halts --flatten {halt.id}"
+    )
 
 
 def _why(part: dict[str, Any]) -> str:

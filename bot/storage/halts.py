@@ -50,7 +50,8 @@ _FLATTENS = (
 _SYMBOLS = select(halt.c.target).where(_IN_FORCE, halt.c.scope == str(HaltScope.SYMBOL))
 _SAME = select(halt).where(
     _IN_FORCE,
-    _of(bindparam("the_scope"), bindparam("the_target")),  # type: ignore[arg-type]
+    halt.c.scope == bindparam("the_scope"),
+    halt.c.target == bindparam("the_target"),
     halt.c.strength == bindparam("the_strength"),
 )
 
