@@ -3,9 +3,11 @@
 The lock is held from the nonce to the answer. It cannot be poisoned: a waiter takes it from an owner that has held it
 too long, and the late owner's release then counts for nothing. Nonces are per key, so the overlap harms no other
 account; the key that overran is parked, except for exits.
+
+Nobody starves: who has waited for the length of one hold counts as one class more urgent, and what a key has waited in
+vain is not forgotten when it comes back. A fresh exit still overtakes everybody fresh.
 """
 
-import heapq
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,8 @@ from bot.seams.clock import Clock, format_time
 
 # A call is cut at `hold_seconds`; only an owner that does not even end then loses the lock.
 EVICTION_GRACE_SECONDS = 0.5
+# A key that gave up and comes back within this time goes on waiting where it left off.
+REMEMBERED_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class _Turn:
     urgency: Urgency
     thread: int
     arrived_at: float
+    waits_since: float
+    arrival: int = 0
     granted: bool = False
     parked: bool = False
     granted_at: float = 0.0
@@ -47,7 +53,10 @@ class _Turn:
 
 
 class PrivateCallLock:
-    """Re-entrant per thread, timed, ordered by urgency and then by arrival."""
+    """Re-entrant per thread, timed, ordered by urgency and then by arrival.
+
+    A waiter of urgency class u is next after at most u holds and one more for each thread that was waiting before it.
+    """
 
     def __init__(
         self,
@@ -63,8 +72,9 @@ class PrivateCallLock:
         self._on_use = on_use
         self._mutex = threading.Lock()
         self._owner: _Turn | None = None
-        self._queue: list[tuple[int, int, _Turn]] = []
+        self._queue: list[_Turn] = []
         self._arrivals = 0
+        self._in_vain: dict[str, tuple[float, float]] = {}
         self._parked_until: dict[str, float] = {}
         self.holds = 0
         self.evictions = 0
@@ -104,46 +114,69 @@ class PrivateCallLock:
             if owner is not None and owner.thread == threading.get_ident():
                 owner.depth += 1
                 return owner
-            turn = _Turn(key, urgency, threading.get_ident(), now)
+            turn = _Turn(key, urgency, threading.get_ident(), now, waits_since=now - self._remembered(key, now))
             self._refuse_if_parked(turn)
             self._arrivals += 1
-            heapq.heappush(self._queue, (int(urgency), self._arrivals, turn))
+            turn.arrival = self._arrivals
+            self._queue.append(turn)
             self._grant()
-        self._await(turn, now + timeout_seconds)
+        try:
+            self._await(turn, now + timeout_seconds)
+        except BaseException:
+            self._abandon(turn)
+            raise
         return turn
+
+    def _remembered(self, key: str, now: float) -> float:
+        """Seconds that this key has waited in vain until a moment ago."""
+        waited, gave_up_at = self._in_vain.pop(key, (0.0, now))
+        return waited if now - gave_up_at <= REMEMBERED_SECONDS else 0.0
 
     def _await(self, turn: _Turn, give_up_at: float) -> None:
         while True:
             with self._mutex:
                 now = self._clock.monotonic()
                 self._evict(now)
+                self._grant()  # should whoever gave the lock back have been stopped before it passed it on
                 if turn.granted:
                     return
                 if turn.parked:
                     self._refuse_if_parked(turn)
                 if now >= give_up_at:
-                    self._withdraw(turn)
+                    self._in_vain[turn.key] = (now - turn.waits_since, now)
                     holder = self._owner.key if self._owner is not None else "nobody"
                     raise RetryLater(
                         f"not sent: the private call lock was not free within {give_up_at - turn.arrived_at:g} s"
-                        f" (held by {holder}, {len(self._queue)} waiting)"
+                        f" (held by {holder}, {len(self._queue) - 1} more waiting)"
                     )
                 wake_at = min(give_up_at, self._eviction_time())
             self._clock.wait(turn.ready, wake_at - now)
 
     def _grant(self) -> None:
         while self._owner is None and self._queue:
-            turn = heapq.heappop(self._queue)[2]
+            now = self._clock.monotonic()
+            turn = min(self._queue, key=lambda waiter: self._rank(waiter, now))
+            self._queue.remove(turn)
             if turn.urgency is not Urgency.EXIT and self.parked_seconds(turn.key) > 0:
                 turn.parked = True
             else:
-                turn.granted, turn.granted_at = True, self._clock.monotonic()
+                turn.granted, turn.granted_at = True, now
                 self._owner = turn
             turn.ready.set()
 
-    def _withdraw(self, turn: _Turn) -> None:
-        self._queue = [entry for entry in self._queue if entry[2] is not turn]
-        heapq.heapify(self._queue)
+    def _rank(self, turn: _Turn, now: float) -> tuple[int, float, int]:
+        """Who has the least is next."""
+        gained = int((now - turn.waits_since) / self.hold_seconds)
+        return max(int(Urgency.EXIT), int(turn.urgency) - gained), turn.waits_since, turn.arrival
+
+    def _abandon(self, turn: _Turn) -> None:
+        """Its thread goes away without having had the lock, or without knowing that it has it."""
+        with self._mutex:
+            if turn in self._queue:
+                self._queue.remove(turn)
+            if self._owner is turn:
+                self._owner = None
+            self._grant()
 
     def _refuse_if_parked(self, turn: _Turn) -> None:
         seconds = self.parked_seconds(turn.key)
@@ -180,12 +213,23 @@ class PrivateCallLock:
         self.longest_wait_seconds = max(self.longest_wait_seconds, wait)
         return LockUse(turn.key, turn.urgency, wait, hold, overran)
 
+    def take_from(self, key: str) -> bool:
+        """Take the lock from this key at once, whose thread is known to hang; False if it does not hold it."""
+        with self._mutex:
+            if self._owner is None or self._owner.key != key:
+                return False
+            self._drop_owner(self._owner)
+            return True
+
     def _evict(self, now: float) -> None:
         if self._owner is not None and now >= self._eviction_time():
-            self.evictions += 1
-            self._park(self._owner.key)
-            self._owner = None
-            self._grant()
+            self._drop_owner(self._owner)
+
+    def _drop_owner(self, owner: _Turn) -> None:
+        self.evictions += 1
+        self._park(owner.key)
+        self._owner = None
+        self._grant()
 
     def _eviction_time(self) -> float:
         if self._owner is None:
