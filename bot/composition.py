@@ -20,19 +20,22 @@ from bot.copy_trade_engine import CopyLimits, CopyTradeEngine
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError, RetryLater
 from bot.domain.fill import Fill
-from bot.domain.health import AccountHealth, HealthState
+from bot.domain.health import AccountHealth, HealthState, Phase
 from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
 from bot.domain.position import ExitPlan
 from bot.domain.signal import TradeSignal
 from bot.execution.account_status import AccountStatus
+from bot.execution.entry_needs import missing_for_entries
 from bot.execution.fill_recorder import FillRecorder, describe
 from bot.execution.order_executor import OrderExecutor
 from bot.execution.reconciliation import Reconciler
 from bot.flattening import Flattening
 from bot.independent_broker_trader import IndependentBrokerTrader, Supervision
+from bot.key_checks import KeyChecks
 from bot.kill_switch import KillSwitch
 from bot.market.candle_cache import CandleCache
+from bot.master_watch import MasterWatch
 from bot.mirrored_exits import MirroredExits
 from bot.multi_account_broker_manager import FailedConnection, MultiAccountBrokerManager, Pauses
 from bot.observability.logs import Redactor
@@ -166,6 +169,7 @@ class _Composition:
             holds_positions=self.roster.has_duties,
             on_connected=self._on_connected,
             on_failed=self._on_failed,
+            check_key=self._key_checks().check,
         )
         self.engine = CopyTradeEngine(
             store=world.store,
@@ -225,9 +229,18 @@ class _Composition:
             on_health=self._on_health,
         )
 
+    def _key_checks(self) -> KeyChecks:
+        return KeyChecks(
+            store=self.world.store,
+            clock=self.world.clock,
+            allow_withdraw_keys=self.settings.allow_withdraw_keys,
+            accounts=self.statuses,
+            warn=lambda account, text: self.statuses[account].warn(text),
+        )
+
     def _build_broker(self, account: AccountRef) -> BaseBroker:
         access = self._access(account)
-        self.statuses[account].fact("configured", true=True)
+        self.statuses[account].fact("configured", true=True, proof=f"its settings, and a {access.mode} key")
         self.world.redactor.add(access.credentials.api_key)
         self.world.redactor.add(access.credentials.api_secret.get_secret_value())
         return build_broker(account, access, settings=self.settings, shared=self.shared)
@@ -277,6 +290,7 @@ class _Composition:
     def _open_desk(self, broker: BaseBroker) -> AccountDesk:
         world, account = self.world, broker.account
         status = self.statuses[account]
+        status.move_to(Phase.RECOVERING, "comparing the books with the venue")
         recorder = FillRecorder(
             store=world.store,
             clock=world.clock,
@@ -328,6 +342,7 @@ class _Composition:
                 fence=executor.refuse_when_fenced,
             ),
         )
+        status.needs(partial(missing_for_entries, broker, reconciler))
         self.strategy.add_desk(desk)
         return desk
 
@@ -414,6 +429,9 @@ class _Composition:
             status_lines=self.status_lines,
             why_stopped=self.kill_switch.why_stopped,
             stopped_symbols=self.kill_switch.stopped_symbols,
+            waited_for=MasterWatch(
+                statuses=self.statuses, clock=world.clock, period_seconds=settings.pace.cycle_seconds
+            ).waited_for,
         )
 
     def _candles(self, broker: BaseBroker) -> CandleCache:
@@ -522,19 +540,20 @@ class _Composition:
 
     def _on_connected(self, broker: BaseBroker) -> None:
         status = self.statuses[broker.account]
-        status.fact("authenticated", true=True)
-        status.fact("permitted", true=True)
+        said = "" if broker.key_report is None else broker.key_report.said_by
+        status.fact("authenticated", true=True, proof=f"{said.partition(' ')[0]} answered" if said else "")
+        status.fact("permitted", true=True, proof=said)
         status.waiting("")
         self.world.metrics.balance_age.labels(broker.account.label).set_function(partial(_balance_age, broker))
-        status.set_health(HealthState.STARTING, "connected, not trading yet")
+        status.move_to(Phase.STARTING, "connected, not trading yet")
         status.publish()
 
     def _on_failed(self, failed: FailedConnection) -> None:
         status = self.statuses[failed.account]
-        status.fact("authenticated", true=False)
+        status.fact("authenticated", true=failed.key_answered)
+        status.fact("permitted", true=False)
         status.waiting(failed.reason)
-        needs_person = failed.next_try_monotonic is None
-        status.set_health(HealthState.FAILED if needs_person else HealthState.DEGRADED, failed.reason, error=True)
+        status.move_to(failed.phase, failed.reason, error=True)
         status.publish()
 
     def _on_left(self, account: AccountRef) -> None:
@@ -548,14 +567,14 @@ class _Composition:
             broker.balance_book.apply_fill(fill)
         log.info("%s filled: %s", broker.account.label, describe(fills))
         status = self.statuses[broker.account]
-        status.moment("last_fill")
+        status.moment("last_fill", proof=describe(fills))
         status.balance(broker.balance_book.reading())
 
     def _on_order(self, intent: OrderIntent) -> None:
         self.world.metrics.orders.labels(intent.account_id, str(intent.kind), str(intent.state)).inc()
         for ref, status in self.statuses.items():
             if ref.label == intent.account_id:
-                status.moment("last_order")
+                status.moment("last_order", proof=f"{intent.side} {intent.symbol} is {intent.state}")
 
     def _on_planned(self, signal: TradeSignal) -> None:
         self.world.metrics.signals.labels(str(signal.broker), str(signal.kind)).inc()
@@ -589,7 +608,7 @@ class _Composition:
         self.world.metrics.cycle_seconds.labels(account.label).observe(seconds)
 
     def _on_health(self, account: AccountRef, health: AccountHealth) -> None:
-        self.world.metrics.set_health(account.label, str(health.state))
+        self.world.metrics.set_phase(account.label, health.phase)
 
     def _on_private_call(self, account: str, endpoint: str, seconds: float, outcome: str) -> None:
         self.world.metrics.private_calls.labels(account, endpoint, outcome).inc()

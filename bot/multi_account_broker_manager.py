@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.brokers.base import BaseBroker
@@ -11,7 +11,8 @@ from bot.brokers.refused_key import REFUSED_KEY_PAUSE_SECONDS
 from bot.copy_trade_engine import Follower
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
-from bot.domain.errors import ConfigurationError, CredentialsRejected, Fenced, VenueError
+from bot.domain.errors import ConfigurationError, CredentialsRejected, Fenced, KeyUnfit, VenueError
+from bot.domain.health import Phase
 from bot.domain.instrument import Instrument
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
@@ -32,6 +33,9 @@ class FailedConnection:
     since: datetime
     attempts: int
     next_try_monotonic: float | None
+    # The venue knows the key; it is the key that may not be used, not the venue that refuses it.
+    key_answered: bool = False
+    phase: Phase = Phase.BACKOFF
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class MultiAccountBrokerManager:
     """The registry of brokers: `master_brokers`, `user_brokers`, `failed_brokers`.
 
     `build` makes an unconnected broker for an account and raises `ConfigurationError` when it has no usable key.
+    `check_key` judges a connected one's key and raises `KeyUnfit`.
     Written by one connector thread per brokerage, read by all.
     """
 
@@ -64,6 +69,7 @@ class MultiAccountBrokerManager:
         holds_positions: Callable[[AccountRef], bool],
         on_connected: Callable[[BaseBroker], None],
         on_failed: Callable[[FailedConnection], None],
+        check_key: Callable[[BaseBroker], None] = lambda _broker: None,
     ) -> None:
         self.master_brokers: dict[BrokerType, BaseBroker] = {}
         self.user_brokers: dict[str, dict[BrokerType, BaseBroker]] = {}
@@ -78,6 +84,7 @@ class MultiAccountBrokerManager:
         self._holds_positions = holds_positions
         self._on_connected = on_connected
         self._on_failed = on_failed
+        self._check_key = check_key
         # Whoever connected last at a brokerage has its list of markets; all its accounts share one.
         self._listing: dict[BrokerType, BaseBroker] = {}
         self._armed: set[BrokerType] = set()
@@ -126,15 +133,23 @@ class MultiAccountBrokerManager:
             broker = self._build(account)
             broker.connect()
             broker.get_trading_pairs()
+            self._check_key(broker)
         except Fenced:
             # Somebody else connects this account by now.
             if broker is not None:
                 broker.close()
             raise
         except ConfigurationError as error:
-            self._fail(account, "; ".join(error.problems), retry_seconds=None)
+            self._fail(account, "; ".join(error.problems), retry_seconds=None, phase=Phase.FAILED_CONFIG)
         except CredentialsRejected as error:
-            self._fail(account, f"the key was refused: {error}", retry_seconds=REFUSED_KEY_PAUSE_SECONDS)
+            unfit = isinstance(error, KeyUnfit)
+            self._fail(
+                account,
+                f"the key {'is not used' if unfit else 'was refused'}: {error}",
+                retry_seconds=REFUSED_KEY_PAUSE_SECONDS,
+                key_answered=unfit,
+                phase=Phase.FAILED_CONFIG if unfit else Phase.FAILED_CREDENTIALS,
+            )
         except VenueError as error:
             self._fail(account, str(error), retry_seconds=self._backoff(account))
         except Exception as error:
@@ -256,10 +271,19 @@ class MultiAccountBrokerManager:
     def _name_of(self, account: AccountRef) -> str:
         return next((item.name for item in self._followers if item.account == account), account.label)
 
-    def _fail(self, account: AccountRef, reason: str, *, retry_seconds: float | None) -> None:
+    def _fail(
+        self,
+        account: AccountRef,
+        reason: str,
+        *,
+        retry_seconds: float | None,
+        key_answered: bool = False,
+        phase: Phase = Phase.BACKOFF,
+    ) -> None:
         beat(f"{account.label} not connected")  # nor does it report a failure
         old = self.failed_brokers.get(account.label)
-        failed = self._keep_failure(account, reason, retry_seconds=retry_seconds)
+        kept = self._keep_failure(account, reason, retry_seconds=retry_seconds)
+        failed = replace(kept, key_answered=key_answered, phase=phase)
         if old is None or old.reason != reason:
             again = "" if retry_seconds is None else f"; next try in {retry_seconds:.0f} s"
             log.warning("%s not connected: %s%s", account.label, reason, again)

@@ -74,6 +74,7 @@ class TradingStrategy:
         status_lines: Callable[[], Sequence[Mapping[str, Any]]],
         why_stopped: Callable[[str], str] = lambda _label: "",
         stopped_symbols: Callable[[], frozenset[str]] = frozenset,
+        waited_for: Callable[[AccountRef], str] = lambda _account: "",
     ) -> None:
         self._strategies = strategies
         self._rules = rules
@@ -84,6 +85,7 @@ class TradingStrategy:
         self._install_id = install_id
         self._announce = announce
         self._status_lines = status_lines
+        self._waited_for = waited_for
         self._why_stopped = why_stopped
         self._stopped_symbols = stopped_symbols
         self._desks: dict[AccountRef, AccountDesk] = {}
@@ -117,6 +119,8 @@ class TradingStrategy:
             raise unread
         if user_mode:
             log.info("USER MODE: Skipping market scan (signals come from copy trade engine)")
+            if desk.reconciler.hydrated:
+                desk.status.waiting(self._waited_for(desk.account))
         else:
             self._scan_and_enter(desk, reading, held)
 

@@ -13,6 +13,7 @@ NijaError
     │   └── InsufficientFunds
     ├── OutcomeUnknown       nobody knows whether it was done: ask, never send again
     ├── CredentialsRejected  a person must look at the key
+    │   └── KeyUnfit             the key works, and is not one that this account may be traded with
     └── UnreadableReply      a reading failed: the value stays unknown
 """
 
@@ -79,6 +80,10 @@ class OutcomeUnknown(VenueError):
 
 class CredentialsRejected(VenueError):
     """The key, its signature or its rights were refused."""
+
+
+class KeyUnfit(CredentialsRejected):
+    """The venue takes the key; it lacks a right, has one too many, or opens another account."""
 
 
 class UnreadableReply(VenueError):

@@ -79,7 +79,7 @@ _NEXT: Mapping[Phase, tuple[Phase, ...]] = MappingProxyType(
         Phase.READY: (Phase.DEGRADED, Phase.BACKOFF),
         Phase.DEGRADED: (Phase.READY, Phase.BACKOFF),
         Phase.BACKOFF: (Phase.RECOVERING, Phase.STARTING),
-        Phase.QUARANTINING: (Phase.RECOVERING,),
+        Phase.QUARANTINING: (Phase.RECOVERING, Phase.STARTING),
         Phase.DRAINING: (Phase.STOPPED,),
         Phase.STOPPED: (Phase.STARTING,),
         **dict.fromkeys(FAILED, _AFTER_FAILURE),

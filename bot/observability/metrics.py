@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from bot.domain.drift import DriftKind
 from bot.domain.halt import Halt
+from bot.domain.health import Phase
 from bot.observability.store_figures import StoreFigures, StoreFiguresCollector
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._server_port: int | None = None
         self.health = self._gauge("nija_account_health", "1 for the state the account is in", "account", "state")
+        self.phase = self._gauge("nija_account_phase", "1 for the phase the account is in", "account", "phase")
         self.cycles = self._counter("nija_cycles", "Cycles run", "account", "result")
         self.cycle_seconds = self._histogram("nija_cycle_seconds", "Length of a cycle", "account")
         self.private_calls = self._counter("nija_private_calls", "Signed calls", "account", "endpoint", "outcome")
@@ -52,6 +54,12 @@ class Metrics:
         """Exactly one state is 1."""
         for word in HEALTH_WORDS:
             self.health.labels(account, word).set(1.0 if word == state else 0.0)
+
+    def set_phase(self, account: str, phase: Phase) -> None:
+        """Exactly one phase is 1, and one health state."""
+        for each in Phase:
+            self.phase.labels(account, str(each)).set(1.0 if each is phase else 0.0)
+        self.set_health(account, str(phase.health))
 
     def set_drifts(self, account: str, counts: Mapping[DriftKind, int]) -> None:
         """How many of each kind are open."""

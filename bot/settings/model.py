@@ -327,6 +327,9 @@ class OperatorSettings(Section):
     allow_ephemeral: Flag = Field(
         default=False, description="start although the platform throws state_dir away at every restart"
     )
+    allow_withdraw_keys: Flag = Field(
+        default=False, description="trade also with keys that can withdraw money; they are warned of"
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="least severe line logged: DEBUG, INFO, WARNING or ERROR"
     )
