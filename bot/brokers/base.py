@@ -14,7 +14,6 @@ from enum import IntEnum
 
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.key_report import KeyReport
-from bot.brokers.key_report import KeyReport
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import BalanceReading, Holdings
 from bot.domain.errors import BalanceUnknown, CredentialsRejected, RetryLater, UnreadableReply

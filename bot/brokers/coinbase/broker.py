@@ -21,7 +21,6 @@ from bot.brokers.coinbase.orders import (
 from bot.brokers.coinbase.products import instruments_from, product_id_of
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport, refuse_without
-from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import (
@@ -56,8 +55,6 @@ GRANULARITIES = {
     360: "SIX_HOUR",
     1440: "ONE_DAY",
 }
-NEEDED_RIGHTS = ("can_view", "can_trade")
-TRANSFER_RIGHT = "can_transfer"
 NEEDED_RIGHTS = ("can_view", "can_trade")
 TRANSFER_RIGHT = "can_transfer"
 MAX_CANDLES = 350

@@ -9,7 +9,6 @@ from typing import TypeVar
 from bot.brokers.base import BaseBroker, Urgency
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport, refuse_without
-from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.kraken.api import KrakenApi
 from bot.brokers.kraken.calls import KrakenCalls, OrderCall
 from bot.brokers.kraken.context import KrakenContext
@@ -50,8 +49,6 @@ from bot.domain.quote import Candle, Quote
 
 # What the bot does with a key, and how Kraken calls the right to it (GetApiKeyInfo).
 NEEDED_PERMISSIONS = ("query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades")
-# With these money can leave the account, or an address be prepared for it.
-WITHDRAW_PERMISSIONS = ("withdraw-funds", "add-withdraw-address", "update-withdraw-address")
 # With these money can leave the account, or an address be prepared for it.
 WITHDRAW_PERMISSIONS = ("withdraw-funds", "add-withdraw-address", "update-withdraw-address")
 TICKERS_PER_CALL = 200
