@@ -1,0 +1,11 @@
+"""One account suffers, the others are timed: `python benchmarks/isolation.py --help`."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.isolation_drill.command import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,110 @@
+"""What one account is made to suffer: answers of the exchange, and code of the bot's own that goes wrong."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.isolation_drill.mischief import STEP, STRATEGY
+
+Action = Mapping[str, object]
+ANY = "*"
+NO_NUMBER = '{"error":[],"result":{"ZUSD":{"balance":"NaN","hold_trade":"1e999"}}}'
+NO_ORDERS = '{"error":[],"result":{"open":{}}}'
+GARBAGE_ORDERS = '{"error":[],"result":{"open":[1,"x",null]}}'
+
+
+@dataclass(frozen=True)
+class Suffering:
+    """One fault on one account. `victim` is the account's label, "copier_1_kraken" or "coinbase".
+
+    `answers` are faults of the exchange by endpoint; `deed` and `place` are mischief in the account's thread.
+    """
+
+    name: str
+    victim: str
+    answers: Sequence[tuple[str, Action]] = ()
+    deed: str = ""
+    place: str = ""
+
+    @property
+    def brokerage(self) -> str:
+        return self.victim.rpartition("_")[2]
+
+    @property
+    def account(self) -> str:
+        """The name at the exchange."""
+        return self.victim.rpartition("_")[0] or "master"
+
+
+def _wire(name: str, victim: str, kind: str, *, endpoint: str = ANY, **more: object) -> Suffering:
+    return Suffering(name, victim, answers=((endpoint, {"kind": kind, **more}),))
+
+
+def _code(name: str, victim: str, deed: str, place: str = STEP) -> Suffering:
+    return Suffering(name, victim, deed=deed, place=place)
+
+
+KRAKEN, COINBASE = "kraken", "coinbase"
+K1, K2, C1, C2 = "copier_1_kraken", "copier_2_kraken", "copier_1_coinbase", "copier_2_coinbase"
+
+ALL: tuple[Suffering, ...] = (
+    # The network.
+    _wire("hang of every answer", C1, "hang"),
+    _wire("hang of every answer under the lock", K1, "hang"),
+    _wire("hang of every answer of a master", COINBASE, "hang"),
+    _wire("body that drips", C1, "drip", seconds=0.5),
+    _wire("body that drips under the lock", K1, "drip", seconds=0.5),
+    _wire("headers that drip", C2, "drip", seconds=0.5, part="headers"),
+    _wire("reset", C1, "reset"),
+    _wire("reset under the lock", K1, "reset"),
+    _wire("request dropped", C2, "drop_request"),
+    _wire("answer dropped", C2, "drop_response"),
+    _wire("answers of 1 s", C1, "delay", seconds=1),
+    _wire("answers of 1 s under the lock", K1, "delay", seconds=1),
+    _wire("answers near the deadline", C2, "delay", seconds=4),
+    # The brokerage.
+    _wire("503", K1, "5xx", status=503),
+    _wire("502 after it was done", C1, "accept_then_5xx", status=502),
+    _wire("429 without end", C1, "5xx", status=429),
+    _wire("maintenance", K2, "api_error", text="EService:Unavailable"),
+    _wire("rate limit", K1, "api_error", text="EAPI:Rate limit exceeded"),
+    _wire("nonce lock-out", K2, "api_error", text="EGeneral:Temporary lockout"),
+    _wire("invalid nonce", K1, "api_error", text="EAPI:Invalid nonce"),
+    _wire("revoked key", K2, "api_error", text="EAPI:Invalid key"),
+    _wire("revoked key of a master", COINBASE, "5xx", status=401),
+    _wire("missing right", K1, "api_error", text="EGeneral:Permission denied"),
+    _wire("forbidden", C2, "5xx", status=403),
+    _wire("orders refused", K2, "api_error", text="EOrder:Insufficient funds", endpoint="AddOrder"),
+    # Nonsense.
+    _wire("a page of HTML", C1, "html"),
+    _wire("JSON cut off", K1, "malformed"),
+    _wire("null", C2, "body", text="null"),
+    _wire("nested without end", C1, "body", text="[" * 20_000),
+    _wire("a huge body", C2, "body", text="[" + "0," * 400_000 + "0]"),
+    _wire("a balance that is no number", K1, "body", text=NO_NUMBER, endpoint="Balance*"),
+    _wire("open orders that vanish", K2, "body", text=NO_ORDERS, endpoint="OpenOrders"),
+    _wire("open orders of garbage", K1, "body", text=GARBAGE_ORDERS, endpoint="OpenOrders"),
+    _wire("orders that show up late", C1, "lookup_lag", seconds=3),
+    # The bot's own code.
+    _code("exception in the strategy", COINBASE, "raise", STRATEGY),
+    _code("loop in the strategy", KRAKEN, "loop", STRATEGY),
+    _code("hang in the strategy", COINBASE, "hang", STRATEGY),
+    _code("end of the thread in the strategy", KRAKEN, "exit", STRATEGY),
+    _code("recursion in the strategy", COINBASE, "recurse", STRATEGY),
+    _code("calls that keep the interpreter", COINBASE, "flood", STRATEGY),
+    _code("exception in a user's thread", K1, "raise"),
+    _code("end of a user's thread", C1, "exit"),
+    _code("hang of a user's thread", C2, "hang"),
+    _code("hang with Kraken's lock in hand", K2, "hang", "kraken_nonce.before_write"),
+    _code("loop in a user's thread", C1, "loop"),
+    _code("no memory in a user's thread", K2, "no memory"),
+)
+BY_NAME = {each.name: each for each in ALL}
+# One of each kind, for a look that takes less than a minute.
+QUICK = (
+    "hang of every answer",
+    "body that drips under the lock",
+    "nonce lock-out",
+    "exception in the strategy",
+    "loop in the strategy",
+    "end of a user's thread",
+)

@@ -1,0 +1,83 @@
+"""Two masters and five users of each: twelve accounts that trade all the time, one of which will suffer."""
+
+import json
+import os
+from itertools import count
+from pathlib import Path
+
+from benchmarks.isolation_drill.catalogue import Suffering
+from benchmarks.isolation_drill.mischief import VARIABLE
+from benchmarks.kill_drill.exchange_process import DrillExchange
+from benchmarks.kill_drill.installation import SYMBOLS, Installation, Life
+from benchmarks.kill_drill.terms import SHORT_TIMES
+
+USERS = 5
+CYCLE_SECONDS = 1.0
+CONFIGURATION = """\
+masters:
+  - {{broker: kraken}}
+  - {{broker: coinbase}}
+strategy:
+  plugin: benchmarks.isolation_drill.wayward_strategy:WaywardStrategy
+  parameters: {{entries: {entries}}}
+pace:
+  paper: {{cycle_seconds: {cycle}, cycle_jitter_fraction: 0, reconcile_seconds: 3}}
+supervision: {{step_seconds: 5, suspect_after_seconds: 1, quarantine_after_seconds: 1, most_hung_threads: 20}}
+kraken: {{order_deadline_seconds: {kraken.deadline_seconds}, settle_margin_seconds: {kraken.margin_seconds}}}
+coinbase: {{order_deadline_seconds: {coinbase.deadline_seconds}, settle_margin_seconds: {coinbase.margin_seconds}}}
+risk:
+  max_positions: 12
+  max_entries_per_cycle: 2
+  order_fraction_of_balance_percent: 0.3
+  scan_symbols_limit: {symbols}
+"""
+
+
+class IsolationInstallation(Installation):
+    """The cycles have no jitter, so that a late one is late."""
+
+    def __init__(self, directory: Path, exchange: DrillExchange) -> None:
+        super().__init__(directory, exchange, users=USERS, times=SHORT_TIMES)
+        self._order_file = directory / "wayward.json"
+        self._orders = count(1)
+
+    def environ(self) -> dict[str, str]:
+        """Of the bot's processes."""
+        return {
+            "PATH": os.environ.get("PATH", ""), "HOME": str(self.directory), "STATE_DIR": str(self.state),
+            "NIJA_CONFIG_DIR": str(self.directory / "config"), "METRICS_PORT": "0",
+            "PAPER_EXCHANGE_CONTROL": self.exchange.url, "PAPER_EXCHANGE_TOKEN": self.exchange.token,
+            VARIABLE: str(self._order_file),
+        }  # fmt: skip
+
+    def start(self, *, failpoint: str | None = None) -> Life:
+        return Life(self, self.environ())
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "output.txt"
+
+    def begin(self, suffering: Suffering) -> None:
+        """From now on this account suffers."""
+        match = {"brokerage": suffering.brokerage, "account": suffering.account}
+        for endpoint, action in suffering.answers:
+            body = {"match": {**match, "endpoint": endpoint}, "action": action, "times": None}
+            self.exchange.control("POST", "/faults", body)
+        if suffering.deed:
+            self._order(thread=f"Trader-{suffering.victim}", place=suffering.place, deed=suffering.deed)
+
+    def end(self) -> None:
+        """Nobody suffers any more."""
+        self.exchange.clear_faults()
+        self._order(thread="", place="", deed="")
+
+    def _order(self, **words: str) -> None:
+        beside = self._order_file.with_suffix(".new")
+        beside.write_text(json.dumps({"number": str(next(self._orders)), **words}), encoding="utf-8")
+        os.replace(beside, self._order_file)
+
+    def _write_configuration(self, *, entries: bool) -> None:
+        (self.directory / "config" / "users").mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(exist_ok=True)
+        text = CONFIGURATION.format(entries=int(entries), symbols=SYMBOLS, cycle=CYCLE_SECONDS, **self.times)
+        (self.directory / "config" / "nija.yaml").write_text(text, encoding="utf-8")
