@@ -5,10 +5,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from types import FrameType
+from datetime import datetime
+from typing import TypedDict
+
+from sqlalchemy import URL
 
 from bot import exit_codes
 from bot.brokers.paper_venue import PaperVenue
@@ -16,28 +18,31 @@ from bot.composition import Parts, World, compose
 from bot.copy_trade_engine import start_copy_engine
 from bot.diagnostics.commands import parser
 from bot.diagnostics.figures import OpenMatters
-from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError, StoreUnavailable
-from bot.environment import ALREADY_TRIED
-from bot.live_keys import check_live_keys, report_unknown_variables
+from bot.domain.halt import HaltSource
+from bot.instance import InstanceLease, LeaseConnection, Transact, Turn
+from bot.kill_switch import KillSwitch
+from bot.observability.health_pages import serve
 from bot.observability.logs import LOG_FILE, Redactor, set_up_logging
 from bot.observability.metrics import Metrics
-from bot.roster import Roster
+from bot.observability.readiness import CountedTick, Readiness, Tick
 from bot.seams import failpoints
 from bot.seams.clock import Clock, SystemClock
 from bot.seams.ids import IdSource, SystemIds
 from bot.settings import Settings, load_settings
-from bot.settings.env_source import KNOWN_VARIABLES, PREFIX
 from bot.settings.loading import process_environment
-from bot.storage import process
-from bot.storage.ephemeral import throws_away
+from bot.start_checks import banner, check_disk, check_keys, check_mode, make_private_directory, unusable
+from bot.storage import instance_lease, process
 from bot.storage.installation import Installation, open_installation
-from bot.storage.place import DATABASE_FILE
+from bot.storage.instance_lease import Holder
+from bot.storage.place import DATABASE_FILE, database_url, is_a_file
+from bot.storage.postgres_installation import PostgresOpening
 from bot.storage.store import Store
 from bot.storage.watch import StoreWatch
 from bot.supervision.heart import Heart, beat
 from bot.supervision.instance_lock import AlreadyRunning, InstanceLock
 from bot.supervision.last_resort import WatchdogGuard, end_process
+from bot.supervision.signals import SignalListener
 from bot.supervision.watchdog import Ward, Watchdog
 
 log = logging.getLogger(__name__)
@@ -46,6 +51,8 @@ BEAT_SECONDS = 1.0
 # Between two tries to start our paper exchange again.
 REVIVE_SECONDS = 5.0
 LOCK_CHECK_SECONDS = 60.0
+# Kept for a trace of what hangs, when the time to stop is over.
+LAST_WORDS_SECONDS = 0.5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,6 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return exit_codes.WRONG_USE
 
 
+class _Myself(TypedDict):
+    """What the row of the lease says of this process."""
+
+    owner: str
+    pid: int
+    lease_seconds: float
+    now: datetime
+
+
 class _Run:
     """One run of the bot, from the lock to the exit code."""
 
@@ -70,6 +86,7 @@ class _Run:
         self._settings = settings
         self._seconds = seconds
         self._stop = threading.Event()
+        self._stop_by = float("inf")
         self._reason = "asked to stop"
         self._revive_at = 0.0
         self._failure = exit_codes.OK
@@ -77,13 +94,26 @@ class _Run:
         self._ids: IdSource = SystemIds()
         self._metrics = Metrics()
         self._redactor = Redactor()
+        self._readiness = Readiness()
+        self._turn = Tick(self._clock)
+        self._readiness.ages["the main loop"] = self._turn.age_seconds
+        self._stopped = threading.Event()
+        self._kill_switch: KillSwitch | None = None
+        self._kill_asked = False
+        self._signals = SignalListener(
+            {
+                signal.SIGTERM: self._on_stop_signal,
+                signal.SIGINT: self._on_stop_signal,
+                signal.SIGUSR1: self._on_kill_signal,
+            }
+        )
 
     def run(self) -> int:
         """Everything, in order; what was opened is closed in the reverse order."""
         # Before anything is opened: whoever stops the bot while it starts gets a clean end too.
-        self._listen_to_signals()
+        self._signals.start()
         directory = self._settings.state_dir
-        _make_private_directory(directory)
+        make_private_directory(directory)
         self._lock = lock = InstanceLock(directory)
         try:
             lock.acquire()  # lint: refuses at once instead of waiting
@@ -91,12 +121,13 @@ class _Run:
             print(f"NIJA cannot start: {error}", file=sys.stderr)
             return exit_codes.ALREADY_RUNNING
         except OSError as error:
-            raise _unusable(directory, error) from error
+            raise unusable(directory, error) from error
         try:
             return self._with_lock()
         finally:
             # All is done and the exit code is known: a late signal must not make it look like a crash.
-            _ignore_signals()
+            self._signals.ignore()
+            self._stopped.set()
             lock.release()
 
     def _with_lock(self) -> int:
@@ -106,7 +137,7 @@ class _Run:
                 settings.state_dir, level=settings.log_level, as_json=settings.log_json, redactor=self._redactor
             )
         except OSError as error:
-            raise _unusable(settings.state_dir, error) from error
+            raise unusable(settings.state_dir, error) from error
         failpoints.install(settings.failpoints)
         try:
             return self._with_store()
@@ -119,30 +150,111 @@ class _Run:
             return exit_codes.SOMETHING_WRONG
 
     def _with_store(self) -> int:
-        _banner(self._settings)
+        settings = self._settings
+        banner(settings)
         if self._stop.is_set():
             log.info("Stopping: %s. Nothing was started yet", self._reason)
             return exit_codes.OK
-        self._check_disk()
+        check_disk(settings)
+        url = database_url(settings)
+        self._redactor.add(str(url.password or ""))
+        pages = serve(
+            settings.metrics_host,
+            settings.metrics_port,
+            metrics=self._metrics,
+            readiness=self._readiness,
+            clock=self._clock,
+        )
+        try:
+            return self._on_file() if is_a_file(url) else self._on_server(url)
+        finally:
+            if pages is not None:
+                pages.close()
+
+    def _on_file(self) -> int:
+        """SQLite: the lock on the state directory, which is ours, keeps other processes out."""
         installation = open_installation(
             self._settings.state_dir / DATABASE_FILE, now=self._clock.now(), fresh_id=self._ids.token
         )
         store = Store(installation.url)
         store.start()
         try:
-            return self._with_exchange(store, installation)
+            holder = store.write(
+                lambda connection: instance_lease.take(connection, **self._myself(), owner_is_gone=True)
+            )
+            assert holder is not None
+            lease = self._hold(holder, self._clock.monotonic(), transact=store.write, strict=False)
+            lease.start()
+            try:
+                return self._with_lease(store, installation, lease)
+            finally:
+                # Not given back: who has the lock on the directory takes it at once.
+                lease.end()
         finally:
-            store.close()
+            store.close(self._left_seconds())
 
-    def _with_exchange(self, store: Store, installation: Installation) -> int:
-        self._check_state(store)
-        self._check_keys(store)
-        paper = self._open_paper_exchange() if self._settings.trading_mode == "paper" else None
+    def _on_server(self, url: URL) -> int:
+        """PostgreSQL: other processes may be there, and this one waits for its turn."""
+        connection = LeaseConnection(url)
+        turn = Turn(
+            PostgresOpening(url, self._settings.state_dir, now=self._clock.now, fresh_id=self._ids.token),
+            clock=self._clock,
+            stop=self._stop,
+            owner=self._ids.token(),
+            pid=os.getpid(),
+            lease_seconds=self._settings.instance.lease_seconds,
+            hold=lambda holder, asked_at: self._hold(holder, asked_at, transact=connection, strict=True),
+            on_waiting=self._on_waiting,
+        )
+        try:
+            installation = turn.wait()
+            if installation is None or turn.lease is None:
+                log.info("Stopping: %s. Nothing was started yet", self._reason)
+                return exit_codes.OK
+            store = Store(installation.url)
+            store.start()
+            try:
+                return self._with_lease(store, installation, turn.lease)
+            finally:
+                store.close(self._left_seconds())
+        finally:
+            if turn.lease is not None:
+                turn.lease.give_back()
+            connection.close()
+
+    def _myself(self) -> _Myself:
+        return {
+            "owner": self._ids.token(),
+            "pid": os.getpid(),
+            "lease_seconds": self._settings.instance.lease_seconds,
+            "now": self._clock.now(),
+        }
+
+    def _hold(self, holder: Holder, asked_at: float, *, transact: Transact, strict: bool) -> InstanceLease:
+        return InstanceLease(
+            transact,
+            clock=self._clock,
+            epoch=holder.epoch,
+            lease_seconds=self._settings.instance.lease_seconds,
+            renewed_at=asked_at,
+            strict=strict,
+            on_lost=lambda why: self._end_when(why, exit_codes.LEASE_LOST),
+        )
+
+    def _on_waiting(self, what: str) -> None:
+        self._turn.turn()
+        self._readiness.waiting = what
+
+    def _with_lease(self, store: Store, installation: Installation, lease: InstanceLease) -> int:
+        settings = self._settings
+        check_mode(settings, store)
+        check_keys(settings, store)
+        paper = self._open_paper_exchange() if settings.trading_mode == "paper" else None
         try:
             # Only now: a start that was refused leaves the directory free for either mode.
-            store.write(lambda connection: process.set_meta(connection, "mode", self._settings.trading_mode))
+            store.write(lambda connection: process.set_meta(connection, "mode", settings.trading_mode))
             world = World(
-                settings=self._settings,
+                settings=settings,
                 environ=process_environment(),
                 store=store,
                 clock=self._clock,
@@ -153,49 +265,82 @@ class _Run:
                 stop=self._stop,
                 paper=paper,
                 on_fatal=self._end_at_once,
+                instance=lease,
             )
-            return self._trade(world, compose(world), StoreWatch(store, installation, self._clock))
+            return self._trade(world, compose(world), StoreWatch(store, installation, self._clock), lease)
         finally:
             if paper is not None:
                 paper.close()
 
-    def _trade(self, world: World, parts: Parts, watch: StoreWatch) -> int:
-        stop_metrics = self._serve_metrics(world)
+    def _trade(self, world: World, parts: Parts, watch: StoreWatch, lease: InstanceLease) -> int:
         now = self._clock.now()
         world.store.write(
             lambda connection: process.start_process(
                 connection, pid=os.getpid(), mode=self._settings.trading_mode, now=now
             )
         )
+        self._show(world, parts, watch, lease)
         start_copy_engine(parts.engine)
         parts.watchdog.start()
         parts.strategy.start_independent_multi_broker_trading()
+        keeper = threading.Thread(target=self._keep_house, args=(world, parts, watch), name="Housekeeper", daemon=True)
+        keeper.start()
         try:
-            with self._watched_itself(parts.watchdog):
-                self._watch(world, parts, watch)
+            self._wait_for_the_end()
         finally:
             # First: who is asked to end must not be replaced.
             parts.watchdog.stop()
             left = self._shut_down(world, parts)
             watch.mark()
-            stop_metrics()
         return self._failure or (exit_codes.UNCLEAN_STOP if left else exit_codes.OK)
 
-    def _watch(self, world: World, parts: Parts, watch: StoreWatch) -> None:
-        """The main thread's loop: beat, watch the store, the lock and the exchange, write the summary."""
+    def _show(self, world: World, parts: Parts, watch: StoreWatch, lease: InstanceLease) -> None:
+        """From here on health checks and metrics speak of trading."""
+        self._metrics.watch(
+            store_queue=lambda: float(world.store.queue_depth),
+            store_figures=OpenMatters(world.store, self._clock, self._settings).figures,
+        )
+        self._readiness.ages["the watchdog"] = CountedTick(self._clock, lambda: parts.watchdog.ticks).age_seconds
+        self._readiness.problems += [watch.problem, lease.problem, self._stopping]
+        self._readiness.accounts = parts.strategy.get_multi_broker_status
+        self._readiness.waiting = ""
+        self._kill_switch = parts.kill_switch
+        if self._kill_asked:
+            self._pull_kill_switch()
+
+    def _stopping(self) -> str:
+        return f"stopping: {self._reason}" if self._stop.is_set() else ""
+
+    def _wait_for_the_end(self) -> None:
+        """The main thread waits for nothing else, so that a stop is begun at once."""
         end = None if self._seconds is None else self._clock.monotonic() + self._seconds
+        while not self._stop.is_set():
+            left = BEAT_SECONDS if end is None else min(BEAT_SECONDS, end - self._clock.monotonic())
+            if left <= 0:
+                self._ask_to_stop(f"ran for the {self._seconds:g} s it was asked to")
+            else:
+                self._clock.wait(self._stop, left)
+
+    def _keep_house(self, world: World, parts: Parts, watch: StoreWatch) -> None:
+        """Beat, watch the store, the lock and the exchange, write the summary: what may take a while."""
+        try:
+            with self._watched_itself(parts.watchdog):
+                self._look_after(world, parts, watch)
+        except Exception:
+            log.exception("unexpected error while looking after the process")
+            self._end_when("nothing looks after the process any more", exit_codes.SOMETHING_WRONG)
+
+    def _look_after(self, world: World, parts: Parts, watch: StoreWatch) -> None:
         every = self._settings.summary_every_cycles * self._settings.pace.cycle_seconds
         summary_at = self._clock.monotonic() + every
         lock_at = self._clock.monotonic() + LOCK_CHECK_SECONDS
         guard = WatchdogGuard(parts.watchdog, longest_turn_seconds=2 * BEAT_SECONDS)
         while not self._stop.is_set():
             beat("looking after the process")
+            self._turn.turn()
             now = self._clock.monotonic()
             if problem := guard.problem():
                 self._end_at_once(problem)
-            if end is not None and now >= end:
-                self._reason = f"ran for the {self._seconds:g} s it was asked to"
-                return
             self._end_when(watch.beat(), exit_codes.SOMETHING_WRONG)
             if now >= lock_at:
                 lock_at = now + LOCK_CHECK_SECONDS
@@ -205,7 +350,7 @@ class _Run:
             if now >= summary_at:
                 summary_at = now + every
                 _summarise(world, parts)
-            self._clock.wait(self._stop, BEAT_SECONDS if end is None else min(BEAT_SECONDS, end - now))
+            self._clock.wait(self._stop, BEAT_SECONDS)
 
     @contextmanager
     def _watched_itself(self, watchdog: Watchdog) -> Iterator[None]:
@@ -220,10 +365,42 @@ class _Run:
 
     def _end_when(self, problem: str, code: int) -> None:
         """A problem that going on would make worse ends the run; nothing more is sent."""
-        if problem:
+        if problem and not self._stop.is_set():
             log.critical("NIJA ends: %s. Nothing more is sent. docs/runbook.md says how to go on", problem)
-            self._reason, self._failure = problem, code
-            self._stop.set()
+            self._failure = code
+            self._ask_to_stop(problem)
+
+    # -- stopping ---------------------------------------------------------------------------------------------------
+    def _on_stop_signal(self, number: signal.Signals) -> None:
+        if self._stop.is_set():
+            # The second signal: the operator does not want to wait. What is in flight is settled at the next start.
+            os._exit(exit_codes.UNCLEAN_STOP)
+        self._ask_to_stop(f"signal {number.name}")
+
+    def _on_kill_signal(self, _number: signal.Signals) -> None:
+        self._kill_asked = True
+        # Writing it down can take a while; a signal to stop must be heard meanwhile.
+        threading.Thread(target=self._pull_kill_switch, name="KillSignal", daemon=True).start()
+
+    def _pull_kill_switch(self) -> None:
+        if self._kill_switch is not None:
+            self._kill_switch.pull(source=HaltSource.SIGNAL, reason="signal SIGUSR1", by="signal")
+
+    def _ask_to_stop(self, reason: str) -> None:
+        self._reason = reason
+        self._stop_by = self._clock.monotonic() + self._settings.shutdown_seconds
+        self._stop.set()
+        threading.Thread(target=self._end_in_time, name="LastResort", daemon=True).start()
+
+    def _end_in_time(self) -> None:
+        """Whatever hangs, the process ends by its deadline; what was under way is settled at the next start."""
+        if not self._clock.wait(self._stopped, self._left_seconds() - LAST_WORDS_SECONDS):
+            code = self._failure or exit_codes.UNCLEAN_STOP
+            end_process("it did not stop in time", log_file=self._settings.state_dir / LOG_FILE, code=code)
+
+    def _left_seconds(self, *, kept: float = 0.0) -> float:
+        """Until the process must have ended, less what is kept for the steps that follow."""
+        return max(0.1, self._stop_by - self._clock.monotonic() - kept)
 
     def _other_owner(self) -> str:
         """A sentence when the state directory belongs to another process by now."""
@@ -255,9 +432,10 @@ class _Run:
     def _shut_down(self, world: World, parts: Parts) -> list[str]:
         """No new orders, orders in flight settled or recorded, one deadline."""
         log.info("Stopping: %s", self._reason)
-        deadline = self._clock.monotonic() + self._settings.shutdown_seconds
-        left = parts.strategy.stop_independent_trading(self._settings.shutdown_seconds)
-        parts.engine.stop(max(0.1, deadline - self._clock.monotonic()))
+        # A third for what comes after the threads: the last writes, and the exchange's end.
+        kept = self._settings.shutdown_seconds / 3
+        left = parts.strategy.stop_independent_trading(self._left_seconds(kept=kept))
+        parts.engine.stop(self._left_seconds(kept=kept))
         for name in left:
             log.error("%s did not end in time; what it was doing is settled at the next start", name)
         _summarise(world, parts)
@@ -266,7 +444,10 @@ class _Run:
         parts.shared.close()
         now, reason, clean = self._clock.now(), self._reason, not left
         try:
-            world.store.write(lambda connection: process.end_process(connection, reason=reason, now=now, clean=clean))
+            world.store.write(
+                lambda connection: process.end_process(connection, reason=reason, now=now, clean=clean),
+                timeout_seconds=self._left_seconds(kept=kept / 2),
+            )
         except StoreUnavailable as error:
             log.error("the end of this run was not written: %s", error)
         log.info("Stopped. State is in %s", self._settings.state_dir)
@@ -288,82 +469,6 @@ class _Run:
         log.info("Paper exchange started; its state is in %s", self._settings.state_dir / "paper")
         return venue
 
-    def _check_disk(self) -> None:
-        """Orders and positions must outlive a deploy; the operator may say that they need not."""
-        directory = self._settings.state_dir
-        platform = throws_away(directory, process_environment())
-        if not platform:
-            return
-        if not self._settings.allow_ephemeral:
-            raise ConfigurationError(
-                f"{platform} throws {directory} away at every restart, and with it every open order and position. "
-                "Set STATE_DIR to a mounted volume, or ALLOW_EPHEMERAL=1 to accept that."
-            )
-        log.warning(
-            "ALLOW_EPHEMERAL: %s throws %s away at every restart. Open orders and positions will be forgotten, and the "
-            "next run is a first one",
-            platform,
-            directory,
-        )
-
-    def _check_state(self, store: Store) -> None:
-        """One state directory is for one mode: paper positions must never be sold for real."""
-        mode = self._settings.trading_mode
-        with store.read() as connection:
-            known = process.get_meta(connection, "mode")
-        if known not in (None, mode):
-            raise ConfigurationError(
-                f"{self._settings.state_dir} holds the state of {known} trading. Give {mode} trading a directory of "
-                f"its own, for example STATE_DIR={self._settings.state_dir}_{mode}"
-            )
-
-    def _check_keys(self, store: Store) -> None:
-        settings, environ = self._settings, process_environment()
-        user_ids = {user.user_id for user in settings.users}
-        # Names of settings by path were judged when they were read.
-        others = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
-        report_unknown_variables(others, user_ids, {*KNOWN_VARIABLES, ALREADY_TRIED})
-        if settings.trading_mode == "live":
-            masters = [AccountRef.master(item.broker) for item in settings.masters if item.enabled]
-            # Who left and is not done is connected too.
-            users = [follower.account for follower in Roster(store, settings.users).followers]
-            check_live_keys([*masters, *users], user_ids, environ)
-
-    def _serve_metrics(self, world: World) -> Callable[[], None]:
-        settings = self._settings
-
-        self._metrics.watch(
-            store_queue=lambda: float(world.store.queue_depth),
-            store_figures=OpenMatters(world.store, self._clock, settings).figures,
-        )
-        try:
-            return self._metrics.serve(settings.metrics_host, settings.metrics_port)
-        except OSError as error:
-            log.error(
-                "No metrics: %s port %d cannot be used (%s). Trading goes on; set METRICS_PORT to a free port, "
-                "or to 0 for any.",
-                settings.metrics_host,
-                settings.metrics_port,
-                error.strerror,
-            )
-            return lambda: None
-
-    def _listen_to_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self._stop.is_set():
-            # The second signal: the operator does not want to wait. What is in flight is settled at the next start.
-            os._exit(exit_codes.UNCLEAN_STOP)
-        self._reason = f"signal {signal.Signals(number).name}"
-        self._stop.set()
-
-
-def _ignore_signals() -> None:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
-
 
 def _summarise(world: World, parts: Parts) -> None:
     """A store that cannot be read for a moment must not end the run: trading does not need the summary."""
@@ -373,33 +478,3 @@ def _summarise(world: World, parts: Parts) -> None:
             log.warning("LOOK AT THIS: %s", line)
     except Exception:
         log.exception("no summary")
-
-
-def _make_private_directory(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise _unusable(path, error) from error
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"STATE_DIR {path} cannot be written to. Name another, or change its owner.")
-
-
-def _unusable(directory: Path, error: OSError) -> ConfigurationError:
-    what = error.filename or directory
-    return ConfigurationError(
-        f"STATE_DIR {directory} cannot be used ({what}: {error.strerror}). Name a directory that can be written to."
-    )
-
-
-def _banner(settings: Settings) -> None:
-    if settings.trading_mode == "paper":
-        log.info("MODE: PAPER - no real money can move; prices are made up, and so is any profit")
-    else:
-        log.warning("MODE: LIVE - real orders with real money")
-    masters = ", ".join(str(master.broker) for master in settings.masters if master.enabled) or "none"
-    users = [f"{user.user_id} ({user.broker})" for user in settings.users if user.enabled]
-    log.info("Masters: %s. Users: %s", masters, ", ".join(users) or "none")
-    if not settings.multi_broker_independent:
-        log.warning("MULTI_BROKER_INDEPENDENT=false: only the first funded master trades")
-    log.info("State: %s. Log: %s", settings.state_dir, settings.state_dir / LOG_FILE)
-    log.info("Stop with Ctrl-C or SIGTERM. In a second terminal try: python3 check_broker_status.py")

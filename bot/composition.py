@@ -28,6 +28,7 @@ from bot.domain.signal import TradeSignal
 from bot.execution.account_status import AccountStatus
 from bot.execution.entry_needs import missing_for_entries
 from bot.execution.fill_recorder import FillRecorder, describe
+from bot.execution.instance_guard import InstanceGuard, NoOtherInstance
 from bot.execution.order_executor import OrderExecutor
 from bot.execution.reconciliation import Reconciler
 from bot.flattening import Flattening
@@ -88,6 +89,7 @@ class World:
     stop: threading.Event
     paper: PaperVenue | None
     on_fatal: Callable[[str], None] = _only_say
+    instance: InstanceGuard = field(default_factory=NoOtherInstance)
 
 
 @dataclass(frozen=True)
@@ -311,6 +313,7 @@ class _Composition:
             epoch=self._take_lease(account),
             restored_at=self._restored_at(),
             entry_gate=self.entry_gate,
+            instance=world.instance,
         )
         reconciler = Reconciler(
             broker=broker,

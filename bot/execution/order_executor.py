@@ -32,6 +32,7 @@ from bot.domain.veto import Veto
 from bot.execution.absence import AbsenceWatch
 from bot.execution.entry_gate import EntryGate, OpenGate
 from bot.execution.fill_recorder import FillRecorder
+from bot.execution.instance_guard import InstanceGuard, NoOtherInstance
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.storage import intents as intent_rows
@@ -68,8 +69,8 @@ def _nothing_earlier(_order: VenueOrder, _moment: datetime) -> None:
 class OrderExecutor:
     """Places and follows the orders of one account, in that account's thread and under its lease (`epoch`).
 
-    `restored_at`: since when the books are an older copy that was put back; None = never. `may_send` says why this
-    process as a whole may send nothing any more, exits included; an empty text = it may.
+    `restored_at`: since when the books are an older copy that was put back; None = never. `instance` says
+    whether this process as a whole may send anything, exits included.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class OrderExecutor:
         epoch: int,
         restored_at: datetime | None = None,
         entry_gate: EntryGate | None = None,
-        may_send: Callable[[], str] = always_open,
+        instance: InstanceGuard | None = None,
     ) -> None:
         self._broker = broker
         self._store = store
@@ -99,7 +100,7 @@ class OrderExecutor:
         self._epoch = epoch
         self._restored_at = restored_at
         self._entry_gate = entry_gate or OpenGate()
-        self._may_send = may_send
+        self._instance = instance or NoOtherInstance()
         self._absence = AbsenceWatch()
         self._unresolved_since: dict[str, float] = {}
         self._book_earlier: Callable[[VenueOrder, datetime], None] = _nothing_earlier
@@ -197,6 +198,7 @@ class OrderExecutor:
         expiry = self._broker.order_expiry_seconds
 
         def work(connection: Connection) -> bool | Veto:
+            self._instance.check(connection)
             veto = self._veto_in(connection, intent, now)
             return veto or intent_rows.submit(
                 connection,
@@ -234,9 +236,11 @@ class OrderExecutor:
 
     def _send_now(self, intent: OrderIntent, leave_before: float | None) -> None:
         self._check_lease()
+        limits = [limit for limit in (leave_before, self._instance.send_before()) if limit is not None]
+        request = replace(intent.request(), leave_before=min(limits, default=None))
         try:
             with self._broker.urgent(_urgency(intent)):
-                ack = self._broker.place_order(replace(intent.request(), leave_before=leave_before))
+                ack = self._broker.place_order(request)
         except RetryLater as error:
             self._move(intent, IntentState.CREATED, str(error))
         except (OrderRefused, CredentialsRejected) as error:
@@ -256,14 +260,13 @@ class OrderExecutor:
             self.refuse_when_fenced(connection)
 
     def refuse_when_fenced(self, connection: Connection) -> None:
-        """Every transaction that decides something for the account begins with this. Raises `Fenced`.
+        """Every transaction that decides something for the account begins with this.
 
-        A replaced thread may go on for a while with what it read before; none of it may be written any more.
+        A replaced thread may go on for a while with what it read before; none of it may be written any more. Raises
+        `Fenced` then, and `StoreUnavailable` while it is not known whether another process has the database.
         """
         label = self._broker.account.label
-        barred = self._may_send()
-        if barred:
-            raise Fenced(f"{label}: {barred}")
+        self._instance.check(connection)
         epoch = leases.epoch_of(connection, label)
         if epoch != self._epoch:
             raise Fenced(f"{label} was opened anew (epoch {epoch}, this thread has {self._epoch})")

@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
 
 from bot.domain.drift import DriftKind
 from bot.domain.halt import Halt
 from bot.domain.health import Phase
+from bot.observability.pages import Page
 from bot.observability.store_figures import StoreFigures, StoreFiguresCollector
 
 log = logging.getLogger(__name__)
@@ -21,7 +23,6 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._server_port: int | None = None
         self.health = self._gauge("nija_account_health", "1 for the state the account is in", "account", "state")
         self.phase = self._gauge("nija_account_phase", "1 for the phase the account is in", "account", "phase")
         self.cycles = self._counter("nija_cycles", "Cycles run", "account", "result")
@@ -77,18 +78,10 @@ class Metrics:
         self.store_queue.set_function(store_queue)
         self.registry.register(StoreFiguresCollector(store_figures))
 
-    def serve(self, host: str, port: int) -> Callable[[], None]:
-        """Answer scrapes on this port (0 = any free one); returns how to stop. Raises OSError when it is taken."""
-        server, thread = start_http_server(port, addr=host, registry=self.registry)
-        self._server_port = server.server_port
-        log.info("Metrics at http://%s:%d/metrics", host, self._server_port)
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join(5.0)
-
-        return stop
+    def page(self, accept: str) -> Page:
+        """All series, in the format that the asker understands."""
+        encode, content_type = choose_encoder(accept)
+        return Page(200, encode(self.registry), content_type)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry)

@@ -15,7 +15,9 @@ from bot.domain.errors import ConfigurationError, StoreUnavailable
 from bot.storage import migrations, process
 from bot.storage.backups import back_up, backups_of
 from bot.storage.marker import MARKER_FILE, InstallMarker, MarkerUnreadable, behind, marks_of, read_marker
-from bot.storage.store import open_engine, sqlite_url
+from bot.storage.place import describe
+from bot.storage.sqlite import sqlite_url
+from bot.storage.store import open_engine
 
 log = logging.getLogger(__name__)
 
@@ -27,22 +29,19 @@ READ_ON = 'docs/runbook.md, section "The database", says how.'
 class Installation:
     """An opened database, its schema up to date. Every order id derives from `install_id`."""
 
-    database: Path
+    url: URL
+    state_dir: Path
     install_id: str
     created_at: datetime
-
-    @property
-    def url(self) -> URL:
-        return sqlite_url(self.database)
 
     def mark(self, connection: Connection) -> None:
         """Write into the marker how far the database has come. Raises `OSError` when the marker cannot be written."""
         marker = InstallMarker(self.install_id, migrations.head(), self.created_at, marks_of(connection))
-        marker.write(self.database.parent)
+        marker.write(self.state_dir)
 
 
 @dataclass(frozen=True)
-class _Look:
+class Look:
     """What a database says of itself before anything is changed. All None: it has no tables of ours."""
 
     revision: str | None = None
@@ -72,27 +71,22 @@ class _Opening:
         self._backup: Path | None = None
 
     def run(self) -> Installation:
-        marker = self._marker()
+        marker = found_marker(self._database.parent)
         look = self._look(expected=marker is not None)
         self._judge(look, marker)
         self._migrate(look)
-        readable = marker if isinstance(marker, InstallMarker) else None
-        return self._settle(look, readable)
+        return settle(
+            sqlite_url(self._database), self._database.parent, look, marker, now=self._now, fresh_id=self._fresh_id
+        )
 
-    def _marker(self) -> InstallMarker | MarkerUnreadable | None:
-        try:
-            return read_marker(self._database.parent)
-        except MarkerUnreadable as error:
-            return error
-
-    def _look(self, *, expected: bool) -> _Look:
+    def _look(self, *, expected: bool) -> Look:
         """Read without writing a byte: what is damaged must stay as it is for whoever repairs it."""
         if not self._database.exists() or self._database.stat().st_size == 0:
             if expected:
                 raise self._lost("is empty" if self._database.exists() else "is missing")
             if self._database.with_name(self._database.name + "-wal").exists():
                 raise _refusal(self._database, "is gone or empty, but its write-ahead log (-wal) is still there")
-            return _Look()
+            return Look()
         uri = f"{self._database.resolve().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)) as connection:
             (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -100,13 +94,9 @@ class _Opening:
                 raise _refusal(self._database, f"is damaged ({' '.join(answer.split())})")
             return _look_at(connection)
 
-    def _judge(self, look: _Look, marker: InstallMarker | MarkerUnreadable | None) -> None:
+    def _judge(self, look: Look, marker: InstallMarker | MarkerUnreadable | None) -> None:
         """Refuse what is not the database that belongs here."""
-        if look.revision is not None and not migrations.is_known(look.revision):
-            raise ConfigurationError(
-                f"{self._database} was written by a newer version of NIJA (its schema is {look.revision}, this version "
-                f"knows up to {migrations.head()}). Start that version, or restore a copy made before it. {READ_ON}"
-            )
+        refuse_newer(look, str(self._database))
         if look.install_id is None and (marker is not None or look.has_orders):
             raise (
                 self._lost("has no install id") if marker else _refusal(self._database, "has orders but no install id")
@@ -122,7 +112,7 @@ class _Opening:
         elif marker is None and look.install_id is not None:
             log.warning("%s is missing beside a good database; it is written anew", MARKER_FILE)
 
-    def _migrate(self, look: _Look) -> None:
+    def _migrate(self, look: Look) -> None:
         if look.revision == migrations.head():
             return
         if look.revision is not None:
@@ -146,38 +136,6 @@ class _Opening:
             ) from error
         log.info("The database gets a new schema; a copy from before is %s", self._backup)
 
-    def _settle(self, look: _Look, marker: InstallMarker | None) -> Installation:
-        """The writes of a start: the id, the count of starts, what is missing; then the marker."""
-        created = marker.created_at if marker else self._now
-        installation = Installation(self._database, look.install_id or self._fresh_id(), created)
-        engine = open_engine(installation.url, writer=True)
-        try:
-            with engine.begin() as connection:
-                # Before anything is counted: what the database had when it was found.
-                missing = behind(marks_of(connection), marker.marks) if marker else []
-                self._begin(connection, installation, missing)
-            with engine.connect() as connection:
-                installation.mark(connection)
-        finally:
-            engine.dispose()
-        return installation
-
-    def _begin(self, connection: Connection, installation: Installation, missing: list[str]) -> None:
-        process.set_meta(connection, process.INSTALL_ID, installation.install_id)
-        if process.count_start(connection):
-            log.warning("The last run did not end cleanly. What it left unfinished is asked about before it goes on")
-        if missing:
-            process.set_restored(connection, now=self._now)
-            log.critical(
-                "%s IS OLDER THAN IT WAS when the bot last ran (%s): a copy was restored, or its -wal file was lost. "
-                "What was sent since is not known here. Orders of ours that the brokerage shows are booked and listed "
-                "(python bot.py drift), and their markets are not entered until you say so. Compare open orders and "
-                "holdings by hand now. %s",
-                self._database,
-                ", ".join(missing),
-                READ_ON,
-            )
-
     def _lost(self, what: str) -> ConfigurationError:
         return _refusal(
             self._database,
@@ -186,16 +144,78 @@ class _Opening:
         )
 
 
-def _look_at(connection: sqlite3.Connection) -> _Look:
+def found_marker(state_dir: Path) -> InstallMarker | MarkerUnreadable | None:
+    """The marker beside the state; what is wrong with it is the answer when it makes no sense."""
+    try:
+        return read_marker(state_dir)
+    except MarkerUnreadable as error:
+        return error
+
+
+def refuse_newer(look: Look, name: str) -> None:
+    """Raises `ConfigurationError` for a database whose tables this version does not know."""
+    if look.revision is None or migrations.is_known(look.revision):
+        return
+    raise ConfigurationError(
+        f"{name} was written by a newer version of NIJA (its schema is {look.revision}, this version knows up to "
+        f"{migrations.head()}). Start that version, or restore a copy made before it. {READ_ON}"
+    )
+
+
+def settle(
+    url: URL,
+    state_dir: Path,
+    look: Look,
+    found: InstallMarker | MarkerUnreadable | None,
+    *,
+    now: datetime,
+    fresh_id: Callable[[], str],
+) -> Installation:
+    """The writes of a start: the id, the count of starts, what is missing; then the marker."""
+    marker = found if isinstance(found, InstallMarker) else None
+    installation = Installation(
+        url, state_dir, look.install_id or fresh_id(), marker.created_at if marker is not None else now
+    )
+    engine = open_engine(url, writer=True)
+    try:
+        with engine.begin() as connection:
+            # Before anything is counted: what the database had when it was found.
+            missing = behind(marks_of(connection), marker.marks) if marker else []
+            _begin(connection, installation, missing, now)
+        with engine.connect() as connection:
+            installation.mark(connection)
+    finally:
+        engine.dispose()
+    return installation
+
+
+def _begin(connection: Connection, installation: Installation, missing: list[str], now: datetime) -> None:
+    process.set_meta(connection, process.INSTALL_ID, installation.install_id)
+    if process.count_start(connection):
+        log.warning("The last run did not end cleanly. What it left unfinished is asked about before it goes on")
+    if missing:
+        process.set_restored(connection, now=now)
+        log.critical(
+            "%s IS OLDER THAN IT WAS when the bot last ran (%s): a copy was restored, or its -wal file was lost. "
+            "What was sent since is not known here. Orders of ours that the brokerage shows are booked and listed "
+            "(python bot.py drift), and their markets are not entered until you say so. Compare open orders and "
+            "holdings by hand now. %s",
+            describe(installation.url),
+            ", ".join(missing),
+            READ_ON,
+        )
+
+
+def _look_at(connection: sqlite3.Connection) -> Look:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if "alembic_version" not in tables:
         if tables:
             raise sqlite3.DatabaseError("it has tables of another program")
-        return _Look()
+        return Look()
     revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     known = connection.execute("SELECT value FROM meta WHERE key = ?", (process.INSTALL_ID,)).fetchone()
     orders = connection.execute("SELECT count(*) FROM order_intent").fetchone()
-    return _Look(revision and revision[0], known and known[0], bool(orders[0]))
+    return Look(revision and revision[0], known and known[0], bool(orders[0]))
 
 
 def _refusal(database: Path, what: str, *, advice: str = "") -> ConfigurationError:

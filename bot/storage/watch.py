@@ -45,6 +45,10 @@ class StoreWatch:
             self.mark()
         return ""
 
+    def problem(self) -> str:
+        """Why nothing can be written down; empty while the database takes writes."""
+        return "" if self._failing_since is None else "nothing can be written down"
+
     def mark(self) -> None:
         """Bring the marker up to the database; one that cannot be written is tried again in a minute."""
         self._mark_at = self._clock.monotonic() + MARK_SECONDS

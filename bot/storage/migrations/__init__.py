@@ -16,6 +16,8 @@ from bot.storage.store import open_engine
 if TYPE_CHECKING:
     from alembic.config import Config
 
+# One statement over a large table takes longer than any of a running bot.
+MIGRATION_SECONDS = 600
 VERSION_TABLE = "alembic_version"
 
 
@@ -47,6 +49,8 @@ def upgrade(url: URL, *, to: str = "head") -> None:
     engine = open_engine(url, writer=True, create=True)
     try:
         with engine.begin() as connection:
+            if url.get_backend_name() != "sqlite":
+                connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{MIGRATION_SECONDS}s'")
             config = _config()
             config.attributes["connection"] = connection
             command.upgrade(config, to)

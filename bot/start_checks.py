@@ -1,0 +1,106 @@
+"""What is looked at before anything trades: the state directory, the mode, the keys. All of it can refuse the start."""
+
+import logging
+import os
+from pathlib import Path
+
+from bot.domain.account import AccountRef
+from bot.domain.errors import ConfigurationError
+from bot.environment import ALREADY_TRIED
+from bot.live_keys import check_live_keys, report_unknown_variables
+from bot.observability.logs import LOG_FILE
+from bot.roster import Roster
+from bot.settings import Settings
+from bot.settings.env_source import KNOWN_VARIABLES, PREFIX
+from bot.settings.loading import process_environment
+from bot.storage import process
+from bot.storage.ephemeral import throws_away
+from bot.storage.place import database_url, describe
+from bot.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def make_private_directory(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise unusable(path, error) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"STATE_DIR {path} cannot be written to. Name another, or change its owner.")
+
+
+def unusable(directory: Path, error: OSError) -> ConfigurationError:
+    what = error.filename or directory
+    return ConfigurationError(
+        f"STATE_DIR {directory} cannot be used ({what}: {error.strerror}). Name a directory that can be written to."
+    )
+
+
+def banner(settings: Settings) -> None:
+    if settings.trading_mode == "paper":
+        log.info("MODE: PAPER - no real money can move; prices are made up, and so is any profit")
+    else:
+        log.warning("MODE: LIVE - real orders with real money")
+    masters = ", ".join(str(master.broker) for master in settings.masters if master.enabled) or "none"
+    users = [f"{user.user_id} ({user.broker})" for user in settings.users if user.enabled]
+    log.info("Masters: %s. Users: %s", masters, ", ".join(users) or "none")
+    if not settings.multi_broker_independent:
+        log.warning("MULTI_BROKER_INDEPENDENT=false: only the first funded master trades")
+    log.info("State: %s. Log: %s", settings.state_dir, settings.state_dir / LOG_FILE)
+    if settings.database_url is not None:
+        log.info("Database: %s", describe(database_url(settings)))
+    log.info("Stop with Ctrl-C or SIGTERM. In a second terminal try: python3 check_broker_status.py")
+
+
+def check_disk(settings: Settings) -> None:
+    """Orders and positions must outlive a deploy; the operator may say that they need not."""
+    directory = settings.state_dir
+    platform = throws_away(directory, process_environment())
+    if not platform:
+        return
+    if settings.database_url is not None:
+        log.warning(
+            "%s throws %s away at every restart. Orders and positions are in the database and stay; the log and the "
+            "last nonces do not",
+            platform,
+            directory,
+        )
+        return
+    if not settings.allow_ephemeral:
+        raise ConfigurationError(
+            f"{platform} throws {directory} away at every restart, and with it every open order and position. "
+            "Set STATE_DIR to a mounted volume, or ALLOW_EPHEMERAL=1 to accept that."
+        )
+    log.warning(
+        "ALLOW_EPHEMERAL: %s throws %s away at every restart. Open orders and positions will be forgotten, and the "
+        "next run is a first one",
+        platform,
+        directory,
+    )
+
+
+def check_mode(settings: Settings, store: Store) -> None:
+    """One state directory is for one mode: paper positions must never be sold for real."""
+    mode = settings.trading_mode
+    with store.read() as connection:
+        known = process.get_meta(connection, "mode")
+    if known not in (None, mode):
+        raise ConfigurationError(
+            f"{settings.state_dir} holds the state of {known} trading. Give {mode} trading a directory of "
+            f"its own, for example STATE_DIR={settings.state_dir}_{mode}"
+        )
+
+
+def check_keys(settings: Settings, store: Store) -> None:
+    """Names what is misspelt and what has no key; two accounts with one key, or no master with one, end the start."""
+    environ = process_environment()
+    user_ids = {user.user_id for user in settings.users}
+    # Names of settings by path were judged when they were read.
+    others = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
+    report_unknown_variables(others, user_ids, {*KNOWN_VARIABLES, ALREADY_TRIED})
+    if settings.trading_mode == "live":
+        masters = [AccountRef.master(item.broker) for item in settings.masters if item.enabled]
+        # Who left and is not done is connected too.
+        users = [follower.account for follower in Roster(store, settings.users).followers]
+        check_live_keys([*masters, *users], user_ids, environ)
