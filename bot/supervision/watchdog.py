@@ -36,14 +36,18 @@ class WatchdogTimes:
 
 @dataclass(frozen=True)
 class Hang:
-    """A ward that made no progress: the step it was in and where it stood (`file:line:function`, innermost last)."""
+    """A ward that made no progress: the step it was in and where it stood (`file:line:function`, innermost last).
+
+    In words, the place is the innermost outside Python's own library: that it waits there says little.
+    """
 
     step: str
     seconds: float
     stack: tuple[str, ...]
 
     def __str__(self) -> str:
-        where = f" at {self.stack[-1]}" if self.stack else ""
+        places = [place for place in self.stack if not place.startswith("lib/python")] or self.stack
+        where = f" at {places[-1]}" if places else ""
         return f"no progress for {self.seconds:.0f} s in the step '{self.step}'{where}"
 
 
