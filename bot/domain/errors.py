@@ -8,6 +8,7 @@ NijaError
 ├── Fenced                   somebody else has this account now: this thread sends nothing and ends
 └── VenueError
     ├── RetryLater           not processed; the same may be tried again after `retry_after_seconds`
+    │   ├── HeldBack         an entry that was stopped right before the wire: given up
     │   └── VenueInMaintenance   the venue says it is closed for now
     ├── OrderRefused         the venue said no, for this order, for good
     │   └── InsufficientFunds
@@ -16,6 +17,8 @@ NijaError
     │   └── KeyUnfit             the key works, and is not one that this account may be traded with
     └── UnreadableReply      a reading failed: the value stays unknown
 """
+
+from bot.domain.veto import Veto
 
 
 class NijaError(Exception):
@@ -60,6 +63,14 @@ class RetryLater(VenueError):
     def __init__(self, message: str, *, venue_code: str = "", retry_after_seconds: float = 1.0) -> None:
         super().__init__(message, venue_code=venue_code)
         self.retry_after_seconds = retry_after_seconds
+
+
+class HeldBack(RetryLater):
+    """Not sent, because it was stopped at the last moment; `veto` says by what. It is not tried again."""
+
+    def __init__(self, veto: Veto) -> None:
+        self.veto = veto
+        super().__init__(str(veto))
 
 
 class VenueInMaintenance(RetryLater):

@@ -1,7 +1,8 @@
 """Orders: what is asked, what the venue says of it, and the states an intent may be in."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -74,6 +75,10 @@ def may_move(old: IntentState, new: IntentState) -> bool:
     return old == new or new in ALLOWED_MOVES.get(old, frozenset())
 
 
+def no_last_look() -> None:
+    """Nobody holds it back."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrderRequest:
     """One order, complete, before it is sent. Quantity is base units; a limit type needs a price (quote per base)."""
@@ -87,6 +92,8 @@ class OrderRequest:
     limit_price: Decimal | None = None
     # The order may not leave this machine after this moment (monotonic seconds); the venue's deadline is derived of it.
     leave_before: float | None = None
+    # Asked when nothing stands between the order and the wire any more, after every wait for a turn. Raises `HeldBack`.
+    last_look: Callable[[], None] = field(default=no_last_look, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.quantity, Decimal) or not self.quantity.is_finite() or self.quantity <= 0:

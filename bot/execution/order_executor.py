@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,9 +15,11 @@ from bot.brokers.base import BaseBroker, Urgency
 from bot.domain.errors import (
     CredentialsRejected,
     Fenced,
+    HeldBack,
     OrderRefused,
     OutcomeUnknown,
     RetryLater,
+    StoreUnavailable,
     UnreadableReply,
 )
 from bot.domain.order import (
@@ -152,18 +155,31 @@ class OrderExecutor:
         closed = gate() if veto is None else str(veto)
         if not closed:
             return False
+        self._give_up(intent, closed, veto)
+        return True
+
+    def _give_up(self, intent: OrderIntent, why: str, veto: Veto | None) -> None:
+        """Nothing of it has left, and nothing will."""
         now = self._clock.now()
 
         def work(connection: Connection) -> None:
             self.refuse_when_fenced(connection)
             intent_rows.move(
-                connection, intent.client_order_id, IntentState.ABANDONED, at=now, detail=f"{NOT_SENT}{closed}"
+                connection, intent.client_order_id, IntentState.ABANDONED, at=now, detail=f"{NOT_SENT}{why}"
             )
             if veto is not None:
                 vetoes.add_veto(connection, intent, veto, at=now)
 
         self._store.write(work)
-        return True
+
+    def _look_again(self, intent: OrderIntent) -> None:
+        """When the order has waited its turn at the venue. Raises `HeldBack`, `RetryLater` when it cannot be known."""
+        try:
+            veto = self._still_vetoed(intent)
+        except StoreUnavailable as error:
+            raise RetryLater(f"not sent: {error}") from error
+        if veto is not None:
+            raise HeldBack(veto)
 
     def _still_vetoed(self, intent: OrderIntent) -> Veto | None:
         if intent.kind is not OrderKind.ENTRY:
@@ -237,10 +253,14 @@ class OrderExecutor:
     def _send_now(self, intent: OrderIntent, leave_before: float | None) -> None:
         self._check_lease()
         limits = [limit for limit in (leave_before, self._instance.send_before()) if limit is not None]
-        request = replace(intent.request(), leave_before=min(limits, default=None))
+        last_look = partial(self._look_again, intent)
+        request = replace(intent.request(), leave_before=min(limits, default=None), last_look=last_look)
         try:
             with self._broker.urgent(_urgency(intent)):
                 ack = self._broker.place_order(request)
+        except HeldBack as error:
+            log.info("%s: %s %s not sent: %s", intent.account_id, intent.side, intent.symbol, error)
+            self._give_up(intent, str(error), error.veto)
         except RetryLater as error:
             self._move(intent, IntentState.CREATED, str(error))
         except (OrderRefused, CredentialsRejected) as error:

@@ -247,7 +247,7 @@ class CoinbaseBroker(BaseBroker):
             raise RetryLater(f"{self.account.label}: not sent: Coinbase does not tell its time")
         body = order_body(request)
         try:
-            reply = self._calls.post("/orders", body, leave_before=leave_before)
+            reply = self._calls.post("/orders", body, leave_before=leave_before, last_look=request.last_look)
             order_id = accepted_order_id(reply, request, where=f"{self.account.label}: Coinbase order")
             return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_id)
         except OrderRefused as error:

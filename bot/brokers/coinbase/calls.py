@@ -15,6 +15,7 @@ from bot.brokers.replies import as_list, as_object, clock_time, decode_json, fla
 from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import Passage, Trouble, VenueGate
 from bot.domain.errors import CredentialsRejected, NijaError, OutcomeUnknown, RetryLater, UnreadableReply
+from bot.domain.order import no_last_look
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 
@@ -107,12 +108,20 @@ class CoinbaseCalls:
             raise UnreadableReply(f"{where}: HTTP {reply.status}", venue_code=str(reply.status))
         return self._decoded(reply, where, changes_orders=False)
 
-    def post(self, path: str, body: Mapping[str, object], *, leave_before: float | None = None) -> Mapping[str, object]:
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, object],
+        *,
+        leave_before: float | None = None,
+        last_look: Callable[[], None] = no_last_look,
+    ) -> Mapping[str, object]:
         """A call that changes orders. After `leave_before` (monotonic) the venue takes it no more.
 
-        Raises also `OrderRefused` and `OutcomeUnknown`.
+        `last_look` is called right before the wire, and what it raises is raised. Raises also `OrderRefused` and
+        `OutcomeUnknown`.
         """
-        return self._heeding_refusals(lambda: self._call("POST", path, None, body, leave_before))
+        return self._heeding_refusals(lambda: self._call("POST", path, None, body, leave_before, last_look))
 
     def pages(self, path: str, name: str, asked: Mapping[str, QueryValue]) -> Iterator[object]:
         """Every item of a list that is read page by page. A page that fails fails the list: raises as `get` does."""
@@ -136,13 +145,14 @@ class CoinbaseCalls:
         params: Mapping[str, QueryValue] | None,
         body: Mapping[str, object] | None,
         leave_before: float | None = None,
+        last_look: Callable[[], None] = no_last_look,
     ) -> Mapping[str, object]:
         self._venue_clock.keep(self.read_time)  # the token is made by it
         within = RATE_WAIT_SECONDS
         if leave_before is not None:
             within = max(0.0, min(within, leave_before - LEAST_TOKEN_SECONDS - self._clock.monotonic()))
         with self._on_its_way(self._budget, within) as (spending, passage):
-            return self._observed(verb, path, params, body, leave_before, spending, passage)
+            return self._observed(verb, path, params, body, leave_before, last_look, spending, passage)
 
     @contextmanager
     def _on_its_way(self, budget: RateBudget, within_seconds: float) -> Iterator[tuple[Spending, Passage]]:
@@ -162,12 +172,13 @@ class CoinbaseCalls:
         params: Mapping[str, QueryValue] | None,
         body: Mapping[str, object] | None,
         leave_before: float | None,
+        last_look: Callable[[], None],
         spending: Spending,
         passage: Passage,
     ) -> Mapping[str, object]:
         started, outcome = self._clock.monotonic(), "ok"
         try:
-            return self._send(verb, path, params, body, leave_before, spending, passage)
+            return self._send(verb, path, params, body, leave_before, last_look, spending, passage)
         except NijaError as error:
             outcome = type(error).__name__
             raise
@@ -183,12 +194,14 @@ class CoinbaseCalls:
         params: Mapping[str, QueryValue] | None,
         body: Mapping[str, object] | None,
         leave_before: float | None,
+        last_look: Callable[[], None],
         spending: Spending,
         passage: Passage,
     ) -> Mapping[str, object]:
         where = f"{self._label}: Coinbase {verb} {path}"
         changes_orders = body is not None
         failpoint(f"coinbase.before_{verb}")
+        last_look()
         spending.leaving()
         try:
             reply = self._client.signed(

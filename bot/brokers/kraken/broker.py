@@ -250,7 +250,9 @@ class KrakenBroker(BaseBroker):
         fields = partial(self._fields_now, request, rest_id)
         fields()  # what cannot be sent is refused here, before it is anybody's turn
         try:
-            call = OrderCall(method="AddOrder", fields=fields, leave_before=leave_before, pair=rest_id)
+            call = OrderCall(
+                method="AddOrder", fields=fields, leave_before=leave_before, last_look=request.last_look, pair=rest_id
+            )
             venue_order_id = _only_order_id(self._calls.order(call, urgency=self._urgency))
             self._rates.placed(venue_order_id, rest_id)
             return OrderAck(client_order_id=request.client_order_id, venue_order_id=venue_order_id)

@@ -39,6 +39,7 @@ from bot.domain.errors import (
     UnreadableReply,
     VenueError,
 )
+from bot.domain.order import no_last_look
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 
@@ -54,13 +55,14 @@ class OrderCall:
     """A call that changes orders.
 
     `fields` is asked when it is our turn, so that a deadline in it is not spent on waiting. After `leave_before`
-    (monotonic) the call is not made any more. `pair` (of a new order) and `venue_order_id` (of a cancel) say whose
-    rate counter it is on.
+    (monotonic) the call is not made any more, and neither when `last_look` raises. `pair` (of a new order) and
+    `venue_order_id` (of a cancel) say whose rate counter it is on.
     """
 
     method: str
     fields: Callable[[], Mapping[str, str]]
     leave_before: float | None = None
+    last_look: Callable[[], None] = no_last_look
     pair: str = ""
     venue_order_id: str = ""
 
@@ -207,6 +209,7 @@ class KrakenCalls:
         failpoint(f"kraken.before_{call.method}")
         # After the fields and whatever held us up since: a thread that wakes up late makes no fresh deadline.
         self._refuse_if_too_late(call, where)
+        call.last_look()
         way.spending.leaving()
         envelope = self._exchange(call.method, fields, where, changes_orders, way)
         if envelope.errors:
