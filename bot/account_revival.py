@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,6 +14,7 @@ from bot.seams.clock import Clock, format_time
 from bot.seams.ids import IdSource
 from bot.supervision.circuit import OPEN_SECONDS, Circuit, CircuitState
 from bot.supervision.heart import beat
+from bot.supervision.probes import Probe, lock_probe
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,10 @@ class AccountRevival:
         self._circuits: dict[AccountRef, Circuit] = {}
         self._out: dict[AccountRef, _Out] = {}
         self._hung: dict[AccountRef, tuple[float, threading.Thread]] = {}
+
+    def probes(self) -> Sequence[Probe]:
+        """See `IndependentBrokerTrader.probes`."""
+        return [lock_probe("the list of lost accounts", self._lock)]
 
     def give_up(self, account: AccountRef, reason: str, thread: threading.Thread) -> None:
         """Its thread hangs and was fenced off. Waits for nothing: the connector does what takes time."""

@@ -28,6 +28,7 @@ from bot.observability.metrics import Metrics
 from bot.observability.readiness import CountedTick, Readiness, Tick
 from bot.seams import failpoints
 from bot.seams.clock import Clock, SystemClock
+from bot.seams.failpoints import failpoint
 from bot.seams.ids import IdSource, SystemIds
 from bot.settings import Settings, load_settings
 from bot.settings.loading import process_environment
@@ -334,9 +335,14 @@ class _Run:
         every = self._settings.summary_every_cycles * self._settings.pace.cycle_seconds
         summary_at = self._clock.monotonic() + every
         lock_at = self._clock.monotonic() + LOCK_CHECK_SECONDS
-        guard = WatchdogGuard(parts.watchdog, longest_turn_seconds=2 * BEAT_SECONDS)
+        guard = WatchdogGuard(
+            parts.watchdog,
+            silence_seconds=self._settings.supervision.watchdog_silence_seconds,
+            longest_turn_seconds=2 * BEAT_SECONDS,
+        )
         while not self._stop.is_set():
             beat("looking after the process")
+            failpoint("main_turn")
             self._turn.turn()
             now = self._clock.monotonic()
             if problem := guard.problem():
@@ -355,7 +361,7 @@ class _Run:
     @contextmanager
     def _watched_itself(self, watchdog: Watchdog) -> Iterator[None]:
         """The watchdog watches the main thread, which watches it."""
-        heart = Heart(self._clock)
+        heart = Heart(self._clock, step_seconds=self._settings.supervision.step_seconds)
         watchdog.watch(Ward(name="Main", thread=threading.current_thread(), heart=heart, vital=True))
         with heart.beating():
             yield

@@ -192,6 +192,7 @@ class _Composition:
         self.strategy = self._strategy()
         self.trader = self._trader()
         self.strategy.trader = self.trader
+        self.watchdog.probe(*self.trader.probes(), *self.manager.probes())
         return Parts(
             self.trader,
             self.engine,
@@ -493,6 +494,7 @@ class _Composition:
         )
         metrics.zombies.set_function(lambda: float(len(watchdog.zombies())))
         store, reaper = self.world.store, self.shared.reaper
+        store.heart.step_seconds = reaper.heart.step_seconds = times.step_seconds
         watchdog.watch(Ward(name="Store", thread=store.thread, heart=store.heart, vital=True))
         watchdog.watch(Ward(name="Reaper", thread=reaper.start(), heart=reaper.heart, vital=True))
         return watchdog

@@ -22,6 +22,7 @@ from bot.seams.ids import IdSource
 from bot.supervision.circuit import OPEN_SECONDS
 from bot.supervision.heart import STEP_SECONDS, beat
 from bot.supervision.kept_thread import KeptThread
+from bot.supervision.probes import Probe, lock_probe
 from bot.supervision.watchdog import Hang, Ward, Watchdog
 from bot.trading_strategy import TradingStrategy
 
@@ -167,6 +168,10 @@ class IndependentBrokerTrader:
                 for broker, thread in threads.items()
             }
             return masters | users
+
+    def probes(self) -> Sequence[Probe]:
+        """What shows whether a thread that hangs has kept what all of them need."""
+        return [lock_probe("the registry of threads", self._lock), *self._revival.probes()]
 
     def heartbeat_age(self, account: AccountRef) -> float:
         """Seconds since the account's thread last began a step; NaN while it has none."""

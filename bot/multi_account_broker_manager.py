@@ -17,6 +17,7 @@ from bot.domain.instrument import Instrument
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
 from bot.supervision.heart import SLACK_SECONDS, beat
+from bot.supervision.probes import Probe, lock_probe
 
 log = logging.getLogger(__name__)
 
@@ -201,6 +202,10 @@ class MultiAccountBrokerManager:
         """Close every broker."""
         for broker in self.connected():
             broker.close()
+
+    def probes(self) -> Sequence[Probe]:
+        """Whether the registry can be read: nobody trades while it cannot."""
+        return [lock_probe("the registry of brokers", self._lock)]
 
     # -- asking -----------------------------------------------------------------------------------------------------
     def connected(self) -> Sequence[BaseBroker]:

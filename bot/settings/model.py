@@ -296,6 +296,9 @@ class SupervisionSettings(Section):
     quarantine_after_seconds: SomeSeconds = Field(
         default=5.0, description="and again so much later it is shut out and replaced"
     )
+    watchdog_silence_seconds: SomeSeconds = Field(
+        default=30.0, description="a watchdog that looks at nothing for so long ends the process"
+    )
     most_hung_threads: Annotated[Whole, Field(ge=0, le=100)] = Field(
         default=3, description="more that hang for good end the process", json_schema_extra={"unit": "threads"}
     )
@@ -373,9 +376,7 @@ class OperatorSettings(Section):
     risk: RiskSettings = Field(
         default=RiskSettings(), description="how masters trade, and the limits of every account's entries"
     )
-    supervision: SupervisionSettings = Field(
-        default=SupervisionSettings(), description="threads that make no progress"
-    )
+    supervision: SupervisionSettings = Field(default=SupervisionSettings(), description="threads that make no progress")
     paper: PaperSettings = Field(default=PaperSettings(), description="the paper exchange, in paper mode")
     instance: InstanceSettings = Field(
         default=InstanceSettings(), description="one process at a time, on one PostgreSQL"

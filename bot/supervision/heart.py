@@ -28,11 +28,14 @@ class Beat(NamedTuple):
 
 
 class Heart:
-    """The last beat of one thread, which alone beats it. Any thread may read `last`, without a lock."""
+    """The last beat of one thread, which alone beats it. Any thread may read `last`, without a lock.
+
+    `step_seconds` is the budget of a step that names none.
+    """
 
     def __init__(self, clock: Clock, *, step_seconds: float = STEP_SECONDS) -> None:
         self.clock = clock
-        self._step_seconds = step_seconds
+        self.step_seconds = step_seconds
         self._barred = ""
         self.last = Beat("starting", clock.monotonic(), clock.monotonic() + step_seconds, 0)
 
@@ -43,7 +46,7 @@ class Heart:
         """
         if self._barred:
             raise Fenced(self._barred)
-        self._renew(step, self._step_seconds if within_seconds is None else within_seconds)
+        self._renew(step, self.step_seconds if within_seconds is None else within_seconds)
 
     def back_to(self, earlier: Beat) -> None:
         """A step inside another one is over, and the outer one has its whole budget again. Does not raise."""

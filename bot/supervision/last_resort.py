@@ -16,8 +16,6 @@ from bot.supervision.watchdog import Watchdog
 log = logging.getLogger(__name__)
 
 SPEAKING_SECONDS = 1.0
-# A silence longer than this between the main thread and the watchdog means that one of them is lost.
-SILENCE_SECONDS = 30.0
 
 
 def end_process(reason: str, *, log_file: Path, code: int) -> NoReturn:
@@ -44,8 +42,9 @@ class WatchdogGuard:
     It counts the main thread's own turns, so that a process that stood still as a whole accuses nobody.
     """
 
-    def __init__(self, watchdog: Watchdog, *, longest_turn_seconds: float) -> None:
+    def __init__(self, watchdog: Watchdog, *, silence_seconds: float, longest_turn_seconds: float) -> None:
         self._watchdog = watchdog
+        self._silence_seconds = silence_seconds
         self._longest_turn_seconds = longest_turn_seconds
         self._ticks = -1
         self._looked_at = watchdog.clock.monotonic()
@@ -59,6 +58,6 @@ class WatchdogGuard:
         else:
             self._silent_seconds += min(now - self._looked_at, self._longest_turn_seconds)
         self._ticks, self._looked_at = ticks, now
-        if self._silent_seconds <= SILENCE_SECONDS:
+        if self._silent_seconds <= self._silence_seconds:
             return ""
         return f"the watchdog has not looked at anything for {self._silent_seconds:.0f} s"

@@ -55,9 +55,12 @@ class Probes:
     """Tries all of them; one that fails for long is broken."""
 
     def __init__(self, probes: Sequence[Probe], clock: Clock) -> None:
-        self._probes = probes
+        self._probes = tuple(probes)
         self._clock = clock
         self._failing_since: dict[str, float] = {}
+
+    def add(self, probes: Sequence[Probe]) -> None:
+        self._probes += tuple(probes)
 
     @property
     def failing(self) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bot.seams.clock import Clock
+from bot.seams.failpoints import failpoint
 from bot.supervision.heart import Beat, Heart
 from bot.supervision.interruption import interrupt
 from bot.supervision.probes import Probe, Probes
@@ -139,6 +140,10 @@ class Watchdog:
         with self._lock:
             self._watched.pop(name, None)
 
+    def probe(self, *probes: Probe) -> None:
+        """Try these at each look too."""
+        self._probes.add(probes)
+
     def zombies(self) -> Sequence[Zombie]:
         """Threads that were given up and have not ended yet."""
         return [zombie for zombie in list(self._zombies) if zombie.thread.is_alive()]
@@ -156,6 +161,7 @@ class Watchdog:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            failpoint("watchdog_look")
             try:
                 self.step()
             except Exception:
