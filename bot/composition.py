@@ -138,7 +138,7 @@ class _Composition:
         )
         self.entry_gate = TradingGate(
             halted=self.kill_switch.veto,
-            not_ready=lambda _account_id: "",
+            not_ready=self._why_not_ready,
             limits=Limits(rules=limit_rules(self.settings), clock=world.clock, listed=self._listed).veto,
         )
         self.engine: CopyTradeEngine
@@ -349,6 +349,10 @@ class _Composition:
         status.needs(partial(missing_for_entries, broker, reconciler))
         self.strategy.add_desk(desk)
         return desk
+
+    def _why_not_ready(self, account_id: str) -> str:
+        """Why the account may enter nothing now. In the store's thread, which must not wait."""
+        return next((status.may_enter() for ref, status in self.statuses.items() if ref.label == account_id), "")
 
     def _listed(self, account_id: str, symbol: str) -> Instrument | None:
         """A market's rules as last read for the account's brokerage, if they ever were."""

@@ -69,6 +69,22 @@ class Account:
         facts = {name: getattr(self.row, f"{name}_at") for name in FACTS}
         return facts | {"last order or fill": max(latest, default=None)}
 
+    def proofs(self) -> dict[str, str]:
+        """What proved each fact that is true, by the fact's name; of the last order and fill, the newer one."""
+        kept: dict[str, str] = json.loads(self.row.proofs_json)
+        order, fill = self.row.last_order_at, self.row.last_fill_at
+        fill_is_newer = fill is not None and (order is None or fill >= order)
+        latest = kept.get("last_fill" if fill_is_newer else "last_order", "")
+        proofs = {name: kept.get(name, "") for name, moment in self.facts().items() if moment is not None}
+        return proofs | ({"last order or fill": latest} if "last order or fill" in proofs else {})
+
+    @property
+    def notes(self) -> list[str]:
+        """What it waits for and what should be changed, while it trades or not."""
+        row = self.row
+        waits = row.waiting_for if row.waiting_for != self.why_not_trading else ""
+        return [note for note in (row.warning and f"WARNING: {row.warning}", waits) if note]
+
     def age_of(self, moment: datetime) -> str:
         """How long ago, in words."""
         return describe_age(self.reader.seen_at - moment)
@@ -108,6 +124,7 @@ class Account:
             "trading": not self.why_not_trading,
             "why_not_trading": self.why_not_trading,
             "health": row.health,
+            "phase": row.phase,
             "health_reason": row.health_reason,
             "health_since": time_text(row.health_since),
             "step": row.step,
@@ -116,6 +133,8 @@ class Account:
             "error_count": row.error_count,
             "waiting_for": row.waiting_for,
             "facts": {name: time_text(moment) for name, moment in self.facts().items()},
+            "proofs": self.proofs(),
+            "warning": row.warning,
             "last_order_at": time_text(row.last_order_at),
             "last_fill_at": time_text(row.last_fill_at),
             "balance": self._balance_json(),

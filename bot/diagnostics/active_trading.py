@@ -32,4 +32,4 @@ def _line(account: Account) -> str:
         f"last {name} {'none yet' if moment is None else account.age_of(moment) + ' ago'}"
         for name, moment in (("order", row.last_order_at), ("fill", row.last_fill_at), ("cycle", row.last_cycle_at))
     )
-    return f"{who}: TRADING {broker}: {proof}"
+    return "; ".join([f"{who}: TRADING {broker}: {proof}", *account.notes])

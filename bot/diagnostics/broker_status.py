@@ -31,6 +31,8 @@ def show(overview: Overview) -> None:
     for account in overview.accounts:
         if account.why_not_trading:
             console.print(f"  {account.label}: NOT TRADING: {account.why_not_trading}", soft_wrap=True)
+        for note in account.notes:
+            console.print(f"  {account.label}: {note}", soft_wrap=True)
     _show_money(console, overview)
     _show_facts(console, overview)
 
@@ -46,19 +48,23 @@ def _show_money(console: Console, overview: Overview) -> None:
 
 
 def _show_facts(console: Console, overview: Overview) -> None:
-    facts = table(console, "Since when (six facts)", "account", *FACTS, "last order or fill")
+    facts = table(console, "Since when, and what proved it (six facts)", "account", *FACTS, "last order or fill")
     for account in overview.accounts:
-        facts.add_row(account.label, *_ages(account))
+        facts.add_row(account.label, *_facts(account))
     console.print(facts)
 
 
 def _health(account: Account) -> Text:
     row = account.row
-    return Text(f"{row.health}, {account.age_of(row.health_since)}", style=_COLOURS.get(row.health, "red"))
+    phase = f" ({row.phase})" if row.phase not in ("", "ready", row.health) else ""
+    text = f"{row.health}{phase}, {account.age_of(row.health_since)}"
+    return Text(text, style=_COLOURS.get(row.health, "red"))
 
 
-def _ages(account: Account) -> list[str]:
-    moments = account.facts()
+def _facts(account: Account) -> list[Text]:
+    """Each fact's age, and below it what proved it."""
+    moments, proofs = account.facts(), account.proofs()
     latest = moments.pop("last order or fill")
-    ages = ["no" if moment is None else account.age_of(moment) for moment in moments.values()]
-    return [*ages, "none yet" if latest is None else f"{account.age_of(latest)} ago"]
+    ages = {name: "no" if moment is None else account.age_of(moment) for name, moment in moments.items()}
+    ages["last order or fill"] = "none yet" if latest is None else f"{account.age_of(latest)} ago"
+    return [Text.assemble(age, (f"\n{proofs[name]}" if proofs.get(name) else "", "dim")) for name, age in ages.items()]

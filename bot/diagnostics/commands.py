@@ -13,6 +13,7 @@ from bot.diagnostics import (
     drift,
     flatten,
     halts,
+    identity,
     limits,
     resolve,
     symbols,
@@ -54,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
     _add_halts(commands)
     _add_limits(commands)
     _add_vetoes(commands)
+    _add_accounts(commands)
     return made
 
 
@@ -221,6 +223,23 @@ def _add_drift(commands: Commands) -> None:
         examples=["drift", "drift --all --json"],
     )
     made.add_argument("--all", action="store_true", help="also what is gone again")
+
+
+def _add_accounts(commands: Commands) -> None:
+    made = _add(
+        commands,
+        "accounts",
+        "accept that the key of an account opens another account from now on",
+        lambda settings, words: identity.accept(
+            settings, identity.Word(words.account, words.by, words.reason), as_json=words.json
+        ),
+        codes="0 written down, 2 refused, wrong use or configuration",
+        examples=['accounts accept-identity daivon_frazier_kraken --by Anna --reason "he moved to a new account"'],
+    )
+    made.add_argument("action", choices=["accept-identity"], help="check_broker_status.py lists the accounts")
+    made.add_argument("account", metavar="ACCOUNT", help="an account's label, as kraken or daivon_frazier_kraken")
+    made.add_argument("--by", type=name, required=True, metavar="NAME", help="who says so")
+    made.add_argument("--reason", type=name, required=True, metavar="TEXT", help="why it is meant")
 
 
 # -- the kill switch ----------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ def show(overview: Overview) -> None:
     for kind, chosen in by_kind(overview.accounts).items():
         print(f"\n{kind}")
         for account in chosen:
-            print(f"  INDEPENDENT {_line(account)}")
+            print("; ".join([f"  INDEPENDENT {_line(account)}", *account.notes]))
 
 
 def _line(account: Account) -> str:

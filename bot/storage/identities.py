@@ -42,10 +42,17 @@ def pin(connection: Connection, account_id: str, identity: str, *, at: datetime)
     connection.execute(update(account).where(account.c.account_id == account_id).values(values))
 
 
-def unpin(connection: Connection, account_id: str, *, word: str) -> bool:
-    """The account that the next key opens is the right one, says `word`; False for an account never seen."""
+def unpin(connection: Connection, account_id: str, *, word: str) -> None:
+    """The account that the next key opens is the right one, says `word`."""
     values = {"venue_identity": None, "identity_pinned_at": None, "identity_word": word}
-    return bool(connection.execute(update(account).where(account.c.account_id == account_id).values(values)).rowcount)
+    connection.execute(update(account).where(account.c.account_id == account_id).values(values))
+
+
+def is_known(connection: Connection, account_id: str) -> bool:
+    """Whether an account of this id was ever seen here."""
+    return (
+        connection.execute(select(account.c.account_id).where(account.c.account_id == account_id)).first() is not None
+    )
 
 
 def traded_orders(connection: Connection, account_id: str, *, limit: int) -> Sequence[str]:
