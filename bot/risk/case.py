@@ -12,7 +12,7 @@ from bot.domain.instrument import Instrument
 from bot.domain.money import plain
 from bot.domain.symbol import quote_of
 from bot.storage import exposure
-from bot.storage.exposure import Held, OpenEntry
+from bot.storage.exposure import Held, OpenEntry, Rough
 from bot.storage.intents import OrderIntent
 
 InstrumentOf = Callable[[str, str], Instrument | None]
@@ -71,6 +71,13 @@ class Case:
     def entries_of_all(self) -> Sequence[OpenEntry]:
         """The open entries of every account, without this one."""
         return exposure.open_entries_of_all(self.connection, besides=self.intent.client_order_id)
+
+    @cached_property
+    def rough_of_all(self) -> Rough:
+        """About what all accounts hold and are entering, without this entry."""
+        return exposure.rough_of_all(
+            self.connection, currency=self.rules.quote_currency, besides=self.intent.client_order_id
+        )
 
     @cached_property
     def masters_trade(self) -> tuple[str | None, Decimal | None]:

@@ -34,8 +34,7 @@ def max_positions_all(case: Case) -> Veto | None:
     cap = case.rules.max_positions_all_accounts
     if cap is None:
         return None
-    rough = exposure.rough_cost(case.connection)
-    if rough.positions + len(case.entries_of_all) < cap:
+    if case.rough_of_all.places < cap:
         return None
     markets = markets_in(case, exposure.held_by_all(case.connection), case.entries_of_all)
     here = (case.intent.account_id, case.intent.symbol)
@@ -90,9 +89,8 @@ def all_notional(case: Case) -> Veto | None:
     limit = case.rules.max_total_notional_quote
     if limit is None:
         return None
-    waiting = case.cost_of_open(case.entries_of_all) + case.notional
-    rough = exposure.rough_cost(case.connection).cost
-    if rough is not None and (rough * (1 + ROUGHNESS)) + float(waiting) * (1 + ROUGHNESS) < float(limit):
+    rough = case.rough_of_all.cost
+    if rough is not None and (rough + float(case.notional)) * (1 + ROUGHNESS) < float(limit):
         return None
     used = used_by_all(case)
     return _over(case, VetoRule.ALL_NOTIONAL, used, limit, "all accounts together")

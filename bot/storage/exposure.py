@@ -1,9 +1,10 @@
 """What an entry would be added to: positions, open entries, and what was sent lately.
 
-Amounts are text on SQLite, so sums that decide are made of Decimals; `rough_cost` is only a way to see quickly that a
-sum is far from its limit.
+Amounts are text on SQLite, so sums that decide are made of Decimals; `rough_of_all` is only a way to see quickly that
+a sum is far from its limit.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +27,11 @@ _SENT_SINCE = order_intent.c.sent_at > bindparam("since")
 _HELD_COLUMNS = (position.c.account_id, position.c.symbol, position.c.quantity, position.c.average_entry_price)
 _HELD = select(*_HELD_COLUMNS).where(position.c.account_id == bindparam("account_id"))
 _ALL_HELD = select(*_HELD_COLUMNS)
-_QUANTITY, _PRICE = cast(position.c.quantity, Float), cast(position.c.average_entry_price, Float)
-_ROUGH = select(func.count(), func.sum(_QUANTITY * _PRICE), func.min(_QUANTITY), func.min(_PRICE))
+_COST = cast(position.c.quantity, Float) * cast(position.c.average_entry_price, Float)
+_IN_CURRENCY = position.c.symbol.like(bindparam("markets"))
+_ROUGH = select(
+    func.count(), func.sum(_COST), func.min(_COST), func.count().filter(_IN_CURRENCY)
+).select_from(position)  # fmt: skip
 
 _ENTRY_COLUMNS = (
     order_intent.c.account_id,
@@ -41,6 +45,16 @@ _ENTRY_COLUMNS = (
 _OPEN_ENTRIES = select(*_ENTRY_COLUMNS).where(_OF_ACCOUNT, _IS_ENTRY, order_intent.c.state.in_(_OPEN), _OTHERS)
 # Account by account, because that is what the index is by: the table itself has every order that ever was.
 _ALL_OPEN_ENTRIES = select(*_ENTRY_COLUMNS).where(
+    order_intent.c.account_id.in_(select(account.c.account_id)), _IS_ENTRY, order_intent.c.state.in_(_OPEN), _OTHERS
+)
+_AT = cast(func.coalesce(order_intent.c.limit_price, order_intent.c.reference_price), Float)
+_LEFT = cast(order_intent.c.quantity, Float) - cast(order_intent.c.filled_quantity, Float)
+_ROUGH_OPEN = select(
+    func.count(),
+    func.sum(_LEFT * _AT),
+    func.min(cast(order_intent.c.quantity, Float) * _AT),
+    func.count(_AT).filter(order_intent.c.symbol.like(bindparam("markets"))),
+).where(
     order_intent.c.account_id.in_(select(account.c.account_id)), _IS_ENTRY, order_intent.c.state.in_(_OPEN), _OTHERS
 )
 _ANY_OPEN = select(order_intent.c.client_order_id).where(_OF_ACCOUNT, order_intent.c.state.in_(_OPEN)).limit(1)
@@ -118,9 +132,12 @@ class Twin:
 
 @dataclass(frozen=True)
 class Rough:
-    """Of all positions of all accounts: how many, and about what they cost; None = no sum could be made."""
+    """Of all accounts: how many positions and open entries there are, and about what they cost.
 
-    positions: int
+    None = no sum could be made: a row is no positive amount, has no price, or is in another currency.
+    """
+
+    places: int
     cost: float | None
 
 
@@ -132,11 +149,17 @@ def held_by_all(connection: Connection) -> Sequence[Held]:
     return [Held(*row) for row in connection.execute(_ALL_HELD)]
 
 
-def rough_cost(connection: Connection) -> Rough:
-    """A binary floating-point sum, good to about 1e-12 of itself. A row that is no positive amount makes it None."""
-    number, cost, smallest, cheapest = connection.execute(_ROUGH).one()
-    sound = number == 0 or (smallest > 0 and cheapest > 0)
-    return Rough(number, float(cost or 0) if sound else None)
+def rough_of_all(connection: Connection, *, currency: str, besides: str = "") -> Rough:
+    """A binary floating-point sum over all accounts, good to about 1e-12 of itself."""
+    places, cost = 0, 0.0
+    for query in (_ROUGH, _ROUGH_OPEN):
+        keys = {"markets": f"%/{currency}"} | ({"besides": besides} if query is _ROUGH_OPEN else {})
+        number, total, smallest, counted = connection.execute(query, keys).one()
+        places += number
+        # What is no number counts as 0 in SQL, or as none.
+        sound = number == 0 or (counted == number and smallest > 0)
+        cost += float(total or 0) if sound else math.nan
+    return Rough(places, None if math.isnan(cost) else cost)
 
 
 def open_entries_of(connection: Connection, account_id: str, *, besides: str = "") -> Sequence[OpenEntry]:
