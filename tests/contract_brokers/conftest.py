@@ -20,6 +20,7 @@ from bot.brokers.kraken.broker import KrakenBroker
 from bot.brokers.kraken.context import KrakenContext, nonce_path
 from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import PrivateCallLock, PrivateCallLocks
+from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
 from bot.brokers.venue_gate import VenueGate
@@ -53,6 +54,8 @@ class Wiring:
     calls: list[tuple[str, str, float, str]] = field(default_factory=list)
     brokers: list[BaseBroker] = field(default_factory=list)
     gate: VenueGate | None = None
+    public_budget: RateBudget | None = None
+    key_budgets: RateBudgets | None = None
 
     def __post_init__(self) -> None:
         self.locks = PrivateCallLocks(
@@ -105,6 +108,7 @@ class Wiring:
             catalogues=self.catalogues,
             reaper=self.reaper,
             gate=self.gate,
+            public_budget=self.public_budget,
             clock=self.clock,
             limits=CallLimits(connect_seconds=1, read_seconds=self.read_seconds, call_seconds=5),
             lock_timeout_seconds=3,
@@ -117,8 +121,10 @@ class Wiring:
             access=access,
             balance_book=BalanceBook(self.clock, cache_seconds=0.0),
             instruments=self.instruments,
+            key_budgets=self.key_budgets,
             reaper=self.reaper,
             gate=self.gate,
+            public_budget=self.public_budget,
             clock=self.clock,
             limits=CallLimits(connect_seconds=1, read_seconds=self.read_seconds, call_seconds=self.read_seconds),
             on_private_call=lambda *call: self.calls.append(call),
