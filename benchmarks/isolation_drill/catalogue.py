@@ -16,7 +16,8 @@ GARBAGE_ORDERS = '{"error":[],"result":{"open":[1,"x",null]}}'
 class Suffering:
     """One fault on one account. `victim` is the account's label, "copier_1_kraken" or "coinbase".
 
-    `answers` are faults of the exchange by endpoint; `deed` and `place` are mischief in the account's thread.
+    `answers` are faults of the exchange by endpoint; `deed` and `place` are mischief in the account's thread. `shared`
+    says why the others cannot be spared, where that is so: then they are timed and not judged.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Suffering:
     answers: Sequence[tuple[str, Action]] = ()
     deed: str = ""
     place: str = ""
+    shared: str = ""
 
     @property
     def brokerage(self) -> str:
@@ -90,7 +92,13 @@ ALL: tuple[Suffering, ...] = (
     _code("hang in the strategy", COINBASE, "hang", STRATEGY),
     _code("end of the thread in the strategy", KRAKEN, "exit", STRATEGY),
     _code("recursion in the strategy", COINBASE, "recurse", STRATEGY),
-    _code("calls that keep the interpreter", COINBASE, "flood", STRATEGY),
+    Suffering(
+        "calls that keep the interpreter",
+        COINBASE,
+        deed="flood",
+        place=STRATEGY,
+        shared="no thread runs while another is inside a call that does not let go of the interpreter",
+    ),
     _code("exception in a user's thread", K1, "raise"),
     _code("end of a user's thread", C1, "exit"),
     _code("hang of a user's thread", C2, "hang"),

@@ -28,10 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if chosen.list:
         print("\n".join(f"{each.name:<38} {each.victim}" for each in ALL))
         return 0
-    tell = (lambda _line: None) if chosen.json else (lambda line: print(line, flush=True))
+    tell = _silent if chosen.json else _aloud
     tell(HEADING)
     options = Options(
-        seconds=chosen.seconds, baseline_seconds=chosen.baseline, floor_seconds=chosen.floor, seed=chosen.seed
+        seconds=chosen.seconds,
+        baseline_seconds=chosen.baseline,
+        cycle_seconds=chosen.cycle_seconds,
+        floor_seconds=chosen.floor,
+        seed=chosen.seed,
     )
     with tempfile.TemporaryDirectory() as directory:
         place = chosen.directory or Path(directory)
@@ -42,6 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{report.signals} signals, {report.answers} answers; audit: {report.audit}")
         print("\n".join(report.problems) or f"{len(report.findings)} faults, no account hurt another")
     return 1 if report.problems else 0
+
+
+def _aloud(line: str) -> None:
+    print(line, flush=True)
+
+
+def _silent(_line: str) -> None:
+    """Nothing but the JSON."""
 
 
 def _names(chosen: argparse.Namespace) -> Sequence[str]:
@@ -65,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="the names of all faults")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long an account suffers (default 10)")
     parser.add_argument("--baseline", type=float, default=10.0, help="how long is timed before it (default 10)")
+    parser.add_argument("--cycle-seconds", type=float, default=1.0, help="an account's cycle (default 1)")
     parser.add_argument("--floor", type=float, default=0.25, help="lateness that is forgiven (default 0.25)")
     parser.add_argument("--seed", type=int, default=1, help="of the market (default 1)")
     parser.add_argument("--directory", type=Path, help="keep state and log here (default: a temporary directory)")

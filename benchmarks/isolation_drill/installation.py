@@ -12,7 +12,6 @@ from benchmarks.kill_drill.installation import SYMBOLS, Installation, Life
 from benchmarks.kill_drill.terms import SHORT_TIMES
 
 USERS = 5
-CYCLE_SECONDS = 1.0
 CONFIGURATION = """\
 masters:
   - {{broker: kraken}}
@@ -36,7 +35,8 @@ risk:
 class IsolationInstallation(Installation):
     """The cycles have no jitter, so that a late one is late."""
 
-    def __init__(self, directory: Path, exchange: DrillExchange) -> None:
+    def __init__(self, directory: Path, exchange: DrillExchange, *, cycle_seconds: float) -> None:
+        self._cycle_seconds = cycle_seconds
         super().__init__(directory, exchange, users=USERS, times=SHORT_TIMES)
         self._order_file = directory / "wayward.json"
         self._orders = count(1)
@@ -79,5 +79,5 @@ class IsolationInstallation(Installation):
     def _write_configuration(self, *, entries: bool) -> None:
         (self.directory / "config" / "users").mkdir(parents=True, exist_ok=True)
         self.state.mkdir(exist_ok=True)
-        text = CONFIGURATION.format(entries=int(entries), symbols=SYMBOLS, cycle=CYCLE_SECONDS, **self.times)
+        text = CONFIGURATION.format(entries=int(entries), symbols=SYMBOLS, cycle=self._cycle_seconds, **self.times)
         (self.directory / "config" / "nija.yaml").write_text(text, encoding="utf-8")
