@@ -406,7 +406,8 @@ class _Run:
 
     def _left_seconds(self, *, kept: float = 0.0) -> float:
         """Until the process must have ended, less what is kept for the steps that follow."""
-        return max(0.1, self._stop_by - self._clock.monotonic() - kept)
+        left = min(self._stop_by - self._clock.monotonic(), self._settings.shutdown_seconds)
+        return max(0.1, left - kept)
 
     def _other_owner(self) -> str:
         """A sentence when the state directory belongs to another process by now."""
