@@ -40,6 +40,10 @@ risk:
   max_entries_per_cycle: 2
   order_fraction_of_balance_percent: 0.3
   scan_symbols_limit: {symbols}
+  # The drill trades as fast as it can, and things are made to fail.
+  max_entries_per_minute: null
+  max_rejects_in_a_row: null
+  duplicate_entry_seconds: null
 """
 
 

@@ -129,6 +129,12 @@ class RiskDesk:
             )
             return {*held.scalars(), *entering.scalars()}
 
+    def held(self, account: AccountRef) -> dict[str, Decimal]:
+        """Base units by symbol."""
+        with self.store.read() as connection:
+            query = select(position.c.symbol, position.c.quantity).where(position.c.account_id == account.label)
+            return {row.symbol: row.quantity for row in connection.execute(query)}
+
     def exposure(self) -> dict[tuple[str, str], Decimal]:
         """Cost of positions and of what is open, by (account, symbol), straight from the rows."""
         found: dict[tuple[str, str], Decimal] = {}
