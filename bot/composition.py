@@ -13,8 +13,10 @@ from bot.account_desk import AccountDesk
 from bot.account_worker import CycleTimes
 from bot.broker_manager import BaseBroker, KrakenBroker, SharedParts, VenueAccess, build_broker, shared_parts
 from bot.brokers.credentials import Credentials, MissingCredentials, find_credentials
+from bot.brokers.kraken.lock_load import LockLoad
 from bot.brokers.kraken.private_call_lock import LockUse
 from bot.brokers.paper_venue import PaperVenue
+from bot.brokers.venue_gate import VenueState
 from bot.copy_answers import CopyAnswer, CopyAnswers
 from bot.copy_trade_engine import CopyLimits, CopyTradeEngine
 from bot.domain.account import AccountRef, BrokerType
@@ -50,7 +52,7 @@ from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
 from bot.settings import Settings
 from bot.settings.loading import PROJECT_DIR
-from bot.storage import accounts, copies, leases, positions, process
+from bot.storage import accounts, copies, leases, positions, process, venue_states
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 from bot.strategies.loading import load_strategy
@@ -64,6 +66,8 @@ log = logging.getLogger(__name__)
 
 # How long an account's thread follows an order it has just sent before it goes on and asks again each cycle.
 CONFIRM_SECONDS = 10.0
+# How long an account's thread waits for the store to write down how its venue stands.
+VENUE_NOTE_SECONDS = 1.0
 # How long the watchdog waits for the store to shut a hung thread out; then it asks again at its next look.
 FENCE_SECONDS = 1.0
 # Kept back from a user's cash so that a fee never makes a copy unaffordable: the first tier of the dearest venue.
@@ -123,11 +127,19 @@ class _Composition:
         self.chosen_strategy = load_strategy(
             self.settings.strategy.plugin, self.settings.strategy.parameters, directory=PROJECT_DIR
         )
+        self.lock_load = LockLoad(world.clock, max_signal_age_seconds=self.settings.copying.max_signal_age_seconds)
         self.shared = shared_parts(
-            self.settings, world.clock, on_private_call=self._on_private_call, on_lock_use=self._on_lock_use
+            self.settings,
+            world.clock,
+            on_private_call=self._on_private_call,
+            on_lock_use=self._on_lock_use,
+            on_venue_state=self._on_venue_state,
         )
+        world.metrics.lock_round_seconds.set_function(self.lock_load.round_seconds)
         self.watchdog = self._watchdog()
         self.statuses = self._open_statuses()
+        for broker in dict.fromkeys(ref.broker for ref in self.statuses):
+            self._on_venue_state(self.shared.gates[broker].state())  # what an earlier process knew is over
         self.brokerages = {ref.label: ref.broker for ref in self.statuses}
         self.kill_switch = KillSwitch(
             store=world.store,
@@ -627,6 +639,22 @@ class _Composition:
         urgency = use.urgency.name.lower()
         self.world.metrics.lock_wait_seconds.labels(urgency).observe(use.wait_seconds)
         self.world.metrics.lock_hold_seconds.labels(urgency).observe(use.hold_seconds)
+        self.lock_load.used(use)
+
+    def _on_venue_state(self, state: VenueState) -> None:
+        """In the thread of whichever account met the change, while it holds nothing that others wait for."""
+        self.world.metrics.set_venue(state.venue, state.breaker, stopped=state.stopped_until is not None)
+        self.world.store.write(
+            lambda connection: venue_states.note_venue(
+                connection,
+                state.venue,
+                breaker=state.breaker,
+                reason=state.reason,
+                since=state.since,
+                stopped_until=state.stopped_until,
+            ),
+            timeout_seconds=VENUE_NOTE_SECONDS,
+        )
 
 
 def _balance_age(broker: BaseBroker) -> float:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from bot.account_desk import AccountDesk
-from bot.brokers.base import BaseBroker
+from bot.brokers.base import BaseBroker, Urgency
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
 from bot.domain.errors import CredentialsRejected, Fenced, RetryLater, StoreUnavailable, UnreadableReply, VenueError
@@ -223,7 +223,8 @@ class TradingStrategy:
         if desk.candles is not None:
             # Also while no entries are looked for: the strategy's wish to exit needs fresh candles.
             desk.candles.refresh([position.symbol for position in held])
-        quotes = desk.broker.get_best_bid_ask_batch([position.symbol for position in held])
+        with desk.broker.urgent(Urgency.EXIT):  # an exit may hang on these, and a scan can wait
+            quotes = desk.broker.get_best_bid_ask_batch([position.symbol for position in held])
         for position in held:
             quote = quotes.get(position.symbol)
             if quote is None:

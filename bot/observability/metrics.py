@@ -15,6 +15,7 @@ from bot.observability.store_figures import StoreFigures, StoreFiguresCollector
 log = logging.getLogger(__name__)
 
 HEALTH_WORDS = ("starting", "healthy", "degraded", "failed", "quarantined", "stopped")
+BREAKER_WORDS = ("closed", "open", "probing")
 _LATENCY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -35,6 +36,13 @@ class Metrics:
         self.lock_hold_seconds = self._histogram(
             "nija_kraken_lock_hold_seconds", "Hold of the private-call lock", "urgency"
         )
+        self.lock_round_seconds = Gauge(
+            "nija_kraken_lock_round_seconds",
+            "One private call of every account, one after the other",
+            registry=self.registry,
+        )
+        self.venue_breaker = self._gauge("nija_venue_breaker", "1 for the state the breaker is in", "venue", "state")
+        self.venue_stopped = self._gauge("nija_venue_stopped", "1 while the venue shuts this address out", "venue")
         self.nonce = self._gauge("nija_kraken_nonce", "Last nonce given out, in nanoseconds", "account")
         self.balance_age = self._gauge("nija_balance_age_seconds", "Age of the last balance; NaN if none", "account")
         self.signals = self._counter("nija_signals", "Signals planned", "broker", "kind")
@@ -61,6 +69,12 @@ class Metrics:
         for each in Phase:
             self.phase.labels(account, str(each)).set(1.0 if each is phase else 0.0)
         self.set_health(account, str(phase.health))
+
+    def set_venue(self, venue: str, breaker: str, *, stopped: bool) -> None:
+        """Exactly one state of the breaker is 1; `stopped` = the venue wants to hear nothing from us."""
+        for word in BREAKER_WORDS:
+            self.venue_breaker.labels(venue, word).set(1.0 if word == breaker else 0.0)
+        self.venue_stopped.labels(venue).set(1.0 if stopped else 0.0)
 
     def set_drifts(self, account: str, counts: Mapping[DriftKind, int]) -> None:
         """How many of each kind are open."""
