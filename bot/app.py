@@ -54,6 +54,7 @@ REVIVE_SECONDS = 5.0
 LOCK_CHECK_SECONDS = 60.0
 # Kept for a trace of what hangs, when the time to stop is over.
 LAST_WORDS_SECONDS = 0.5
+SWITCH_SECONDS = 0.0005
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,6 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.run is not None:
             code: int = arguments.run(settings, arguments)
             return code
+        # One account's own code may keep the interpreter busy: every other thread would wait for 5 ms at each of its
+        # calls to get it back.
+        sys.setswitchinterval(SWITCH_SECONDS)
         return _Run(settings, seconds=arguments.seconds).run()
     except ConfigurationError as error:
         for problem in error.problems:
