@@ -87,6 +87,13 @@ class AccountRegistry:
         self._add(rotated)
         return rotated
 
+    def grant(self, account: Account, permissions: Iterable[str]) -> Account:
+        """The same account and key with exactly these permissions; raises BadAccount for one unknown there."""
+        chosen = _permissions(self.brokerage(account.brokerage), permissions)
+        changed = replace(account, permissions=chosen)
+        self._add(changed)
+        return changed
+
     def brokerage(self, name: str) -> Brokerage:
         try:
             return self.brokerages[name]

@@ -43,6 +43,7 @@ def control_app(exchange: Exchange, *, token: str, addresses: Mapping[str, objec
             route("/accounts", "POST", control.open_account),
             route("/accounts/{brokerage}/{name}/deposit", "POST", control.deposit),
             route("/accounts/{brokerage}/{name}/key", "POST", control.rotate_key),
+            route("/accounts/{brokerage}/{name}/permissions", "POST", control.grant),
             route("/market", "GET", control.market),
             route("/market", "POST", control.set_market),
             route("/market/pause", "POST", control.pause),
@@ -98,6 +99,14 @@ class Control:
     async def rotate_key(self, request: Request) -> Response:
         rotated = self._exchange.rotate_key(self._named(request))
         return JSONResponse({"api_key": rotated.api_key, "api_secret": rotated.api_secret})
+
+    async def grant(self, request: Request) -> Response:
+        body = await read.json_object(request)
+        account, permissions = self._named(request), read.texts(body.pop("permissions", None), "permissions")
+        read.nothing_left(body)
+        if permissions is None:
+            raise read.BadBody("permissions must be a list of names")
+        return JSONResponse(self._describe(self._exchange.grant(account, permissions)))
 
     async def deposit(self, request: Request) -> Response:
         body = await read.json_object(request)

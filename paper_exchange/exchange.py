@@ -124,6 +124,12 @@ class Exchange:
         self.note_change()
         return rotated
 
+    def grant(self, account: Account, permissions: Iterable[str]) -> Account:
+        """Change what the account's key may do, from its next request on. Raises BadAccount."""
+        changed = self.registry.grant(account, permissions)
+        self.note_change()
+        return changed
+
     def note_change(self) -> None:
         """Say that there is something new for the state file."""
         self.changes += 1

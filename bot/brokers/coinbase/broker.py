@@ -38,7 +38,7 @@ from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import AssetBalance, Holdings
-from bot.domain.errors import CredentialsRejected, OrderRefused, OutcomeUnknown, RetryLater, UnreadableReply
+from bot.domain.errors import CredentialsRejected, KeyUnfit, OrderRefused, OutcomeUnknown, RetryLater, UnreadableReply
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderRequest, VenueOrder
@@ -135,7 +135,7 @@ class CoinbaseBroker(BaseBroker):
     def connect(self) -> bool:
         self.connected = False
         self.venue_clock.measured(self._calls.read_time())  # before anything is signed: tokens are made by it
-        rights = self._calls.get("/key_permissions")
+        rights = self._read_rights()
         where = f"{self.account.label}: Coinbase key_permissions"
         known = (*NEEDED_RIGHTS, TRANSFER_RIGHT)
         granted = [name for name in known if flag_of(rights, name, default=False, where=where)]
@@ -148,6 +148,15 @@ class CoinbaseBroker(BaseBroker):
         )
         self.connected = True
         return True
+
+    def _read_rights(self) -> Mapping[str, object]:
+        try:
+            return self._calls.get("/key_permissions")
+        except CredentialsRejected as error:
+            if error.venue_code != "PERMISSION_DENIED":
+                raise
+            # Looking is a right too, and without it a key may not even tell what it lacks.
+            raise KeyUnfit(f"{error}: the API key lacks the right to can_view; grant it at Coinbase") from error
 
     def close(self) -> None:
         self.connected = False
