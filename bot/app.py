@@ -364,11 +364,15 @@ class _Run:
 
     @contextmanager
     def _watched_itself(self, watchdog: Watchdog) -> Iterator[None]:
-        """The watchdog watches the main thread, which watches it."""
+        """The watchdog watches this thread, which watches it."""
         heart = Heart(self._clock, step_seconds=self._settings.supervision.step_seconds)
-        watchdog.watch(Ward(name="Main", thread=threading.current_thread(), heart=heart, vital=True))
-        with heart.beating():
-            yield
+        watchdog.watch(Ward(name="Housekeeper", thread=threading.current_thread(), heart=heart, vital=True))
+        try:
+            with heart.beating():
+                yield
+        finally:
+            # Its end is a clean one, whatever the reason; a watchdog that still looks must not take it for a death.
+            watchdog.forget("Housekeeper")
 
     def _end_at_once(self, reason: str) -> None:
         end_process(reason, log_file=self._settings.state_dir / LOG_FILE, code=exit_codes.WATCHDOG)

@@ -37,9 +37,9 @@ def _speak(reason: str) -> None:
 
 
 class WatchdogGuard:
-    """Asked by the main thread at each of its turns how long the watchdog has been silent.
+    """Asked by the thread that keeps house, at each of its turns, how long the watchdog has been silent.
 
-    It counts the main thread's own turns, so that a process that stood still as a whole accuses nobody.
+    It counts that thread's own turns, so that a process that stood still as a whole accuses nobody.
     """
 
     def __init__(self, watchdog: Watchdog, *, silence_seconds: float, longest_turn_seconds: float) -> None:

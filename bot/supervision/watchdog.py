@@ -212,7 +212,8 @@ class Watchdog:
             each.condemned = _hang(ward, beat, now)
 
     def _bury(self, ward: Ward) -> None:
-        self._drop(ward)
+        if not self._drop(ward):
+            return  # forgotten at this very moment
         if ward.vital:
             self._end_if(f"the thread {ward.thread.name} has died, and nothing works without it")
         else:
@@ -243,11 +244,14 @@ class Watchdog:
         _guarded(ward, "having it replaced", lambda: ward.on_hang(hang))
         return True
 
-    def _drop(self, ward: Ward) -> None:
+    def _drop(self, ward: Ward) -> bool:
+        """Whether it was still under watch."""
         with self._lock:
             watched = self._watched.get(ward.name)
-            if watched is not None and watched.ward is ward:
-                del self._watched[ward.name]
+            if watched is None or watched.ward is not ward:
+                return False
+            del self._watched[ward.name]
+            return True
 
     # -- all of it --------------------------------------------------------------------------------------------------
     def _watch_zombies(self, now: float) -> None:

@@ -59,7 +59,10 @@ class Hold:
 
     def at(self, place: str, *accounts: str) -> None:
         """Each of these accounts' threads stops the next time it comes to this place."""
-        self._wanted[place] = {f"Trader-{account}" for account in accounts}
+        self.threads_at(place, *(f"Trader-{account}" for account in accounts))
+
+    def threads_at(self, place: str, *names: str) -> None:
+        self._wanted[place] = set(names)
         failpoints._plan[place] = lambda: self._come(place)
 
     def release(self) -> None:
