@@ -100,8 +100,13 @@ def test_a_masters_own_entry_above_its_limit_never_reaches_the_brokerage(tmp_pat
         with BotProcess(
             environment(tmp_path / "state", exchange, NIJA_CONFIG_DIR=str(config)), log=tmp_path / "out.txt"
         ) as bot:
-            wait_until(lambda: vetoes(bot), seconds=60, what="the strategy's entry is vetoed")
-            assert {(veto["account"], veto["rule"]) for veto in vetoes(bot)} == {("kraken", "order_notional")}
+            held_back = wait_until(
+                lambda: [veto for veto in vetoes(bot) if veto["rule"] == "order_notional"],
+                seconds=60,
+                what="the strategy's entry is vetoed",
+            )
+            assert {veto["account"] for veto in held_back} == {"kraken"}
+            assert all(veto["numbers"]["limit_quote"] == "20" for veto in held_back)
             assert bot.command("bot.py", "vetoes").returncode == 1
             assert bot.stop() == 0
         assert exchange.journal(type="accept") == []
