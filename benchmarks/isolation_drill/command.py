@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         baseline_seconds=chosen.baseline,
         cycle_seconds=chosen.cycle_seconds,
         floor_seconds=chosen.floor,
+        fresh_baseline=not chosen.one_baseline,
         seed=chosen.seed,
     )
     with tempfile.TemporaryDirectory() as directory:
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--list", action="store_true", help="the names of all faults")
     parser.add_argument("--seconds", type=float, default=10.0, help="how long an account suffers (default 10)")
     parser.add_argument("--baseline", type=float, default=10.0, help="how long is timed before it (default 10)")
+    parser.add_argument("--one-baseline", action="store_true", help="time the others once and not before each fault")
     parser.add_argument("--cycle-seconds", type=float, default=1.0, help="an account's cycle (default 1)")
     parser.add_argument("--floor", type=float, default=0.25, help="lateness that is forgiven (default 0.25)")
     parser.add_argument("--seed", type=int, default=1, help="of the market (default 1)")

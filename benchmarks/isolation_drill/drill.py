@@ -18,7 +18,7 @@ from benchmarks.kill_drill.installation import Life
 from benchmarks.kill_drill.judge import judge
 
 READY_SECONDS = 90.0
-WARM_UP_SECONDS = 4.0
+WARM_UP_SECONDS = 3.0
 RECOVERY_SECONDS = 90.0
 SETTLE_SECONDS = 240.0
 STOP_SECONDS = 20.0

@@ -8,10 +8,12 @@ from pathlib import Path
 from benchmarks.isolation_drill.catalogue import Suffering
 from benchmarks.isolation_drill.mischief import VARIABLE
 from benchmarks.kill_drill.exchange_process import DrillExchange
-from benchmarks.kill_drill.installation import SYMBOLS, Installation, Life
+from benchmarks.kill_drill.installation import Installation, Life
 from benchmarks.kill_drill.terms import SHORT_TIMES
 
 USERS = 5
+# Few, so that what is timed is not the load of the drill itself.
+SYMBOLS = 6
 CONFIGURATION = """\
 masters:
   - {{broker: kraken}}
@@ -21,12 +23,12 @@ strategy:
   parameters: {{entries: {entries}}}
 pace:
   paper: {{cycle_seconds: {cycle}, cycle_jitter_fraction: 0, reconcile_seconds: 3}}
-supervision: {{step_seconds: 5, suspect_after_seconds: 1, quarantine_after_seconds: 1, most_hung_threads: 20}}
+supervision: {{step_seconds: 12, suspect_after_seconds: 2, quarantine_after_seconds: 2, most_hung_threads: 20}}
 kraken: {{order_deadline_seconds: {kraken.deadline_seconds}, settle_margin_seconds: {kraken.margin_seconds}}}
 coinbase: {{order_deadline_seconds: {coinbase.deadline_seconds}, settle_margin_seconds: {coinbase.margin_seconds}}}
 risk:
-  max_positions: 12
-  max_entries_per_cycle: 2
+  max_positions: 4
+  max_entries_per_cycle: 1
   order_fraction_of_balance_percent: 0.3
   scan_symbols_limit: {symbols}
 """

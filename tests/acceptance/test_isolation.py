@@ -20,7 +20,7 @@ def drill(directory: Path, names: list[str], options: Options) -> Report:
 
 def test_while_one_account_suffers_the_others_go_on_in_time_and_every_signal_is_answered(tmp_path: Path) -> None:
     options = Options(
-        seconds=4, baseline_seconds=5, cycle_seconds=2, floor_seconds=BUSY_MACHINE_SECONDS, fresh_baseline=False
+        seconds=3.5, baseline_seconds=4, cycle_seconds=1.5, floor_seconds=BUSY_MACHINE_SECONDS, fresh_baseline=False
     )
     report = drill(tmp_path, list(QUICK), options)
     assert report.problems == []
