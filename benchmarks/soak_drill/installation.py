@@ -25,6 +25,9 @@ risk:
   max_entries_per_cycle: 1
   order_fraction_of_balance_percent: 0.3
   scan_symbols_limit: {symbols}
+  max_entries_per_minute: null
+  duplicate_entry_seconds: null
+  max_rejects_in_a_row: null
 """
 
 
