@@ -56,6 +56,7 @@ from bot.storage import accounts, copies, leases, positions, process, venue_stat
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 from bot.strategies.loading import load_strategy
+from bot.supervision.key_locks import KeyInUse, KeyLocks
 from bot.supervision.probes import logging_probes
 from bot.supervision.watchdog import Ward, Watchdog, WatchdogTimes
 from bot.trade_signal_emitter import TradeSignalEmitter
@@ -137,6 +138,7 @@ class _Composition:
         )
         world.metrics.lock_round_seconds.set_function(self.lock_load.round_seconds)
         self.watchdog = self._watchdog()
+        self.key_locks = KeyLocks()
         self.statuses = self._open_statuses()
         for broker in dict.fromkeys(ref.broker for ref in self.statuses):
             self._on_venue_state(self.shared.gates[broker].state())  # what an earlier process knew is over
@@ -291,6 +293,11 @@ class _Composition:
         found = find_credentials(account, user_ids, self.world.environ)
         if isinstance(found, MissingCredentials):
             raise ConfigurationError(f"no key is set for {account.label}: {found}")
+        try:
+            self.key_locks.hold(found.fingerprint)
+        except (KeyInUse, OSError) as error:
+            # The other process may end; until then this account is its own.
+            raise RetryLater(f"{account.label} is not used from here: {error}") from error
         return found
 
     def _paper_balance(self, account: AccountRef) -> Decimal:
