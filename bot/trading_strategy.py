@@ -22,6 +22,7 @@ from bot.domain.symbol import quote_of
 from bot.execution.lots import lots_of
 from bot.market.candle_cache import CandleCache
 from bot.position_sizer import NoSize, PositionSizer
+from bot.risk.case import is_dust
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource, client_order_id
 from bot.storage import intents, positions
@@ -316,7 +317,7 @@ class TradingStrategy:
         log.info("Scanning for new opportunities...")
         desk.status.step("scanning")
         entries = self._scan(desk, frozenset(position.symbol for position in held))
-        room = self._rules.max_positions - len(held)
+        room = self._rules.max_positions - self._places_taken(desk, held)
         for entry in entries[: min(room, self._rules.max_entries_per_cycle)]:
             self._enter(desk, entry)
 
@@ -336,9 +337,15 @@ class TradingStrategy:
                 for intent in intents.unfinished(connection, desk.account.label)
                 if intent.kind is OrderKind.ENTRY and intent.symbol not in {position.symbol for position in held}
             ]
-        if len(held) + len(pending) >= self._rules.max_positions:
-            return f"{len(held)} positions and {len(pending)} open entries, the cap is {self._rules.max_positions}"
+        taken = self._places_taken(desk, held)
+        if taken + len(pending) >= self._rules.max_positions:
+            return f"{taken} positions and {len(pending)} open entries, the cap is {self._rules.max_positions}"
         return ""
+
+    def _places_taken(self, desk: AccountDesk, held: Sequence[Position]) -> int:
+        """Positions without dust, which nobody can sell and which must not keep the account from trading."""
+        listed = desk.broker.known_trading_pairs()
+        return sum(not is_dust(one.quantity, one.average_entry_price, listed.get(one.symbol)) for one in held)
 
     def _scan(self, desk: AccountDesk, held: frozenset[str]) -> list[EntryIntent]:
         """Entry candidates, most confident first."""

@@ -103,11 +103,8 @@ class Case:
 
     def is_dust(self, held: Held) -> bool:
         """Whether the venue is known to refuse to sell as little as this."""
-        instrument = self._listed(held.account_id, held.symbol)
-        if instrument is None:
-            return False
-        quantity = instrument.floor_quantity(positive(held.quantity, f"the quantity of {held.symbol}"))
-        return instrument.below_minimum(quantity, held.average_entry_price) is not None
+        quantity = positive(held.quantity, f"the quantity of {held.symbol}")
+        return is_dust(quantity, held.average_entry_price, self._listed(held.account_id, held.symbol))
 
     def check_currency(self, symbol: str) -> None:
         """Raises `NotKnown` for a market that is not paid in the currency the limits are in."""
@@ -134,6 +131,13 @@ class Case:
                 raise NotKnown(f"the price of the open order {one.client_order_id} is not known")
             total += max(Decimal(0), one.quantity - one.filled_quantity) * positive(price, "its price")
         return total
+
+
+def is_dust(quantity: Decimal, price: Decimal, instrument: Instrument | None) -> bool:
+    """Whether the venue would not buy as little as this (base units); False while its rules are not known."""
+    if instrument is None:
+        return False
+    return instrument.below_minimum(instrument.floor_quantity(quantity), price) is not None
 
 
 def positive(number: Decimal, what: str) -> Decimal:

@@ -8,11 +8,14 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
+from bot.domain.account import BrokerType
 from bot.domain.errors import InsufficientFunds, OrderRefused, OutcomeUnknown, RetryLater
 from bot.domain.order import IntentState, OrderKind, Side
+from bot.domain.signal import TradeSignal
 from bot.domain.veto import VetoRule
 from bot.risk.case import LimitRules
 from bot.risk.limits import RULES
+from bot.storage import signals
 from bot.storage.intents import OrderIntent
 from bot.storage.schema import veto
 from bot.storage.store import Store
@@ -273,3 +276,38 @@ def test_limits_do_not_judge_an_exit_even_when_they_are_asked(store: Store) -> N
     sale = desk.intent("A/USD", "50", kind=OrderKind.EXIT, side=Side.SELL)
     with store.read() as connection:
         assert desk.limits.veto(connection, sale) is None
+
+
+def copied(desk: RiskDesk, signal_id: str, masters_order: str, **changes: object) -> OrderIntent:
+    """Ann's copy of a trade of the master at 100, which was a part of this order of the master's."""
+    signal = TradeSignal(
+        signal_id=signal_id,
+        broker=BrokerType.KRAKEN,
+        symbol="A/USD",
+        side=Side.BUY,
+        kind=OrderKind.ENTRY,
+        size=Decimal(200),
+        quantity=Decimal(2),
+        reference_price=Decimal(100),
+        master_balance=None,
+        executed_at=desk.clock.now(),
+    )
+    desk.store.write(
+        lambda connection: signals.add_signal(
+            connection, signal, account_id="kraken", venue_order_id=masters_order, batch=0, now=desk.clock.now()
+        )
+    )
+    return desk.enter("A/USD", "2", account=ANN, signal_id=signal_id, **changes)
+
+
+def test_parts_of_one_order_of_the_master_are_no_twins_and_two_orders_are(store: Store) -> None:
+    desk = RiskDesk(store, LimitRules(duplicate_entry_seconds=5.0), accounts_=(KRAKEN, ANN))
+    assert copied(desk, "s1", "O1").state is FILLED
+    assert copied(desk, "s2", "O1").state is FILLED
+    assert vetoed(copied(desk, "s3", "O2"), VetoRule.DUPLICATE)
+
+
+def test_a_copy_is_held_to_the_masters_own_price(store: Store) -> None:
+    desk = RiskDesk(store, LimitRules(price_collar_percent=Decimal(5)), accounts_=(KRAKEN, ANN))
+    assert copied(desk, "s1", "O1", reference_price=None, limit_price="100.5").state is FILLED
+    assert vetoed(copied(desk, "s2", "O2", reference_price=None, limit_price="106"), VetoRule.PRICE_COLLAR)
