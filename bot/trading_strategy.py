@@ -309,6 +309,8 @@ class TradingStrategy:
         self._store.write(work)
 
     def _scan_and_enter(self, desk: AccountDesk, reading: BalanceReading, held: Sequence[Position]) -> None:
+        if desk.reconciler.hydrated:
+            desk.status.recovered()
         veto = self._entry_veto(desk, reading, held)
         desk.status.waiting(veto)
         if veto:
@@ -331,6 +333,9 @@ class TradingStrategy:
             return f"balance {reading.status}: {reading.reason}"
         if reading.reason:
             return f"the last balance reading failed: {reading.reason}"
+        unready = desk.status.may_enter()
+        if unready:
+            return unready
         with self._store.read() as connection:
             pending = [
                 intent

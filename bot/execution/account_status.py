@@ -182,6 +182,11 @@ class AccountStatus:
             trail = self._go(steps_to(old.phase, phase) or (), reason, error=error)
         self._tell(old, trail)
 
+    def recovered(self) -> None:
+        """Books and venue were compared for the first time: from here on it may enter, if nothing else is missing."""
+        if self.health.phase in (Phase.NEW, Phase.STARTING, Phase.RECOVERING):
+            self.move_to(Phase.READY)
+
     def publish(self) -> None:
         """Write the row. A store that does not take it is logged; the account goes on."""
         with self._lock:
