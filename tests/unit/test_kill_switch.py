@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.errors import StoreUnavailable
 from bot.domain.halt import Halt, HaltScope, HaltSource, HaltStrength
-from bot.domain.order import IntentState, OrderKind, OrderType, Side
+from bot.domain.order import IntentState, OrderKind, OrderRequest, OrderType, Side
 from bot.domain.position import ExitPlan
 from bot.domain.veto import VetoRule
 from bot.kill_switch import KillSwitch
@@ -180,6 +180,24 @@ def test_a_halt_that_comes_between_the_commit_and_the_wire_is_seen(stopped: Stop
     assert admitted == [ANN]
     assert stopped.bench.user("ann").received == []
     assert ("ann", "skipped", "halted") in stopped.bench.rows()
+
+
+def test_an_entry_that_waits_its_turn_at_the_venue_is_held_back_there(stopped: Stopped) -> None:
+    """The wait for a lock or a rate limit can be longer than anybody may take to stop."""
+    stopped.buys()
+    stopped.bench.plan()
+
+    def wait_for_its_turn(request: OrderRequest) -> None:
+        stopped.halt()
+        request.last_look()
+
+    ann = stopped.bench.user("ann")
+    ann.on_place = wait_for_its_turn
+    stopped.bench.copy("ann")
+    assert ann.received == []
+    assert ("ann", "skipped", "halted") in stopped.bench.rows()
+    with stopped.store.read() as connection:
+        assert [row.account_id for row in vetoes.vetoes_since(connection, START)] == [ANN]
 
 
 def test_the_same_halt_set_twice_is_one(stopped: Stopped) -> None:
