@@ -41,6 +41,7 @@ from bot.market.candle_cache import CandleCache
 from bot.master_watch import MasterWatch
 from bot.mirrored_exits import MirroredExits
 from bot.multi_account_broker_manager import FailedConnection, MultiAccountBrokerManager, Pauses
+from bot.observability.cycle_lateness import CycleLateness
 from bot.observability.logs import Redactor
 from bot.observability.metrics import Metrics
 from bot.position_sizer import PositionSizer
@@ -128,6 +129,11 @@ class _Composition:
         self.chosen_strategy = load_strategy(
             self.settings.strategy.plugin, self.settings.strategy.parameters, directory=PROJECT_DIR
         )
+        pace = self.settings.pace
+        self._lateness = CycleLateness(
+            pace.cycle_seconds * (1 + pace.cycle_jitter_fraction),
+            lambda account, late: world.metrics.cycle_lateness_seconds.labels(account).observe(late),
+        )
         self.lock_load = LockLoad(world.clock, max_signal_age_seconds=self.settings.copying.max_signal_age_seconds)
         self.shared = shared_parts(
             self.settings,
@@ -207,6 +213,7 @@ class _Composition:
         self.trader = self._trader()
         self.strategy.trader = self.trader
         self.watchdog.probe(*self.trader.probes(), *self.manager.probes())
+        self.world.metrics.inbox_notes.set_function(lambda: float(self.trader.notes_waiting()))
         return Parts(
             self.trader,
             self.engine,
@@ -634,6 +641,7 @@ class _Composition:
             self.world.metrics.nonce.labels(account.label).set(broker.nonces.last)
         self.world.metrics.cycles.labels(account.label, result).inc()
         self.world.metrics.cycle_seconds.labels(account.label).observe(seconds)
+        self._lateness.began(account.label, self.world.clock.monotonic() - seconds)
 
     def _on_health(self, account: AccountRef, health: AccountHealth) -> None:
         self.world.metrics.set_phase(account.label, health.phase)

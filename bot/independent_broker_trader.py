@@ -185,6 +185,11 @@ class IndependentBrokerTrader:
         if worker is not None:
             worker.tell(Note.COPY)
 
+    def notes_waiting(self) -> int:
+        """In all accounts' inboxes together."""
+        with self._lock:
+            return sum(worker.inbox.qsize() for worker in self._workers.values())
+
     def wake_all(self) -> None:
         """Tell every account that it may have to sell what it holds."""
         with self._lock:

@@ -57,7 +57,7 @@ class Sampler:
             inboxes=metrics.get("nija_inbox_notes", 0.0),
             unanswered=metrics.get("nija_copy_answers_missing", 0.0),
             unresolved=metrics.get("nija_orders_unresolved", 0.0),
-            zombies=metrics.get("nija_hung_threads", 0.0),
+            zombies=metrics.get("nija_zombies", 0.0),
             database=self._database_mib(),
             fills=self._count("fill"),
             cycles=metrics.get("nija_cycles_total", 0.0),

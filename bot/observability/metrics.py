@@ -28,6 +28,9 @@ class Metrics:
         self.phase = self._gauge("nija_account_phase", "1 for the phase the account is in", "account", "phase")
         self.cycles = self._counter("nija_cycles", "Cycles run", "account", "result")
         self.cycle_seconds = self._histogram("nija_cycle_seconds", "Length of a cycle", "account")
+        self.cycle_lateness_seconds = self._histogram(
+            "nija_cycle_lateness_seconds", "Beyond its period after the cycle before", "account"
+        )
         self.private_calls = self._counter("nija_private_calls", "Signed calls", "account", "endpoint", "outcome")
         self.call_seconds = self._histogram("nija_private_call_seconds", "Length of a signed call", "account")
         self.lock_wait_seconds = self._histogram(
@@ -57,6 +60,7 @@ class Metrics:
         self.watchdog_stalls = Counter("nija_watchdog_stalls", "The whole process stood still", registry=self.registry)
         self.heartbeat_age = self._gauge("nija_heartbeat_age_seconds", "Since the last step; NaN if none", "account")
         self.drifts = self._gauge("nija_drifts", "Differences between venue and books", "account", "kind")
+        self.inbox_notes = Gauge("nija_inbox_notes", "Notes waiting in accounts' inboxes", registry=self.registry)
         self.store_queue = Gauge("nija_store_queue", "Writes waiting for the store", registry=self.registry)
 
     def set_health(self, account: str, state: str) -> None:
