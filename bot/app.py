@@ -285,6 +285,8 @@ class _Run:
             )
         )
         self._show(world, parts, watch, lease)
+        # What is halted is said before anybody trades, and a file that came while nothing ran is taken up.
+        parts.kill_switch.look()
         start_copy_engine(parts.engine)
         parts.watchdog.start()
         parts.strategy.start_independent_multi_broker_trading()
