@@ -145,7 +145,7 @@ def test_a_thread_that_dies_without_a_word_is_started_again_and_the_others_never
     assert threads.lives.count("kraken") == 1
 
 
-def test_one_that_dies_at_every_start_is_left_alone_by_name_and_the_others_trade_on(
+def test_one_that_dies_at_every_start_is_given_up_by_name(
     threads: Threads, clock: TestClock, statuses: dict[AccountRef, AccountStatus]
 ) -> None:
     threads.dying = frozenset({ANN})

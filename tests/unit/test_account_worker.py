@@ -313,6 +313,43 @@ def stored(bench: Bench) -> Sequence[Row[Any]]:
         return [row for row in accounts.states(connection) if row.account_id == USER.label]
 
 
+def test_who_counts_cycles_may_fail_and_the_account_trades_on(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_account: AccountRef, _result: str, _seconds: float) -> None:
+        raise ValueError("no such label")
+
+    bench.worker._on_cycle = broken
+    bench.after(PERIOD_SECONDS).after(PERIOD_SECONDS)
+    assert len(bench.cycles.modes) == 3
+    assert "unexpected error while its cycle was counted" in caplog.text
+
+
+def test_its_heart_beats_with_its_steps_and_a_wait_is_announced_with_its_length(bench: Bench) -> None:
+    steps: list[str] = []
+
+    def look() -> None:
+        steps.append(bench.worker.heart.last.step)
+
+    bench.cycles.reconcile = look
+    with bench.worker.heart.beating():
+        bench.after(PERIOD_SECONDS)
+        bench.worker.tell(Note.COPY)
+        bench.worker.step()
+        waits = bench.worker.heart.last
+        bench.worker._next_note()
+    assert steps == ["beginning"]
+    assert waits.step == "copying"
+    assert bench.worker.heart.last.step == "waiting"
+    assert bench.worker.heart.last.due_at >= bench.clock.seconds + REFRESH_SECONDS
+
+
+def test_a_worker_that_was_given_up_ends_at_its_next_step_and_leaves_health_to_its_successor(bench: Bench) -> None:
+    health = bench.status.health
+    bench.worker.heart.bar("anna_kraken was given up")
+    bench.worker.run()
+    assert bench.status.health == health
+    assert len(bench.cycles.modes) == 1
+
+
 def test_a_full_inbox_drops_the_note_and_not_the_caller(bench: Bench) -> None:
     for _ in range(INBOX_BOUND + 10):
         bench.worker.tell(Note.COPY)
