@@ -20,6 +20,8 @@ from benchmarks.kill_drill.judge import judge
 READY_SECONDS = 90.0
 WARM_UP_SECONDS = 3.0
 RECOVERY_SECONDS = 90.0
+# The strategy is asked once a candle, which lasts a minute.
+STRIKE_SECONDS = 75.0
 SETTLE_SECONDS = 240.0
 STOP_SECONDS = 20.0
 # `private_call_hold_seconds`: under Kraken's global lock its other accounts may have to wait for one call.
@@ -65,6 +67,7 @@ class Finding:
     far_allowed: float = 0.0
     worst: str = ""
     shared: str = ""
+    struck: bool = True
     recovered: float | None = None
 
     @property
@@ -74,6 +77,8 @@ class Finding:
             found.append(f"{self.worst}: {self.near:.2f} s late, {self.near_allowed:.2f} s are allowed")
         if self.far > self.far_allowed and not self.shared:
             found.append(f"another brokerage: {self.far:.2f} s late, {self.far_allowed:.2f} s are allowed")
+        if not self.struck:
+            found.append("the account never came to feel it")
         if self.recovered is None:
             found.append(f"{self.victim} did not come back within {RECOVERY_SECONDS:.0f} s")
         return [f"{self.name} ({self.victim}): {each}" for each in found]
@@ -147,14 +152,24 @@ class IsolationDrill:
     def _suffer(self, suffering: Suffering) -> Finding:
         calm = self._baseline()
         began = time.time()
+        finding = Finding(suffering.name, suffering.victim, shared=suffering.shared)
         self._installation.begin(suffering)
+        finding.struck = self._strikes(suffering)
         time.sleep(self._options.seconds)
         window = Window(began, time.time())
         self._installation.end()
-        finding = Finding(suffering.name, suffering.victim, shared=suffering.shared)
         finding.recovered = self._recovery(suffering.victim, window.until)
         self._time_others(finding, suffering, calm, window)
         return finding
+
+    def _strikes(self, suffering: Suffering) -> bool:
+        """Wait until it does: some places are not come to in every cycle."""
+        give_up_at = time.monotonic() + STRIKE_SECONDS
+        while time.monotonic() < give_up_at and self._life.process.poll() is None:
+            if self._installation.has_struck(suffering):
+                return True
+            time.sleep(0.1)
+        return False
 
     def _baseline(self) -> Window:
         if self._calm is None or self._options.fresh_baseline:

@@ -6,7 +6,7 @@ from itertools import count
 from pathlib import Path
 
 from benchmarks.isolation_drill.catalogue import Suffering
-from benchmarks.isolation_drill.mischief import VARIABLE
+from benchmarks.isolation_drill.mischief import VARIABLE, begun_file
 from benchmarks.kill_drill.exchange_process import DrillExchange
 from benchmarks.kill_drill.installation import Installation, Life
 from benchmarks.kill_drill.terms import SHORT_TIMES
@@ -45,6 +45,7 @@ class IsolationInstallation(Installation):
         super().__init__(directory, exchange, users=USERS, times=SHORT_TIMES)
         self._order_file = directory / "wayward.json"
         self._orders = count(1)
+        self._number = ""
 
     def environ(self) -> dict[str, str]:
         """Of the bot's processes."""
@@ -71,6 +72,13 @@ class IsolationInstallation(Installation):
         if suffering.deed:
             self._order(thread=f"Trader-{suffering.victim}", place=suffering.place, deed=suffering.deed)
 
+    def has_struck(self, suffering: Suffering) -> bool:
+        """Whether the account has come to feel it."""
+        if suffering.deed:
+            begun = begun_file(self._order_file)
+            return begun.exists() and begun.read_text(encoding="utf-8") == self._number
+        return any(fault["applied"] for fault in self.exchange.control("GET", "/faults"))
+
     def end(self) -> None:
         """Nobody suffers any more."""
         self.exchange.clear_faults()
@@ -78,7 +86,8 @@ class IsolationInstallation(Installation):
 
     def _order(self, **words: str) -> None:
         beside = self._order_file.with_suffix(".new")
-        beside.write_text(json.dumps({"number": str(next(self._orders)), **words}), encoding="utf-8")
+        self._number = str(next(self._orders))
+        beside.write_text(json.dumps({"number": self._number, **words}), encoding="utf-8")
         os.replace(beside, self._order_file)
 
     def _write_configuration(self, *, entries: bool) -> None:

@@ -23,6 +23,11 @@ NONCES = "kraken_nonce"
 LONGEST_SECONDS = 120.0
 
 
+def begun_file(file: Path) -> Path:
+    """Holds the number of the order that was last begun."""
+    return file.with_suffix(".begun")
+
+
 class Wayward(RuntimeError):
     """What wrong code raises."""
 
@@ -34,11 +39,13 @@ class Mischief:
         self._file = file
         self._changed_at = 0
         self._order: Mapping[str, str] = {}
+        self._begun = ""
 
     def at(self, *names: str) -> None:
         """The running thread has come to a place, which may have several names."""
         order = self._read()
         if order.get("place") in names and order.get("thread") == threading.current_thread().name:
+            self._note_begun(order["number"])
             DEEDS[order["deed"]](partial(self._still_ordered, order))
 
     def install(self, names: tuple[str, ...]) -> None:
@@ -48,6 +55,12 @@ class Mischief:
 
     def _still_ordered(self, order: Mapping[str, str]) -> bool:
         return self._read().get("number") == order["number"]
+
+    def _note_begun(self, number: str) -> None:
+        """So that whoever ordered it knows that it came to it."""
+        if self._file is not None and self._begun != number:
+            self._begun = number
+            begun_file(self._file).write_text(number, encoding="utf-8")
 
     def _read(self) -> Mapping[str, str]:
         if self._file is None:
