@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TypedDict
+from typing import NoReturn, TypedDict
 
 from sqlalchemy import URL
 
@@ -53,7 +53,7 @@ BEAT_SECONDS = 1.0
 REVIVE_SECONDS = 5.0
 LOCK_CHECK_SECONDS = 60.0
 # Kept for a trace of what hangs, when the time to stop is over.
-LAST_WORDS_SECONDS = 0.5
+LAST_WORDS_SECONDS = 1.5
 SWITCH_SECONDS = 0.0005
 
 
@@ -68,11 +68,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         # One account's own code may keep the interpreter busy: every other thread would wait for 5 ms at each of its
         # calls to get it back.
         sys.setswitchinterval(SWITCH_SECONDS)
-        return _Run(settings, seconds=arguments.seconds).run()
+        _leave(_Run(settings, seconds=arguments.seconds).run())
     except ConfigurationError as error:
         for problem in error.problems:
             print(f"NIJA cannot start: {problem}", file=sys.stderr)
         return exit_codes.WRONG_USE
+
+
+def _leave(code: int) -> NoReturn:
+    """All is done: the interpreter's own end takes seconds when threads are left that hang in calls."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 class _Myself(TypedDict):
@@ -102,7 +110,6 @@ class _Run:
         self._readiness = Readiness()
         self._turn = Tick(self._clock)
         self._readiness.ages["the main loop"] = self._turn.age_seconds
-        self._stopped = threading.Event()
         self._kill_switch: KillSwitch | None = None
         self._kill_asked = False
         self._signals = SignalListener(
@@ -132,7 +139,6 @@ class _Run:
         finally:
             # All is done and the exit code is known: a late signal must not make it look like a crash.
             self._signals.ignore()
-            self._stopped.set()
             lock.release()
 
     def _with_lock(self) -> int:
@@ -410,9 +416,9 @@ class _Run:
 
     def _end_in_time(self) -> None:
         """Whatever hangs, the process ends by its deadline; what was under way is settled at the next start."""
-        if not self._clock.wait(self._stopped, self._left_seconds() - LAST_WORDS_SECONDS):
-            code = self._failure or exit_codes.UNCLEAN_STOP
-            end_process("it did not stop in time", log_file=self._settings.state_dir / LOG_FILE, code=code)
+        self._clock.wait(threading.Event(), self._left_seconds(kept=LAST_WORDS_SECONDS))
+        code = self._failure or exit_codes.UNCLEAN_STOP
+        end_process("it did not stop in time", log_file=self._settings.state_dir / LOG_FILE, code=code)
 
     def _left_seconds(self, *, kept: float = 0.0) -> float:
         """Until the process must have ended, less what is kept for the steps that follow."""
