@@ -12,9 +12,12 @@ OPENINGS = {
     ("bot/storage/migrations/__init__.py", "open_engine"): "before the store is open",
     ("bot/storage/installation.py", "open_engine"): "before the store is open",
     ("bot/storage/installation.py", "connect"): "read-only",
+    ("bot/storage/postgres_installation.py", "open_engine"): "before the store is open",
+    ("bot/instance.py", "open_engine"): "the lease alone: it must not wait behind the store's queue",
     ("bot/storage/backups.py", "connect"): "the database read-only, the copy for writing",
     ("bot/diagnostics/store_writing.py", "open_engine"): "what a person decides, each in one immediate transaction",
     ("bot/diagnostics/store_reading.py", "create_engine"): "read-only",
+    ("bot/diagnostics/store_reading.py", "open_engine"): "a reader, which cannot write",
     ("bot/diagnostics/store_reading.py", "connect"): "read-only",
 }
 
