@@ -18,6 +18,7 @@ from types import MappingProxyType
 from bot.brokers.base import Urgency
 from bot.domain.errors import RetryLater
 from bot.seams.clock import Clock
+from bot.supervision.heart import during
 
 # How much of the limit may be in use after a call of this urgency.
 SHARES: Mapping[Urgency, float] = MappingProxyType(
@@ -145,7 +146,8 @@ class RateBudget:
                 raise self._no_room(turn, delay)
             bisect.insort(self._waiting, turn)
         try:
-            self._await(turn, now + within_seconds)
+            with during("waiting for room on a rate counter", within_seconds):
+                self._await(turn, now + within_seconds)
         finally:
             with self._mutex:
                 self._waiting = [other for other in self._waiting if other is not turn]

@@ -75,9 +75,9 @@ class Passage:
         """The API itself has answered, whatever it said."""
         self.gate.answered(self)
 
-    def met(self, trouble: Trouble) -> None:
-        """It came to nothing for a reason that others may meet as well."""
-        self.gate.met(self, trouble)
+    def met(self, trouble: Trouble, said: str) -> None:
+        """It came to nothing for a reason that others may meet as well; `said` is what came instead of an answer."""
+        self.gate.met(self, trouble, said)
 
     def shut_out(self, reason: str, *, retry_after_seconds: float | None = None, ban: bool = False) -> None:
         """The venue or its edge wants nothing from this address for a while; `ban` = no exits either."""
@@ -86,7 +86,7 @@ class Passage:
     def not_answered(self, error: Exception) -> None:
         """`RequestNotSent` or `ReplyLost` has come instead of an answer."""
         if not isinstance(error, SessionClosed | ReplyCut):
-            self.met(Trouble.NO_CONNECTION if isinstance(error, RequestNotSent) else Trouble.SILENCE)
+            self.met(Trouble.NO_CONNECTION if isinstance(error, RequestNotSent) else Trouble.SILENCE, str(error))
 
     def refused_by_status(self, reply: HttpReply, *, from_api: bool) -> None:
         """Any status but success. `from_api` = the body is in the API's own form, so the edge has let it through."""
@@ -96,7 +96,7 @@ class Passage:
         elif reply.status in EDGE_REFUSALS and not from_api:
             self.shut_out(said, retry_after_seconds=wish)
         elif reply.status >= 500 or not from_api:
-            self.met(Trouble.SERVER_ERROR)
+            self.met(Trouble.SERVER_ERROR, said)
         else:
             self.answered()
 
@@ -223,7 +223,7 @@ class VenueGate:
             if self._opened_at is not None and passage.entered_at > self._opened_at:
                 self._close()
 
-    def met(self, passage: Passage, trouble: Trouble) -> None:
+    def met(self, passage: Passage, trouble: Trouble, said: str) -> None:
         with self._mutex:
             now = self._clock.monotonic()
             self._failing[passage.account] = (trouble, now)
@@ -233,7 +233,7 @@ class VenueGate:
                 self._probe_at = now + self._probe_seconds
                 self._changed()
             if self._opened_at is None:
-                self._open_if_common(trouble, now)
+                self._open_if_common(trouble, said, now)
 
     def shut_out(self, passage: Passage, reason: str, retry_after_seconds: float | None, *, ban: bool) -> None:
         with self._mutex:
@@ -251,7 +251,7 @@ class VenueGate:
             log.warning("%s", self._describe())
 
     # -- the breaker ------------------------------------------------------------------------------------------------
-    def _open_if_common(self, trouble: Trouble, now: float) -> None:
+    def _open_if_common(self, trouble: Trouble, said: str, now: float) -> None:
         failing = sum(kind is trouble and now - at <= WINDOW_SECONDS for kind, at in self._failing.values())
         accounts = max(len(self._accounts), len(self._failing))
         if failing < max(LEAST_FAILING, FAILING_FRACTION * accounts):
@@ -260,7 +260,7 @@ class VenueGate:
         if now - self._closed_at > WINDOW_SECONDS:
             self._probe_seconds = FIRST_PROBE_SECONDS
         self._probe_at = now + self._probe_seconds
-        self._open_reason = f"{trouble} at {failing} of {accounts} accounts within {WINDOW_SECONDS:g} s"
+        self._open_reason = f"{trouble} at {failing} of {accounts} accounts within {WINDOW_SECONDS:g} s ({said[:100]})"
         self._changed()
         log.warning("%s", self._describe())
 

@@ -247,7 +247,7 @@ def _tell_of(reply: HttpReply, passage: Passage, budget: RateBudget) -> None:
         if reply.body.lstrip()[:1] == b"{":
             passage.answered()
         else:
-            passage.met(Trouble.SERVER_ERROR)
+            passage.met(Trouble.SERVER_ERROR, "an answer that is not the API's")
         return
     from_api = is_api_document(reply)
     if reply.status == TOO_MANY and from_api:

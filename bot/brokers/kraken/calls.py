@@ -152,14 +152,14 @@ class KrakenCalls:
             envelope = open_envelope(reply, where=where)
         except UnreadableReply:
             if reply.status == 200:
-                passage.met(Trouble.SERVER_ERROR)
+                passage.met(Trouble.SERVER_ERROR, "an answer that is not the API's")
             raise
         texts = [normal_text(text) for text in envelope.errors]
         shut = next((text for text in texts if text.startswith(TOO_MANY_REQUESTS)), None)
         if shut is not None:
             passage.shut_out(shut)
         elif any(text.startswith(OUT_OF_SERVICE) for text in texts):
-            passage.met(Trouble.MAINTENANCE)
+            passage.met(Trouble.MAINTENANCE, texts[0])
         else:
             passage.answered()
         return envelope

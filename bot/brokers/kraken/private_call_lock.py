@@ -17,6 +17,7 @@ from datetime import timedelta
 from bot.brokers.base import Urgency
 from bot.domain.errors import RetryLater
 from bot.seams.clock import Clock, format_time
+from bot.supervision.heart import during
 
 # A call is cut at `hold_seconds`; only an owner that does not even end then loses the lock.
 EVICTION_GRACE_SECONDS = 0.5
@@ -121,7 +122,8 @@ class PrivateCallLock:
             self._queue.append(turn)
             self._grant()
         try:
-            self._await(turn, now + timeout_seconds)
+            with during("waiting for the private call lock", timeout_seconds):
+                self._await(turn, now + timeout_seconds)
         except BaseException:
             self._abandon(turn)
             raise

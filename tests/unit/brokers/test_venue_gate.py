@@ -38,7 +38,7 @@ class Venue:
 
     def fail(self, account: int, trouble: Trouble = Trouble.SILENCE, urgency: Urgency = Urgency.POLL) -> None:
         with self.call(account, urgency) as passage:
-            passage.met(trouble)
+            passage.met(trouble, "HTTP 503")
 
     def succeed(self, account: int = 0, urgency: Urgency = Urgency.POLL) -> None:
         with self.call(account, urgency) as passage:
@@ -118,7 +118,7 @@ def test_one_prober_at_a_time_tries_and_ever_more_rarely() -> None:
             probed_at.append(venue.clock.monotonic() - started)
             assert not venue.lets(Urgency.POLL), "a second prober"
             assert venue.gate.state().breaker == "probing"
-            probe.met(Trouble.SILENCE)
+            probe.met(Trouble.SILENCE, "HTTP 503")
         venue.clock.advance(1)
     pauses = [later - earlier for earlier, later in itertools.pairwise(probed_at)]
     assert probed_at[0] == 5 and pauses[:3] == [10, 20, 40] and set(pauses[3:]) == {60}
@@ -177,7 +177,7 @@ def test_every_change_is_told_and_the_last_one_told_is_how_it_is() -> None:
     venue.clock.advance(60)
     venue.succeed(1)
     assert [state.breaker for state in venue.told][0::2] == ["open", "closed"]
-    assert venue.told[0].reason == "no complete answer at 3 of 4 accounts within 60 s"
+    assert venue.told[0].reason == "no complete answer at 3 of 4 accounts within 60 s (HTTP 503)"
     assert venue.told[-1] == venue.gate.state()
 
 
@@ -343,7 +343,7 @@ def _conclude(passage: Passage, outcome: str) -> None:
     elif outcome == "edge":
         passage.shut_out("HTTP 403")
     elif outcome != "nothing":
-        passage.met(Trouble(outcome))
+        passage.met(Trouble(outcome), "HTTP 503")
 
 
 def test_of_many_threads_at_once_one_is_the_prober() -> None:
