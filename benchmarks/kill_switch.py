@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ strategy:
   plugin: benchmarks.kill_drill.busy_strategy:BusyStrategy
   parameters: {entries: 1}
 pace:
-  paper: {cycle_seconds: 2}
+  paper: {cycle_seconds: 15}
 risk:
   max_positions: 12
   max_entries_per_cycle: 2
@@ -46,7 +45,7 @@ risk:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=int, default=200, help="users besides the master (default 200)")
-    parser.add_argument("--latency-ms", type=int, default=20, help="the exchange's answer takes so long (default 20)")
+    parser.add_argument("--latency-ms", type=int, default=5, help="the exchange's answer takes so long (default 5)")
     parser.add_argument("--runs", type=int, default=3, help="how often (default 3)")
     arguments = parser.parse_args()
     worst = 0.0
@@ -83,13 +82,10 @@ def measure(directory: Path, users: int, latency: int, *, seed: int) -> dict[str
 
 
 def _kill_in_the_middle(exchange: ExchangeProcess, environ: dict[str, str], users: int) -> dict[str, Any]:
-    def copies(since: int) -> int:
-        return sum(line["account"] != "master" for line in exchange.journal(since, type="accept", side="buy"))
-
-    _wait(lambda: copies(0) >= users // 2, "half of the users have copied")
+    _wait_for_copies(exchange, 0, users // 4)
     since = exchange.last_seq()
-    # A fan-out is under way now: some of its entries have left, the others wait for their turn.
-    _wait(lambda: copies(since) >= max(2, users // 20), "another fan-out")
+    # Then a fan-out is under way: some of its entries have left, the others wait for their turn.
+    _wait_for_copies(exchange, since, max(2, users // 20))
     began = time.time()
     done = subprocess.run(
         [sys.executable, "bot.py", "kill", "--json", "--reason", "benchmark"],
@@ -117,12 +113,18 @@ def _seconds(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _wait(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + GIVE_UP_SECONDS
-    while not condition():
+def _wait_for_copies(exchange: ExchangeProcess, since: int, wanted: int) -> None:
+    """Each line of the journal is read once: the exchange has others to serve."""
+    deadline, found = time.monotonic() + GIVE_UP_SECONDS, 0
+    while found < wanted:
         if time.monotonic() > deadline:
-            raise SystemExit(f"not within {GIVE_UP_SECONDS:g} s: {what}")
-        time.sleep(0.1)
+            raise SystemExit(f"not within {GIVE_UP_SECONDS:g} s: {wanted} copied entries; there were {found}")
+        time.sleep(0.25)
+        lines = exchange.journal(since)
+        since = max([since, *(line["seq"] for line in lines)])
+        found += sum(
+            line["type"] == "accept" and line["side"] == "buy" and line["account"] != "master" for line in lines
+        )
 
 
 def _configuration(directory: Path, users: int) -> Path:
