@@ -111,6 +111,8 @@ def test_a_strategy_in_an_endless_loop_costs_its_master_one_thread_and_nobody_el
     assert ":loop" in reason
     wait_until(lambda: not loops[0].is_alive(), seconds=PATIENCE, what="the loop is interrupted")
     wait_until(lambda: bot.state(MASTER) == "healthy", seconds=PATIENCE, what="the master trades again")
+    restarts = bot.metrics.registry.get_sample_value("nija_thread_restarts_total", {"account": "kraken", "why": "hung"})
+    assert restarts == 1
     assert bot.cycles(user("ann")) > cycles
     assert bot.fatal == []
 
