@@ -218,7 +218,7 @@ class _Run:
             on_waiting=self._on_waiting,
         )
         try:
-            installation = turn.wait()
+            installation = turn.wait()  # lint: looks at the stop event between its tries
             if installation is None or turn.lease is None:
                 log.info("Stopping: %s. Nothing was started yet", self._reason)
                 return exit_codes.OK
