@@ -13,6 +13,8 @@ from bot.storage.store import Store
 from tests.memory_broker import MemoryBroker
 from tests.unit.copy_bench import KRAKEN, MASTER, Bench
 
+ON_BOTH_DATABASES = True
+
 
 @pytest.fixture
 def bench(store: Store) -> Bench:

@@ -19,6 +19,8 @@ from bot.storage.store import Store
 from tests.memory_broker import BTC, MemoryBroker
 from tests.unit.copy_bench import Bench
 
+ON_BOTH_DATABASES = True
+
 
 @pytest.fixture
 def bench(store: Store) -> Bench:

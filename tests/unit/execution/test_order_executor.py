@@ -15,6 +15,8 @@ from bot.storage.store import Store
 from tests.memory_broker import MemoryBroker
 from tests.unit.copy_bench import MASTER, Bench
 
+ON_BOTH_DATABASES = True
+
 
 @pytest.fixture
 def bench(store: Store) -> Bench:
