@@ -10,7 +10,7 @@ from enum import StrEnum
 from bot.account_desk import AccountDesk
 from bot.domain.account import AccountRef
 from bot.domain.balance import BalanceStatus
-from bot.domain.errors import Fenced, NijaError
+from bot.domain.errors import Fenced, NijaError, VenueStopped
 from bot.domain.health import HealthState
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
@@ -157,7 +157,8 @@ class AccountWorker:
         except Fenced:
             raise
         except NijaError as error:
-            self._set_health(HealthState.DEGRADED, f"{what}: {error}", error=True)
+            own = not isinstance(error, VenueStopped)
+            self._set_health(HealthState.DEGRADED, f"{what}: {error}", error=own)
         except Exception as error:
             log.exception("%s: unexpected error while %s", self.desk.account.label, what)
             self._set_health(HealthState.DEGRADED, f"{what}: {type(error).__name__}: {error}", error=True)
@@ -183,7 +184,7 @@ class AccountWorker:
         except Exception as error:  # noqa: BLE001 - the top of an account's work: whatever it was, it is its own
             reason = str(error) if isinstance(error, NijaError) else f"{type(error).__name__}: {error}"
             self._log_failure(error, reason)
-            self._failed_cycle(reason)
+            self._failed_cycle(reason, own=not isinstance(error, VenueStopped))
             result = "failed"
         else:
             log.info("%s cycle completed successfully", label)
@@ -225,7 +226,11 @@ class AccountWorker:
         # A cycle reads the balance too.
         self._refresh_at = started + self._times.balance_refresh_seconds
 
-    def _failed_cycle(self, reason: str) -> None:
+    def _failed_cycle(self, reason: str, *, own: bool) -> None:
+        """What stops a whole venue is not counted against one account: it goes on by itself when that is over."""
+        if not own:
+            self._set_health(HealthState.DEGRADED, reason)
+            return
         errors = self.desk.status.health.error_count + 1
         state = HealthState.FAILED if errors >= FAILED_AFTER_ERRORS else HealthState.DEGRADED
         self._set_health(state, reason, error=True)

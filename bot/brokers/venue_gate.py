@@ -19,7 +19,7 @@ from typing import Literal
 
 from bot.brokers.base import Urgency
 from bot.brokers.http_session import MAX_RETRY_AFTER_SECONDS, HttpReply, ReplyCut, RequestNotSent, SessionClosed
-from bot.domain.errors import RetryLater
+from bot.domain.errors import VenueStopped
 from bot.seams.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class VenueGate:
     def visit(self, account: str, urgency: Urgency) -> Iterator[None]:
         """Around everything a call waits for: who would be turned away at the end is turned away here at once.
 
-        Raises `RetryLater` (nothing was sent). What has changed is told when the block is left, with no lock held.
+        Raises `VenueStopped` (nothing was sent). What has changed is told when the block is left, with no lock held.
         """
         with self._mutex:
             self._admit(urgency, self._clock.monotonic())
@@ -167,7 +167,7 @@ class VenueGate:
 
     @contextmanager
     def passage(self, account: str, urgency: Urgency) -> Iterator[Passage]:
-        """Around the request itself. Raises `RetryLater` (nothing was sent)."""
+        """Around the request itself. Raises `VenueStopped` (nothing was sent)."""
         with self._mutex:
             now = self._clock.monotonic()
             is_probe = self._admit(urgency, now)
@@ -185,14 +185,14 @@ class VenueGate:
                     self._changed()
 
     def _admit(self, urgency: Urgency, now: float) -> bool:
-        """Raises `RetryLater`; True when the call would be a probe."""
+        """Raises `VenueStopped`; True when the call would be a probe."""
         self._refuse_while_stopped(urgency, now)
         if self._opened_at is None or urgency in URGENT:
             return False
         probing = self._probe is not None and now - self._probe.entered_at < LOST_PROBE_SECONDS
         if urgency in PROBERS and not probing and now >= self._probe_at:
             return True
-        raise RetryLater(f"not sent: {self._describe()}", retry_after_seconds=max(1.0, self._probe_at - now))
+        raise VenueStopped(f"not sent: {self._describe()}", retry_after_seconds=max(1.0, self._probe_at - now))
 
     def _refuse_while_stopped(self, urgency: Urgency, now: float) -> None:
         stop = self._stop
@@ -208,7 +208,7 @@ class VenueGate:
         again = stop.until - now
         if urgency is Urgency.EXIT and not stop.ban:
             again = min(again, self._exit_tried_at + EXIT_TRIES_SECONDS - now)
-        raise RetryLater(f"not sent: {self._describe()}", retry_after_seconds=again)
+        raise VenueStopped(f"not sent: {self._describe()}", retry_after_seconds=again)
 
     # -- verdicts ---------------------------------------------------------------------------------------------------
     def answered(self, passage: Passage) -> None:

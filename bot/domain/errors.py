@@ -9,6 +9,7 @@ NijaError
 └── VenueError
     ├── RetryLater           not processed; the same may be tried again after `retry_after_seconds`
     │   ├── HeldBack         an entry that was stopped right before the wire: given up
+    │   ├── VenueStopped         nobody sends anything to this venue for now; not this account's failure
     │   └── VenueInMaintenance   the venue says it is closed for now
     ├── OrderRefused         the venue said no, for this order, for good
     │   └── InsufficientFunds
@@ -71,6 +72,10 @@ class HeldBack(RetryLater):
     def __init__(self, veto: Veto) -> None:
         self.veto = veto
         super().__init__(str(veto))
+
+
+class VenueStopped(RetryLater):
+    """Not sent: the venue as a whole is left alone for a while, or tried by another account's probe."""
 
 
 class VenueInMaintenance(RetryLater):

@@ -19,7 +19,7 @@ from bot.account_worker import (
 )
 from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef, BrokerType
-from bot.domain.errors import CredentialsRejected, RetryLater, StoreUnavailable
+from bot.domain.errors import CredentialsRejected, RetryLater, StoreUnavailable, VenueStopped
 from bot.domain.health import HealthState
 from bot.domain.position import ExitPlan
 from bot.execution.account_status import AccountStatus
@@ -237,6 +237,16 @@ def test_a_failing_cycle_degrades_and_the_fifth_in_a_row_is_a_failure(bench: Ben
     assert states == [*[HealthState.DEGRADED] * 4, HealthState.FAILED]
     assert bench.status.health.reason == "Kraken is busy"
     assert bench.results == ["completed", *["failed"] * 5]
+
+
+def test_a_venue_that_is_left_alone_is_no_failure_of_its_accounts(bench: Bench) -> None:
+    bench.cycles.error = VenueStopped("not sent: kraken breaker open")
+    bench.copies.error = VenueStopped("not sent: kraken breaker open")
+    states = [bench.after(PERIOD_SECONDS).told(Note.COPY).status.health.state for _ in range(8)]
+    assert states == [HealthState.DEGRADED] * 8
+    assert bench.status.health.error_count == 0
+    bench.cycles.error = bench.copies.error = None
+    assert bench.after(PERIOD_SECONDS).status.health.state is HealthState.HEALTHY
 
 
 def test_two_good_cycles_make_a_failed_account_healthy_and_forget_its_errors(bench: Bench) -> None:
