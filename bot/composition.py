@@ -212,7 +212,7 @@ class _Composition:
         self.strategy = self._strategy()
         self.trader = self._trader()
         self.strategy.trader = self.trader
-        self.watchdog.probe(*self.trader.probes(), *self.manager.probes())
+        self.watchdog.probe(*self.trader.probes(), *self.manager.probes(), *self.shared.probes())
         self.world.metrics.inbox_notes.set_function(lambda: float(self.trader.notes_waiting()))
         return Parts(
             self.trader,

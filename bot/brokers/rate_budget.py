@@ -19,6 +19,7 @@ from bot.brokers.base import Urgency
 from bot.domain.errors import RetryLater
 from bot.seams.clock import Clock
 from bot.supervision.heart import during
+from bot.supervision.probes import Probe, lock_probe
 
 # How much of the limit may be in use after a call of this urgency.
 SHARES: Mapping[Urgency, float] = MappingProxyType(
@@ -84,6 +85,10 @@ class RateBudget:
         self._closed_until = -math.inf
         self._waiting: list[_Turn] = []
         self._arrivals = 0
+
+    def probe(self) -> Probe:
+        """Whether nobody is lost inside."""
+        return lock_probe(f"the count of {self.name}", self._mutex)
 
     @property
     def used(self) -> float:

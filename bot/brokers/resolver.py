@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bot.seams.clock import Clock
+from bot.supervision.probes import Probe, lock_probe
 
 WAIT_SECONDS = 3.0
 FRESH_SECONDS = 60.0
@@ -50,6 +51,10 @@ class Resolver:
         self._lock = threading.Lock()
         self._good: dict[str, tuple[Sequence[str], float]] = {}  # host → addresses, until when they are fresh
         self._asked: dict[str, _Asked] = {}
+
+    def probe(self) -> Probe:
+        """Whether nobody is lost while addresses are kept."""
+        return lock_probe("the register of addresses", self._lock)
 
     def addresses(self, host: str, *, within_seconds: float) -> Sequence[str]:
         """At least one address, the last good one if need be. Raises OSError after at most `within_seconds`."""

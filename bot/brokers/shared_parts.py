@@ -3,7 +3,7 @@
 Nothing here belongs to an account; an account that fails leaves nothing behind in it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.brokers.call_reaper import CallReaper
@@ -19,6 +19,7 @@ from bot.domain.account import BrokerType
 from bot.domain.instrument import Instrument
 from bot.seams.clock import Clock
 from bot.settings.model import Settings
+from bot.supervision.probes import Probe
 
 # (account label, endpoint, seconds on the wire, "ok" or the error's class name)
 CallObserver = Callable[[str, str, float, str], None]
@@ -47,6 +48,12 @@ class SharedParts:
     coinbase_keys: RateBudgets
     gates: Mapping[BrokerType, VenueGate]
     on_private_call: CallObserver | None = None
+
+    def probes(self) -> Sequence[Probe]:
+        """For the watchdog: what every account of the process needs."""
+        registers = [self.resolver.probe(), self.kraken_keys.probe(), self.kraken_locks.probe()]
+        budgets = [self.kraken_public.probe(), self.coinbase_public.probe()]
+        return [*registers, *budgets, *(gate.probe() for gate in self.gates.values())]
 
     def close(self) -> None:
         self.reaper.close()

@@ -21,6 +21,7 @@ from bot.brokers.base import Urgency
 from bot.brokers.http_session import MAX_RETRY_AFTER_SECONDS, HttpReply, ReplyCut, RequestNotSent, SessionClosed
 from bot.domain.errors import VenueStopped
 from bot.seams.clock import Clock
+from bot.supervision.probes import Probe, lock_probe
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,10 @@ class VenueGate:
         self._since = clock.now()
         self._version = self._told = 0
         self._telling = False
+
+    def probe(self) -> Probe:
+        """Whether nobody is lost inside."""
+        return lock_probe(f"the gate of {self.venue}", self._mutex)
 
     # -- accounts ---------------------------------------------------------------------------------------------------
     def join(self, account: str) -> None:

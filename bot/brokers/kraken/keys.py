@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.brokers.kraken.nonce import NonceSource, key_fingerprint
 from bot.brokers.kraken.rates import KrakenRates, Tier
 from bot.seams.clock import Clock
+from bot.supervision.probes import Probe, lock_probe
 
 
 class KrakenKey:
@@ -29,6 +30,10 @@ class KrakenKeys:
         self._tier = tier
         self._lock = threading.Lock()
         self._keys: dict[tuple[Path, str], KrakenKey] = {}
+
+    def probe(self) -> Probe:
+        """Whether nobody is lost while making a key."""
+        return lock_probe("the register of Kraken's keys", self._lock)
 
     def key(self, path: Path, *, api_key: str, clock: Clock, reserve_milliseconds: int) -> KrakenKey:
         """The key whose nonces are reserved at `path`; made when it is first asked for."""

@@ -18,6 +18,7 @@ from bot.brokers.base import Urgency
 from bot.domain.errors import RetryLater
 from bot.seams.clock import Clock, format_time
 from bot.supervision.heart import during
+from bot.supervision.probes import Probe, is_free
 
 # A call is cut at `hold_seconds`; only an owner that does not even end then loses the lock.
 EVICTION_GRACE_SECONDS = 0.5
@@ -106,6 +107,10 @@ class PrivateCallLock:
     def parked_seconds(self, key: str) -> float:
         """How much longer only exits of this key may call; 0 if it is not parked."""
         return max(0.0, self._parked_until.get(key, 0.0) - self._clock.monotonic())
+
+    def is_free_to_ask(self) -> bool:
+        """Whether its own book-keeping works, whoever holds it."""
+        return is_free(self._mutex)
 
     # -- taking -----------------------------------------------------------------------------------------------------
     def _enter(self, key: str, urgency: Urgency, timeout_seconds: float) -> _Turn:
@@ -250,6 +255,10 @@ class PrivateCallLocks:
         self._per_key = per_key
         self._mutex = threading.Lock()
         self._locks: dict[str, PrivateCallLock] = {}
+
+    def probe(self) -> Probe:
+        """Whether nobody is lost while the lock changes hands; holding it for long is another matter."""
+        return Probe("Kraken's private call lock", lambda: all(lock.is_free_to_ask() for lock in self.all()))
 
     def for_key(self, key: str) -> PrivateCallLock:
         name = key if self._per_key else ""
