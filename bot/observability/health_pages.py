@@ -24,7 +24,7 @@ def serve(host: str, port: int, *, metrics: Metrics, readiness: Readiness, clock
             error.strerror,
         )
         return None
-    log.info("Metrics at http://%s:%d/metrics, health at /live and /ready, accounts at /trading", host, pages.port)
+    log.info("Metrics at http://%s:%d/metrics (health: /live and /ready; accounts: /trading)", host, pages.port)
     return pages
 
 
