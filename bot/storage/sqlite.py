@@ -1,5 +1,6 @@
 """What makes a SQLite connection ours: write-ahead log, full durability, one writer at a time, read-only readers."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,10 @@ from bot.domain.errors import StoreUnavailable
 
 # With less than synchronous=FULL (2) a commit that was reported may be gone after a loss of power.
 SQLITE_SETTINGS = {"busy_timeout": 5000, "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+# Kibibytes of pages that a connection keeps. There are many readers, and the machine keeps the file's pages anyway; the
+# writer is one, and counts many rows before an entry.
+WRITER_CACHE_KIB = 16_000
+READER_CACHE_KIB = 1_000
 
 
 def sqlite_url(path: Path) -> URL:
@@ -20,6 +25,7 @@ def set_up(engine: Engine, *, writer: bool, create: bool) -> None:
     """Give every connection of the engine our settings. Without `create` a missing file is an error."""
     event.listen(engine, "do_connect", _create_if_missing if create else _only_existing)
     event.listen(engine, "connect", _set_up_connection)
+    event.listen(engine, "connect", _keep_pages(WRITER_CACHE_KIB if writer else READER_CACHE_KIB))
     if not writer:
         event.listen(engine, "connect", _forbid_writing)
     event.listen(engine, "begin", _begin_immediate if writer else _begin_deferred)
@@ -47,6 +53,13 @@ def _set_up_connection(connection: Any, _record: object) -> None:
         if found != wanted:
             raise StoreUnavailable(f"the database does not take {name}={wanted}, it keeps {found}")
     cursor.close()
+
+
+def _keep_pages(kibibytes: int) -> Callable[[Any, object], None]:
+    def keep(connection: Any, _record: object) -> None:
+        connection.execute(f"PRAGMA cache_size={-kibibytes}")
+
+    return keep
 
 
 def _forbid_writing(connection: Any, _record: object) -> None:
