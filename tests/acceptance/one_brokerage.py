@@ -83,9 +83,15 @@ class OneBrokerage:
         self.exchange.clear_faults()
         self._enter(entries=False)
         with self.start() as bot:
-            bot.says("kraken cycle completed successfully", seconds=seconds)
+            earlier = len(bot.log())  # what the bots before it have said
+            wait_until(
+                lambda: "kraken cycle completed successfully" in bot.log()[earlier:],
+                seconds=seconds,
+                what="the last bot has had its first cycle",
+            )
             wait_until(lambda: not self.unfinished(), seconds=seconds, what="nothing is left to be done")
-            assert bot.stop() == 0
+            code = bot.stop()
+            assert code == 0, f"{code}: {bot.log()[-2000:]}"
         return self.problems()
 
     # -- what is seen of it -----------------------------------------------------------------------------------------
