@@ -44,8 +44,8 @@ class Metrics:
             "One private call of every account, one after the other",
             registry=self.registry,
         )
-        self.venue_breaker = self._gauge("nija_venue_breaker", "1 for the state the breaker is in", "venue", "state")
-        self.venue_stopped = self._gauge("nija_venue_stopped", "1 while the venue shuts this address out", "venue")
+        self.venue_breaker = self._gauge("nija_venue_breaker", "1 for the state the breaker is in", "broker", "state")
+        self.venue_stopped = self._gauge("nija_venue_stopped", "1 while the venue shuts this address out", "broker")
         self.nonce = self._gauge("nija_kraken_nonce", "Last nonce given out, in nanoseconds", "account")
         self.balance_age = self._gauge("nija_balance_age_seconds", "Age of the last balance; NaN if none", "account")
         self.signals = self._counter("nija_signals", "Signals planned", "broker", "kind")

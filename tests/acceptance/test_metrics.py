@@ -23,7 +23,10 @@ ACCOUNTS = {
 UNREADABLE = "tania_gilbert_kraken"
 STATES = {"starting", "healthy", "degraded", "failed", "quarantined", "stopped"}
 # The only labels there are; `le` is the histogram's own.
-LABELS = {"account", "state", "result", "endpoint", "outcome", "urgency", "broker", "kind", "status", "reason", "le"}
+LABELS = {
+    "account", "state", "phase", "result", "endpoint", "outcome", "urgency", "broker", "kind", "status", "reason", "why", "scope",
+    "target", "strength", "le",
+}  # fmt: skip
 
 
 @dataclass
