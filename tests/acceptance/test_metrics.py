@@ -24,8 +24,8 @@ UNREADABLE = "tania_gilbert_kraken"
 STATES = {"starting", "healthy", "degraded", "failed", "quarantined", "stopped"}
 # The only labels there are; `le` is the histogram's own.
 LABELS = {
-    "account", "state", "phase", "result", "endpoint", "outcome", "urgency", "broker", "kind", "status", "reason", "why", "scope",
-    "target", "strength", "le",
+    "account", "state", "phase", "result", "endpoint", "outcome", "urgency", "broker", "kind", "status", "reason",
+    "why", "scope", "target", "strength", "le",
 }  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def test_signals_and_copies_are_counted_by_result_and_timed(scene: Scene) -> Non
         }
         return counted == answered and total(samples, "nija_signals_total") == len(signals)
 
-    wait_until(agree, seconds=40, what="the figures and `bot.py copies` agree")
+    wait_until(agree, seconds=90, what="the figures and `bot.py copies` agree")
     samples = scene.samples()
     assert total(samples, "nija_copies_total", account=UNREADABLE, status="skipped", reason="balance_unknown") >= 1
     assert total(samples, "nija_copy_seconds_count", account="daivon_frazier_kraken") >= 1
