@@ -195,9 +195,12 @@ def test_a_sale_that_was_filled_in_part_is_followed_by_the_rest(flat: Flat) -> N
     assert flat.row().sold_quantity == COPIED
 
 
-def test_a_kill_between_the_sale_and_its_row_sells_nothing_twice(flat: Flat, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("failpoint", ["flatten_placed", "flatten_sold"])
+def test_a_kill_between_the_sale_and_its_row_sells_nothing_twice(
+    flat: Flat, monkeypatch: pytest.MonkeyPatch, failpoint: str
+) -> None:
     def die(name: str) -> None:
-        if name == "flatten_placed":
+        if name == failpoint:
             raise KeyboardInterrupt
 
     monkeypatch.setattr("bot.flattening.failpoint", die)
