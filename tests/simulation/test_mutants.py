@@ -10,7 +10,6 @@ SEEDS = 200
 LOOK_FROM = {
     "a_cancel_is_an_end": 540,
     "an_exit_waits_for_fresh_balances": 40,
-    "any_balance_will_do": 100,
     "no_carry": 110,
     "no_price_bound": 40,
     "not_found_is_final": 35,
