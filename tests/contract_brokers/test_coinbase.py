@@ -110,7 +110,8 @@ def test_an_order_is_refused_only_on_a_word_that_proves_it(
         with pytest.raises(VenueError) as raised:
             coinbase.place_order(an_order())
         assert type(raised.value) is kind
-        assert len(venue.calls) == 1
+        # A refusal by the market's rules may have them read anew; the order itself was sent once.
+        assert [call.request.method for call in venue.calls].count("POST") == 1
 
 
 def test_a_reading_whose_token_is_turned_away_is_asked_once_more(coinbase: CoinbaseBroker, wiring: Wiring) -> None:
