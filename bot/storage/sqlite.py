@@ -12,8 +12,8 @@ from bot.domain.errors import StoreUnavailable
 SQLITE_SETTINGS = {"busy_timeout": 5000, "journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 # Kibibytes of pages that a connection keeps. There are many readers, and the machine keeps the file's pages anyway; the
 # writer is one, and counts many rows before an entry.
-WRITER_CACHE_KIB = 16_000
-READER_CACHE_KIB = 1_000
+WRITER_CACHE_KIB = 4_000
+READER_CACHE_KIB = 500
 
 
 def sqlite_url(path: Path) -> URL:
