@@ -182,6 +182,9 @@ class AccountWorker:
         except Fenced:
             raise
         except Exception as error:  # noqa: BLE001 - the top of an account's work: whatever it was, it is its own
+            if isinstance(error, VenueStopped) and self._stop.is_set():
+                log.info("%s: its cycle was broken off: %s", label, error)
+                return
             reason = str(error) if isinstance(error, NijaError) else f"{type(error).__name__}: {error}"
             self._log_failure(error, reason)
             self._failed_cycle(reason, own=not isinstance(error, VenueStopped))

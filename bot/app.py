@@ -455,6 +455,7 @@ class _Run:
     def _shut_down(self, world: World, parts: Parts) -> list[str]:
         """No new orders, orders in flight settled or recorded, one deadline."""
         log.info("Stopping: %s", self._reason)
+        parts.shared.ending.begin()
         # A third for what comes after the threads: the last writes, and the exchange's end.
         kept = self._settings.shutdown_seconds / 3
         left = parts.strategy.stop_independent_trading(self._left_seconds(kept=kept))

@@ -218,6 +218,8 @@ class TradingStrategy:
         """Exit what is due; returns the positions that were open when the step began."""
         desk.status.step("managing positions")
         held = self._positions(desk)
+        if desk.executor.stopping:
+            return held  # no exit could be sent: nobody needs to ask for prices
         if not held or desk.leaving is WhenDisabled.KEEP:
             self._mark(desk, {})
             return held

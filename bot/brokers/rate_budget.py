@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from bot.brokers.base import Urgency
+from bot.brokers.ending import Ending
 from bot.domain.errors import RetryLater
 from bot.seams.clock import Clock
 from bot.supervision.heart import during
@@ -69,11 +70,20 @@ class RateBudget:
     `name` says in messages whose counter it is. Any thread may use it; no lock is held while somebody waits.
     """
 
-    def __init__(self, clock: Clock, *, name: str, limit: float | None, decay_per_second: float = 1.0) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        name: str,
+        limit: float | None,
+        decay_per_second: float = 1.0,
+        ending: Ending | None = None,
+    ) -> None:
         if limit is not None and (limit <= 0 or decay_per_second <= 0):
             raise ValueError(f"{name}: a limit of {limit:g} that falls by {decay_per_second:g}/s can never be used")
         self.name = name
         self.limit = limit
+        self._ending = ending or Ending()
         self._clock = clock
         self._decay = decay_per_second * _CAUTION
         self._mutex = threading.Lock()
@@ -151,7 +161,10 @@ class RateBudget:
                 raise self._no_room(turn, delay)
             bisect.insort(self._waiting, turn)
         try:
-            with during("waiting for room on a rate counter", within_seconds):
+            with (
+                during("waiting for room on a rate counter", within_seconds),
+                self._ending.waking(turn.woken, turn.urgency),
+            ):
                 self._await(turn, now + within_seconds)
         finally:
             with self._mutex:
@@ -162,6 +175,7 @@ class RateBudget:
         while True:
             with self._mutex:
                 turn.woken.clear()
+                self._ending.refuse(turn.urgency)
                 now = self._clock.monotonic()
                 delay = self._delay(turn, now)
                 is_first = self._waiting[0] is turn

@@ -4,9 +4,10 @@ Nothing here belongs to an account; an account that fails leaves nothing behind 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bot.brokers.call_reaper import CallReaper
+from bot.brokers.ending import Ending
 from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import LockUse, PrivateCallLock, PrivateCallLocks
 from bot.brokers.kraken.rates import TIERS, Tier
@@ -48,6 +49,7 @@ class SharedParts:
     coinbase_keys: RateBudgets
     gates: Mapping[BrokerType, VenueGate]
     on_private_call: CallObserver | None = None
+    ending: Ending = field(default_factory=Ending)
 
     def probes(self) -> Sequence[Probe]:
         """For the watchdog: what every account of the process needs."""
@@ -68,7 +70,7 @@ def shared_parts(
     on_venue_state: Callable[[VenueState], None] | None = None,
 ) -> SharedParts:
     """The shared parts as the settings want them; the observers are for metrics and must be quick."""
-    kraken = settings.kraken
+    kraken, ending = settings.kraken, Ending()
 
     def make_lock() -> PrivateCallLock:
         return PrivateCallLock(
@@ -76,6 +78,7 @@ def shared_parts(
             hold_seconds=kraken.private_call_hold_seconds,
             parked_key_seconds=kraken.parked_key_seconds,
             on_use=on_lock_use,
+            ending=ending,
         )
 
     return SharedParts(
@@ -83,14 +86,15 @@ def shared_parts(
         reaper=CallReaper(clock),
         resolver=Resolver(clock),
         kraken_locks=PrivateCallLocks(make_lock, per_key=kraken.private_call_lock == "per_key"),
-        kraken_keys=KrakenKeys(kraken_tier(settings)),
+        kraken_keys=KrakenKeys(kraken_tier(settings), ending=ending),
         kraken_catalogues=SharedReading(clock),
         coinbase_instruments=SharedReading(clock),
-        kraken_public=_kraken_public(settings, clock),
-        coinbase_public=_coinbase_public(settings, clock),
-        coinbase_keys=_coinbase_keys(settings, clock),
-        gates={broker: VenueGate(clock, str(broker), on_change=on_venue_state) for broker in BrokerType},
+        kraken_public=_kraken_public(settings, clock, ending),
+        coinbase_public=_coinbase_public(settings, clock, ending),
+        coinbase_keys=_coinbase_keys(settings, clock, ending),
+        gates={broker: VenueGate(clock, str(broker), on_change=on_venue_state, ending=ending) for broker in BrokerType},
         on_private_call=on_private_call,
+        ending=ending,
     )
 
 
@@ -100,27 +104,27 @@ def kraken_tier(settings: Settings) -> Tier | None:
     return None if name is None else TIERS[name]
 
 
-def _kraken_public(settings: Settings, clock: Clock) -> RateBudget:
+def _kraken_public(settings: Settings, clock: Clock, ending: Ending) -> RateBudget:
     rate = settings.kraken.public_calls_per_second or _live_only(settings, LIVE_KRAKEN_PUBLIC_PER_SECOND)
     limit = None if rate is None else max(1.0, rate * KRAKEN_PUBLIC_BURST_SECONDS)
-    return RateBudget(clock, name="Kraken's public calls", limit=limit, decay_per_second=rate or 1.0)
+    return RateBudget(clock, name="Kraken's public calls", limit=limit, decay_per_second=rate or 1.0, ending=ending)
 
 
-def _coinbase_public(settings: Settings, clock: Clock) -> RateBudget:
+def _coinbase_public(settings: Settings, clock: Clock, ending: Ending) -> RateBudget:
     rate = settings.coinbase.public_calls_per_second or _live_only(settings, LIVE_COINBASE_PUBLIC_PER_SECOND)
-    return _each_second(clock, "Coinbase's public calls", rate)
+    return _each_second(clock, "Coinbase's public calls", rate, ending)
 
 
-def _coinbase_keys(settings: Settings, clock: Clock) -> RateBudgets:
+def _coinbase_keys(settings: Settings, clock: Clock, ending: Ending) -> RateBudgets:
     rate = settings.coinbase.private_calls_per_second or _live_only(settings, LIVE_COINBASE_PRIVATE_PER_SECOND)
-    return RateBudgets(lambda label: _each_second(clock, f"{label}: Coinbase's calls per second", rate))
+    return RateBudgets(lambda label: _each_second(clock, f"{label}: Coinbase's calls per second", rate, ending))
 
 
 def _live_only(settings: Settings, rate: float) -> float | None:
     return rate if settings.trading_mode == "live" else None
 
 
-def _each_second(clock: Clock, name: str, rate: float | None) -> RateBudget:
+def _each_second(clock: Clock, name: str, rate: float | None, ending: Ending) -> RateBudget:
     """Half of the rate at once and half of it as the pace: no second sees more than the whole."""
     half = None if rate is None else max(1.0, rate / 2)
-    return RateBudget(clock, name=name, limit=half, decay_per_second=half or 1.0)
+    return RateBudget(clock, name=name, limit=half, decay_per_second=half or 1.0, ending=ending)

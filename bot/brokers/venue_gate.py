@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Literal
 
 from bot.brokers.base import Urgency
+from bot.brokers.ending import Ending
 from bot.brokers.http_session import MAX_RETRY_AFTER_SECONDS, HttpReply, ReplyCut, RequestNotSent, SessionClosed
 from bot.domain.errors import VenueStopped
 from bot.seams.clock import Clock
@@ -113,8 +114,16 @@ class _Stop:
 class VenueGate:
     """One per venue and process; any thread may use it. No call to the outside is made under its mutex."""
 
-    def __init__(self, clock: Clock, venue: str, *, on_change: Callable[[VenueState], None] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        venue: str,
+        *,
+        on_change: Callable[[VenueState], None] | None = None,
+        ending: Ending | None = None,
+    ) -> None:
         self.venue = venue
+        self._ending = ending or Ending()
         self._clock = clock
         self._on_change = on_change
         self._mutex = threading.Lock()
@@ -191,6 +200,7 @@ class VenueGate:
 
     def _admit(self, urgency: Urgency, now: float) -> bool:
         """Raises `VenueStopped`; True when the call would be a probe."""
+        self._ending.refuse(urgency)
         self._refuse_while_stopped(urgency, now)
         if self._opened_at is None or urgency in URGENT:
             return False

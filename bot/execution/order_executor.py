@@ -116,6 +116,11 @@ class OrderExecutor:
         """
         self._book_earlier = book_earlier
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the bot ends: nothing new is sent any more."""
+        return self._stop.is_set()
+
     # -- sending ----------------------------------------------------------------------------------------------------
     def place(self, intent: OrderIntent, *, gate: Callable[[], str] = always_open) -> OrderIntent:
         """Write the intent down, send it, and follow it for a while. Returns it as it is now known.

@@ -8,6 +8,7 @@ attempt would prolong the lock-out. Its rate counters are the venue's memory, wh
 import threading
 from pathlib import Path
 
+from bot.brokers.ending import Ending
 from bot.brokers.kraken.nonce import NonceSource, key_fingerprint
 from bot.brokers.kraken.rates import KrakenRates, Tier
 from bot.seams.clock import Clock
@@ -26,8 +27,9 @@ class KrakenKey:
 class KrakenKeys:
     """The keys in use in this process, each once. `tier` is that of all their accounts; None counts no calls."""
 
-    def __init__(self, tier: Tier | None = None) -> None:
+    def __init__(self, tier: Tier | None = None, *, ending: Ending | None = None) -> None:
         self._tier = tier
+        self._ending = ending or Ending()
         self._lock = threading.Lock()
         self._keys: dict[tuple[Path, str], KrakenKey] = {}
 
@@ -41,6 +43,7 @@ class KrakenKeys:
         with self._lock:
             if name not in self._keys:
                 source = NonceSource(path, api_key=api_key, clock=clock, reserve_milliseconds=reserve_milliseconds)
-                rates = KrakenRates(clock, name=path.stem.removeprefix("kraken_nonce_"), tier=self._tier)
+                name_of_account = path.stem.removeprefix("kraken_nonce_")
+                rates = KrakenRates(clock, name=name_of_account, tier=self._tier, ending=self._ending)
                 self._keys[name] = KrakenKey(source, rates)
             return self._keys[name]

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from bot.brokers.base import Urgency
+from bot.brokers.ending import Ending
 from bot.domain.errors import RetryLater
 from bot.seams.clock import Clock, format_time
 from bot.supervision.heart import during
@@ -67,11 +68,13 @@ class PrivateCallLock:
         hold_seconds: float = 5.0,
         parked_key_seconds: float = 30.0,
         on_use: Callable[[LockUse], None] | None = None,
+        ending: Ending | None = None,
     ) -> None:
         self.hold_seconds = hold_seconds
         self._clock = clock
         self._parked_key_seconds = parked_key_seconds
         self._on_use = on_use
+        self._ending = ending or Ending()
         self._mutex = threading.Lock()
         self._owner: _Turn | None = None
         self._queue: list[_Turn] = []
@@ -97,7 +100,8 @@ class PrivateCallLock:
 
     @contextmanager
     def hold(self, *, key: str, urgency: Urgency, timeout_seconds: float) -> Iterator[None]:
-        """Hold the lock. Raises `RetryLater` (nothing was sent) when it was not free in time or the key is parked."""
+        """Hold the lock. Raises `RetryLater` (nothing was sent) when it was not free in time, the key is parked or
+        the bot ends."""
         turn = self._enter(key, urgency, timeout_seconds)
         try:
             yield
@@ -127,7 +131,10 @@ class PrivateCallLock:
             self._queue.append(turn)
             self._grant()
         try:
-            with during("waiting for the private call lock", timeout_seconds):
+            with (
+                during("waiting for the private call lock", timeout_seconds),
+                self._ending.waking(turn.ready, turn.urgency),
+            ):
                 self._await(turn, now + timeout_seconds)
         except BaseException:
             self._abandon(turn)
@@ -147,6 +154,7 @@ class PrivateCallLock:
                 self._grant()  # should whoever gave the lock back have been stopped before it passed it on
                 if turn.granted:
                     return
+                self._ending.refuse(turn.urgency)
                 if turn.parked:
                     self._refuse_if_parked(turn)
                 if now >= give_up_at:

@@ -12,6 +12,7 @@ from threading import Lock
 from types import MappingProxyType
 
 from bot.brokers.base import Urgency
+from bot.brokers.ending import Ending
 from bot.brokers.rate_budget import RateBudget, Spending
 from bot.seams.clock import Clock
 
@@ -62,10 +63,11 @@ class KrakenRates:
     `name` is the account's, for messages. It outlives the broker object, as the venue's counters do.
     """
 
-    def __init__(self, clock: Clock, *, name: str, tier: Tier | None) -> None:
+    def __init__(self, clock: Clock, *, name: str, tier: Tier | None, ending: Ending | None = None) -> None:
         self._clock = clock
         self._name = name
         self._tier = tier
+        self._ending = ending or Ending()
         self._mutex = Lock()
         self._pairs: dict[str, RateBudget] = {}
         self._placed: OrderedDict[str, tuple[str, float]] = OrderedDict()
@@ -115,4 +117,6 @@ class KrakenRates:
             return self._pairs[pair]
 
     def _budget(self, what: str, limit: float | None, decay: float) -> RateBudget:
-        return RateBudget(self._clock, name=f"{self._name}: {what}", limit=limit, decay_per_second=decay)
+        return RateBudget(
+            self._clock, name=f"{self._name}: {what}", limit=limit, decay_per_second=decay, ending=self._ending
+        )
