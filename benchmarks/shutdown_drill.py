@@ -15,7 +15,9 @@ from tests.bot_process import BotProcess, environment, wait_until
 from tests.exchange_process import ExchangeProcess
 
 # What the bot meets while it is told to end.
-TROUBLES = ("none", "locked database", "silent venue", "hung thread")
+TROUBLES = ("none", "locked database", "silent venue", "slow venue", "hung thread")
+# What each answer of a slow venue takes: with one private call at a time, its accounts queue for their turns.
+SLOW_SECONDS = 1.5
 LONGEST_SECONDS = 60.0
 # Every account has its thread by then, even on a busy machine: some seconds per account.
 SECONDS_PER_ACCOUNT = 3.0
@@ -92,6 +94,11 @@ class Crowd:
             self._exchange.fault({"kind": "hang", "seconds": 60}, times=None)
             # Calls that were under way are over by now, and all that began since hang.
             time.sleep(2)
+            yield
+            self._exchange.clear_faults()
+        elif name == "slow venue":
+            self._exchange.fault({"kind": "delay", "seconds": SLOW_SECONDS}, times=None)
+            time.sleep(2 * SLOW_SECONDS)  # all accounts are in their cycles by then, and wait
             yield
             self._exchange.clear_faults()
         else:
