@@ -91,7 +91,7 @@ def test_a_key_of_another_account_is_refused_by_name_until_a_person_accepts_it(
     environ |= configuration(tmp_path, {"kraken": [user("ann")]})
     with BotProcess(environ, log=tmp_path / "first.txt") as bot:
         bot.says("ann_kraken: buy ", seconds=120)
-        bot.says("coinbase health: healthy", seconds=60)
+        bot.says("coinbase health: healthy", seconds=90)
         assert bot.stop() == 0
     strangers = {
         "KRAKEN_USER_ANN": exchange.open_account("kraken", "stranger", {"USD": "1000"}),
@@ -102,7 +102,7 @@ def test_a_key_of_another_account_is_refused_by_name_until_a_person_accepts_it(
     with BotProcess(environ, log=tmp_path / "second.txt") as bot:
         bot.says("kraken health: healthy", seconds=90)
         for label in ("ann_kraken", "coinbase"):
-            bot.says(f"{label} not connected: the key is not used", seconds=60)
+            bot.says(f"{label} not connected: the key is not used", seconds=90)
         shown = bot.accounts()
         assert "it opens another account" in shown["ann_kraken"]["why_not_trading"]
         assert "this account was portfolio " in shown["coinbase"]["why_not_trading"]
@@ -116,7 +116,8 @@ def test_a_key_of_another_account_is_refused_by_name_until_a_person_accepts_it(
     assert orders_of(exchange, "stranger") == []
     with BotProcess(environ, log=tmp_path / "third.txt") as bot:
         bot.says("coinbase health: healthy", seconds=90)
-        bot.says("ann_kraken not connected: the key is not used", seconds=60)
+        bot.says("ann_kraken not connected: the key is not used", seconds=90)
+        bot.says("coinbase cycle completed successfully", seconds=90)
         accounts = wait_until(
             lambda: (found := bot.accounts())["coinbase"]["trading"] and found,
             seconds=90,
