@@ -160,6 +160,7 @@ def live_environment(state: Path, exchange: ExchangeProcess) -> dict[str, str]:
     """
     return environment(
         state,
+        None,
         **BUYING,
         TRADING_MODE="live",
         NIJA__KRAKEN__TIER="pro",
