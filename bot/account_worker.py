@@ -245,6 +245,8 @@ class AccountWorker:
 
     def _set_health(self, state: HealthState, reason: str = "", *, error: bool = False) -> None:
         """While the venue refuses the key, all else that fails does so because of it."""
+        if self._stop.is_set():
+            return  # what fails now fails because of the end, and the end is the last word
         refusal = self.desk.broker.key_refusal
         if refusal:
             state, reason = HealthState.FAILED, refusal

@@ -191,6 +191,8 @@ class TradingStrategy:
             desk.reconciler.readable(intent)
 
     def _reconcile(self, desk: AccountDesk) -> None:
+        if desk.executor.stopping:
+            return  # the venue is not asked any more
         desk.status.step("comparing with the venue")
         desk.reconciler.run_if_due()
         self._announce_master(desk)
