@@ -176,6 +176,10 @@ class Engine:
         """Oldest first."""
         return list(self._accounts[account_id].entries)
 
+    def ledger_since(self, account_id: str, count: int) -> list[LedgerEntry]:
+        """All but the oldest ``count`` entries, oldest first."""
+        return self._accounts[account_id].entries[count:]
+
     def drain_events(self) -> list[Event]:
         """What happened since the last call, in order."""
         events, self._desk.events = self._desk.events, []

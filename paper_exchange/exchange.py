@@ -66,6 +66,8 @@ class Exchange:
         self.parts: dict[str, Callable[[], object]] = {}
         self.listeners: list[Callable[[Event], None]] = []
         """Called with every event of the engine, after it is journaled; they may place orders."""
+        self.money_listeners: list[Callable[[str], None]] = []
+        """Called with the id of an account whose money came or went without an order."""
         self.changed = asyncio.Event()
         """Set when there is something new for the state file; ``changes`` counts what was ever new."""
         self.changes = 0
@@ -161,6 +163,8 @@ class Exchange:
         self._check_assets({asset: amount})
         self.engine.deposit(account.account_id, asset, amount, self.advance())
         self.note_change()
+        for listener in self.money_listeners:
+            listener(account.account_id)
 
     def set_market(
         self,

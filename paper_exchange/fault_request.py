@@ -6,16 +6,20 @@ from collections.abc import Mapping
 
 from paper_exchange.faults import FaultAction, FaultKind, FaultMatch
 
-NEEDS_SECONDS = frozenset({FaultKind.DELAY, FaultKind.LOOKUP_LAG})
+NEEDS_SECONDS = frozenset({FaultKind.DELAY, FaultKind.LOOKUP_LAG, FaultKind.SILENCE})
 TAKES_SECONDS = NEEDS_SECONDS | {FaultKind.DRIP, FaultKind.HANG}
 ARGUMENT_NAMES: dict[str, str] = {
     FaultKind.API_ERROR: "text",
     FaultKind.BODY: "text",
     FaultKind.STATUS_5XX: "status",
     FaultKind.ACCEPT_THEN_5XX: "status",
+    FaultKind.CLOSE: "code",
 }
 """What an argument written right behind the kind means; for all others it is ``seconds``."""
 DEFAULT_STATUS = {FaultKind.STATUS_5XX: 503, FaultKind.ACCEPT_THEN_5XX: 502}
+DEFAULT_CLOSE_CODE = 1006
+CLOSE_CODES = frozenset({1000, 1001, 1006, 1008, 1011, 1012, 1013})
+"""RFC 6455, section 7.4.1, and 1006, which is no code on the wire but a connection that just ends."""
 
 
 class BadFault(ValueError):
@@ -97,6 +101,7 @@ def _action(fields: dict[str, object]) -> FaultAction:
         status=_status(kind, fields.pop("status", None)),
         text=_text(kind, fields.pop("text", None)),
         part=_part(fields.pop("part", "body")),
+        code=_code(kind, fields.pop("code", None)),
     )
     _nothing_left("action", fields)
     return action
@@ -144,9 +149,22 @@ def _text(kind: FaultKind, value: object) -> str | None:
 
 
 def _part(value: object) -> str:
-    if value not in ("body", "headers"):
-        raise BadFault('part must be "body" or "headers"')
+    if value not in ("body", "headers", "answer"):
+        raise BadFault('part must be "body", "headers" or "answer"')
     return str(value)
+
+
+def _code(kind: FaultKind, value: object) -> int | None:
+    if kind is not FaultKind.CLOSE:
+        if value is not None:
+            raise BadFault(f"code has no meaning for {kind}")
+        return None
+    code = int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+    if code is None:
+        return DEFAULT_CLOSE_CODE
+    if isinstance(code, bool) or code not in CLOSE_CODES:
+        raise BadFault(f"code must be one of {', '.join(map(str, sorted(CLOSE_CODES)))}")
+    return int(str(code))
 
 
 def _nothing_left(where: str, fields: Mapping[str, object]) -> None:

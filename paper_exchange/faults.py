@@ -2,7 +2,8 @@
 
 ``match`` narrows by brokerage, account name and endpoint (each may hold ``*``), and ``nth`` lets the first ``nth - 1``
 matching requests pass. A fault hits ``times`` requests (default 1) and then stays in the list, spent; ``times`` null
-or "forever" hits until it is deleted.
+or "forever" hits until it is deleted. On a socket the endpoint of a request is ``ws/<method>`` (``ws/add_order``; the
+opening is ``ws/connect``) and that of a message sent unasked ``ws/<channel>`` (``ws/executions``, ``ws/heartbeat``).
 """
 
 from __future__ import annotations
@@ -45,6 +46,52 @@ class FaultKind(StrEnum):
     """Look-ups of orders and fills don't show those younger than ``seconds``."""
     NULL_CONFIGURATION = "null_configuration"
     """Coinbase only: an accepted order is answered with ``order_configuration`` null."""
+    CLOSE = "close"
+    """Sockets: processed, then the connection ends without an answer, with ``code`` (default 1006: without a word)."""
+    STALE_TOKEN = "stale_token"
+    """Sockets: the request's token counts as expired from now on."""
+    GAP = "gap"
+    """Sockets: a message to the client is lost; its sequence number is used up."""
+    DUPLICATE = "duplicate"
+    """Sockets: a message to the client is sent twice."""
+    REORDER = "reorder"
+    """Sockets: a message to the client is sent after the next one of its subscription."""
+    BAD_CHECKSUM = "bad_checksum"
+    """Sockets: an update of a book carries a wrong checksum."""
+    SILENCE = "silence"
+    """Sockets: from this message on nothing leaves for ``seconds``, not even heartbeats and pongs; it is lost."""
+
+
+SOCKET_PUSHES = frozenset(
+    {
+        FaultKind.GAP,
+        FaultKind.DUPLICATE,
+        FaultKind.REORDER,
+        FaultKind.BAD_CHECKSUM,
+        FaultKind.SILENCE,
+        FaultKind.CLOSE,
+    }
+)
+"""What can happen to a message that a socket sends unasked."""
+SOCKET_REQUESTS = frozenset(
+    {
+        FaultKind.DROP_REQUEST,
+        FaultKind.DROP_RESPONSE,
+        FaultKind.DELAY,
+        FaultKind.HANG,
+        FaultKind.RESET,
+        FaultKind.API_ERROR,
+        FaultKind.BODY,
+        FaultKind.CLOSE,
+        FaultKind.STALE_TOKEN,
+    }
+)
+"""What can happen to a request that came over a socket."""
+SOCKET_CONNECTS = frozenset(
+    {FaultKind.DROP_REQUEST, FaultKind.DELAY, FaultKind.HANG, FaultKind.RESET, FaultKind.STATUS_5XX}
+)
+"""What can happen to the opening of a socket."""
+REST_REQUESTS = frozenset(FaultKind) - SOCKET_PUSHES - {FaultKind.STALE_TOKEN, FaultKind.LOOKUP_LAG}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +101,7 @@ class FaultAction:
     status: int | None = None
     text: str | None = None
     part: str = "body"
+    code: int | None = None
 
     @property
     def nanoseconds(self) -> int:
@@ -107,6 +155,7 @@ class Fault:
                 "status": self.action.status,
                 "text": self.action.text,
                 "part": self.action.part,
+                "code": self.action.code,
             },
             "times": self.times,
             "seen": self.seen,
@@ -137,11 +186,13 @@ class FaultPlan:
     def listed(self) -> list[dict[str, object]]:
         return [fault.describe() for fault in self._faults]
 
-    def take(self, brokerage: str, account: str | None, endpoint: str) -> FaultAction | None:
-        """The action for this request, if any; counts the request for every fault it matches."""
+    def take(
+        self, brokerage: str, account: str | None, endpoint: str, kinds: frozenset[FaultKind] = REST_REQUESTS
+    ) -> FaultAction | None:
+        """The action for this request, if any; counts the request for every fault of ``kinds`` that it matches."""
         chosen: FaultAction | None = None
         for fault in self._faults:
-            if fault.action.kind is FaultKind.LOOKUP_LAG or not fault.match.covers(brokerage, account, endpoint):
+            if fault.action.kind not in kinds or not fault.match.covers(brokerage, account, endpoint):
                 continue
             if chosen is None:
                 chosen = fault.action if fault.hits() else None

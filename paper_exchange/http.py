@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http import HTTPStatus
@@ -135,7 +135,7 @@ def _received(exchange: Exchange, front: Front, scope: Scope, body: bytes) -> Ca
     call.fault = exchange.faults.take(call.brokerage, call.account_name, call.endpoint)
     if call.endpoint in front.lookup_endpoints:
         call.lookup_lag_ns = exchange.faults.take_lookup_lag_ns(call.brokerage, call.account_name, call.endpoint)
-    _write_line(exchange, call, "request", error=None)
+    write_line(exchange, call, "request", error=None)
     return call
 
 
@@ -146,7 +146,7 @@ async def _carry_out(exchange: Exchange, front: Front, call: Call, wire: Wire) -
         return await _not_processed(exchange, front, call, fault, wire)
     refusal = front.admit(call)
     if refusal is None:
-        _check_write_ahead(exchange, front, call)
+        check_write_ahead(exchange, call, lambda: front.placements(call))
     if refusal is None and fault is not None and fault.kind is FaultKind.DELAY:
         await asyncio.sleep(fault.seconds or 0.0)
     if refusal is not None:
@@ -157,11 +157,11 @@ async def _carry_out(exchange: Exchange, front: Front, call: Call, wire: Wire) -
     return _noted(exchange, call, reply)
 
 
-def _check_write_ahead(exchange: Exchange, front: Front, call: Call) -> None:
+def check_write_ahead(exchange: Exchange, call: Call, placements: Callable[[], Sequence[Placement]]) -> None:
     """Journal, for each order of a call that has just arrived, whether its sender had written it down."""
     if exchange.write_ahead is None:
         return
-    for placement in front.placements(call):
+    for placement in placements():
         entry = JournalEntry(
             type="write_ahead",
             brokerage=call.brokerage,
@@ -223,11 +223,12 @@ def _status_page(status: int) -> Reply:
 
 def _noted(exchange: Exchange, call: Call, reply: Reply) -> Reply:
     if reply.error is not None:
-        _write_line(exchange, call, "refuse", error=reply.error)
+        write_line(exchange, call, "refuse", error=reply.error)
     return reply
 
 
-def _write_line(exchange: Exchange, call: Call, kind: str, *, error: str | None) -> None:
+def write_line(exchange: Exchange, call: Call, kind: str, *, error: str | None) -> None:
+    """Journal a call: ``kind`` is request or refuse."""
     exchange.journal.write(
         JournalEntry(
             type=kind,

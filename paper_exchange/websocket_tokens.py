@@ -15,10 +15,22 @@ class WebSocketTokens:
         self._issued: dict[str, tuple[Account, int]] = {}
 
     def issue(self, token: str, account: Account, now_ns: int) -> None:
-        live = {key: entry for key, entry in self._issued.items() if entry[1] > now_ns}
-        self._issued = {**live, token: (account, now_ns + LIFETIME_SECONDS * NANOSECONDS_PER_SECOND)}
+        self._drop_expired(now_ns)
+        self._issued[token] = (account, now_ns + LIFETIME_SECONDS * NANOSECONDS_PER_SECOND)
 
     def account(self, token: str, now_ns: int) -> Account | None:
         """Whose token this is; None if it was never given out or has expired."""
         account, expires_ns = self._issued.get(token, (None, 0))
         return account if expires_ns > now_ns else None
+
+    def revoke(self, token: str) -> None:
+        """The token opens nothing any more."""
+        self._issued.pop(token, None)
+
+    def _drop_expired(self, now_ns: int) -> None:
+        """All live as long, so the oldest come first."""
+        while self._issued:
+            token, (_, expires_ns) = next(iter(self._issued.items()))
+            if expires_ns > now_ns:
+                return
+            del self._issued[token]

@@ -118,6 +118,22 @@ class KrakenFront(Front):
         self._counters = RateCounters()
         self._closes = ConditionalCloses(exchange)
 
+    def context(self, call: Call, params: Params, now_ns: int) -> Context:
+        """For a call that came another way than as a REST request: names, counters and closes are the same."""
+        return Context(
+            exchange=self._exchange,
+            names=self._names,
+            counters=self._counters,
+            closes=self._closes,
+            call=call,
+            params=params,
+            now_ns=now_ns,
+        )
+
+    @property
+    def names(self) -> Names:
+        return self._names
+
     def identify(self, call: Call) -> None:
         private = call.path.startswith(PRIVATE_PREFIX)
         call.data["private"] = private
@@ -151,15 +167,7 @@ class KrakenFront(Front):
         return failure(text)
 
     def _context(self, call: Call, now_ns: int) -> Context:
-        return Context(
-            exchange=self._exchange,
-            names=self._names,
-            counters=self._counters,
-            closes=self._closes,
-            call=call,
-            params=call.data["params"],
-            now_ns=now_ns,
-        )
+        return self.context(call, call.data["params"], now_ns)
 
     def _check(self, call: Call) -> None:
         """Key, signature, nonce, rate, permission: in this order, so that a forged request can't use up a nonce."""

@@ -1,0 +1,1 @@
+"""Kraken's WebSocket v2: public market data, private streams and order entry."""

@@ -1,0 +1,33 @@
+"""Distance to the exchange: everything that goes through the line arrives later by the same time, in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+
+class DelayLine:
+    """Carries calls for ``seconds``; many are under way at once. Without a delay a call is made on the spot."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._under_way: deque[tuple[float, Callable[[bytes], None], bytes]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def carry(self, arrive: Callable[[bytes], None], data: bytes) -> None:
+        if not self._seconds:
+            arrive(data)
+            return
+        loop = asyncio.get_running_loop()
+        self._under_way.append((loop.time() + self._seconds, arrive, data))
+        if self._timer is None:
+            self._timer = loop.call_at(self._under_way[0][0], self._arrived)
+
+    def _arrived(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        while self._under_way and self._under_way[0][0] <= now:
+            _, arrive, data = self._under_way.popleft()
+            arrive(data)
+        self._timer = loop.call_at(self._under_way[0][0], self._arrived) if self._under_way else None
