@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from bot.brokers.base import BaseBroker
 from bot.brokers.coinbase.broker import CoinbaseBroker
-from bot.brokers.contexts import coinbase_context, kraken_context
+from bot.brokers.contexts import coinbase_context, kraken_context, live_access
 from bot.brokers.kraken.broker import KrakenBroker
 from bot.brokers.shared_parts import SharedParts, shared_parts
 from bot.brokers.venue_access import VenueAccess
@@ -29,6 +29,7 @@ __all__ = [
     "SharedParts",
     "VenueAccess",
     "build_broker",
+    "live_access",
     "shared_parts",
 ]
 

@@ -11,7 +11,15 @@ from typing import Any
 
 from bot.account_desk import AccountDesk
 from bot.account_worker import CycleTimes
-from bot.broker_manager import BaseBroker, KrakenBroker, SharedParts, VenueAccess, build_broker, shared_parts
+from bot.broker_manager import (
+    BaseBroker,
+    KrakenBroker,
+    SharedParts,
+    VenueAccess,
+    build_broker,
+    live_access,
+    shared_parts,
+)
 from bot.brokers.credentials import Credentials, MissingCredentials, find_credentials
 from bot.brokers.kraken.lock_load import LockLoad
 from bot.brokers.kraken.private_call_lock import LockUse
@@ -272,11 +280,8 @@ class _Composition:
     def _access(self, account: AccountRef) -> VenueAccess:
         paper = self.world.paper
         if paper is not None:
-            credentials = self._paper_credentials(paper, account)
-            return VenueAccess(base_url=paper.rest_url(account.broker), credentials=credentials, mode="paper")
-        return VenueAccess(
-            base_url=self._live_url(account.broker), credentials=self._live_credentials(account), mode="live"
-        )
+            return paper.access(account.broker, self._paper_credentials(paper, account))
+        return live_access(account.broker, self.settings, self._live_credentials(account))
 
     def _paper_credentials(self, paper: PaperVenue, account: AccountRef) -> Credentials:
         try:
@@ -285,15 +290,6 @@ class _Composition:
         except ConfigurationError as error:
             # While the bot runs, an exchange that is away may come back: the account waits for it.
             raise RetryLater(str(error)) from error
-
-    def _live_url(self, broker: BrokerType) -> str:
-        urls = {
-            BrokerType.KRAKEN: self.settings.kraken.rest_url,
-            BrokerType.COINBASE: self.settings.coinbase.rest_url,
-        }
-        if broker not in urls:
-            raise ConfigurationError(f"{broker} is not supported in this version; set its master to enabled: false")
-        return urls[broker]
 
     def _live_credentials(self, account: AccountRef) -> Credentials:
         user_ids = {user.user_id for user in self.settings.users}

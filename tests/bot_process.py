@@ -15,6 +15,17 @@ from typing import Any, Self
 from tests.exchange_process import ExchangeProcess
 
 ROOT = Path(__file__).resolve().parent.parent
+# Most tests are about REST: its lock, its nonces and its faults. Those about WebSocket say so.
+REST_ONLY = {
+    "NIJA__KRAKEN__ORDER_ENTRY": "rest",
+    "NIJA__KRAKEN__PRIVATE_STREAM": "false",
+    "NIJA__KRAKEN__MARKET_FEED": "false",
+}
+OVER_WEBSOCKET = {
+    "NIJA__KRAKEN__ORDER_ENTRY": "websocket",
+    "NIJA__KRAKEN__PRIVATE_STREAM": "true",
+    "NIJA__KRAKEN__MARKET_FEED": "false",
+}
 
 
 def wait_until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
@@ -31,7 +42,10 @@ def wait_until(condition: Callable[[], Any], *, seconds: float, what: str) -> An
 
 
 def environment(state_dir: Path, exchange: ExchangeProcess | None = None, **more: str) -> dict[str, str]:
-    """A clean environment for a bot on a state directory of its own, so that nothing of the machine gets in."""
+    """A clean environment for a bot on a state directory of its own, so that nothing of the machine gets in.
+
+    It trades over REST; pass `**OVER_WEBSOCKET` for the other way.
+    """
     environ = {
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(state_dir),
@@ -39,6 +53,7 @@ def environment(state_dir: Path, exchange: ExchangeProcess | None = None, **more
         "METRICS_PORT": "0",
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
+        **REST_ONLY,
     }
     if exchange is not None:
         environ |= {"PAPER_EXCHANGE_CONTROL": exchange.control_url, "PAPER_EXCHANGE_TOKEN": exchange.token}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bot.brokers import contexts
 from bot.brokers.coinbase.context import CoinbaseContext
+from bot.brokers.contexts import live_access
 from bot.brokers.credentials import MissingCredentials, find_credentials
 from bot.brokers.kraken.context import KrakenContext
 from bot.brokers.paper_venue import PaperVenue
@@ -36,14 +37,6 @@ def coinbase_context(account: AccountRef) -> CoinbaseContext:
     """Raises `ConfigurationError`: an account that is not configured, no key, no exchange."""
     access = _access(account)
     return contexts.coinbase_context(access, _settings_in_force(), _parts())
-
-
-def live_rest_url(broker: BrokerType, settings: Settings) -> str:
-    """The real venue's base URL."""
-    urls = {BrokerType.KRAKEN: settings.kraken.rest_url, BrokerType.COINBASE: settings.coinbase.rest_url}
-    if broker not in urls:
-        raise ConfigurationError(f"{broker} is not supported in this version.")
-    return str(urls[broker])
 
 
 def paper_balance(account: AccountRef, settings: Settings) -> Decimal:
@@ -112,12 +105,8 @@ def _access(account: AccountRef) -> VenueAccess:
         found = find_credentials(account, [user.user_id for user in settings.users], process_environment())
         if isinstance(found, MissingCredentials):
             raise ConfigurationError(f"{account.label} has no key: {found}.")
-        return VenueAccess(base_url=live_rest_url(account.broker, settings), credentials=found, mode="live")
+        return live_access(account.broker, settings, found)
     balance = paper_balance(account, settings)
     venue, _ = _paper()
     tier = settings.kraken.tier if account.broker is BrokerType.KRAKEN else None
-    return VenueAccess(
-        base_url=venue.rest_url(account.broker),
-        credentials=venue.open_account(account, balance, tier=tier),
-        mode="paper",
-    )
+    return venue.access(account.broker, venue.open_account(account, balance, tier=tier))

@@ -6,7 +6,7 @@ was accepted, and `OutcomeUnknown` for anything else after sending.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,8 @@ from enum import IntEnum
 
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.key_report import KeyReport
+from bot.brokers.socket_lane import SocketLane
+from bot.brokers.stream_news import NO_NEWS, StreamNews
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import BalanceReading, Holdings
 from bot.domain.errors import BalanceUnknown, CredentialsRejected, RetryLater, UnreadableReply
@@ -95,6 +97,29 @@ class BaseBroker(ABC):
     @abstractmethod
     def urgent(self, urgency: Urgency) -> AbstractContextManager[None]:
         """Calls made inside this block wait their turn with this urgency (default: `POLL`)."""
+
+    # -- private stream ---------------------------------------------------------------------------------------------
+    def listen(self, wake: Callable[[], None]) -> None:  # noqa: B027 - most venues have nothing to listen to
+        """Begin to listen to the venue's private stream, if it has one; `wake` (from any thread) = call `tend_stream`.
+
+        In the account's own thread, after `connect`. A venue without a stream never wakes anybody.
+        """
+
+    def tend_stream(self) -> StreamNews:
+        """Give the stream what it asks for (a token), and take what it has brought; in the account's own thread.
+
+        Does not raise: a stream that cannot be opened is tried again later, and the readings go on without it.
+        """
+        return NO_NEWS
+
+    def lane(self) -> SocketLane | None:
+        """How this account's orders can go out in one batch with those of others; None = not at all."""
+        return None
+
+    @property
+    def order_way(self) -> str:
+        """How orders go out now and since when or why, for the status; empty where there is only one way."""
+        return ""
 
     # -- balances ---------------------------------------------------------------------------------------------------
     @abstractmethod

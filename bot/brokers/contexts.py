@@ -2,11 +2,13 @@
 
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.coinbase.context import CoinbaseContext
+from bot.brokers.credentials import Credentials
 from bot.brokers.http_session import CallLimits
 from bot.brokers.kraken.context import KrakenContext, nonce_path
 from bot.brokers.shared_parts import SharedParts
 from bot.brokers.venue_access import VenueAccess
 from bot.domain.account import AccountRef, BrokerType
+from bot.domain.errors import ConfigurationError
 from bot.seams.clock import Clock
 from bot.settings.model import Settings
 
@@ -21,6 +23,22 @@ def balance_book(settings: Settings, clock: Clock) -> BalanceBook:
         cache_seconds=settings.balance.cache_seconds,
         unavailable_after_errors=settings.balance.unavailable_after_errors,
     )
+
+
+def live_access(broker: BrokerType, settings: Settings, credentials: Credentials) -> VenueAccess:
+    """The real venue. Raises `ConfigurationError` for one that this version does not know."""
+    if broker is BrokerType.KRAKEN:
+        public, private = settings.kraken.socket_urls()
+        return VenueAccess(
+            base_url=settings.kraken.rest_url,
+            credentials=credentials,
+            mode="live",
+            ws_url=public,
+            ws_auth_url=private,
+        )
+    if broker is BrokerType.COINBASE:
+        return VenueAccess(base_url=settings.coinbase.rest_url, credentials=credentials, mode="live")
+    raise ConfigurationError(f"{broker} is not supported in this version; set its master to enabled: false")
 
 
 def kraken_context(account: AccountRef, access: VenueAccess, settings: Settings, shared: SharedParts) -> KrakenContext:

@@ -10,7 +10,7 @@ import select
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import IO
@@ -21,6 +21,7 @@ from bot.brokers.call_reaper import CallReaper
 from bot.brokers.credentials import Credentials
 from bot.brokers.http_session import CallLimits, ReplyLost, RequestNotSent, VenueSession
 from bot.brokers.replies import as_object, decode_json, text_of
+from bot.brokers.venue_access import VenueAccess
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError, UnreadableReply
 from bot.domain.money import plain
@@ -38,23 +39,32 @@ CHILD_ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a running exchange is controlled, and the REST address of each brokerage it plays."""
+    """Where a running exchange is controlled, and the addresses of each brokerage it plays.
+
+    `socket_urls`: public and private WebSocket of those that have them.
+    """
 
     control_url: str
     token: str
     rest_urls: Mapping[str, str]
+    socket_urls: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @classmethod
     def from_line(cls, fields: Mapping[str, object]) -> "Endpoint":
         """From the first line the exchange writes. Raises `UnreadableReply`."""
         control = as_object(fields.get("control"), where="paper exchange")
-        urls = _rest_urls({name: value for name, value in fields.items() if name != "control"})
+        venues = {name: value for name, value in fields.items() if name != "control"}
         return cls(
-            text_of(control, "url", where="paper exchange"), text_of(control, "token", where="paper exchange"), urls
+            text_of(control, "url", where="paper exchange"),
+            text_of(control, "token", where="paper exchange"),
+            _rest_urls(venues),
+            _socket_urls(venues),
         )
 
     def to_json(self) -> str:
         venues = {name: {"rest": url} for name, url in self.rest_urls.items()}
+        for name, (public, private) in self.socket_urls.items():
+            venues[name] |= {"ws": public, "ws_auth": private}
         return json.dumps({"control": {"url": self.control_url, "token": self.token}, **venues}) + "\n"
 
 
@@ -114,10 +124,11 @@ class PaperVenue:
         asking = cls(Endpoint(control_url.rstrip("/"), token, {}), clock)
         try:
             health = asking.control("GET", "/health")
-            urls = _rest_urls(as_object(health.get("addresses"), where="paper exchange"))
+            venues = as_object(health.get("addresses"), where="paper exchange")
+            urls, sockets = _rest_urls(venues), _socket_urls(venues)
         except UnreadableReply as error:
             raise ConfigurationError(f"PAPER_EXCHANGE_CONTROL={control_url} is no paper exchange: {error}") from error
-        return cls(Endpoint(control_url.rstrip("/"), token, urls), clock)
+        return cls(Endpoint(control_url.rstrip("/"), token, urls, sockets), clock)
 
     @classmethod
     def attach_to_running(cls, state_dir: Path, clock: Clock) -> "PaperVenue | None":
@@ -158,6 +169,17 @@ class PaperVenue:
         if url is None:
             raise ConfigurationError(f"The paper exchange does not play {broker}.")
         return url
+
+    def access(self, broker: BrokerType, credentials: Credentials) -> VenueAccess:
+        """All ways to one brokerage of the exchange, for one account."""
+        public, private = self.endpoint.socket_urls.get(str(broker), (None, None))
+        return VenueAccess(
+            base_url=self.rest_url(broker),
+            credentials=credentials,
+            mode="paper",
+            ws_url=public,
+            ws_auth_url=private,
+        )
 
     def healthy(self) -> bool:
         """Whether it answers now."""
@@ -267,6 +289,17 @@ def _rest_urls(venues: Mapping[str, object]) -> dict[str, str]:
         name: text_of(as_object(value, where="paper exchange"), "rest", where="paper exchange")
         for name, value in venues.items()
     }
+
+
+def _socket_urls(venues: Mapping[str, object]) -> dict[str, tuple[str, str]]:
+    """Of the brokerages that have both."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, value in venues.items():
+        fields = as_object(value, where="paper exchange")
+        public, private = fields.get("ws"), fields.get("ws_auth")
+        if isinstance(public, str) and isinstance(private, str):
+            found[name] = (public, private)
+    return found
 
 
 def _write_private(file: Path, text: str) -> None:

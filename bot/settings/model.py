@@ -23,6 +23,7 @@ from bot.settings.values import (
     Percent,
     Positive,
     Seconds,
+    SocketUrl,
     SomeSeconds,
     Symbols,
     Text,
@@ -35,6 +36,10 @@ from bot.settings.values import (
 TradingMode = Literal["paper", "live"]
 
 CallRate = Annotated[float, BeforeValidator(read_float), Field(gt=0, le=1000)]
+
+KRAKEN_REST_URL = "https://api.kraken.com"
+KRAKEN_SOCKET_URL = "wss://ws.kraken.com"
+KRAKEN_AUTH_SOCKET_URL = "wss://ws-auth.kraken.com"
 
 CYCLE = "time from one cycle of an account to its next"
 MASTER_DELAY = "pause before a master's first connection"
@@ -174,7 +179,40 @@ class KrakenSettings(Section):
     public_calls_per_second: Optional[CallRate] = Field(
         default=None, description="pace of calls without a key; null = 1 with real money, any on paper"
     )
-    rest_url: BaseUrl = Field(default="https://api.kraken.com", description="base URL in live mode")
+    rest_url: BaseUrl = Field(default=KRAKEN_REST_URL, description="base URL in live mode")
+    order_entry: Literal["websocket", "rest"] = Field(
+        default="websocket", description="how orders go out: websocket (REST while that is down) or rest"
+    )
+    private_stream: Flag = Field(
+        default=True, description="accounts listen to their fills and balances; orders over WebSocket need it"
+    )
+    market_feed: Flag = Field(default=True, description="prices come over WebSocket")
+    websocket_connects_per_10_minutes: Annotated[Whole, Field(ge=1, le=10_000)] = Field(
+        default=140,
+        description="most connections begun in any ten minutes; Kraken bans an address at about 150",
+        json_schema_extra={"unit": "connections"},
+    )
+    websocket_silence_seconds: Annotated[SomeSeconds, Field(ge=0.2, le=60)] = Field(
+        default=10.0, description="a WebSocket that says nothing for so long is taken for dead"
+    )
+    websocket_order_deadline_seconds: Annotated[SomeSeconds, Field(ge=0.5, le=60)] = Field(
+        default=5.0,
+        description="an order over WebSocket that arrives later is refused; so long its answer is awaited",
+    )
+    websocket_url: Optional[SocketUrl] = Field(
+        default=None,
+        description="base URL of public WebSockets in live mode; null = Kraken's own if rest_url is, else none",
+    )
+    websocket_auth_url: Optional[SocketUrl] = Field(
+        default=None,
+        description="base URL of private WebSockets in live mode; null = Kraken's own if rest_url is, else none",
+    )
+
+    def socket_urls(self) -> tuple[str | None, str | None]:
+        """Public and private base URL in live mode. Keys of one venue must not meet the sockets of another."""
+        if self.rest_url == KRAKEN_REST_URL:
+            return self.websocket_url or KRAKEN_SOCKET_URL, self.websocket_auth_url or KRAKEN_AUTH_SOCKET_URL
+        return self.websocket_url, self.websocket_auth_url
 
 
 class CoinbaseSettings(Section):

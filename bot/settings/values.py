@@ -133,6 +133,13 @@ def _a_base_url(value: str) -> str:
     return url
 
 
+def _a_socket_url(value: str) -> str:
+    url = value.removesuffix("/")
+    if not re.fullmatch(r"wss?://[^\s/?#@]+", url):
+        raise ValueError("must be a base URL such as wss://ws.kraken.com, without path, query or user name")
+    return url
+
+
 def _a_drill_plan(value: str) -> str:
     if value and not all(_DRILL.fullmatch(item.strip()) for item in value.split(",")):
         raise ValueError(f"must be like name:kill,name:raise,name:hang=30, not {shown(value)}")
@@ -156,5 +163,6 @@ Parameters = Annotated[
     Mapping[str, str], BeforeValidator(read_parameters), AfterValidator(MappingProxyType), PlainSerializer(dict)
 ]
 BaseUrl = Annotated[str, BeforeValidator(read_text), AfterValidator(_a_base_url)]
+SocketUrl = Annotated[str, BeforeValidator(read_text), AfterValidator(_a_socket_url)]
 FilePath = Annotated[Path, BeforeValidator(read_path)]
 Optional = Annotated[T | None, BeforeValidator(read_optional)]

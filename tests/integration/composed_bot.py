@@ -23,6 +23,7 @@ from bot.settings.loading import load_settings
 from bot.storage import migrations
 from bot.storage.store import Store, sqlite_url
 from tests.acceptance.hand_traded import NONCE_WINDOW_NS, Hand
+from tests.bot_process import REST_ONLY
 from tests.exchange_process import ExchangeProcess
 
 KRAKEN = BrokerType.KRAKEN
@@ -81,7 +82,14 @@ class Hold:
 class ComposedBot:
     """A context manager; the master is traded by `hand`, its strategy by `PatientStrategy.ask`."""
 
-    def __init__(self, directory: Path, users: Sequence[str], *, configuration: str = CONFIGURATION) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        users: Sequence[str],
+        *,
+        configuration: str = CONFIGURATION,
+        wire: Mapping[str, str] = REST_ONLY,
+    ) -> None:
         PatientStrategy.ask = _nothing
         config = directory / "config"
         (config / "users").mkdir(parents=True)
@@ -97,7 +105,7 @@ class ComposedBot:
         self.hold = Hold()
         self.fatal: list[str] = []
         self.stop = threading.Event()
-        settings = load_settings(environ={"STATE_DIR": str(directory)}, config_dir=config)
+        settings = load_settings(environ={"STATE_DIR": str(directory), **wire}, config_dir=config)
         migrations.upgrade(sqlite_url(directory / "nija.db"))
         self.store = Store(sqlite_url(directory / "nija.db"))
         self.store.start()
