@@ -165,9 +165,9 @@ class _Composition:
             wake=lambda: self.trader.wake_all(),
         )
         self.entry_gate = TradingGate(
-            halted=self.kill_switch.veto,
+            halted=self.kill_switch,
             not_ready=self._why_not_ready,
-            limits=Limits(rules=limit_rules(self.settings), clock=world.clock, listed=self._listed).veto,
+            limits=Limits(rules=limit_rules(self.settings), clock=world.clock, listed=self._listed),
         )
         self.engine: CopyTradeEngine
         self.trader: IndependentBrokerTrader

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,6 +20,7 @@ from bot.domain.money import percent_to_fraction
 from bot.domain.order import IntentState, OrderKind, OrderType
 from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
 from bot.domain.symbol import quote_of
+from bot.execution.entry_lane import EntryLane, NoLane
 from bot.position_sizer import CopyRules, EntryToCopy, NoSize, PositionSizer, Size
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 # The engine also looks by itself, so that a lost wake-up costs a second and not a signal.
 IDLE_LOOK_SECONDS = 1.0
+# A plan that nobody can read after this long was rolled back: no write to the store may take so long.
+ROLLED_BACK_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,16 @@ class Followers(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Planned:
+    """A plan: its signal, the client order ids that the lane took, and whose they are (labels)."""
+
+    signal: TradeSignal
+    boarded: Sequence[str]
+    aboard: frozenset[str]
+    made_at: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class CopyLimits:
     """Bounds of a copied entry; `reserve_percent` covers the taker fee. An account worth less does not trade."""
 
@@ -92,6 +104,7 @@ class CopyTradeEngine:
         limits: CopyLimits,
         wake_user: Callable[[AccountRef], None],
         on_planned: Callable[[TradeSignal], None],
+        lane: EntryLane | None = None,
         watchdog: Watchdog | None = None,
     ) -> None:
         self._store = store
@@ -102,7 +115,10 @@ class CopyTradeEngine:
         self._limits = limits
         self._wake_user = wake_user
         self._on_planned = on_planned
-        self._planned: deque[TradeSignal] = deque()
+        self._lane = lane or NoLane()
+        # By signal: a plan that was rolled back and made anew departs once.
+        self._planned: dict[str, Planned] = {}
+        self._planned_lock = threading.Lock()
         self._due = threading.Event()
         self._stop = threading.Event()
         self._thread = KeptThread("CopyTradeEngine", self._run, clock=clock, watchdog=watchdog)
@@ -134,19 +150,32 @@ class CopyTradeEngine:
                 self._plan_all(connection, signal=signal)
         except Exception:
             log.exception("signal %s could not be planned with its fills", signal.signal_id)
-        else:
-            self._planned.append(signal)
 
     def step(self) -> int:
         """Plan everything that waits, and tell of all that was planned; returns how many signals that were."""
         for broker in BrokerType:
             if self._followers.copying_armed(broker):
                 self._plan_brokerage(broker)
-        told = 0
-        while self._planned:
-            self._tell(self._planned.popleft())
-            told += 1
-        return told
+        told = self._take_committed()
+        for planned in told:
+            self._tell(planned)
+        return len(told)
+
+    def _take_committed(self) -> Sequence["Planned"]:
+        """What was planned and can be read by now; the transaction of the others is under way, or was rolled back."""
+        with self._planned_lock:
+            waiting = list(self._planned.values())
+        if not waiting:
+            return ()
+        with self._store.read() as connection:
+            committed = signals.planned_among(connection, [planned.signal.signal_id for planned in waiting])
+        old = self._clock.monotonic() - ROLLED_BACK_SECONDS
+        with self._planned_lock:
+            done = [each for each in waiting if each.signal.signal_id in committed or each.made_at < old]
+            for each in done:
+                if self._planned.get(each.signal.signal_id) is each:
+                    del self._planned[each.signal.signal_id]
+        return [each for each in done if each.signal.signal_id in committed]
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -173,13 +202,13 @@ class CopyTradeEngine:
 
     def _plan(self, signal: TradeSignal) -> None:
         failpoint("plan_signal")
-        claimed = self._store.write(partial(self._plan_all, signal=signal))
+        self._store.write(partial(self._plan_all, signal=signal))
         failpoint("signal_planned")
-        if claimed:
-            self._planned.append(signal)
 
-    def _tell(self, signal: TradeSignal) -> None:
-        """Count and wake. A plan whose transaction was rolled back after all wakes users who find nothing to do."""
+    def _tell(self, planned: "Planned") -> None:
+        """Send what has boarded, then count, and wake those whose copy is their own thread's to send."""
+        signal = planned.signal
+        self._lane.depart(planned.boarded)
         followers = self._followers.followers_of(signal.broker)
         log.info(
             "signal %s: %s %s %s by the %s master, planned for %d users",
@@ -192,12 +221,14 @@ class CopyTradeEngine:
         )
         self._on_planned(signal)
         for follower in followers:
-            self._wake_user(follower.account)
+            if follower.account.label not in planned.aboard:
+                self._wake_user(follower.account)
 
     def _plan_all(self, connection: Connection, *, signal: TradeSignal) -> bool:
         """One answer or intent for every user who is owed one: who is a member decides, not who is connected."""
         if not signals.claim_for_planning(connection, signal.signal_id, at=self._clock.now()):
             return False
+        entries: list[OrderIntent] = []
         followers = {each.account.label: each for each in self._followers.followers_of(signal.broker)}
         sequence = signals.sequence_of(connection, signal.signal_id)
         for label in memberships.members_of(connection, signal.broker, sequence):
@@ -207,21 +238,42 @@ class CopyTradeEngine:
                 left = follower.leaving if follower is not None else None
                 self._plan_for_one_who_left(connection, signal, label, left or WhenDisabled.CLOSE_ONLY)
             else:
-                self._plan_guarded(connection, signal, follower)
+                entry = self._plan_guarded(connection, signal, follower)
+                if entry is not None:
+                    entries.append(entry)
+        boarded = self._board(connection, entries)
         failpoint("plan_transaction")
+        aboard = frozenset(entry.account_id for entry in entries if entry.client_order_id in boarded)
+        planned = Planned(signal=signal, boarded=boarded, aboard=aboard, made_at=self._clock.monotonic())
+        with self._planned_lock:
+            self._planned[signal.signal_id] = planned
         return True
 
-    def _plan_guarded(self, connection: Connection, signal: TradeSignal, follower: Follower) -> None:
+    def _board(self, connection: Connection, entries: Sequence[OrderIntent]) -> Sequence[str]:
+        """The lane's trouble is nobody's: who does not board sends by its own thread."""
+        if not entries:
+            return ()
+        try:
+            with connection.begin_nested():
+                return self._lane.board(connection, entries)
+        except SQLAlchemyError:
+            raise
+        except Exception:
+            log.exception("nobody boards")
+            return ()
+
+    def _plan_guarded(self, connection: Connection, signal: TradeSignal, follower: Follower) -> OrderIntent | None:
         """One user's trouble is that user's answer, and nobody else's."""
         try:
             with connection.begin_nested():
-                self._plan_one(connection, signal, follower)
+                return self._plan_one(connection, signal, follower)
         except SQLAlchemyError:
             raise
         except Exception as error:
             log.exception("%s: the copy of signal %s could not be planned", follower.account.label, signal.signal_id)
             why = NoSize(CopyReason.PLANNING_FAILED, f"{type(error).__name__}: {error}"[:300])
             self._answer(connection, signal, follower.account.label, why, status=CopyStatus.FAILED)
+            return None
 
     def _plan_for_one_who_left(
         self, connection: Connection, signal: TradeSignal, label: str, left: WhenDisabled
@@ -233,22 +285,22 @@ class CopyTradeEngine:
             why = NoSize(CopyReason.USER_LEFT, "the user does not copy any more")
             self._answer(connection, signal, label, why)
 
-    def _plan_one(self, connection: Connection, signal: TradeSignal, follower: Follower) -> None:
+    def _plan_one(self, connection: Connection, signal: TradeSignal, follower: Follower) -> OrderIntent | None:
         if signal.kind is OrderKind.EXIT:
             self._plan_exit(connection, signal, follower.account.label)
-            return
+            return None
         reading = self._followers.balance_of(follower.account)
         size = self._entry_size(connection, signal, follower, reading)
         cash = None if reading.holdings is None else reading.holdings.of(quote_of(signal.symbol)).total
         if isinstance(size, NoSize):
             self._answer(connection, signal, follower.account.label, size, user_balance=cash)
-            return
+            return None
         if follower.shadow:
             shadow = NoSize(CopyReason.SHADOW, f"would have bought {size.quantity:f}", size.ratio)
             self._answer(connection, signal, follower.account.label, shadow, user_balance=cash)
-            return
+            return None
         intent = self._entry_intent(signal, follower, size)
-        intents.add_intent(connection, intent)
+        new = intents.add_intent(connection, intent)
         copies.add_copy(
             connection,
             signal_id=signal.signal_id,
@@ -262,6 +314,7 @@ class CopyTradeEngine:
             ratio=size.ratio,
             planned_quantity=size.quantity,
         )
+        return intent if new else None
 
     def _entry_size(
         self, connection: Connection, signal: TradeSignal, follower: Follower, reading: BalanceReading

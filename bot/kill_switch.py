@@ -6,7 +6,7 @@ does not take it, memory holds it; the file holds by being there.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -87,6 +87,31 @@ class KillSwitch:
     def still(self, connection: Connection, intent: OrderIntent) -> Veto | None:
         """As an `EntryGate`."""
         return self.veto(connection, intent)
+
+    def veto_all(self, connection: Connection, intents: Sequence[OrderIntent]) -> Mapping[str, Veto]:
+        """`veto` for many, by client order id: memory, rows and file are looked at once."""
+        stopped = self._stopped_in_memory()
+        among = (
+            {} if stopped else halts.in_force_among(connection, [(each.account_id, each.symbol) for each in intents])
+        )
+        vetoes = {}
+        for each in intents:
+            halt = among.get((each.account_id, each.symbol))
+            if halt is not None:
+                vetoes[each.client_order_id] = _veto_of(halt)
+        if len(vetoes) < len(intents):
+            stopped = stopped or self._stopped_by_file()
+        if not stopped:
+            return vetoes
+        return {each.client_order_id: Veto(VetoRule.HALTED, stopped) for each in intents} | vetoes
+
+    def admit_all(self, connection: Connection, intents: Sequence[OrderIntent]) -> Mapping[str, Veto]:
+        """As an `EntryGate`."""
+        return self.veto_all(connection, intents)
+
+    def still_all(self, connection: Connection, intents: Sequence[OrderIntent]) -> Mapping[str, Veto]:
+        """As an `EntryGate`."""
+        return self.veto_all(connection, intents)
 
     def why_stopped(self, account_id: str) -> str:
         """Why the account enters nothing at all, or an empty text. Raises `StoreUnavailable`."""

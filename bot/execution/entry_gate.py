@@ -1,5 +1,6 @@
 """What an entry has to pass on its way out. Exits pass none of it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sqlalchemy import Connection
@@ -9,7 +10,10 @@ from bot.storage.intents import OrderIntent
 
 
 class EntryGate(Protocol):
-    """Asked twice for every entry; a veto means that nothing is sent."""
+    """Asked twice for every entry; a veto means that nothing is sent.
+
+    The two for many answer by client order id, and who is not in the answer may go on.
+    """
 
     def admit(self, connection: Connection, intent: OrderIntent) -> Veto | None:
         """In the transaction that marks the entry as being sent: all writes go one after the other, so what is counted
@@ -17,6 +21,12 @@ class EntryGate(Protocol):
 
     def still(self, connection: Connection, intent: OrderIntent) -> Veto | None:
         """Right before the wire, by reading only: what a person may have stopped since the commit."""
+
+    def admit_all(self, connection: Connection, intents: Sequence[OrderIntent]) -> Mapping[str, Veto]:
+        """`admit` for many, in their order: each that is let out counts for those behind it, as if it were marked."""
+
+    def still_all(self, connection: Connection, intents: Sequence[OrderIntent]) -> Mapping[str, Veto]:
+        """`still` for many."""
 
 
 class OpenGate:
@@ -27,3 +37,9 @@ class OpenGate:
 
     def still(self, connection: Connection, intent: OrderIntent) -> Veto | None:
         return None
+
+    def admit_all(self, connection: Connection, intents: Sequence[OrderIntent]) -> Mapping[str, Veto]:
+        return {}
+
+    def still_all(self, connection: Connection, intents: Sequence[OrderIntent]) -> Mapping[str, Veto]:
+        return {}

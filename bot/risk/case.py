@@ -1,17 +1,16 @@
 """One entry before its judges: the order, the limits, and what the books say at this moment."""
 
 from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
-from sqlalchemy import Connection
-
 from bot.domain.instrument import Instrument
 from bot.domain.money import plain
 from bot.domain.symbol import quote_of
-from bot.storage import exposure
+from bot.risk.books import Books, MastersTrade, Place
 from bot.storage.exposure import Held, OpenEntry, Rough
 from bot.storage.intents import OrderIntent
 
@@ -46,12 +45,12 @@ class LimitRules:
 
 
 class Case:
-    """What the rules ask; each thing is read at most once."""
+    """What the rules ask of the books; each thing at most once."""
 
     def __init__(
-        self, connection: Connection, intent: OrderIntent, *, now: datetime, rules: LimitRules, listed: InstrumentOf
+        self, books: Books, intent: OrderIntent, *, now: datetime, rules: LimitRules, listed: InstrumentOf
     ) -> None:
-        self.connection = connection
+        self.books = books
         self.intent = intent
         self.now = now
         self.rules = rules
@@ -60,30 +59,31 @@ class Case:
     @cached_property
     def held(self) -> Sequence[Held]:
         """The account's positions."""
-        return exposure.held_of(self.connection, self.intent.account_id)
+        return self.books.held_of(self.intent.account_id)
 
     @cached_property
     def entries(self) -> Sequence[OpenEntry]:
         """The account's open entries, without this one."""
-        return exposure.open_entries_of(self.connection, self.intent.account_id, besides=self.intent.client_order_id)
-
-    @cached_property
-    def entries_of_all(self) -> Sequence[OpenEntry]:
-        """The open entries of every account, without this one."""
-        return exposure.open_entries_of_all(self.connection, besides=self.intent.client_order_id)
+        return self.books.entries_of(self.intent.account_id, besides=self.intent.client_order_id)
 
     @cached_property
     def rough_of_all(self) -> Rough:
         """About what all accounts hold and are entering, without this entry."""
-        return exposure.rough_of_all(
-            self.connection, currency=self.rules.quote_currency, besides=self.intent.client_order_id
-        )
+        return self.books.rough_of_all(currency=self.rules.quote_currency, besides=self.intent.client_order_id)
+
+    def cost_of_all(self) -> Decimal:
+        """What all accounts hold and may still buy, without this entry. Raises `NotKnown`."""
+        return self.books.cost_of_all(self, besides=self.intent.client_order_id)
+
+    def places_of_all(self) -> AbstractSet[Place]:
+        """(account, symbol) of all that is held, dust apart, or being entered, without this entry."""
+        return self.books.places_of_all(self, besides=self.intent.client_order_id)
 
     @cached_property
-    def masters_trade(self) -> tuple[str | None, Decimal | None]:
+    def masters_trade(self) -> MastersTrade:
         """(venue order id, price) of the trade that this entry copies."""
         signal_id = self.intent.signal_id
-        return (None, None) if signal_id is None else exposure.masters_trade(self.connection, signal_id)
+        return (None, None) if signal_id is None else self.books.masters_trade(signal_id)
 
     @property
     def reference_price(self) -> Decimal | None:

@@ -1,12 +1,10 @@
 """How much is held, counting what is open and this entry. Equal to a limit is within it."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 
 from bot.domain.veto import Veto, VetoRule
+from bot.risk.books import places
 from bot.risk.case import Case, shown
-from bot.storage import exposure
-from bot.storage.exposure import Held, OpenEntry
 
 # The rough sum is good to far less than this part of itself.
 ROUGHNESS = 1e-6
@@ -17,7 +15,7 @@ def max_positions(case: Case) -> Veto | None:
     cap = case.rules.max_positions
     if cap is None:
         return None
-    markets = markets_in(case, case.held, case.entries)
+    markets = places(case, case.held, case.entries)
     here = (case.intent.account_id, case.intent.symbol)
     if here in markets or len(markets) < cap:
         return None
@@ -36,7 +34,7 @@ def max_positions_all(case: Case) -> Veto | None:
         return None
     if case.rough_of_all.places < cap:
         return None
-    markets = markets_in(case, exposure.held_by_all(case.connection), case.entries_of_all)
+    markets = case.places_of_all()
     here = (case.intent.account_id, case.intent.symbol)
     if here in markets or len(markets) < cap:
         return None
@@ -46,12 +44,6 @@ def max_positions_all(case: Case) -> Veto | None:
         f"all accounts together have {len(markets)} positions and open entries, the cap is {cap}",
         numbers,
     )
-
-
-def markets_in(case: Case, held: Sequence[Held], entries: Sequence[OpenEntry]) -> frozenset[tuple[str, str]]:
-    """(account, symbol) of what is held, dust apart, and of what is being entered."""
-    kept = {(one.account_id, one.symbol) for one in held if not case.is_dust(one)}
-    return frozenset(kept | {(one.account_id, one.symbol) for one in entries})
 
 
 def order_notional(case: Case) -> Veto | None:
@@ -92,12 +84,7 @@ def all_notional(case: Case) -> Veto | None:
     rough = case.rough_of_all.cost
     if rough is not None and (rough + float(case.notional)) * (1 + ROUGHNESS) < float(limit):
         return None
-    used = used_by_all(case)
-    return _over(case, VetoRule.ALL_NOTIONAL, used, limit, "all accounts together")
-
-
-def used_by_all(case: Case) -> Decimal:
-    return case.cost_of(exposure.held_by_all(case.connection)) + case.cost_of_open(case.entries_of_all)
+    return _over(case, VetoRule.ALL_NOTIONAL, case.cost_of_all(), limit, "all accounts together")
 
 
 def _over(case: Case, rule: VetoRule, used: Decimal, limit: Decimal | None, whose: str) -> Veto | None:

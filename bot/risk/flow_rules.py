@@ -7,7 +7,6 @@ from bot.domain.order import IntentState, OrderType
 from bot.domain.veto import Veto, VetoRule
 from bot.risk.case import Case, NotKnown, positive, shown
 from bot.seams.clock import format_time
-from bot.storage import exposure
 
 MINUTE = timedelta(minutes=1)
 # A row of refusals is forgotten when the last of them is as old as this.
@@ -19,12 +18,12 @@ def order_rate(case: Case) -> Veto | None:
     rules, since, besides = case.rules, case.now - MINUTE, case.intent.client_order_id
     limit = rules.max_entries_per_minute
     if limit is not None:
-        sent = exposure.entries_sent(case.connection, case.intent.account_id, since=since, besides=besides)
+        sent = case.books.sent(case.intent.account_id, since=since, besides=besides)
         if sent >= limit:
             return _too_fast(case.intent.account_id, sent, "max_entries_per_minute", limit)
     limit = rules.max_entries_per_minute_all_accounts
     if limit is not None:
-        sent = exposure.entries_sent_by_all(case.connection, since=since, besides=besides)
+        sent = case.books.sent_by_all(since=since, besides=besides)
         if sent >= limit:
             return _too_fast("all accounts together", sent, "max_entries_per_minute_all_accounts", limit)
     return None
@@ -48,7 +47,7 @@ class Streak:
 def streak_of(case: Case) -> Streak:
     """Only the venue's own word counts; what was never sent is no refusal."""
     limit = case.rules.max_rejects_in_a_row
-    answers = exposure.answers_to_entries(case.connection, case.intent.account_id, most=limit or 0)
+    answers = case.books.answers(case.intent.account_id, most=limit or 0)
     refused = 0
     for answer in answers:
         if answer.state is not IntentState.REJECTED:
@@ -91,15 +90,7 @@ def duplicate(case: Case) -> Veto | None:
     seconds, intent = case.rules.duplicate_entry_seconds, case.intent
     if seconds is None:
         return None
-    twins = exposure.twins_of(
-        case.connection,
-        intent.account_id,
-        symbol=intent.symbol,
-        side=intent.side,
-        quantity=intent.quantity,
-        since=case.now - timedelta(seconds=seconds),
-        besides=intent.client_order_id,
-    )
+    twins = case.books.twins(intent, since=case.now - timedelta(seconds=seconds))
     masters_order = case.masters_trade[0] if twins else None
     others = [twin for twin in twins if masters_order is None or twin.masters_order != masters_order]
     if not others:

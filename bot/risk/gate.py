@@ -1,20 +1,38 @@
 """Everything an entry has to pass, in the order in which a person would ask: stopped? ready? within the limits?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from sqlalchemy import Connection
 
 from bot.domain.veto import Veto, VetoRule
 from bot.storage.intents import OrderIntent
 
-Judge = Callable[[Connection, OrderIntent], Veto | None]
+
+class Judge(Protocol):
+    """Says why entries may not leave, by rows of the connection it is given."""
+
+    def veto(self, connection: Connection, intent: OrderIntent) -> Veto | None:
+        """Why this one may not leave, or None."""
+
+    def veto_all(self, connection: Connection, intents: Sequence[OrderIntent]) -> Mapping[str, Veto]:
+        """The same for many, in their order, by client order id: what is let out counts for those behind it."""
+
+
+class NothingHalted:
+    """A judge that lets everything out."""
+
+    def veto(self, connection: Connection, intent: OrderIntent) -> Veto | None:
+        return None
+
+    def veto_all(self, connection: Connection, intents: Sequence[OrderIntent]) -> Mapping[str, Veto]:
+        return {}
 
 
 class TradingGate:
     """The gate of all accounts of one process (`bot.execution.entry_gate.EntryGate`).
 
-    `halted` and `limits` read rows of the connection they are given; `not_ready` says of an account, by its label and
-    from memory, why it may not enter now (an empty text = it may).
+    `not_ready` says of an account, by its label and from memory, why it may not enter now (an empty text = it may).
     """
 
     def __init__(self, *, halted: Judge, not_ready: Callable[[str], str], limits: Judge) -> None:
@@ -23,10 +41,25 @@ class TradingGate:
         self._limits = limits
 
     def admit(self, connection: Connection, intent: OrderIntent) -> Veto | None:
-        return self.still(connection, intent) or self._limits(connection, intent)
+        return self.still(connection, intent) or self._limits.veto(connection, intent)
 
     def still(self, connection: Connection, intent: OrderIntent) -> Veto | None:
-        return self._halted(connection, intent) or self._unready(intent)
+        return self._halted.veto(connection, intent) or self._unready(intent)
+
+    def admit_all(self, connection: Connection, intents: Sequence[OrderIntent]) -> Mapping[str, Veto]:
+        # What is stopped takes no place of those who are not.
+        stopped = self.still_all(connection, intents)
+        left = [each for each in intents if each.client_order_id not in stopped] if stopped else intents
+        return {**stopped, **self._limits.veto_all(connection, left)}
+
+    def still_all(self, connection: Connection, intents: Sequence[OrderIntent]) -> Mapping[str, Veto]:
+        vetoes = dict(self._halted.veto_all(connection, intents))
+        for each in intents:
+            if each.client_order_id not in vetoes:
+                veto = self._unready(each)
+                if veto is not None:
+                    vetoes[each.client_order_id] = veto
+        return vetoes
 
     def _unready(self, intent: OrderIntent) -> Veto | None:
         why = self._not_ready(intent.account_id)

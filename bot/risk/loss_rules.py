@@ -6,8 +6,7 @@ from decimal import Decimal
 
 from bot.domain.veto import Veto, VetoRule
 from bot.risk.case import Case, NotKnown, positive, shown
-from bot.storage import exposure, risk_marks
-from bot.storage.risk_marks import RiskMark
+from bot.storage.risk_marks import LossMark
 
 
 @dataclass(frozen=True)
@@ -64,18 +63,18 @@ def loss_from_peak(case: Case) -> Loss:
     return NO_LOSS if mark is None else _loss(mark, mark.peak_profit, mark.peak_equity, "at its peak")
 
 
-def _mark(case: Case) -> RiskMark | None:
+def _mark(case: Case) -> LossMark | None:
     """The account's mark as far as it says something about now; None for an account that never traded."""
-    mark = risk_marks.find_mark(case.connection, case.intent.account_id)
+    mark = case.books.mark(case.intent.account_id)
     problem = _problem(case, mark)
     if not problem:
         return mark
-    if exposure.has_traded(case.connection, case.intent.account_id):
+    if case.books.has_traded(case.intent.account_id):
         raise NotKnown(problem)
     return None
 
 
-def _problem(case: Case, mark: RiskMark | None) -> str:
+def _problem(case: Case, mark: LossMark | None) -> str:
     if mark is None:
         return "what the account's trades have made was not worked out yet"
     if mark.profit is None:
@@ -86,7 +85,7 @@ def _problem(case: Case, mark: RiskMark | None) -> str:
     return ""
 
 
-def _loss(mark: RiskMark, start: Decimal, equity: Decimal | None, when: str) -> Loss:
+def _loss(mark: LossMark, start: Decimal, equity: Decimal | None, when: str) -> Loss:
     assert mark.profit is not None, "a mark with a problem says nothing"
     lost = start - mark.profit
     if not lost.is_finite():

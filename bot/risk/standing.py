@@ -10,9 +10,9 @@ from bot.domain.order import OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan
 from bot.domain.veto import VetoRule
 from bot.risk import exposure_rules, loss_rules
+from bot.risk.books import places
 from bot.risk.case import Case, NotKnown
 from bot.risk.flow_rules import MINUTE, streak_of
-from bot.storage import exposure
 from bot.storage.intents import OrderIntent
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -78,7 +78,7 @@ def standings(case: Case) -> Iterator[Standing]:
             rules.max_account_notional_quote,
             exposure_rules.used_of_account,
         ),
-        (VetoRule.ALL_NOTIONAL, "max_total_notional_usd", rules.max_total_notional_quote, exposure_rules.used_by_all),
+        (VetoRule.ALL_NOTIONAL, "max_total_notional_usd", rules.max_total_notional_quote, Case.cost_of_all),
     ):
         # A full market leaves the others.
         only_one = rule is VetoRule.SYMBOL_NOTIONAL
@@ -111,14 +111,14 @@ def _pace(case: Case) -> Iterator[Standing]:
         "max_entries_per_minute",
         rules.max_entries_per_minute,
         "entries",
-        lambda: exposure.entries_sent(case.connection, account, since=since),
+        lambda: case.books.sent(account, since=since, besides=""),
     )
     yield from _stand(
         VetoRule.ORDER_RATE,
         "max_entries_per_minute_all_accounts",
         rules.max_entries_per_minute_all_accounts,
         "entries",
-        lambda: exposure.entries_sent_by_all(case.connection, since=since),
+        lambda: case.books.sent_by_all(since=since, besides=""),
     )
     if rules.max_rejects_in_a_row is not None:
         streak = streak_of(case)
@@ -164,12 +164,11 @@ def _bound(rule: VetoRule, setting: str, limit: Decimal | None, unit: str) -> It
 
 
 def _places(case: Case) -> int:
-    return len(exposure_rules.markets_in(case, case.held, case.entries))
+    return len(places(case, case.held, case.entries))
 
 
 def _places_of_all(case: Case) -> int:
-    held = exposure.held_by_all(case.connection)
-    return len(exposure_rules.markets_in(case, held, case.entries_of_all))
+    return len(case.places_of_all())
 
 
 def _largest_market(case: Case) -> Decimal:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from sqlalchemy import Connection, Float, bindparam, cast, func, select
 
@@ -16,24 +17,24 @@ from bot.domain.order import IntentState, OrderKind, Side
 from bot.storage.schema import account, fill, order_intent, position, signal
 
 # Sent, and not known to have ended: what is not filled of them may be filled at any moment.
-_OPEN = ("submitted", "acknowledged", "partly_filled", "unknown")
+OPEN = ("submitted", "acknowledged", "partly_filled", "unknown")
 # The venue has said yes or no.
-_ANSWERED = ("acknowledged", "partly_filled", "filled", "cancelled", "expired", "rejected")
-_IS_ENTRY = order_intent.c.kind == str(OrderKind.ENTRY)
+ANSWERED = ("acknowledged", "partly_filled", "filled", "cancelled", "expired", "rejected")
+IS_ENTRY = order_intent.c.kind == str(OrderKind.ENTRY)
 _OTHERS = order_intent.c.client_order_id != bindparam("besides")
 _OF_ACCOUNT = order_intent.c.account_id == bindparam("account_id")
-_SENT_SINCE = order_intent.c.sent_at > bindparam("since")
+SENT_SINCE = order_intent.c.sent_at > bindparam("since")
 
-_HELD_COLUMNS = (position.c.account_id, position.c.symbol, position.c.quantity, position.c.average_entry_price)
-_HELD = select(*_HELD_COLUMNS).where(position.c.account_id == bindparam("account_id"))
-_ALL_HELD = select(*_HELD_COLUMNS)
+HELD_COLUMNS = (position.c.account_id, position.c.symbol, position.c.quantity, position.c.average_entry_price)
+_HELD = select(*HELD_COLUMNS).where(position.c.account_id == bindparam("account_id"))
+_ALL_HELD = select(*HELD_COLUMNS)
 _COST = cast(position.c.quantity, Float) * cast(position.c.average_entry_price, Float)
 _IN_CURRENCY = position.c.symbol.like(bindparam("markets"))
 _ROUGH = select(
     func.count(), func.sum(_COST), func.min(_COST), func.count().filter(_IN_CURRENCY)
 ).select_from(position)  # fmt: skip
 
-_ENTRY_COLUMNS = (
+ENTRY_COLUMNS = (
     order_intent.c.account_id,
     order_intent.c.client_order_id,
     order_intent.c.symbol,
@@ -42,10 +43,10 @@ _ENTRY_COLUMNS = (
     order_intent.c.limit_price,
     order_intent.c.reference_price,
 )
-_OPEN_ENTRIES = select(*_ENTRY_COLUMNS).where(_OF_ACCOUNT, _IS_ENTRY, order_intent.c.state.in_(_OPEN), _OTHERS)
+_OPEN_ENTRIES = select(*ENTRY_COLUMNS).where(_OF_ACCOUNT, IS_ENTRY, order_intent.c.state.in_(OPEN), _OTHERS)
 # Account by account, because that is what the index is by: the table itself has every order that ever was.
-_ALL_OPEN_ENTRIES = select(*_ENTRY_COLUMNS).where(
-    order_intent.c.account_id.in_(select(account.c.account_id)), _IS_ENTRY, order_intent.c.state.in_(_OPEN), _OTHERS
+_ALL_OPEN_ENTRIES = select(*ENTRY_COLUMNS).where(
+    order_intent.c.account_id.in_(select(account.c.account_id)), IS_ENTRY, order_intent.c.state.in_(OPEN), _OTHERS
 )
 _AT = cast(func.coalesce(order_intent.c.limit_price, order_intent.c.reference_price), Float)
 _LEFT = cast(order_intent.c.quantity, Float) - cast(order_intent.c.filled_quantity, Float)
@@ -54,17 +55,15 @@ _ROUGH_OPEN = select(
     func.sum(_LEFT * _AT),
     func.min(cast(order_intent.c.quantity, Float) * _AT),
     func.count(_AT).filter(order_intent.c.symbol.like(bindparam("markets"))),
-).where(
-    order_intent.c.account_id.in_(select(account.c.account_id)), _IS_ENTRY, order_intent.c.state.in_(_OPEN), _OTHERS
-)
-_ANY_OPEN = select(order_intent.c.client_order_id).where(_OF_ACCOUNT, order_intent.c.state.in_(_OPEN)).limit(1)
-_SENT = select(func.count()).where(_OF_ACCOUNT, _SENT_SINCE, _IS_ENTRY, _OTHERS)
+).where(order_intent.c.account_id.in_(select(account.c.account_id)), IS_ENTRY, order_intent.c.state.in_(OPEN), _OTHERS)
+_ANY_OPEN = select(order_intent.c.client_order_id).where(_OF_ACCOUNT, order_intent.c.state.in_(OPEN)).limit(1)
+_SENT = select(func.count()).where(_OF_ACCOUNT, SENT_SINCE, IS_ENTRY, _OTHERS)
 _ALL_SENT = select(func.count()).where(
-    order_intent.c.account_id.in_(select(account.c.account_id)), _SENT_SINCE, _IS_ENTRY, _OTHERS
+    order_intent.c.account_id.in_(select(account.c.account_id)), SENT_SINCE, IS_ENTRY, _OTHERS
 )
 _ANSWERS = (
     select(order_intent.c.state, order_intent.c.updated_at, order_intent.c.reason)
-    .where(_OF_ACCOUNT, order_intent.c.sent_at.is_not(None), _IS_ENTRY, order_intent.c.state.in_(_ANSWERED))
+    .where(_OF_ACCOUNT, order_intent.c.sent_at.is_not(None), IS_ENTRY, order_intent.c.state.in_(ANSWERED))
     .order_by(order_intent.c.sent_at.desc(), order_intent.c.sequence.desc())
     .limit(bindparam("most"))
 )
@@ -73,8 +72,8 @@ _TWINS = (
     .join(signal, signal.c.signal_id == order_intent.c.signal_id, isouter=True)
     .where(
         _OF_ACCOUNT,
-        _SENT_SINCE,
-        _IS_ENTRY,
+        SENT_SINCE,
+        IS_ENTRY,
         order_intent.c.symbol == bindparam("symbol"),
         order_intent.c.side == bindparam("side"),
         order_intent.c.quantity == bindparam("quantity"),
@@ -89,8 +88,7 @@ _TRADED = select(fill.c.trade_id).join(account, account.c.broker == fill.c.broke
 ).limit(1)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Held:
+class Held(NamedTuple):
     """A position. `quantity` in base, `average_entry_price` in quote per base."""
 
     account_id: str
@@ -99,8 +97,7 @@ class Held:
     average_entry_price: Decimal
 
 
-@dataclass(frozen=True)
-class OpenEntry:
+class OpenEntry(NamedTuple):
     """An entry that was sent and has no end yet. What it has filled is in the position already."""
 
     account_id: str

@@ -1,6 +1,6 @@
 """Rows of halts: what is stopped now and what was, by whom and why. In force until lifted, whatever restarts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,7 @@ def _of(scope: HaltScope, target: Any = "") -> ColumnElement[bool]:
 # Written once: one of these is read before every entry, twice.
 _IN_FORCE = halt.c.lifted_at.is_(None)
 _BROKER_OF = select(account.c.broker).where(account.c.account_id == bindparam("account_id")).scalar_subquery()
+_BROKERS = select(account.c.account_id, account.c.broker)
 _ON_ACCOUNT = or_(
     _of(HaltScope.ALL), _of(HaltScope.BROKER, _BROKER_OF), _of(HaltScope.ACCOUNT, bindparam("account_id"))
 )
@@ -63,6 +64,28 @@ def in_force(connection: Connection, account_id: str, symbol: str | None = None)
     else:
         row = connection.execute(_OF_ENTRY, {"account_id": account_id, "symbol": symbol}).first()
     return None if row is None else _halt(row)
+
+
+def in_force_among(connection: Connection, entries: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str], Halt]:
+    """The same for many entries, (account, symbol), in two reads at most; those that nothing stops are not in it."""
+    found = all_in_force(connection)
+    if not found:
+        return {}
+    of_brokers = any(each.scope is HaltScope.BROKER for each in found)
+    brokers = dict(connection.execute(_BROKERS).tuples().all()) if of_brokers else {}
+    by_target = {(each.scope, each.target): each for each in reversed(found)}
+    stopped = {}
+    for account_id, symbol in entries:
+        keys = (
+            (HaltScope.ALL, ""),
+            (HaltScope.BROKER, brokers.get(account_id)),
+            (HaltScope.ACCOUNT, account_id),
+            (HaltScope.SYMBOL, symbol),
+        )
+        one = min((by_target[key] for key in keys if key in by_target), key=lambda each: each.id, default=None)
+        if one is not None:
+            stopped[account_id, symbol] = one
+    return stopped
 
 
 def all_in_force(connection: Connection) -> Sequence[Halt]:

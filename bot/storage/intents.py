@@ -19,6 +19,7 @@ from bot.domain.order import (
     may_move,
 )
 from bot.domain.position import ExitPlan
+from bot.storage.bulk_insert import BulkInsert
 from bot.storage.exit_plans import exit_plan_columns, exit_plan_of
 from bot.storage.schema import lease, order_event, order_intent
 
@@ -135,6 +136,7 @@ _IN_STATES = (
 _NEXT_SEQUENCE = select(func.coalesce(func.max(order_intent.c.sequence), 0) + 1)
 _STATE_OF = select(order_intent.c.state).where(order_intent.c.client_order_id == bindparam("client_order_id"))
 _ADD = insert(order_intent)
+_ADD_MANY = BulkInsert(order_intent, unless_there="client_order_id")
 _ADD_EVENT = insert(order_event)
 _IS_UNFINISHED = and_(*(order_intent.c.state != str(state) for state in sorted(FINAL_STATES)))
 _UNFINISHED = (
@@ -160,20 +162,21 @@ def add_intent(connection: Connection, intent: OrderIntent) -> bool:
     """Write the intent down; False when the same one is there already (the same leg was planned before)."""
     if find_intent(connection, intent.client_order_id) is not None:
         return False
-    connection.execute(
-        _ADD,
-        {name: getattr(intent, name) for name in _PLAIN_COLUMNS}
-        | exit_plan_columns(intent.exit_plan)
-        | {
-            "sequence": connection.execute(_NEXT_SEQUENCE).scalar_one(),
-            "side": str(intent.side),
-            "kind": str(intent.kind),
-            "order_type": str(intent.order_type),
-            "state": str(intent.state),
-            "updated_at": intent.created_at,
-        },
-    )
+    connection.execute(_ADD, _columns(intent) | {"sequence": connection.execute(_NEXT_SEQUENCE).scalar_one()})
     return True
+
+
+def add_intents(connection: Connection, items: Sequence[OrderIntent]) -> bool:
+    """Write many down in their order; False when some of them were there already, and stay as they are."""
+    if not items:
+        return True
+    rows = [_columns(item) for item in items]
+    first = rows[0]
+    shared = {name: value for name, value in first.items() if all(row[name] is value for row in rows)}
+    own = [name for name in first if name not in shared]
+    start = connection.execute(_NEXT_SEQUENCE).scalar_one()
+    values = [(start + place, *(row[name] for name in own)) for place, row in enumerate(rows)]
+    return _ADD_MANY.add(connection, shared=shared, columns=["sequence", *own], rows=values) == len(items)
 
 
 def find_intent(connection: Connection, client_order_id: str) -> OrderIntent | None:
@@ -286,6 +289,21 @@ def needing_a_person(connection: Connection) -> Sequence[OrderIntent]:
         select(order_intent).where(order_intent.c.needs_person != "", _IS_UNFINISHED).order_by(order_intent.c.sequence)
     )
     return [intent_of(row) for row in connection.execute(query)]
+
+
+def _columns(intent: OrderIntent) -> dict[str, Any]:
+    """All but its place in the sequence."""
+    return (
+        {name: getattr(intent, name) for name in _PLAIN_COLUMNS}
+        | exit_plan_columns(intent.exit_plan)
+        | {
+            "side": intent.side.value,
+            "kind": intent.kind.value,
+            "order_type": intent.order_type.value,
+            "state": intent.state.value,
+            "updated_at": intent.created_at,
+        }
+    )
 
 
 def _intent_or_stand_in(connection: Connection, client_order_id: str, account_id: str, symbol: str) -> OrderIntent:

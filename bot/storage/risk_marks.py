@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
@@ -49,6 +49,20 @@ class RiskMark:
     reset_at: datetime | None = None
 
 
+class LossMark(NamedTuple):
+    """Of a `RiskMark` what tells how much was lost."""
+
+    account_id: str
+    day: str
+    day_start_profit: Decimal
+    peak_profit: Decimal
+    profit: Decimal | None
+    day_start_equity: Decimal | None
+    peak_equity: Decimal | None
+    marked_at: datetime
+    problem: str
+
+
 @dataclass(frozen=True)
 class BookedFill:
     """A fill as the ledger has it; `ours` is False for a user's own trade by hand, which makes no lots."""
@@ -66,6 +80,9 @@ class BookedFill:
 _PLAIN = [column.name for column in risk_mark.c if column.name not in ("lots_json", "realised_profit")]
 _ONE = select(risk_mark).where(risk_mark.c.account_id == bindparam("account_id"))
 _ALL = select(risk_mark)
+_LOSS_OF_ONE = select(*(risk_mark.c[name] for name in LossMark._fields)).where(
+    risk_mark.c.account_id == bindparam("account_id")
+)
 _ADD = insert(risk_mark)
 _CHANGE = update(risk_mark).where(risk_mark.c.account_id == bindparam("the_account"))
 _NEWEST = select(func.coalesce(func.max(fill.c.sequence), 0))
@@ -90,6 +107,12 @@ _FILLS = (
 def find_mark(connection: Connection, account_id: str) -> RiskMark | None:
     row = connection.execute(_ONE, {"account_id": account_id}).first()
     return None if row is None else _mark(row)
+
+
+def find_loss_mark(connection: Connection, account_id: str) -> LossMark | None:
+    """As far as limits on loss need the mark."""
+    row = connection.execute(_LOSS_OF_ONE, {"account_id": account_id}).first()
+    return None if row is None else LossMark._make(row)
 
 
 def all_marks(connection: Connection) -> Mapping[str, RiskMark]:

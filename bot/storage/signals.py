@@ -20,6 +20,9 @@ _UNPLANNED = (
     .where(signal.c.broker == bindparam("broker"), signal.c.planned_at.is_(None))
     .order_by(signal.c.sequence)
 )
+_PLANNED_AMONG = select(signal.c.signal_id).where(
+    signal.c.signal_id.in_(bindparam("signal_ids", expanding=True)), signal.c.planned_at.is_not(None)
+)
 _NEWEST_SEQUENCE = select(func.coalesce(func.max(signal.c.sequence), 0))
 
 
@@ -78,6 +81,11 @@ def sequence_of(connection: Connection, signal_id: str) -> int:
 def unplanned(connection: Connection, broker: BrokerType) -> Sequence[TradeSignal]:
     """Signals of this brokerage that no plan exists for yet, in the order of their making."""
     return [signal_of(row) for row in connection.execute(_UNPLANNED, {"broker": str(broker)})]
+
+
+def planned_among(connection: Connection, signal_ids: Sequence[str]) -> frozenset[str]:
+    """Those of these signals for which there is a plan."""
+    return frozenset(connection.execute(_PLANNED_AMONG, {"signal_ids": list(signal_ids)}).scalars())
 
 
 def claim_for_planning(connection: Connection, signal_id: str, *, at: datetime) -> bool:

@@ -16,7 +16,7 @@ from bot.domain.quote import Quote
 from bot.execution.fill_recorder import FillRecorder
 from bot.execution.order_executor import OrderExecutor
 from bot.risk.case import LimitRules
-from bot.risk.gate import TradingGate
+from bot.risk.gate import NothingHalted, TradingGate
 from bot.risk.limits import Limits
 from bot.risk.marks import AccountMarks
 from bot.seams.ids import SeededIds, client_order_id
@@ -54,9 +54,7 @@ class RiskDesk:
         self.clock = TestClock()
         self.ids = SeededIds(1)
         self.limits = Limits(rules=rules, clock=self.clock, listed=self._listed)
-        self.gate = TradingGate(
-            halted=lambda _connection, _intent: None, not_ready=lambda _account: "", limits=self.limits.veto
-        )
+        self.gate = TradingGate(halted=NothingHalted(), not_ready=lambda _account: "", limits=self.limits)
         self.listing: dict[str, Instrument] = {}
         self.brokers = {ref: LockedBroker(ref, self.clock, price=price) for ref in accounts_}
         self.executors: dict[AccountRef, OrderExecutor] = {}
