@@ -4,13 +4,14 @@
 
 Every call is one of a broker's own kind, with a session of its own, all at once, over real sockets: peers that take
 the connection and say nothing, that drip the head or the body a byte at a time, that hang or drip in the TLS
-handshake, that answer forever. The worst overshoot is what counts. Peers and calls share this machine's processors,
-so the figure is what a busy process sees.
+handshake, that answer forever. The worst overshoot is what counts. The peers are a process of their own, so that the
+calls share their interpreter with each other and nobody else.
 """
 
 import argparse
 import contextlib
 import json
+import multiprocessing
 import socket
 import ssl
 import sys
@@ -18,6 +19,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -133,15 +135,13 @@ class Call:
 
 def measure(calls: int, seconds: float, certificate: Path) -> list[Call]:
     """Make so many calls at once, each with a deadline of so many seconds; how each ended, in no order."""
-    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_context.load_cert_chain(certificate)
     clock, ended = SystemClock(), list[Call]()
     reaper = CallReaper(clock)
-    with _servers(server_context) as servers:
+    with _peers(certificate) as urls:
         start = threading.Barrier(calls)
 
         def call(number: int) -> None:
-            manner, server = servers[number % len(servers)]
+            manner, url = MANNERS[number % len(MANNERS)], urls[number % len(MANNERS)]
             # Longer than the deadline: nothing but the reaper may end the call.
             limits = CallLimits(connect_seconds=10 * seconds, read_seconds=10 * seconds, call_seconds=seconds)
             with VenueSession(reaper, limits) as session:
@@ -149,7 +149,7 @@ def measure(calls: int, seconds: float, certificate: Path) -> list[Call]:
                 start.wait(60)
                 began, outcome = clock.monotonic(), "answered"
                 try:
-                    session.exchange("POST", server.url, data={"order": "1"})
+                    session.exchange("POST", url, data={"order": "1"})
                 except (RequestNotSent, ReplyLost) as error:
                     outcome = type(error).__name__
                 ended.append(Call(manner.name, clock.monotonic() - began - seconds, outcome))
@@ -166,13 +166,31 @@ def measure(calls: int, seconds: float, certificate: Path) -> list[Call]:
 
 
 @contextlib.contextmanager
-def _servers(context: ssl.SSLContext) -> Iterator[Sequence[tuple[Manner, SlowServer]]]:
-    servers = [(manner, SlowServer(manner, context)) for manner in MANNERS]
+def _peers(certificate: Path) -> Iterator[Sequence[str]]:
+    """Where the peers listen, one for each manner, while their process runs."""
+    processes = multiprocessing.get_context("spawn")
+    ours, theirs = processes.Pipe()
+    child = processes.Process(target=_serve, args=(theirs, certificate), daemon=True)
+    child.start()
+    theirs.close()
     try:
-        yield servers
+        yield ours.recv()
     finally:
-        for _, server in servers:
-            server.close()
+        ours.close()
+        child.join(10)
+        child.kill()
+
+
+def _serve(parent: Connection, certificate: Path) -> None:
+    """The peers' process: it ends when the other side of the pipe is closed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    servers = [SlowServer(manner, context) for manner in MANNERS]
+    parent.send([server.url for server in servers])
+    with contextlib.suppress(EOFError):
+        parent.recv()
+    for server in servers:
+        server.close()
 
 
 def write_certificate(path: Path) -> Path:
