@@ -10,13 +10,14 @@ was accepted. While the exchange is down nothing matches.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 from functools import wraps
 from heapq import merge
 from typing import Concatenate, ParamSpec, TypeVar
 
 from paper_exchange.accounts import Accounts, IdFactory, TradingAccount
+from paper_exchange.amending import amended_terms, leaves_nothing, loses_place
 from paper_exchange.catalogue import Catalogue, Listing, TradingMode
 from paper_exchange.engine_state import engine_from_json, engine_to_json
 from paper_exchange.market import Market, Quote, Tick
@@ -26,6 +27,7 @@ from paper_exchange.order_rules import check_order
 from paper_exchange.orders import (
     TRIGGERED_KINDS,
     ZERO,
+    AmendRequest,
     Balance,
     CloseReason,
     Event,
@@ -247,16 +249,65 @@ class Engine:
         return order
 
     @exactly
-    def cancel(self, account_id: str, order_id: str, now_ns: int) -> Order:
+    def cancel(
+        self, account_id: str, order_id: str, now_ns: int, reason: CloseReason = CloseReason.USER_REQUESTED
+    ) -> Order:
         """Raises `UnknownOrder` (also for another account's) or `OrderAlreadyClosed`."""
         self.advance(now_ns)
+        order = self._live(account_id, order_id)
+        self._desk.cancel(order, reason, self._processed_ns)
+        return order
+
+    @exactly
+    def amend(self, account_id: str, order_id: str, change: AmendRequest, now_ns: int) -> Order:
+        """Change a live order in place; it may trade at once. Raises as `cancel`, or `Refusal`, and nothing changed."""
+        self.advance(now_ns)
+        now_ns = self._processed_ns
+        order = self._live(account_id, order_id)
+        new = amended_terms(order, change, now_ns)
+        if leaves_nothing(order, new):
+            self._desk.amend(order, new, now_ns)
+            self._desk.cancel(order, CloseReason.USER_REQUESTED, now_ns)
+            return order
+        plan = self._prepare_amended(order, new, change)
+        if not loses_place(order, new):
+            self._desk.amend(order, new, now_ns)
+            return order
+        self._desk.leave_place(order)
+        self._desk.amend(order, new, now_ns)
+        order.queue_ahead = self._queue_ahead(new)
+        if order.status is OrderStatus.PENDING:
+            self._desk.rest(order)
+        else:
+            self._execute(order, plan, now_ns)
+        return order
+
+    def _live(self, account_id: str, order_id: str) -> Order:
         order = self.order(order_id)
         if order.account_id != account_id:
             raise UnknownOrder(order_id)
         if not order.is_live:
             raise OrderAlreadyClosed(order)
-        self._desk.cancel(order, CloseReason.USER_REQUESTED, self._processed_ns)
         return order
+
+    def _prepare_amended(self, order: Order, new: NewOrder, change: AmendRequest) -> Plan:
+        """What the order would take at once under terms that leave something of it. Raises `Refusal`."""
+        listing = self._catalogue.listing(order.symbol)
+        last = self._market.last(order.symbol) if listing.trades else listing.reference_price
+        check_order(replace(new, deadline_ns=change.deadline_ns), listing, last, self._processed_ns)
+        account = self._accounts[order.account_id]
+        asset = hold_asset(order.side, listing)
+        if order.reserved and self._desk.hold_under(order, new) > account.balance(asset).available + order.reserved:
+            raise Refusal(RefusalCode.INSUFFICIENT_FUNDS, f"not enough {asset} is available")
+        if order.status is OrderStatus.PENDING:
+            if is_triggered(replace(order, new=new), last):
+                raise Refusal(RefusalCode.STOP_WOULD_TRIGGER, f"the last price is {last:f} already")
+            return Plan((), meets_own_order=False)
+        assert new.quantity is not None
+        plan = self._plan(new, new.quantity - order.filled_quantity, order.taker_rate, listing)
+        if (new.post_only or change.post_only) and (plan.fills or plan.meets_own_order):
+            raise Refusal(RefusalCode.POST_ONLY_WOULD_CROSS, "the order would take liquidity")
+        return plan
 
     def _prepare(self, new: NewOrder) -> Prepared:
         account = self._accounts[new.account_id]

@@ -10,16 +10,14 @@ from typing import Any, TypeVar, get_type_hints
 
 from paper_exchange.accounts import Accounts
 from paper_exchange.order_desk import OrderDesk
-from paper_exchange.orders import LedgerEntry, NewOrder, Order, Trade
+from paper_exchange.orders import Amendment, LedgerEntry, NewOrder, Order, Trade
 
 STATE_VERSION = 1
-Record = TypeVar("Record", NewOrder, Order, Trade, LedgerEntry)
+Record = TypeVar("Record", NewOrder, Amendment, Order, Trade, LedgerEntry)
 # Worked out once: it costs more than reading a record does.
 FIELD_TYPES: dict[type, dict[str, Any]] = {
-    record: get_type_hints(record) for record in (NewOrder, Order, Trade, LedgerEntry)
+    record: get_type_hints(record) for record in (NewOrder, Amendment, Order, Trade, LedgerEntry)
 }
-RECORDS: tuple[Any, ...] = (NewOrder, Order, Trade, LedgerEntry)
-FIELD_KINDS: dict[Any, dict[str, Any]] = {record: get_type_hints(record) for record in RECORDS}
 
 
 def engine_to_json(accounts: Accounts, desk: OrderDesk, *, history: bool = True) -> dict[str, object]:
@@ -76,7 +74,7 @@ def _restore_account(row: Mapping[str, Any], accounts: Accounts, desk: OrderDesk
         desk.readmit(order)
 
 
-def record_to_json(record: NewOrder | Order | Trade | LedgerEntry) -> dict[str, object]:
+def record_to_json(record: NewOrder | Amendment | Order | Trade | LedgerEntry) -> dict[str, object]:
     return {field.name: _value_to_json(getattr(record, field.name)) for field in fields(record)}
 
 
@@ -86,10 +84,10 @@ def _value_to_json(value: object) -> object:
             return format(value, "f")
         case StrEnum():
             return value.value
-        case NewOrder():
+        case NewOrder() | Amendment():
             return record_to_json(value)
         case list():
-            return list(value)
+            return [_value_to_json(item) for item in value]
     return value
 
 
@@ -103,6 +101,8 @@ def _value_from_json(kind: Any, value: Any) -> Any:
         return None
     if kind is NewOrder:
         return record_from_json(NewOrder, value)
+    if kind == list[Amendment]:
+        return [record_from_json(Amendment, row) for row in value]
     if kind in (Decimal, Decimal | None):
         return Decimal(value)
     if isinstance(kind, type) and issubclass(kind, StrEnum):

@@ -17,11 +17,13 @@ from paper_exchange.ids import Ids
 from paper_exchange.journal import Journal, JournalEntry
 from paper_exchange.market import Market, Quote
 from paper_exchange.nonces import NonceBook
-from paper_exchange.orders import Accepted, Canceled, Event, Expired, Filled, Order
+from paper_exchange.orders import Accepted, Amended, Canceled, Event, Expired, Filled, Order
 from paper_exchange.websocket_tokens import WebSocketTokens
 from paper_exchange.write_ahead import WriteAhead
 
-EVENT_TYPES: dict[type[Event], str] = {Accepted: "accept", Filled: "fill", Canceled: "cancel", Expired: "expire"}
+EVENT_TYPES: dict[type[Event], str] = {
+    Accepted: "accept", Amended: "amend", Filled: "fill", Canceled: "cancel", Expired: "expire",
+}  # fmt: skip
 """Journal line type by event; a triggered stop has no line of its own, its fills do."""
 
 

@@ -27,6 +27,10 @@ class Ids:
     def ledger_id(self, brokerage: str) -> str:
         return self._make(brokerage, "L")
 
+    def amend_id(self, brokerage: str) -> str:
+        """Begins like a trade's, and is never one."""
+        return self._make(brokerage, "T")
+
     def _make(self, brokerage: str, letter: str) -> str:
         self._counter += 1
         digest = hashlib.sha256(f"{self._prefix}:{brokerage}:{letter}:{self._counter}".encode()).digest()

@@ -21,7 +21,7 @@ from paper_exchange.clock import rfc3339
 REQUEST_LINES_KEPT = 150_000
 """Requests kept in memory; polls of market data outnumber everything else, so they have a ring of their own."""
 ORDER_LINES_KEPT = 400_000
-"""Accepts, refusals, fills, cancels and expiries kept in memory."""
+"""Accepts, amendments, refusals, fills, cancels and expiries kept in memory."""
 FILE_BYTES = 32 * 1024 * 1024
 """Size at which the journal file of a state directory is turned over; one older file is kept."""
 
@@ -41,7 +41,7 @@ class JournalEntry:
     """What a line says, apart from its number and time. ``symbol`` is in the ``BTC/USD`` form."""
 
     type: str
-    """request, write_ahead, accept, refuse, fill, cancel or expire."""
+    """request, write_ahead, accept, amend (with the terms from then on), refuse, fill, cancel or expire."""
     brokerage: str
     account: str | None = None
     endpoint: str | None = None

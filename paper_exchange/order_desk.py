@@ -10,10 +10,12 @@ from decimal import Decimal
 
 from paper_exchange.accounts import Accounts, IdFactory, TradingAccount
 from paper_exchange.catalogue import Catalogue
-from paper_exchange.matching import full_hold, hold_asset, quote_unit, round_down
+from paper_exchange.matching import full_hold, hold_asset, quote_unit, round_down, round_up
 from paper_exchange.orders import (
     ZERO,
     Accepted,
+    Amended,
+    Amendment,
     Canceled,
     CloseReason,
     Event,
@@ -99,6 +101,36 @@ class OrderDesk:
         order.triggered_at_ns = now_ns
         self.events.append(Triggered(order=_copy(order), time_ns=now_ns))
 
+    def hold_under(self, order: Order, new: NewOrder) -> Decimal:
+        """What a resting order would reserve if its terms were `new` from now on."""
+        price = new.limit_price or new.trigger_price
+        assert new.quantity is not None and price is not None
+        remaining = new.quantity - order.filled_quantity
+        if order.side is Side.SELL:
+            return remaining
+        unit = quote_unit(self._catalogue.original(order.symbol))
+        spent = order.exact_cost + order.exact_fee
+        needed = round_up(spent + remaining * price * (1 + order.taker_rate), unit)
+        return needed - max(order.filled_cost + order.fee, round_down(spent, unit))
+
+    def amend(self, order: Order, new: NewOrder, now_ns: int) -> None:
+        """Give a live order new terms, and hold what they need; its place in the book is not touched."""
+        if not order.amendments:
+            order.amendments.append(_terms(order, None, order.quantity, order.opened_at_ns))
+        reserved = self.hold_under(order, new) if order.reserved else ZERO
+        order.new = new
+        order.filled_before, order.spent_before = order.filled_quantity, order.exact_cost + order.exact_fee
+        self._set_reserved(order, reserved)
+        amend_id = self._ids.amend_id(self._accounts[order.account_id].brokerage)
+        order.amendments.append(_terms(order, amend_id, order.remaining, now_ns))
+        self.events.append(Amended(order=_copy(order), time_ns=now_ns))
+
+    def leave_place(self, order: Order) -> None:
+        """Take a live order out of the book, to `rest` or to be filled as the newest."""
+        self.resting[order.symbol].remove(order)
+        self.sequence += 1
+        order.sequence = self.sequence
+
     def fill(self, order: Order, quantity: Decimal, price: Decimal, *, maker: bool, now_ns: int) -> Trade:
         """Book one fill; a completed order closes. Totals are rounded down over the order, so parts add up to them."""
         listing = self._catalogue.original(order.symbol)
@@ -142,10 +174,11 @@ class OrderDesk:
             self._set_reserved(order, order.remaining)
             return
         assert order.quantity is not None and order.limit_price is not None
-        listing = self._catalogue.original(order.symbol)
-        at_limit = order.filled_quantity * order.limit_price * (1 + order.taker_rate)
-        gone = max(order.filled_cost + order.fee, round_down(at_limit, quote_unit(listing)))
-        hold = full_hold(order.new, order.quantity, order.limit_price, order.taker_rate, listing)
+        unit = quote_unit(self._catalogue.original(order.symbol))
+        dearest = order.limit_price * (1 + order.taker_rate)
+        at_limit = order.spent_before + (order.filled_quantity - order.filled_before) * dearest
+        gone = max(order.filled_cost + order.fee, round_down(at_limit, unit))
+        hold = round_up(order.spent_before + (order.quantity - order.filled_before) * dearest, unit)
         self._set_reserved(order, hold - gone)
 
     def cancel(self, order: Order, reason: CloseReason, now_ns: int) -> None:
@@ -180,4 +213,12 @@ class OrderDesk:
 
 
 def _copy(order: Order) -> Order:
-    return replace(order, trades=copy(order.trades))
+    return replace(order, trades=copy(order.trades), amendments=copy(order.amendments))
+
+
+def _terms(order: Order, amend_id: str | None, remaining: Decimal | None, time_ns: int) -> Amendment:
+    assert order.quantity is not None and remaining is not None
+    return Amendment(
+        amend_id=amend_id, time_ns=time_ns, quantity=order.quantity, remaining=remaining,
+        limit_price=order.limit_price, trigger_price=order.trigger_price,
+    )  # fmt: skip

@@ -65,6 +65,7 @@ class CloseReason(StrEnum):
     NO_LIQUIDITY = "Market price protection"
     SELF_TRADE = "Self trade prevention"
     INSUFFICIENT_FUNDS = "Insufficient funds"
+    REPLACED = "Order replaced"
     WOULD_TRIGGER_AT_ONCE = "Order would trigger immediately"
     POST_ONLY = "Post only order"
     MARKET_HALTED = "Market halted"
@@ -141,12 +142,45 @@ class NewOrder:
     deadline_ns: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class AmendRequest:
+    """What to change about a live order; None leaves a term as it is, and it stays the same order.
+
+    `quantity` is that of the whole order, filled parts included: at or below what is filled, the rest is canceled.
+    With `post_only` the change is refused if the order would take liquidity. `deadline_ns` is the latest time at which
+    the engine may make the change.
+    """
+
+    quantity: Decimal | None = None
+    limit_price: Decimal | None = None
+    trigger_price: Decimal | None = None
+    post_only: bool = False
+    deadline_ns: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amendment:
+    """The terms of an order from `time_ns` on. `amend_id` is None for those that it was placed with.
+
+    `quantity` is that of the whole order and `remaining` what of it was then still to fill, both base units.
+    """
+
+    amend_id: str | None
+    time_ns: int
+    quantity: Decimal
+    remaining: Decimal
+    limit_price: Decimal | None
+    trigger_price: Decimal | None
+
+
 @dataclass(kw_only=True, eq=False)
 class Order:
     """An accepted order. `filled_cost` and `fee` are quote units; `average_price` is None until the first fill.
 
     `reserved` is what the order still holds (quote for a buy, base for a sell). `queue_ahead` is the generated quantity
     that stood at its price before it. The fee rates are fractions, fixed at acceptance so that a hold always suffices.
+    `sequence` orders by time those at one price. `amendments` are the terms it had, the first ones first, and empty
+    unless they were changed; `filled_before` (base) and `spent_before` (quote, with fees, exact) count from the last.
     """
 
     order_id: str
@@ -167,6 +201,9 @@ class Order:
     closed_at_ns: int | None = None
     close_reason: str | None = None
     trades: list[str] = field(default_factory=list)
+    amendments: list[Amendment] = field(default_factory=list)
+    filled_before: Decimal = ZERO
+    spent_before: Decimal = ZERO
 
     @property
     def account_id(self) -> str:
@@ -223,6 +260,11 @@ class Order:
     @property
     def is_live(self) -> bool:
         return self.status in LIVE_STATUSES
+
+    @property
+    def touched_at_ns(self) -> int:
+        """When it was placed or last amended."""
+        return self.amendments[-1].time_ns if self.amendments else self.opened_at_ns
 
     @property
     def remaining(self) -> Decimal:
@@ -304,6 +346,11 @@ class Accepted(Event):
 @dataclass(frozen=True, kw_only=True)
 class Triggered(Event):
     pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Amended(Event):
+    """`order.amendments[-1]` says what holds from now on."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from paper_exchange.market import Market
 from paper_exchange.orders import (
     LIMIT_KINDS,
     TRIGGERED_KINDS,
+    AmendRequest,
     Filled,
     NewOrder,
     Order,
@@ -110,6 +111,34 @@ class TradingDays(RuleBasedStateMachine):
             self.bench.engine.cancel(order.account_id, order.order_id, self.bench.now_ns)
         except OrderAlreadyClosed:
             assert not order.is_live
+
+    @rule(
+        order=placed,
+        away=st.none() | st.integers(-60, 60),
+        trigger_away=st.none() | st.integers(-60, 60),
+        percent=st.none() | st.integers(1, 250),
+    )
+    def amend(self, order: Order | None, away: int | None, trigger_away: int | None, percent: int | None) -> None:
+        if order is None:
+            return
+        engine, listing = self.bench.engine, self.bench.catalogue.listing(order.symbol)
+        last = self.bench.market.last(order.symbol)
+        whole = (order.quantity or Decimal(0)) * (percent or 0) / 100
+        change = AmendRequest(
+            quantity=None if percent is None else whole // listing.lot_step * listing.lot_step,
+            limit_price=None if away is None else self.near(last, away, listing.tick_size),
+            trigger_price=None if trigger_away is None else self.near(last, trigger_away, listing.tick_size),
+        )
+        before, taken = engine.snapshot(), len(order.trades)
+        try:
+            engine.amend(order.account_id, order.order_id, change, self.bench.now_ns)
+        except Refusal:
+            assert engine.snapshot() == before, "a refusal changes nothing"
+            return
+        except OrderAlreadyClosed:
+            assert not order.is_live
+            return
+        assert not order.post_only or len(order.trades) == taken, "post-only never takes"
 
     @rule(seconds=st.integers(0, 90))
     def wait(self, seconds: int) -> None:
