@@ -26,7 +26,9 @@ def read_command_line(arguments: Sequence[str] | None = None) -> ServerOptions:
     parser = argparse.ArgumentParser(prog="python -m paper_exchange", description="A brokerage simulator on loopback.")
     parser.add_argument("--seed", type=int, help="seed of the market (default: that of the state, or 1)")
     parser.add_argument(
-        "--port-base", type=_port, help="control gets this port, kraken +1, coinbase +2 (default: free ports)"
+        "--port-base",
+        type=_port,
+        help="control gets this port, kraken +1, coinbase +2, kraken's sockets +3 and +4 (default: free ports)",
     )
     parser.add_argument("--latency-ms", type=_latency, default=0.0, help="added to every answer of a brokerage")
     parser.add_argument("--state", type=Path, help="directory or file that keeps accounts and orders over a restart")

@@ -170,6 +170,10 @@ class FaultPlan:
     _faults: list[Fault] = field(default_factory=list)
     _next_id: int = 1
 
+    def __bool__(self) -> bool:
+        """Whether there is any fault, spent ones included."""
+        return bool(self._faults)
+
     def add(self, match: FaultMatch, action: FaultAction, times: int | None) -> Fault:
         fault = Fault(fault_id=self._next_id, match=match, action=action, times=times)
         self._next_id += 1

@@ -25,6 +25,8 @@ from uvicorn.server import ServerState
 
 from paper_exchange.control import control_app
 from paper_exchange.http import front_app
+from paper_exchange.kraken.front import KrakenFront
+from paper_exchange.kraken.ws.sockets import SOCKET_PORTS, KrakenSockets
 from paper_exchange.saver import Saver
 from paper_exchange.state import StateStore
 from paper_exchange.wire import AsgiApp, PaperProtocol
@@ -92,6 +94,11 @@ class Server:
         if options.write_ahead_database is not None:
             opened.exchange.write_ahead = WriteAhead(options.write_ahead_database)
         self._saver = Saver(opened, store) if store is not None else None
+        registry = opened.exchange.registry
+        self._fronts = {name: venue.front(opened.exchange) for name, venue in registry.brokerages.items()}
+        kraken = self._fronts["kraken"]
+        assert isinstance(kraken, KrakenFront)
+        self._sockets = KrakenSockets(opened.exchange, kraken, latency_seconds=options.latency_seconds)
 
     async def run(self) -> None:
         self._stop_on_signals()
@@ -102,19 +109,22 @@ class Server:
         gc.collect()
         gc.freeze()
         self._announce()
-        duties = [asyncio.create_task(self._housekeeping())]
+        duties = [asyncio.create_task(self._housekeeping()), asyncio.create_task(self._sockets.run())]
         if self._saver is not None:
             duties.append(asyncio.create_task(self._saver.run()))
         await self._stop.wait()
         for server in servers:
             server.close()
         await _cancel(duties)
+        self._sockets.close()
         await self._end_connections()
         if self._saver is not None:
             await self._saver.save()
         self._exchange.journal.close()
 
     async def _listen(self, name: str, listener: socket.socket) -> asyncio.Server:
+        if name in SOCKET_PORTS:
+            return await self._sockets.listen(name, listener)
         config = _protocol_config(self._app(name))
         loop = asyncio.get_running_loop()
 
@@ -126,8 +136,7 @@ class Server:
     def _app(self, name: str) -> AsgiApp:
         if name == "control":
             return cast(AsgiApp, control_app(self._exchange, token=self._token, addresses=self._addresses()))
-        front = self._exchange.registry.brokerages[name].front(self._exchange)
-        return front_app(self._exchange, front, latency_seconds=self._options.latency_seconds)
+        return front_app(self._exchange, self._fronts[name], latency_seconds=self._options.latency_seconds)
 
     def _announce(self) -> None:
         """The one line this program writes to stdout."""
@@ -137,14 +146,13 @@ class Server:
 
     def _addresses(self) -> dict[str, dict[str, str | None]]:
         """Where each brokerage listens."""
-        addresses: dict[str, dict[str, str | None]] = {
-            name: {"rest": self._url(name)} for name in self._listeners if name != "control"
-        }
-        addresses["kraken"] |= {"ws": None, "ws_auth": None}
+        addresses: dict[str, dict[str, str | None]] = {name: {"rest": self._url(name)} for name in self._fronts}
+        for port, name in SOCKET_PORTS.items():
+            addresses["kraken"][name] = self._url(port, scheme="ws")
         return addresses
 
-    def _url(self, name: str) -> str:
-        return f"http://{LOOPBACK}:{self._listeners[name].getsockname()[1]}"
+    def _url(self, name: str, *, scheme: str = "http") -> str:
+        return f"{scheme}://{LOOPBACK}:{self._listeners[name].getsockname()[1]}"
 
     def _stop_on_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -180,6 +188,7 @@ class Server:
 def _bind_all(port_base: int | None, last_ports: Mapping[str, int]) -> dict[str, socket.socket]:
     """Sockets of all fronts: on the ports asked for, or where it listened last, or on free ones."""
     offsets = {"control": 0, **{brokerage.name: brokerage.port_offset for brokerage in BROKERAGES}}
+    offsets |= {port: max(offsets.values()) + number for number, port in enumerate(SOCKET_PORTS, start=1)}
     if port_base is not None:
         return {name: _bind(name, port_base + offset) for name, offset in offsets.items()}
     return {name: _bind_again(name, last_ports.get(name, 0)) for name in offsets}

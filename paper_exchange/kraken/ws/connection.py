@@ -93,6 +93,10 @@ class Connection(asyncio.Protocol):
 
     # Out.
 
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and self._protocol.state is OPEN
+
     def accept(self) -> None:
         """Say yes to the handshake."""
         assert self._handshake is not None

@@ -1,0 +1,68 @@
+"""Messages that go out unasked, and what faults do to them on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paper_exchange.exchange import Exchange
+from paper_exchange.faults import SOCKET_PUSHES, FaultAction, FaultKind
+from paper_exchange.kraken.ws.connection import ABNORMAL
+from paper_exchange.kraken.ws.session import Session, Subscription
+
+BROKERAGE = "kraken"
+
+
+class Pushes:
+    """Sends the updates of subscriptions and heartbeats."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._faults = exchange.faults
+
+    def send(self, subscription: Subscription, payloads: Sequence[bytes]) -> None:
+        """Updates of one subscription, in order, in one write if no fault wants one of them."""
+        session = subscription.session
+        if not self._faults:
+            session.send(payloads)
+            return
+        leaving: list[bytes] = []
+        for payload in payloads:
+            fault = self._fault(session, subscription.channel)
+            leaving += self._let_through(subscription, payload, fault)
+            self._break(session, fault)
+        if leaving:
+            session.send(leaving)
+
+    def heartbeat(self, session: Session, payload: bytes) -> None:
+        fault = self._fault(session, "heartbeat") if self._faults else None
+        if fault is None:
+            session.send([payload])
+        self._break(session, fault)
+
+    def spoils_checksum(self, session: Session, channel: str) -> bool:
+        """Whether this session's next message of the channel is to carry a wrong checksum."""
+        if not self._faults:
+            return False
+        wanted = frozenset({FaultKind.BAD_CHECKSUM})
+        return self._faults.take(BROKERAGE, session.account_name, f"ws/{channel}", wanted) is not None
+
+    def _fault(self, session: Session, channel: str) -> FaultAction | None:
+        kinds = SOCKET_PUSHES - {FaultKind.BAD_CHECKSUM}
+        return self._faults.take(BROKERAGE, session.account_name, f"ws/{channel}", kinds)
+
+    def _let_through(self, subscription: Subscription, payload: bytes, fault: FaultAction | None) -> list[bytes]:
+        kind = fault.kind if fault is not None else None
+        if kind is FaultKind.REORDER:
+            subscription.held_back.append(payload)
+            return []
+        if kind in (FaultKind.GAP, FaultKind.SILENCE, FaultKind.CLOSE):
+            return []
+        late, subscription.held_back = subscription.held_back, []
+        return [payload, *([payload] if kind is FaultKind.DUPLICATE else []), *late]
+
+    def _break(self, session: Session, fault: FaultAction | None) -> None:
+        if fault is None:
+            return
+        if fault.kind is FaultKind.SILENCE:
+            session.fall_silent(fault.seconds or 0.0)
+        elif fault.kind is FaultKind.CLOSE:
+            session.connection.close(fault.code or ABNORMAL)
