@@ -29,6 +29,10 @@ def _nothing_else(_connection: Connection) -> None:
     """An answer alone."""
 
 
+def _nothing_new() -> None:
+    """It was answered before."""
+
+
 class CopyAnswers:
     """Writes the answers of one account. An answer that was given is never changed.
 
@@ -60,27 +64,46 @@ class CopyAnswers:
         together: Callable[[Connection], None] = _nothing_else,
     ) -> None:
         """Give the final answer; `together` is what must become true in the same transaction."""
-        quantity = filled if filled is not None else (intent.filled_quantity if intent else None)
 
         def work(connection: Connection) -> bool:
             self._fence(connection)
             together(connection)
-            return copies.answer_copy(
-                connection,
-                signal_id=signal.signal_id,
-                account_id=self._account.label,
-                status=answer.status,
-                reason=answer.reason,
-                detail=answer.detail,
-                at=self._clock.now(),
-                filled_quantity=quantity,
-                average_price=intent.average_price if intent else None,
-            )
+            return self._write(connection, signal, answer, intent, filled)
 
         changed = self._store.write(work)
         failpoint("answer_committed")
         if changed:
             self._on_answer(signal, answer)
+
+    def answer_in(
+        self, connection: Connection, signal: TradeSignal, answer: CopyAnswer, intent: OrderIntent
+    ) -> Callable[[], None]:
+        """The final answer as a part of a transaction; what is returned is to be called once that is committed."""
+        self._fence(connection)
+        if not self._write(connection, signal, answer, intent, None):
+            return _nothing_new
+        return lambda: self._on_answer(signal, answer)
+
+    def _write(
+        self,
+        connection: Connection,
+        signal: TradeSignal,
+        answer: CopyAnswer,
+        intent: OrderIntent | None,
+        filled: Decimal | None,
+    ) -> bool:
+        """False when it was answered before."""
+        return copies.answer_copy(
+            connection,
+            signal_id=signal.signal_id,
+            account_id=self._account.label,
+            status=answer.status,
+            reason=answer.reason,
+            detail=answer.detail,
+            at=self._clock.now(),
+            filled_quantity=filled if filled is not None else (intent.filled_quantity if intent else None),
+            average_price=intent.average_price if intent else None,
+        )
 
     def note(self, signal: TradeSignal, **values: Any) -> None:
         """Change a copy that has no answer yet."""

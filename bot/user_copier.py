@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from bot.copy_answers import CopyAnswer, CopyAnswers
 from bot.domain.account import AccountRef
@@ -74,6 +74,13 @@ class UserCopier:
         self._seen_at: dict[str, float] = {}
         self._leaving = leaving
 
+    def may_board(self, signal: TradeSignal) -> bool:
+        """Whether an entry after this signal may go out in a batch now: no store and no venue is asked for it.
+
+        The store's and the engine's thread ask too.
+        """
+        return self._leaving is None and self._hydrated() and self._unfit(signal) is None
+
     def run(self) -> float | None:
         """Work on every copy without an answer; returns in how many seconds it wants to look again, or None."""
         with self._store.read() as connection:
@@ -112,12 +119,19 @@ class UserCopier:
     def _entry(self, signal: TradeSignal, row: Row[Any], exits: Sequence[Row[Any]], *, may_send: bool) -> float | None:
         """`exits` are the master's later exits of the same symbol that wait for this entry's end."""
         intent = self._stored_intent(row.client_order_id)
-        if intent.state is IntentState.CREATED:
-            return self._unsent_entry(signal, intent, exits, may_send=may_send)
+        awaited = self._executor.awaited_seconds(intent)
+        if awaited > 0:
+            # It left in a batch with others'; its answer wakes this thread.
+            return awaited
         if exits and intent.state in LIVE_STATES:
             intent = self._executor.cancel(intent)
-        elif not has_ended(intent):
-            intent = self._executor.settle(intent)
+        elif intent.state is not IntentState.CREATED and not has_ended(intent):
+            along = _AnswerAlong(self._answers, signal)
+            intent = self._executor.settle(intent, along=along)
+            if along.committed(intent):
+                return self._forget(signal)
+        if intent.state is IntentState.CREATED:
+            return self._unsent_entry(signal, intent, exits, may_send=may_send)
         return self._entry_result(signal, intent)
 
     def _unsent_entry(
@@ -155,6 +169,10 @@ class UserCopier:
         if paused:
             # Seen only after this copy was planned.
             return CopyAnswer(CopyStatus.SKIPPED, CopyReason.SYMBOL_PAUSED, paused)
+        return self._unfit(signal)
+
+    def _unfit(self, signal: TradeSignal) -> CopyAnswer | None:
+        """What the clock and the last balance reading say against an entry now."""
         age = self._age(signal)
         if age < -self._max_signal_age:
             detail = f"the master's trade is {-age.total_seconds():.0f} s ahead of the clock"
@@ -186,8 +204,12 @@ class UserCopier:
         return age if age < -self._max_signal_age else max(age, known_for)
 
     def _answer(self, signal: TradeSignal, answer: CopyAnswer, intent: OrderIntent | None) -> float | None:
-        """Write the final answer; there is nothing to look at again, which is what None says."""
+        """Write the final answer."""
         self._answers.answer(signal, answer, intent)
+        return self._forget(signal)
+
+    def _forget(self, signal: TradeSignal) -> float | None:
+        """It has its answer; there is nothing to look at again, which is what None says."""
         self._seen_at.pop(signal.signal_id, None)
         return None
 
@@ -196,6 +218,28 @@ class UserCopier:
             intent = intents.find_intent(connection, order_id)
         assert intent is not None, "the plan writes the intent in the same transaction as the copy"
         return intent
+
+
+class _AnswerAlong:
+    """The answer that follows from an entry's end, in the transaction that books the end."""
+
+    def __init__(self, answers: CopyAnswers, signal: TradeSignal) -> None:
+        self._answers = answers
+        self._signal = signal
+        self._tell: Callable[[], None] | None = None
+
+    def __call__(self, connection: Connection, intent: OrderIntent) -> None:
+        # A transaction may be done again: what counts is the last time.
+        self._tell = None
+        if has_ended(intent):
+            self._tell = self._answers.answer_in(connection, self._signal, entry_answer(intent), intent)
+
+    def committed(self, intent: OrderIntent) -> bool:
+        """Called after the transaction, if there was one: whether the copy has its answer by it."""
+        if self._tell is None or not has_ended(intent):
+            return False
+        self._tell()
+        return True
 
 
 def _exits_of(symbol: str, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:

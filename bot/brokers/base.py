@@ -112,6 +112,13 @@ class BaseBroker(ABC):
         """
         return NO_NEWS
 
+    def streamed_order(self, venue_order_id: str) -> VenueOrder | None:
+        """An order as the live stream has shown it, complete with its fills, which `get_order_fills` then gives.
+
+        Asks nobody; None = it is not known that way.
+        """
+        return None
+
     def lane(self) -> SocketLane | None:
         """How this account's orders can go out in one batch with those of others; None = not at all."""
         return None

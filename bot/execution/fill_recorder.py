@@ -73,12 +73,25 @@ class FillRecorder:
         self._emit = emit
         self._on_booked = on_booked
 
-    def book_order(self, intent: OrderIntent, order: VenueOrder, fills: Sequence[Fill]) -> Sequence[Fill]:
-        """Book what the venue says of one order of ours; returns the fills that were new."""
+    def book_order(
+        self,
+        intent: OrderIntent,
+        order: VenueOrder,
+        fills: Sequence[Fill],
+        *,
+        along: Callable[[Connection, OrderIntent], None] | None = None,
+    ) -> Sequence[Fill]:
+        """Book what the venue says of one order of ours; returns the fills that were new.
+
+        `along` becomes true in the same transaction; it is given the intent as it is then.
+        """
 
         def work(connection: Connection) -> Sequence[Fill]:
             new = self._book_group(connection, order.venue_order_id, fills, intent)
             self._move_intent(connection, intent, order)
+            present = None if along is None else intent_rows.find_intent(connection, intent.client_order_id)
+            if along is not None and present is not None:
+                along(connection, present)
             return new
 
         return self._write(work)

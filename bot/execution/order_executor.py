@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.socket_lane import LaneOutcome
 from bot.domain.errors import (
     CredentialsRejected,
     Fenced,
@@ -21,18 +22,21 @@ from bot.domain.errors import (
     RetryLater,
     StoreUnavailable,
     UnreadableReply,
+    VenueError,
 )
 from bot.domain.order import (
     FINAL_STATES,
     LIVE_STATES,
     UNRESOLVED_STATES,
     IntentState,
+    OrderAck,
     OrderKind,
     OrderType,
     VenueOrder,
 )
 from bot.domain.veto import Veto
 from bot.execution.absence import AbsenceWatch
+from bot.execution.departures import Departures
 from bot.execution.entry_gate import EntryGate, OpenGate
 from bot.execution.fill_recorder import FillRecorder
 from bot.execution.instance_guard import InstanceGuard, NoOtherInstance
@@ -58,11 +62,17 @@ ABSENT = "absent"
 ACCEPTED = "accepted:"
 # Begins the reason of an intent that was given up before a byte left.
 NOT_SENT = "not sent: "
+# What becomes true in the same transaction as an order's end, with the intent as it is then.
+Along = Callable[[Connection, OrderIntent], None]
 
 
 def always_open() -> str:
     """The gate of an exit: it has none."""
     return ""
+
+
+def nothing_along(_connection: Connection, _intent: OrderIntent) -> None:
+    """Nothing else becomes true with an order's end."""
 
 
 def _nothing_earlier(_order: VenueOrder, _moment: datetime) -> None:
@@ -73,7 +83,8 @@ class OrderExecutor:
     """Places and follows the orders of one account, in that account's thread and under its lease (`epoch`).
 
     `restored_at`: since when the books are an older copy that was put back; None = never. `instance` says
-    whether this process as a whole may send anything, exits included.
+    whether this process as a whole may send anything, exits included. `departures` are the orders that went out in a
+    batch with others' (see `order_lane`): their outcome is written here.
     """
 
     def __init__(
@@ -91,6 +102,7 @@ class OrderExecutor:
         restored_at: datetime | None = None,
         entry_gate: EntryGate | None = None,
         instance: InstanceGuard | None = None,
+        departures: Departures | None = None,
     ) -> None:
         self._broker = broker
         self._store = store
@@ -104,6 +116,7 @@ class OrderExecutor:
         self._restored_at = restored_at
         self._entry_gate = entry_gate or OpenGate()
         self._instance = instance or NoOtherInstance()
+        self._departures = departures or Departures(clock)
         self._absence = AbsenceWatch()
         self._unresolved_since: dict[str, float] = {}
         self._book_earlier: Callable[[VenueOrder, datetime], None] = _nothing_earlier
@@ -250,9 +263,7 @@ class OrderExecutor:
         veto = self._entry_gate.admit(connection, intent)
         if veto is not None:
             self.refuse_when_fenced(connection)
-            why = f"{NOT_SENT}{veto}"
-            intent_rows.move(connection, intent.client_order_id, IntentState.ABANDONED, at=now, detail=why)
-            vetoes.add_veto(connection, intent, veto, at=now)
+            give_up_vetoed(connection, intent, veto, at=now)
         return veto
 
     def _send_now(self, intent: OrderIntent, leave_before: float | None) -> None:
@@ -266,18 +277,48 @@ class OrderExecutor:
         except HeldBack as error:
             log.info("%s: %s %s not sent: %s", intent.account_id, intent.side, intent.symbol, error)
             self._give_up(intent, str(error), error.veto)
-        except RetryLater as error:
-            self._move(intent, IntentState.CREATED, str(error))
-        except (OrderRefused, CredentialsRejected) as error:
-            self._move(intent, IntentState.REJECTED, f"{type(error).__name__}: {error}")
-        except OutcomeUnknown as error:
-            log.warning("%s order %s outcome unknown: %s", intent.account_id, intent.client_order_id, error)
-            self._move(intent, IntentState.UNKNOWN, str(error))
+        except (RetryLater, OrderRefused, CredentialsRejected, OutcomeUnknown) as error:
+            self._not_taken(intent, error)
         else:
             failpoint("ack_received")
             self._move(intent, IntentState.ACKNOWLEDGED, "", venue_order_id=ack.venue_order_id)
             failpoint("ack_committed")
             self._follow(self.reload(intent))
+
+    def _not_taken(self, intent: OrderIntent, error: VenueError) -> None:
+        """Certainly not, by the venue's own word, or nobody knows: what is not on the two lists is not known."""
+        if isinstance(error, RetryLater):
+            self._move(intent, IntentState.CREATED, str(error))
+        elif isinstance(error, OrderRefused | CredentialsRejected):
+            self._move(intent, IntentState.REJECTED, f"{type(error).__name__}: {error}")
+        else:
+            log.warning("%s order %s outcome unknown: %s", intent.account_id, intent.client_order_id, error)
+            self._move(intent, IntentState.UNKNOWN, str(error))
+
+    # -- orders that left in a batch --------------------------------------------------------------------------------
+    def awaited_seconds(self, intent: OrderIntent) -> float:
+        """For how long the outcome of an order that left in a batch may still come by itself: nobody asks till then."""
+        if intent.state is not IntentState.SUBMITTED:
+            return 0.0
+        return self._departures.awaited_seconds(intent.client_order_id)
+
+    def _collect(self, intent: OrderIntent, outcome: LaneOutcome, along: Along) -> None:
+        """Write down what was heard of it, as if this thread had sent it by itself."""
+        if outcome.ack is not None:
+            failpoint("ack_received")
+            self._take_ack(intent, outcome.ack, along)
+            failpoint("ack_committed")
+        elif outcome.error is not None:
+            self._not_taken(intent, outcome.error)
+        self._departures.forget(intent.client_order_id)
+        self._on_order(self.reload(intent))
+
+    def _take_ack(self, intent: OrderIntent, ack: OrderAck, along: Along) -> None:
+        """Where the stream has shown all of the order by now, its acknowledgement, fills and end are one commit."""
+        shown = self._broker.streamed_order(ack.venue_order_id)
+        known = replace(intent, venue_order_id=ack.venue_order_id)
+        if shown is None or not shown.status.ended or not self._book(known, shown, along):
+            self._move(intent, IntentState.ACKNOWLEDGED, "", venue_order_id=ack.venue_order_id)
 
     def _check_lease(self) -> None:
         """A thread that was held up since its commit may have been replaced meanwhile."""
@@ -297,18 +338,23 @@ class OrderExecutor:
             raise Fenced(f"{label} was opened anew (epoch {epoch}, this thread has {self._epoch})")
 
     # -- asking -----------------------------------------------------------------------------------------------------
-    def settle(self, intent: OrderIntent) -> OrderIntent:
-        """Ask the venue how an unfinished intent stands; never sends it again. Errors leave it as it is."""
+    def settle(self, intent: OrderIntent, *, along: Along = nothing_along) -> OrderIntent:
+        """Find out how an unfinished intent stands; never sends it again. Errors leave it as it is.
+
+        The venue is asked, except about an order that left in a batch and may still be answered by itself: that one is
+        left alone, and its answer is written down. `along` is done in the transaction that books the order's end, with
+        the intent as it is then.
+        """
+        if self.awaited_seconds(intent) > 0:
+            return intent
         try:
             with self._broker.urgent(Urgency.EXIT if intent.kind is OrderKind.EXIT else Urgency.RESOLVE):
                 if intent.resolution:
                     self._carry_out(intent)
                 elif intent.needs_person:
                     return intent
-                elif intent.state in UNRESOLVED_STATES:
-                    self._resolve(intent)
-                elif intent.venue_order_id is not None:
-                    self._follow_once(intent)
+                else:
+                    self._find_out(intent, along)
         except _CALM_ERRORS as error:
             log.info("%s order %s not settled yet: %s", intent.account_id, intent.client_order_id, error)
         result = self.reload(intent)
@@ -317,6 +363,15 @@ class OrderExecutor:
         else:
             self._forget(result)
         return result
+
+    def _find_out(self, intent: OrderIntent, along: Along) -> None:
+        outcome = self._departures.outcome(intent.client_order_id)
+        if outcome is not None and intent.state is IntentState.SUBMITTED:
+            self._collect(intent, outcome, along)
+        elif intent.state in UNRESOLVED_STATES:
+            self._resolve(intent, along)
+        elif intent.venue_order_id is not None:
+            self._follow_once(intent, along)
 
     def cancel(self, intent: OrderIntent) -> OrderIntent:
         """Ask the venue to end a live order, then ask how it stands: a cancel is a request, not an outcome."""
@@ -380,13 +435,13 @@ class OrderExecutor:
                 return
             self._clock.wait(self._stop, CONFIRM_POLL_SECONDS)
 
-    def _follow_once(self, intent: OrderIntent) -> bool:
+    def _follow_once(self, intent: OrderIntent, along: Along = nothing_along) -> bool:
         """Book what the venue shows of an accepted order; True when nothing more can come."""
         assert intent.venue_order_id is not None
         order = self._broker.get_order(intent.venue_order_id)
-        return order is not None and self._book(intent, order)
+        return order is not None and self._book(intent, order, along)
 
-    def _book(self, intent: OrderIntent, order: VenueOrder) -> bool:
+    def _book(self, intent: OrderIntent, order: VenueOrder, along: Along = nothing_along) -> bool:
         fills = []
         if order.filled_quantity > 0:
             since = (intent.sent_at or intent.created_at) - timedelta(minutes=1)
@@ -402,7 +457,7 @@ class OrderExecutor:
             return False
         if fills:
             self._book_earlier(order, min(fill.executed_at for fill in fills))
-        self._recorder.book_order(intent, order, fills)
+        self._recorder.book_order(intent, order, fills, along=along if order.status.ended else None)
         if not order.status.ended:
             self._cancel_if_stuck(intent, order)
         return order.status.ended
@@ -422,7 +477,7 @@ class OrderExecutor:
             self._broker.cancel_order(venue_order_id)
         failpoint("cancel_sent")
 
-    def _resolve(self, intent: OrderIntent) -> None:
+    def _resolve(self, intent: OrderIntent, along: Along = nothing_along) -> None:
         asked_at = self._clock.monotonic()
         order = self._broker.find_order(
             intent.client_order_id, symbol=intent.symbol, sent_at=intent.sent_at or intent.created_at
@@ -432,7 +487,7 @@ class OrderExecutor:
         elif _contradicts(intent, order):
             self._leave_to_a_person(intent, _contradiction(intent, order))
         else:
-            self._book(replace(intent, venue_order_id=order.venue_order_id), order)
+            self._book(replace(intent, venue_order_id=order.venue_order_id), order, along)
 
     def _count_absence(self, intent: OrderIntent, asked_at: float) -> None:
         """Not found: proof only when `AbsenceWatch` says so."""
@@ -522,6 +577,12 @@ class OrderExecutor:
             intent_rows.move(connection, intent.client_order_id, state, at=now, detail=detail, **changes)
 
         self._store.write(work)
+
+
+def give_up_vetoed(connection: Connection, intent: OrderIntent, veto: Veto, *, at: datetime) -> None:
+    """Nothing of this entry has left, and nothing will; the veto keeps the numbers that were compared."""
+    intent_rows.move(connection, intent.client_order_id, IntentState.ABANDONED, at=at, detail=f"{NOT_SENT}{veto}")
+    vetoes.add_veto(connection, intent, veto, at=at)
 
 
 def _urgency(intent: OrderIntent) -> Urgency:

@@ -1,0 +1,329 @@
+"""Many users' entries in one batch: marked in the transaction that plans them, handed to the feed loop together.
+
+What always holds, whatever fails and wherever the process ends:
+
+* An order that boards is handed over at most once: whoever claims it first in `Departures`, and nobody after that.
+* Only rows that are durably SUBMITTED leave, each under the epoch that marked it, which is still in force. What a
+  rolled-back plan has left in memory finds no row and goes nowhere.
+* An account that was shut out between commit and departure sends nothing; neither does anybody once trading is halted
+  (`still_all`), the process has lost its database, or the bot ends.
+* Each order that departs gets exactly one outcome. What certainly never left is handed back as `RetryLater`: the
+  account's own thread puts it back to CREATED and sends it by itself, with all it asks before that, while it is fresh.
+* A lost acknowledgement is no outcome but `OutcomeUnknown`: the order is asked about by its id, and never sent again.
+* While an order that boarded has no outcome and its time is not over, nobody asks the venue about it.
+* A process that dies anywhere leaves SUBMITTED rows. The next one knows nothing of them here, asks, and sends nothing.
+* Exits do not board, nor does the entry of an account that has anything unfinished in the same market.
+
+After the commit the lane writes nothing to the store: what it has learned is written by the account's own thread,
+under its own epoch.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.brokers.base import BaseBroker
+from bot.brokers.socket_lane import Frame, LaneOutcome
+from bot.domain.account import AccountRef
+from bot.domain.errors import NijaError, OutcomeUnknown, RetryLater
+from bot.domain.order import IntentState, OrderKind
+from bot.domain.signal import TradeSignal
+from bot.domain.veto import Veto
+from bot.execution.departures import Departures, never_left
+from bot.execution.entry_gate import EntryGate
+from bot.execution.instance_guard import InstanceGuard
+from bot.execution.order_executor import give_up_vetoed
+from bot.seams.clock import Clock
+from bot.seams.failpoints import failpoint
+from bot.storage import boardings
+from bot.storage import signals as signal_rows
+from bot.storage.boardings import Mark, Standing
+from bot.storage.intents import OrderIntent
+from bot.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+# Where the venue knows no deadline of its own.
+LONGEST_WAY_SECONDS = 5.0
+# An acknowledgement of what left at the last moment is still waited for.
+ANSWER_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seat:
+    """One opened account. `fit` asks no store and no venue: whether it may enter after this signal now."""
+
+    account: AccountRef
+    epoch: int
+    broker: BaseBroker
+    fit: Callable[[TradeSignal], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Passenger:
+    intent: OrderIntent
+    seat: Seat
+    signal: TradeSignal
+    # The order may not be written to a socket after this (monotonic seconds).
+    leave_before: float
+
+
+class OrderLane:
+    """The lane of one process and venue (`bot.execution.entry_lane.EntryLane`).
+
+    `hand_over` has something done on the venue's feed loop, soon and without waiting; `wake` tells an account's thread
+    that copies may be waiting for it, and must not wait either. `restored`: these books are an older copy, of which
+    nobody knows what was sent after it; then nobody boards.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        gate: EntryGate,
+        instance: InstanceGuard,
+        departures: Departures,
+        hand_over: Callable[[Callable[[], None]], None],
+        wake: Callable[[AccountRef], None],
+        stop: threading.Event,
+        restored: bool = False,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._gate = gate
+        self._instance = instance
+        self._departures = departures
+        self._hand_over = hand_over
+        self._wake = wake
+        self._stop = stop
+        self._restored = restored
+        self._seats: dict[str, Seat] = {}
+        self._aboard: dict[str, _Passenger] = {}
+
+    def take_seat(self, seat: Seat) -> None:
+        """An account was opened; whoever had it before sends nothing any more, here neither."""
+        self._seats[seat.account.label] = seat
+
+    # -- in the plan's transaction ----------------------------------------------------------------------------------
+    def board(self, connection: Connection, intents: Sequence[OrderIntent]) -> Sequence[str]:
+        """Mark those entries of one signal, just written in this transaction, that can leave at once.
+
+        Nothing that goes wrong here keeps the plan from being made: then the accounts' own threads send.
+        """
+        self._forget_old()
+        if self._stop.is_set() or self._restored or not self._seats:
+            return ()
+        try:
+            with connection.begin_nested():
+                return self._board(connection, intents)
+        except SQLAlchemyError:
+            raise
+        except NijaError as error:
+            log.warning("nobody boards: %s", error)
+        except Exception:
+            log.exception("nobody boards, because of an unexpected error")
+        return ()
+
+    def _board(self, connection: Connection, intents: Sequence[OrderIntent]) -> Sequence[str]:
+        signal = self._signal_of(connection, intents)
+        if signal is None:
+            return ()
+        ready = [intent for intent in intents if self._is_ready(intent, signal)]
+        ready = self._undisturbed(connection, ready)
+        if not ready:
+            return ()
+        self._instance.check(connection)
+        vetoed = self._gate.admit_all(connection, ready)
+        self._give_up(connection, [intent for intent in ready if intent.client_order_id in vetoed], vetoed)
+        passengers = self._mark(
+            connection, [intent for intent in ready if intent.client_order_id not in vetoed], signal
+        )
+        failpoint("lane_boarded")
+        return passengers
+
+    def _signal_of(self, connection: Connection, intents: Sequence[OrderIntent]) -> TradeSignal | None:
+        """All of them follow one signal."""
+        signal_id = intents[0].signal_id if intents else None
+        return None if signal_id is None else signal_rows.find_signal(connection, signal_id)
+
+    def _is_ready(self, intent: OrderIntent, signal: TradeSignal) -> bool:
+        """As far as memory knows: its account can send this way now, and would."""
+        seat = self._seats.get(intent.account_id)
+        if seat is None or intent.kind is not OrderKind.ENTRY or intent.signal_id != signal.signal_id:
+            return False
+        lane = seat.broker.lane()
+        return lane is not None and lane.ready(intent.symbol) and seat.fit(signal)
+
+    def _undisturbed(self, connection: Connection, intents: Sequence[OrderIntent]) -> list[OrderIntent]:
+        """Those with nothing else unfinished in the market, whose account is still who took the seat."""
+        if not intents:
+            return []
+        first, accounts = intents[0], [intent.account_id for intent in intents]
+        busy = boardings.busy_with(connection, accounts, first.symbol, besides=first.signal_id or "")
+        epochs = boardings.epochs_of(connection, accounts)
+        return [
+            intent
+            for intent in intents
+            if intent.account_id not in busy and epochs.get(intent.account_id) == self._seats[intent.account_id].epoch
+        ]
+
+    def _give_up(self, connection: Connection, intents: Sequence[OrderIntent], vetoed: Mapping[str, Veto]) -> None:
+        """Judged in the transaction that would have let them out; their own threads answer the copies."""
+        now = self._clock.now()
+        for intent in intents:
+            give_up_vetoed(connection, intent, vetoed[intent.client_order_id], at=now)
+
+    def _mark(self, connection: Connection, intents: Sequence[OrderIntent], signal: TradeSignal) -> Sequence[str]:
+        if not intents:
+            return ()
+        now, started = self._clock.now(), self._clock.monotonic()
+        broker = self._seats[intents[0].account_id].broker
+        expiry = broker.order_expiry_seconds
+        marks = [
+            Mark(intent.client_order_id, self._seats[intent.account_id].epoch, intent.request().payload_sha256)
+            for intent in intents
+        ]
+        marked = boardings.submit_all(
+            connection,
+            marks,
+            at=now,
+            expires_at=None if expiry is None else now + timedelta(seconds=expiry),
+            settle_at=now + timedelta(seconds=broker.settle_seconds),
+        )
+        if not marked:
+            raise RetryLater("an entry that was just written is not as it was written")
+        leave_before = started + (LONGEST_WAY_SECONDS if expiry is None else expiry)
+        return self._remember(intents, signal, leave_before)
+
+    def _remember(self, intents: Sequence[OrderIntent], signal: TradeSignal, leave_before: float) -> Sequence[str]:
+        """Before the commit: from the commit on their threads find the rows, and leave them alone."""
+        for intent in intents:
+            seat = self._seats[intent.account_id]
+            self._aboard[intent.client_order_id] = _Passenger(
+                intent=intent, seat=seat, signal=signal, leave_before=leave_before
+            )
+        ids = [intent.client_order_id for intent in intents]
+        self._departures.board(ids, until=leave_before + ANSWER_SECONDS)
+        return ids
+
+    def _forget_old(self) -> None:
+        """Those whose plan was rolled back, or was never told of."""
+        now = self._clock.monotonic()
+        for order_id, passenger in list(self._aboard.items()):
+            if passenger.leave_before + ANSWER_SECONDS < now:
+                self._aboard.pop(order_id, None)
+
+    # -- after the commit -------------------------------------------------------------------------------------------
+    def depart(self, client_order_ids: Sequence[str]) -> None:
+        """Their plan was committed, or else rolled back: look once more at all of them, and hand over who may leave."""
+        leaving = self._departures.leave(client_order_ids)
+        passengers = [one for one in (self._aboard.pop(order_id, None) for order_id in leaving) if one is not None]
+        if not passengers:
+            return
+        try:
+            staying = self._last_look(passengers)
+        except Exception as error:
+            # Nothing was handed over, whatever it was; the accounts' own threads go on.
+            log.exception("a batch of %d orders stays behind", len(passengers))
+            self._hand_back(passengers, f"{type(error).__name__}: {error}")
+            return
+        failpoint("lane_departing")
+        self._send(staying)
+
+    def _last_look(self, passengers: Sequence[_Passenger]) -> Sequence[_Passenger]:
+        """One reading for all. Raises `Fenced` and `StoreUnavailable`: then nothing leaves."""
+        first = passengers[0]
+        with self._store.read() as connection:
+            self._instance.check(connection)
+            ids = [one.intent.client_order_id for one in passengers]
+            standing = boardings.standing_of(connection, ids)
+            vetoed = self._gate.still_all(connection, [one.intent for one in passengers])
+            paused = boardings.paused_for(connection, first.intent.symbol)
+            sequence = signal_rows.sequence_of(connection, first.signal.signal_id) if standing else 0
+            overtaken = bool(standing) and boardings.sold_since(connection, first.intent.symbol, sequence=sequence)
+        staying = []
+        for one in passengers:
+            order_id, label = one.intent.client_order_id, one.seat.account.label
+            stands = standing.get(order_id)
+            if stands is None or (stands.state, stands.epoch) != (IntentState.SUBMITTED, one.seat.epoch):
+                self._departures.forget(order_id)  # its plan was rolled back
+                continue
+            why = self._why_not(one, stands, vetoed.get(order_id), paused=label in paused, overtaken=overtaken)
+            if why:
+                self._hand_back([one], why)
+            else:
+                staying.append(one)
+        return staying
+
+    def _why_not(self, one: _Passenger, stands: Standing, veto: Veto | None, *, paused: bool, overtaken: bool) -> str:
+        """What has come between since it was marked; its own thread judges what follows from it."""
+        if stands.epoch_in_force != one.seat.epoch:
+            return f"the account was opened anew (epoch {stands.epoch_in_force})"
+        if veto is not None:
+            return str(veto)
+        if self._stop.is_set():
+            return "the bot ends"
+        if paused:
+            return f"{one.intent.symbol} was paused"
+        if overtaken:
+            return "the master has sold again"
+        if self._clock.monotonic() >= one.leave_before:
+            return "its time was over before its batch left"
+        return "" if one.seat.fit(one.signal) else "the account may not enter any more"
+
+    def _send(self, passengers: Sequence[_Passenger]) -> None:
+        """From here on an order may be at the venue, whatever becomes of this thread."""
+        batch = [(one, frame) for one in passengers if (frame := self._frame(one)) is not None]
+        if not batch:
+            return
+        try:
+            self._hand_over(partial(self._on_the_loop, batch))
+        except Exception as error:
+            log.exception("a batch of %d orders could not be handed over", len(batch))
+            self._hand_back([one for one, _ in batch], f"{type(error).__name__}: {error}")
+            return
+        failpoint("lane_handed_over")
+        log.info("%d orders of signal %s left in one batch", len(batch), passengers[0].signal.signal_id[:8])
+
+    def _frame(self, one: _Passenger) -> Frame | None:
+        """The finished order, or None for one that is handed back; one account's trouble is its own."""
+        limits = [limit for limit in (one.leave_before, self._instance.send_before()) if limit is not None]
+        try:
+            lane = one.seat.broker.lane()
+            frame = None if lane is None else lane.frame(replace(one.intent.request(), leave_before=min(limits)))
+        except Exception as error:
+            log.exception("%s: its order could not be made ready", one.seat.account.label)
+            self._hand_back([one], f"{type(error).__name__}: {error}")
+            return None
+        if frame is None:
+            self._hand_back([one], "it cannot go over the socket now")
+        return frame
+
+    def _hand_back(self, passengers: Sequence[_Passenger], why: str) -> None:
+        """Certainly not sent, and nobody sends them here any more."""
+        log.info("%d orders of a batch stay behind: %s", len(passengers), why)
+        for one in passengers:
+            self._answered(one, never_left(why))
+
+    # -- on the feed loop -------------------------------------------------------------------------------------------
+    def _on_the_loop(self, batch: Sequence[tuple[_Passenger, Frame]]) -> None:
+        for one, frame in batch:
+            answered = partial(self._answered, one)
+            try:
+                frame.send(answered)
+            except Exception as error:
+                # It may have been written: that it was not is for the frame to say.
+                log.exception("%s: unexpected error while its order was sent", one.seat.account.label)
+                answered(LaneOutcome(error=OutcomeUnknown(f"while it was sent: {type(error).__name__}: {error}")))
+
+    def _answered(self, one: _Passenger, outcome: LaneOutcome) -> None:
+        """The account's own thread writes it down."""
+        if self._departures.answer(one.intent.client_order_id, outcome):
+            self._wake(one.seat.account)
