@@ -190,6 +190,11 @@ class Market:
                 break
         return trades[-limit:]
 
+    def trades_between(self, symbol: str, after_ns: int, until_ns: int) -> list[PublicTrade]:
+        """The trades of the tape in (after, until], oldest first."""
+        ticks = self._market(symbol).ticks_between(after_ns, until_ns)
+        return [self._trade(symbol, tick) for tick in ticks if tick.volume]
+
     def day_stats(self, symbol: str) -> DayStats:
         """Exact to the minute for closed minutes; refreshed once a second."""
         second = self.now_ns // 1_000_000_000

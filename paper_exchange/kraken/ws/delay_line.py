@@ -6,21 +6,25 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from paper_exchange.latency import Latency
+
 
 class DelayLine:
-    """Carries calls for ``seconds``; many are under way at once. Without a delay a call is made on the spot."""
+    """Carries calls one way; many are under way at once. Without a delay a call is made on the spot."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, latency: Latency) -> None:
+        self._latency = latency
         self._under_way: deque[tuple[float, Callable[[bytes], None], bytes]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
     def carry(self, arrive: Callable[[bytes], None], data: bytes) -> None:
-        if not self._seconds:
+        if not self._latency.seconds and not self._under_way:
             arrive(data)
             return
         loop = asyncio.get_running_loop()
-        self._under_way.append((loop.time() + self._seconds, arrive, data))
+        # Never before what left earlier, also when the exchange has come nearer meanwhile.
+        earliest = self._under_way[-1][0] if self._under_way else 0.0
+        self._under_way.append((max(earliest, loop.time() + self._latency.one_way), arrive, data))
         if self._timer is None:
             self._timer = loop.call_at(self._under_way[0][0], self._arrived)
 

@@ -14,6 +14,7 @@ from paper_exchange.kraken.front import CANCEL, MODIFY, KrakenFront
 from paper_exchange.kraken.ws import answers, trading
 from paper_exchange.kraken.ws.answers import Answer
 from paper_exchange.kraken.ws.connection import ABNORMAL, Connection
+from paper_exchange.kraken.ws.market_feed import CHANNELS, MarketFeed
 from paper_exchange.kraken.ws.private_feed import BALANCES, EXECUTIONS, PrivateFeed
 from paper_exchange.kraken.ws.pushes import BROKERAGE, Pushes
 from paper_exchange.kraken.ws.requests import Request, UnreadableRequest, read_request, unsupported_field
@@ -49,6 +50,7 @@ class Hub:
         self._pushes = Pushes(exchange)
         self._private_feed = PrivateFeed(exchange, front.names, self._pushes)
         self._private = PrivateSubscribing(self._private_feed)
+        self._market_feed = MarketFeed(exchange, front.names, self._pushes)
         self._connections = 0
 
     # Connections.
@@ -71,7 +73,8 @@ class Hub:
         session = self._sessions.pop(connection, None)
         if session is not None:
             for subscription in session.subscriptions.values():
-                self._forget(subscription.channel, session)
+                feed = self._market_feed if subscription.channel in CHANNELS else self._private_feed
+                feed.remove(subscription)
             session.subscriptions.clear()
 
     def _open(self, connection: Connection, path: str) -> None:
@@ -86,10 +89,6 @@ class Hub:
         session = Session(connection, private=private, connection_id=FIRST_CONNECTION_ID + self._connections)
         self._sessions[connection] = session
         session.send([answers.status("online", session.connection_id)])
-
-    def _forget(self, channel: str, session: Session) -> None:
-        if channel in (EXECUTIONS, BALANCES):
-            self._private_feed.remove(session.subscriptions[channel, None])
 
     def close_all(self) -> None:
         """The exchange goes down: a close frame for everybody."""
@@ -106,6 +105,10 @@ class Hub:
                 self._pushes.heartbeat(session, answers.HEARTBEAT)
             elif now - max(session.last_in, session.last_out) >= IDLE_SECONDS:
                 session.connection.close(1000)
+
+    async def tick(self) -> None:
+        """Once a second: what is new in the market."""
+        await self._market_feed.tick()
 
     # Requests.
 
@@ -207,7 +210,11 @@ class Hub:
             return self._private.unsubscribe(session, request)
         if session.private:
             raise KrakenError(NO_PUBLIC)
-        raise KrakenError("Unsupported field: 'channel' for the given msg type: subscribe")
+        if channel not in CHANNELS:
+            raise KrakenError("Unsupported channel")
+        if request.method == "subscribe":
+            return self._market_feed.subscribe(session, request)
+        return self._market_feed.unsubscribe(session, request)
 
     def _authorised(self, session: Session, call: Call) -> Account:
         if not session.private:

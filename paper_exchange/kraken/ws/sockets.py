@@ -6,7 +6,7 @@ import asyncio
 import resource
 import socket
 
-from paper_exchange.clock import steady_seconds
+from paper_exchange.clock import NANOSECONDS_PER_SECOND, steady_seconds
 from paper_exchange.exchange import Exchange
 from paper_exchange.kraken.front import KrakenFront
 from paper_exchange.kraken.ws.connection import Connection
@@ -15,18 +15,20 @@ from paper_exchange.kraken.ws.hub import PRIVATE_PORT, PUBLIC_PORT, Hub
 
 SOCKET_PORTS = {PUBLIC_PORT: "ws", PRIVATE_PORT: "ws_auth"}
 """Listeners, and the names under which their addresses are announced."""
-BEAT_SECONDS = 1.0
+AFTER_THE_SECOND_NS = 2_000_000
+"""The market moves on the second; a moment later every client is told."""
 BACKLOG = 2048
 """Hundreds of clients may connect at once."""
 OPEN_FILES = 65_536
 
 
 class KrakenSockets:
-    """``latency_seconds`` passes between a request and its answer, half of it on the way in and half on the way out."""
+    """Everything on the sockets, as far away as the exchange's latency says."""
 
-    def __init__(self, exchange: Exchange, front: KrakenFront, *, latency_seconds: float = 0.0) -> None:
+    def __init__(self, exchange: Exchange, front: KrakenFront) -> None:
+        self._exchange = exchange
         self._hub = Hub(exchange, front)
-        self._line = DelayLine(latency_seconds / 2)
+        self._line = DelayLine(exchange.latency)
 
     async def listen(self, port: str, listener: socket.socket) -> asyncio.Server:
         """Take connections of ``listener`` as those of ``port``."""
@@ -36,7 +38,9 @@ class KrakenSockets:
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(BEAT_SECONDS)
+            into_second_ns = (self._exchange.clock.now_ns() - AFTER_THE_SECOND_NS) % NANOSECONDS_PER_SECOND
+            await asyncio.sleep((NANOSECONDS_PER_SECOND - into_second_ns) / NANOSECONDS_PER_SECOND)
+            await self._hub.tick()
             self._hub.beat(steady_seconds())
 
     def close(self) -> None:
