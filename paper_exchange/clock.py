@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 NANOSECONDS_PER_SECOND = 1_000_000_000
@@ -61,8 +62,13 @@ class ManualClock:
 def rfc3339(time_ns: int) -> str:
     """Microsecond UTC text, as in ``2026-01-01T00:00:00.000000Z``."""
     seconds, nanoseconds = divmod(time_ns, NANOSECONDS_PER_SECOND)
-    stamp = datetime.fromtimestamp(seconds, tz=UTC)
-    return f"{stamp:%Y-%m-%dT%H:%M:%S}.{nanoseconds // 1000:06d}Z"
+    return f"{_whole_second(seconds)}.{nanoseconds // 1000:06d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _whole_second(seconds: int) -> str:
+    """Times of one second come in crowds, so their common text is kept."""
+    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def parse_rfc3339(text: str) -> int:

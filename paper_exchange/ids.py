@@ -6,9 +6,11 @@ after a restart differ from all earlier ones even when the last counters were lo
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import uuid
+
+LETTERS = bytes(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[byte % 32] for byte in range(256))
+"""A letter or digit for each byte; those that look alike are left out."""
 
 
 class Ids:
@@ -41,5 +43,5 @@ class Ids:
 
 def kraken_id(letter: str, digest: bytes) -> str:
     """``letter`` and 5, 5 and 6 upper-case letters and digits, as in ``OQCLML-BW3P3-BUCMWZ``."""
-    text = base64.b32encode(digest).decode()
+    text = digest[:16].translate(LETTERS).decode()
     return f"{letter}{text[:5]}-{text[5:10]}-{text[10:16]}"

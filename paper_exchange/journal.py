@@ -6,10 +6,9 @@ goes on after a restart with the same state.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from heapq import merge
 from pathlib import Path
@@ -34,6 +33,7 @@ class Label(msgspec.Struct):
 
 
 LABEL = msgspec.json.Decoder(Label)
+ENCODE = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,35 @@ def amount_text(amount: Decimal | None) -> str | None:
     return None if amount is None else format(amount, "f")
 
 
+def encode_line(seq: int, entry: JournalEntry, time_ns: int) -> bytes:
+    """One line, its newline included."""
+    return (
+        ENCODE(
+            {
+                "seq": seq,
+                "time": rfc3339(time_ns),
+                "brokerage": entry.brokerage,
+                "account": entry.account,
+                "type": entry.type,
+                "endpoint": entry.endpoint,
+                "nonce": entry.nonce,
+                "client_order_id": entry.client_order_id,
+                "order_id": entry.order_id,
+                "trade_id": entry.trade_id,
+                "symbol": entry.symbol,
+                "side": entry.side,
+                "quantity": amount_text(entry.quantity),
+                "price": amount_text(entry.price),
+                "fee": amount_text(entry.fee),
+                "error": entry.error,
+                "payload_sha256": entry.payload_sha256,
+                "verdict": entry.verdict,
+            }
+        )
+        + b"\n"
+    )
+
+
 class Journal:
     """Lines in memory, bounded, and with ``path`` also in a file that survives the process."""
 
@@ -91,14 +120,7 @@ class Journal:
     def write(self, entry: JournalEntry, *, time_ns: int) -> int:
         """Add a line and return its ``seq``."""
         self._seq += 1
-        line: dict[str, object] = {"seq": self._seq, "time": rfc3339(time_ns)}
-        fields = asdict(entry)
-        for amount in ("quantity", "price", "fee"):
-            fields[amount] = amount_text(fields[amount])
-        line["brokerage"] = fields["brokerage"]
-        line["account"] = fields["account"]
-        line.update(fields)
-        self._keep(self._seq, entry.type, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        self._keep(self._seq, entry.type, encode_line(self._seq, entry, time_ns))
         return self._seq
 
     def since(self, seq: int) -> Iterator[bytes]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from paper_exchange.kraken.ws.numbers import encode, stamp, whole
+from paper_exchange.clock import rfc3339
+from paper_exchange.kraken.ws.numbers import encode, whole
 from paper_exchange.kraken.ws.requests import Request
 
 HEARTBEAT = b'{"channel":"heartbeat"}'
@@ -31,8 +32,8 @@ class Answer:
             fields["result"] = self.result
         fields["success"] = self.error is None
         fields.update(self.more)
-        fields["time_in"] = stamp(received_ns)
-        fields["time_out"] = stamp(now_ns)
+        fields["time_in"] = rfc3339(received_ns)
+        fields["time_out"] = rfc3339(now_ns)
         return encode(fields)
 
 
@@ -40,7 +41,7 @@ def pong(request: Request, received_ns: int, now_ns: int) -> bytes:
     fields: dict[str, object] = {"method": "pong"}
     if request.req_id is not None:
         fields["req_id"] = request.req_id
-    return encode({**fields, "time_in": stamp(received_ns), "time_out": stamp(now_ns)})
+    return encode({**fields, "time_in": rfc3339(received_ns), "time_out": rfc3339(now_ns)})
 
 
 def status(system: str, connection_id: int) -> bytes:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from paper_exchange.catalogue import Catalogue
-from paper_exchange.kraken.ws.numbers import number, stamp
+from paper_exchange.clock import rfc3339
+from paper_exchange.kraken.ws.numbers import number
 from paper_exchange.orders import Balance, LedgerEntry
 
 Item = dict[str, object]
@@ -29,7 +30,7 @@ def change(entry: LedgerEntry, catalogue: Catalogue) -> Item:
     return {
         "ledger_id": entry.ledger_id,
         "ref_id": entry.reference_id,
-        "timestamp": stamp(entry.time_ns),
+        "timestamp": rfc3339(entry.time_ns),
         "type": entry.kind.value,
         "asset": entry.asset,
         "asset_class": "currency",

@@ -7,8 +7,9 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from zlib import crc32
 
+from paper_exchange.clock import rfc3339
 from paper_exchange.kraken.envelope import KrakenError
-from paper_exchange.kraken.ws.numbers import number, number_text, stamp
+from paper_exchange.kraken.ws.numbers import number, number_text
 from paper_exchange.kraken.ws.requests import whole_number
 from paper_exchange.kraken.ws.topic import Topic, Venue
 
@@ -55,7 +56,7 @@ class BookTopic(Topic):
             "bids": self._levels(bids),
             "asks": self._levels(asks),
             "checksum": checksum(self._texts(self._asks), self._texts(self._bids)),
-            "timestamp": stamp(now_ns),
+            "timestamp": rfc3339(now_ns),
         }
         return self.message(kind, [item])
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from paper_exchange.catalogue import Listing
+from paper_exchange.clock import rfc3339
 from paper_exchange.kraken.naming import Names, cost_decimals
-from paper_exchange.kraken.ws.numbers import number, stamp
+from paper_exchange.kraken.ws.numbers import number
 from paper_exchange.orders import (
     LIVE_STATUSES,
     Accepted,
@@ -74,7 +75,7 @@ class Executions:
             **_totals(order, grid),
             "order_status": "partially_filled" if partly else "new",
             "exec_type": "new",
-            "timestamp": stamp(order.opened_at_ns),
+            "timestamp": rfc3339(order.opened_at_ns),
         }
 
     def trade(self, trade: Trade, order: Order, order_status: str) -> Item:
@@ -96,7 +97,7 @@ class Executions:
             "order_type": order.kind.value,
             **_totals(order, grid),
             "fees": [{"asset": grid.quote, "qty": number(trade.fee, grid.cost)}],
-            "timestamp": stamp(trade.time_ns),
+            "timestamp": rfc3339(trade.time_ns),
         }
         if order.client_order_id is not None:
             item["cl_ord_id"] = order.client_order_id
@@ -117,7 +118,7 @@ class Executions:
             "order_status": "pending_new",
             "exec_type": "pending_new",
             "fee_usd_equiv": number(ZERO, grid.cost),
-            "timestamp": stamp(time_ns),
+            "timestamp": rfc3339(time_ns),
         }
 
     def _ended(self, event: Event, status: str) -> Item:
@@ -128,7 +129,7 @@ class Executions:
             "exec_type": status,
             "order_status": status,
             **_totals(order, self._grid(order)),
-            "timestamp": stamp(event.time_ns),
+            "timestamp": rfc3339(event.time_ns),
         }
         if order.close_reason is not None:
             item["reason"] = item["cancel_reason"] = order.close_reason
@@ -142,7 +143,7 @@ class Executions:
             "exec_type": "status",
             "order_status": "new",
             "triggers": _triggers(order, grid),
-            "timestamp": stamp(event.time_ns),
+            "timestamp": rfc3339(event.time_ns),
         }
 
     def _description(self, order: Order, grid: Grid) -> Item:
@@ -170,7 +171,7 @@ class Executions:
         if order.trigger_price is not None:
             item["triggers"] = _triggers(order, grid)
         if order.expires_at_ns is not None:
-            item["expire_time"] = stamp(order.expires_at_ns)
+            item["expire_time"] = rfc3339(order.expires_at_ns)
         return item
 
     def _grid(self, order: Order) -> Grid:
@@ -183,7 +184,7 @@ def _opened(event: Event) -> Item:
         "order_userref": event.order.user_reference or 0,
         "exec_type": "new",
         "order_status": "new",
-        "timestamp": stamp(event.time_ns),
+        "timestamp": rfc3339(event.time_ns),
     }
 
 
@@ -205,5 +206,5 @@ def _triggers(order: Order, grid: Grid) -> Item:
         "reference": "last", "price": price, "price_type": "static", "actual_price": price, "status": status,
     }  # fmt: skip
     if order.triggered_at_ns is not None:
-        triggers["timestamp"] = stamp(order.triggered_at_ns)
+        triggers["timestamp"] = rfc3339(order.triggered_at_ns)
     return triggers

@@ -9,7 +9,7 @@ from paper_exchange.candles import Candle
 from paper_exchange.clock import NANOSECONDS_PER_SECOND, rfc3339
 from paper_exchange.kraken.envelope import KrakenError
 from paper_exchange.kraken.public import OHLC_MINUTES
-from paper_exchange.kraken.ws.numbers import encode, number, stamp
+from paper_exchange.kraken.ws.numbers import encode, number
 from paper_exchange.kraken.ws.requests import whole_number
 from paper_exchange.kraken.ws.topic import Topic, Venue
 
@@ -71,7 +71,7 @@ class OhlcTopic(Topic):
             "vwap": number(candle.vwap, prices),
             "interval_begin": _nanoseconds(candle.open_ns),
             "interval": self._minutes,
-            "timestamp": stamp(end_ns),
+            "timestamp": rfc3339(end_ns),
         }
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from paper_exchange.clock import rfc3339
 from paper_exchange.kraken.envelope import KrakenError
 from paper_exchange.kraken.ws.day_figures import DayFigures
-from paper_exchange.kraken.ws.numbers import number, stamp
+from paper_exchange.kraken.ws.numbers import number
 from paper_exchange.kraken.ws.requests import text
 from paper_exchange.kraken.ws.topic import Topic, Venue
 from paper_exchange.market import Quote
@@ -71,7 +72,7 @@ class TickerTopic(Topic):
             "high": number(figures.high, prices),
             "change": number(last - figures.open, prices),
             "change_pct": number(figures.change_percent(last), 2),
-            "timestamp": stamp(now_ns),
+            "timestamp": rfc3339(now_ns),
         }
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from paper_exchange.kraken.ws.numbers import number, stamp
+from paper_exchange.clock import rfc3339
+from paper_exchange.kraken.ws.numbers import number
 from paper_exchange.kraken.ws.topic import Topic, Venue
 from paper_exchange.market import PublicTrade
 
@@ -48,7 +49,7 @@ class TradeTopic(Topic):
                 "qty": number(trade.quantity, self._listing.lot_decimals),
                 "ord_type": "market",
                 "trade_id": trade.number,
-                "timestamp": stamp(trade.time_ns),
+                "timestamp": rfc3339(trade.time_ns),
             }
             for trade in trades
         ]
