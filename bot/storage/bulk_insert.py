@@ -7,7 +7,7 @@ the database does. Here what is shared is converted once.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import Connection, Dialect, Table, Text
 
 Convert = Callable[[Any], Any]
 
@@ -41,8 +41,9 @@ class BulkInsert:
         return connection.exec_driver_sql(self._statement([*shared, *columns], dialect), values).rowcount
 
     def _convert(self, name: str, dialect: Dialect) -> Convert:
-        processor = self._table.c[name].type.dialect_impl(dialect).bind_processor(dialect)
-        return processor or _as_it_is
+        kind = self._table.c[name].type
+        # A member of an enum is text to Python, but not to every driver.
+        return kind.dialect_impl(dialect).bind_processor(dialect) or (_text if isinstance(kind, Text) else _as_it_is)
 
     def _statement(self, columns: Sequence[str], dialect: Dialect) -> str:
         mark = "?" if dialect.paramstyle == "qmark" else "%s"
@@ -50,6 +51,10 @@ class BulkInsert:
         # Names of our own schema, never a value.
         marks = ", ".join([mark] * len(columns))
         return f"INSERT INTO {self._table.name} ({', '.join(columns)}) VALUES ({marks}){conflict}"
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
 
 
 def _as_it_is(value: Any) -> Any:

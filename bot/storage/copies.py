@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from bot.domain.order import OrderKind
 from bot.domain.signal import CopyReason, CopyStatus
+from bot.storage.bulk_insert import BulkInsert
 from bot.storage.schema import account, copy_result, signal
 
 _PLANNED = (
@@ -23,6 +26,18 @@ _PLANNED = (
 )
 
 _ADD = insert(copy_result)
+_ADD_MANY = BulkInsert(copy_result)
+_UNTRIED = {"tries": 0, "last_error": ""}
+_WITH_PLANNED_ENTRY = (
+    select(copy_result.c.account_id)
+    .join(signal, signal.c.signal_id == copy_result.c.signal_id)
+    .where(
+        copy_result.c.account_id.in_(select(account.c.account_id)),
+        copy_result.c.status == str(CopyStatus.PLANNED),
+        signal.c.symbol == bindparam("symbol"),
+        signal.c.kind == str(OrderKind.ENTRY),
+    )
+)
 _CHANGE_PLANNED = update(copy_result).where(
     copy_result.c.signal_id == bindparam("the_signal"),
     copy_result.c.account_id == bindparam("the_account"),
@@ -33,6 +48,30 @@ _CHANGE_PLANNED = update(copy_result).where(
 def add_copy(connection: Connection, *, signal_id: str, account_id: str, planned_at: datetime, **values: Any) -> None:
     row = {"signal_id": signal_id, "account_id": account_id, "planned_at": planned_at, "tries": 0, "last_error": ""}
     connection.execute(_ADD, row | values)
+
+
+class PlannedCopy(NamedTuple):
+    """A copy as its plan makes it; one with `answered_at` was answered by the plan itself.
+
+    `ratio` is user to master for an entry and the fraction of the position for an exit; `user_balance` is quote cash.
+    """
+
+    signal_id: str
+    account_id: str
+    planned_at: datetime
+    status: CopyStatus = CopyStatus.PLANNED
+    reason: CopyReason = CopyReason.NONE
+    detail: str = ""
+    client_order_id: str | None = None
+    user_balance: Decimal | None = None
+    ratio: Decimal | None = None
+    planned_quantity: Decimal | None = None
+    answered_at: datetime | None = None
+
+
+def add_copies(connection: Connection, items: Sequence[PlannedCopy]) -> None:
+    """All copies of one plan."""
+    _ADD_MANY.add(connection, shared=_UNTRIED, columns=PlannedCopy._fields, rows=items)
 
 
 def answer_copy(
@@ -62,9 +101,9 @@ def planned_copies(connection: Connection, account_id: str) -> Sequence[Row[Any]
     return connection.execute(_PLANNED, {"account_id": account_id}).all()
 
 
-def has_planned_entry(connection: Connection, account_id: str, symbol: str) -> bool:
-    """Whether an entry copy of this symbol has no answer yet."""
-    return any(row.symbol == symbol and row.kind == "entry" for row in planned_copies(connection, account_id))
+def with_planned_entry(connection: Connection, symbol: str) -> frozenset[str]:
+    """Accounts of which an entry copy of this symbol has no answer yet."""
+    return frozenset(connection.execute(_WITH_PLANNED_ENTRY, {"symbol": symbol}).scalars())
 
 
 def answered_when_planned(connection: Connection, signal_id: str) -> Sequence[Row[Any]]:

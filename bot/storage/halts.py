@@ -72,7 +72,7 @@ def in_force_among(connection: Connection, entries: Iterable[tuple[str, str]]) -
     if not found:
         return {}
     of_brokers = any(each.scope is HaltScope.BROKER for each in found)
-    brokers = dict(connection.execute(_BROKERS).tuples().all()) if of_brokers else {}
+    brokers = dict(connection.execute(_BROKERS).all()) if of_brokers else {}
     by_target = {(each.scope, each.target): each for each in reversed(found)}
     stopped = {}
     for account_id, symbol in entries:

@@ -1,7 +1,7 @@
 """Rows of orders of ours. The state machine is enforced here: an illegal move is refused, never stored."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -21,7 +21,7 @@ from bot.domain.order import (
 from bot.domain.position import ExitPlan
 from bot.storage.bulk_insert import BulkInsert
 from bot.storage.exit_plans import exit_plan_columns, exit_plan_of
-from bot.storage.schema import lease, order_event, order_intent
+from bot.storage.schema import account, lease, order_event, order_intent
 
 log = logging.getLogger(__name__)
 
@@ -149,6 +149,13 @@ _UNFINISHED_KEYS = (
     .where(order_intent.c.account_id == bindparam("account_id"), _IS_UNFINISHED)
     .order_by(order_intent.c.sequence)
 )
+# Account by account and state by state, because that is what the index is by.
+_NEEDING_A_PERSON = select(order_intent.c.account_id).where(
+    order_intent.c.account_id.in_(select(account.c.account_id)),
+    order_intent.c.state.in_(sorted(str(state) for state in IntentState if state not in FINAL_STATES)),
+    order_intent.c.needs_person != "",
+    order_intent.c.symbol == bindparam("symbol"),
+)
 _UNREADABLE = (ValueError, TypeError, ArithmeticError)
 _CHANGE = update(order_intent).where(order_intent.c.client_order_id == bindparam("the_order"))
 _SUBMIT = _CHANGE.where(
@@ -162,7 +169,7 @@ def add_intent(connection: Connection, intent: OrderIntent) -> bool:
     """Write the intent down; False when the same one is there already (the same leg was planned before)."""
     if find_intent(connection, intent.client_order_id) is not None:
         return False
-    connection.execute(_ADD, _columns(intent) | {"sequence": connection.execute(_NEXT_SEQUENCE).scalar_one()})
+    connection.execute(_ADD, _columns(intent) | {"sequence": _next_sequence(connection)})
     return True
 
 
@@ -170,13 +177,27 @@ def add_intents(connection: Connection, items: Sequence[OrderIntent]) -> bool:
     """Write many down in their order; False when some of them were there already, and stay as they are."""
     if not items:
         return True
-    rows = [_columns(item) for item in items]
-    first = rows[0]
-    shared = {name: value for name, value in first.items() if all(row[name] is value for row in rows)}
-    own = [name for name in first if name not in shared]
-    start = connection.execute(_NEXT_SEQUENCE).scalar_one()
-    values = [(start + place, *(row[name] for name in own)) for place, row in enumerate(rows)]
-    return _ADD_MANY.add(connection, shared=shared, columns=["sequence", *own], rows=values) == len(items)
+    shared: dict[str, Any] = {}
+    own: dict[str, Sequence[Any]] = {"sequence": range(start := _next_sequence(connection), start + len(items))}
+    for name, values in _values_of(items):
+        # Most of what the orders of one signal say is the same in all of them.
+        if values.count(values[0]) == len(values):
+            shared[name] = values[0]
+        else:
+            own[name] = values
+    rows = list(zip(*own.values(), strict=True))
+    return _ADD_MANY.add(connection, shared=shared, columns=list(own), rows=rows) == len(items)
+
+
+def _values_of(items: Sequence[OrderIntent]) -> Iterator[tuple[str, list[Any]]]:
+    """Column by column the values of all items."""
+    fields = [vars(item) for item in items]
+    for name in (*_PLAIN_COLUMNS, "side", "kind", "order_type", "state"):
+        yield name, [each[name] for each in fields]
+    yield "updated_at", [item.created_at for item in items]
+    plans = [exit_plan_columns(item.exit_plan) for item in items]
+    for name in plans[0]:
+        yield name, [plan[name] for plan in plans]
 
 
 def find_intent(connection: Connection, client_order_id: str) -> OrderIntent | None:
@@ -283,12 +304,21 @@ def symbols_needing_a_person(connection: Connection, account_id: str) -> frozens
     return frozenset(connection.execute(query).scalars())
 
 
+def accounts_needing_a_person(connection: Connection, symbol: str) -> frozenset[str]:
+    """Accounts for which nothing new of this symbol is sent, for that reason."""
+    return frozenset(connection.execute(_NEEDING_A_PERSON, {"symbol": symbol}).scalars())
+
+
 def needing_a_person(connection: Connection) -> Sequence[OrderIntent]:
     """Every order that waits for a person's word, in the order of their making."""
     query = (
         select(order_intent).where(order_intent.c.needs_person != "", _IS_UNFINISHED).order_by(order_intent.c.sequence)
     )
     return [intent_of(row) for row in connection.execute(query)]
+
+
+def _next_sequence(connection: Connection) -> int:
+    return int(connection.execute(_NEXT_SEQUENCE).scalar_one())
 
 
 def _columns(intent: OrderIntent) -> dict[str, Any]:

@@ -1,14 +1,16 @@
 """Rows of open positions: built from fills alone, gone when nothing is left."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
+from bot.domain.account import BrokerType
 from bot.domain.position import Position
 from bot.storage.exit_plans import exit_plan_columns, exit_plan_of
-from bot.storage.schema import position
+from bot.storage.schema import account, position
 
 _PLAIN_COLUMNS = [
     "account_id",
@@ -27,6 +29,12 @@ _CHANGE = update(position).where(
     position.c.account_id == bindparam("the_account"), position.c.symbol == bindparam("the_symbol")
 )
 _ADD = insert(position)
+_COSTS = (
+    select(position.c.account_id, position.c.symbol, position.c.quantity, position.c.average_entry_price)
+    .join(account, account.c.account_id == position.c.account_id)
+    .where(account.c.broker == bindparam("broker"))
+)
+_HOLDERS = select(position.c.account_id).where(position.c.symbol == bindparam("symbol"))
 _ALL = select(position).where(position.c.account_id == bindparam("account_id")).order_by(position.c.opened_at)
 
 
@@ -37,6 +45,22 @@ def positions_of(connection: Connection, account_id: str) -> Sequence[Position]:
 def find_position(connection: Connection, account_id: str, symbol: str) -> Position | None:
     row = connection.execute(_ONE, {"account_id": account_id, "symbol": symbol}).first()
     return None if row is None else _position(row)
+
+
+def costs_of_brokerage(connection: Connection, broker: BrokerType) -> Mapping[str, Mapping[str, Decimal]]:
+    """What the positions of each account of the brokerage have cost, by account and symbol (quote units).
+
+    Raises what a row that cannot be read raises.
+    """
+    costs: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    for account_id, symbol, quantity, price in connection.execute(_COSTS, {"broker": str(broker)}):
+        costs[account_id][symbol] = quantity * price
+    return costs
+
+
+def holders_of(connection: Connection, symbol: str) -> frozenset[str]:
+    """Accounts that hold a position of this symbol."""
+    return frozenset(connection.execute(_HOLDERS, {"symbol": symbol}).scalars())
 
 
 def save_position(connection: Connection, item: Position) -> None:

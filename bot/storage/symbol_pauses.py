@@ -1,6 +1,6 @@
 """Rows of symbols that one account does not enter: somebody traded them by hand, and has not said what follows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,9 @@ from bot.storage.schema import symbol_pause
 
 _ONE = select(symbol_pause.c.reason).where(
     symbol_pause.c.account_id == bindparam("account_id"), symbol_pause.c.symbol == bindparam("symbol")
+)
+_OF_SYMBOL = select(symbol_pause.c.account_id, symbol_pause.c.reason).where(
+    symbol_pause.c.symbol == bindparam("symbol")
 )
 
 
@@ -30,6 +33,11 @@ def resume_symbol(connection: Connection, account_id: str, symbol: str) -> bool:
 def pause_reason(connection: Connection, account_id: str, symbol: str) -> str:
     """Why this symbol is paused for the account, or an empty text."""
     return connection.execute(_ONE, {"account_id": account_id, "symbol": symbol}).scalar() or ""
+
+
+def reasons_of(connection: Connection, symbol: str) -> Mapping[str, str]:
+    """By account: why this symbol is paused for it. Who has no pause is not in it."""
+    return dict(connection.execute(_OF_SYMBOL, {"symbol": symbol}).all())
 
 
 def pauses(connection: Connection) -> Sequence[Row[Any]]:

@@ -1,0 +1,281 @@
+"""What one signal means for each of its users: an order to send, a debt to sell, or an answer why not.
+
+What all users have in common is read and worked out once for the signal; what is left for each is arithmetic in memory.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cache, partial
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.domain.account import BrokerType
+from bot.domain.balance import BalanceReading, BalanceStatus
+from bot.domain.instrument import Instrument
+from bot.domain.leaving import WhenDisabled
+from bot.domain.money import percent_to_fraction
+from bot.domain.order import IntentState, OrderKind, OrderType
+from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
+from bot.domain.symbol import quote_of
+from bot.followers import CopyLimits, Follower, Followers
+from bot.position_sizer import EntryToCopy, NoSize, PositionSizer, Size
+from bot.seams.ids import client_order_id
+from bot.storage import copies, intents, positions, symbol_pauses
+from bot.storage.copies import PlannedCopy
+from bot.storage.intents import OrderIntent
+
+log = logging.getLogger(__name__)
+
+_UNREADABLE = (ValueError, TypeError, ArithmeticError)
+
+
+@dataclass
+class CopyPlan:
+    """A row for every user who is owed an answer, and the entries to be sent, both in the order of the users."""
+
+    copies: list[PlannedCopy] = field(default_factory=list)
+    entries: list[OrderIntent] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _EntrySignal:
+    """An entry of the master, and what is the same for all users who copy it."""
+
+    signal: TradeSignal
+    now: datetime
+    quote: str
+    paused: Mapping[str, str]
+    needs_person: frozenset[str]
+    costs_of: Callable[[str], Mapping[str, Decimal]]
+    market: Callable[[], tuple[Instrument | None, Decimal | None]]
+
+
+class CopyPlanner:
+    """Plans a signal for its users; writes nothing.
+
+    One user's trouble is that user's answer (`planning_failed`) and nobody else's; the store's trouble is raised.
+    """
+
+    def __init__(self, *, install_id: str, sizer: PositionSizer, followers: Followers, limits: CopyLimits) -> None:
+        self._install_id = install_id
+        self._sizer = sizer
+        self._followers = followers
+        self._limits = limits
+        self._reserve_percent = limits.reserve_percent + limits.max_copy_slippage_percent
+        self._price_bound = 1 + percent_to_fraction(limits.max_copy_slippage_percent)
+
+    def plan(self, connection: Connection, signal: TradeSignal, members: Sequence[str], now: datetime) -> CopyPlan:
+        """One answer, debt or order for each of `members` (labels): who is a member decides, not who is connected."""
+        followers = {each.account.label: each for each in self._followers.followers_of(signal.broker)}
+        if signal.kind is OrderKind.EXIT:
+            return self._plan_exit(connection, signal, members, followers, now)
+        return self._plan_entry(connection, signal, members, followers, now)
+
+    # -- exits ------------------------------------------------------------------------------------------------------
+    def _plan_exit(
+        self,
+        connection: Connection,
+        signal: TradeSignal,
+        members: Sequence[str],
+        followers: Mapping[str, Follower],
+        now: datetime,
+    ) -> CopyPlan:
+        """An exit is a debt: planned whatever the balance or connection; the user's thread sizes it when it runs."""
+        holders = positions.holders_of(connection, signal.symbol)
+        if not holders.issuperset(members):
+            holders |= copies.with_planned_entry(connection, signal.symbol)
+        plan = CopyPlan()
+        for label in members:
+            follower = followers.get(label)
+            # Of one whom no file names any more nobody knows the wish: what the master sells stays owed.
+            if follower is not None and follower.leaving is WhenDisabled.KEEP:
+                plan.copies.append(_answer(signal, label, now, _USER_LEFT))
+            elif label in holders:
+                plan.copies.append(_debt(signal, label, now))
+            else:
+                nothing = NoSize(CopyReason.NOTHING_HELD, f"no copied {signal.symbol} is held")
+                plan.copies.append(_answer(signal, label, now, nothing))
+        return plan
+
+    # -- entries ----------------------------------------------------------------------------------------------------
+    def _plan_entry(
+        self,
+        connection: Connection,
+        signal: TradeSignal,
+        members: Sequence[str],
+        followers: Mapping[str, Follower],
+        now: datetime,
+    ) -> CopyPlan:
+        entry = self._entry_signal(connection, signal, now)
+        plan = CopyPlan()
+        for label in members:
+            follower = followers.get(label)
+            if follower is None or follower.leaving is not None:
+                plan.copies.append(_answer(signal, label, now, _USER_LEFT))
+            else:
+                self._plan_guarded(plan, entry, follower, label)
+        return plan
+
+    def _entry_signal(self, connection: Connection, signal: TradeSignal, now: datetime) -> _EntrySignal:
+        return _EntrySignal(
+            signal=signal,
+            now=now,
+            quote=quote_of(signal.symbol),
+            paused=symbol_pauses.reasons_of(connection, signal.symbol),
+            needs_person=intents.accounts_needing_a_person(connection, signal.symbol),
+            costs_of=_costs(connection, signal.broker),
+            market=cache(partial(self._market, signal)),
+        )
+
+    def _market(self, signal: TradeSignal) -> tuple[Instrument | None, Decimal | None]:
+        """The market's rules, and the price above which nobody buys."""
+        instrument = self._followers.instrument_of(signal.broker, signal.symbol)
+        return instrument, None if instrument is None else instrument.buy_cap(
+            signal.reference_price * self._price_bound
+        )
+
+    def _plan_guarded(self, plan: CopyPlan, entry: _EntrySignal, follower: Follower, label: str) -> None:
+        try:
+            self._plan_one(plan, entry, follower, label)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            log.exception("%s: the copy of signal %s could not be planned", label, entry.signal.signal_id)
+            plan.copies.append(planning_failed(entry.signal, label, entry.now, error))
+
+    def _plan_one(self, plan: CopyPlan, entry: _EntrySignal, follower: Follower, label: str) -> None:
+        reading = self._followers.balance_of(follower.account)
+        size = self._size(entry, follower, label, reading)
+        cash = None if reading.holdings is None else reading.holdings.of(entry.quote).total
+        if isinstance(size, NoSize):
+            plan.copies.append(_answer(entry.signal, label, entry.now, size, cash))
+        elif follower.shadow:
+            shadow = NoSize(CopyReason.SHADOW, f"would have bought {size.quantity:f}", size.ratio)
+            plan.copies.append(_answer(entry.signal, label, entry.now, shadow, cash))
+        else:
+            intent = self._intent(entry, label, size)
+            plan.entries.append(intent)
+            plan.copies.append(_order(intent, size, cash))
+
+    def _size(self, entry: _EntrySignal, follower: Follower, label: str, reading: BalanceReading) -> Size | NoSize:
+        paused = entry.paused.get(label)
+        if paused:
+            return NoSize(CopyReason.SYMBOL_PAUSED, paused)
+        if label in entry.needs_person:
+            return NoSize(CopyReason.NEEDS_PERSON, "an earlier order's outcome is contradictory: python bot.py resolve")
+        not_ready = self._followers.not_ready_reason(follower.account)
+        if not_ready and not follower.shadow:
+            return NoSize(CopyReason.ACCOUNT_NOT_READY, not_ready)
+        if reading.holdings is None:
+            return NoSize(CopyReason.BALANCE_UNKNOWN, reading.reason)
+        if reading.status is not BalanceStatus.FRESH:
+            return NoSize(CopyReason.BALANCE_STALE, f"{reading.age_seconds:.0f} s old: {reading.reason}")
+        signal = entry.signal
+        instrument, _ = entry.market()
+        if instrument is None:
+            return NoSize(CopyReason.SYMBOL_UNKNOWN, f"{signal.broker} lists no {signal.symbol}")
+        cash, costs = reading.holdings.of(entry.quote), entry.costs_of(label)
+        total = cash.total
+        value = sum(costs.values(), total)
+        if value < self._limits.minimum_funded_quote:
+            not_funded = f"not funded: {value:.2f} is below {self._limits.minimum_funded_quote:f}"
+            return NoSize(CopyReason.ACCOUNT_NOT_READY, not_funded)
+        to_copy = EntryToCopy(
+            symbol=signal.symbol,
+            quantity=signal.quantity,
+            price=signal.reference_price,
+            master_balance=signal.master_balance,
+            user_balance=total,
+            user_available=cash.available,
+            reserve_percent=self._reserve_percent,
+            user_exposure_by_symbol=costs,
+        )
+        return self._sizer.size_entry(to_copy, follower.rules, instrument)
+
+    def _intent(self, entry: _EntrySignal, label: str, size: Size) -> OrderIntent:
+        signal = entry.signal
+        name = client_order_id(
+            install_id=self._install_id, decision_id=signal.signal_id, account_id=label, leg="entry", attempt=0
+        )
+        return OrderIntent(
+            client_order_id=name,
+            account_id=label,
+            signal_id=signal.signal_id,
+            decision=_DECISIONS[signal.broker],
+            symbol=signal.symbol,
+            side=signal.side,
+            kind=OrderKind.ENTRY,
+            # The venue itself enforces the price bound, and nothing is left resting.
+            order_type=OrderType.LIMIT_IOC,
+            quantity=size.quantity,
+            limit_price=entry.market()[1],
+            balance_before=None,
+            reference_price=signal.reference_price,
+            exit_plan=signal.exit_plan,
+            created_at=entry.now,
+            state=IntentState.CREATED,
+        )
+
+
+_USER_LEFT = NoSize(CopyReason.USER_LEFT, "the user does not copy any more")
+_DECISIONS = {broker: f"copy of the {broker} master's entry" for broker in BrokerType}
+
+
+def planning_failed(signal: TradeSignal, label: str, now: datetime, error: Exception) -> PlannedCopy:
+    """The answer of a user whose copy could not be worked out or written down."""
+    why = NoSize(CopyReason.PLANNING_FAILED, f"{type(error).__name__}: {error}"[:300])
+    return _answer(signal, label, now, why, status=CopyStatus.FAILED)
+
+
+def _costs(connection: Connection, broker: BrokerType) -> Callable[[str], Mapping[str, Decimal]]:
+    """What each account of the brokerage has spent, by symbol (quote units). A row that cannot be read is raised when
+    its own account is asked about."""
+    nothing: Mapping[str, Decimal] = {}
+    try:
+        of_all = positions.costs_of_brokerage(connection, broker)
+    except _UNREADABLE:
+        return lambda label: {each.symbol: each.cost_quote for each in positions.positions_of(connection, label)}
+    return lambda label: of_all.get(label, nothing)
+
+
+def _answer(
+    signal: TradeSignal,
+    label: str,
+    now: datetime,
+    why: NoSize,
+    user_balance: Decimal | None = None,
+    *,
+    status: CopyStatus = CopyStatus.SKIPPED,
+) -> PlannedCopy:
+    return PlannedCopy(
+        signal_id=signal.signal_id,
+        account_id=label,
+        planned_at=now,
+        status=status,
+        reason=why.reason,
+        detail=why.detail,
+        user_balance=user_balance,
+        ratio=why.ratio,
+        answered_at=now,
+    )
+
+
+def _debt(signal: TradeSignal, label: str, now: datetime) -> PlannedCopy:
+    return PlannedCopy(signal_id=signal.signal_id, account_id=label, planned_at=now, ratio=signal.size)
+
+
+def _order(intent: OrderIntent, size: Size, cash: Decimal | None) -> PlannedCopy:
+    assert intent.signal_id is not None
+    return PlannedCopy(
+        signal_id=intent.signal_id,
+        account_id=intent.account_id,
+        planned_at=intent.created_at,
+        client_order_id=intent.client_order_id,
+        user_balance=cash,
+        ratio=size.ratio,
+        planned_quantity=size.quantity,
+    )

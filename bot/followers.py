@@ -1,0 +1,52 @@
+"""The users of a brokerage as whoever plans their copies needs to see them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+from bot.domain.account import AccountRef, BrokerType
+from bot.domain.balance import BalanceReading
+from bot.domain.instrument import Instrument
+from bot.domain.leaving import WhenDisabled
+from bot.position_sizer import CopyRules
+
+
+@dataclass(frozen=True, kw_only=True)
+class Follower:
+    """A user of a brokerage as the engine needs to see it. `leaving` is set for one that is switched off."""
+
+    account: AccountRef
+    name: str
+    rules: CopyRules
+    shadow: bool = False
+    leaving: WhenDisabled | None = None
+
+
+class Followers(Protocol):
+    """What the engine may ask about users; answers come from memory, never from a venue."""
+
+    def followers_of(self, broker: BrokerType) -> Sequence[Follower]:
+        """Every user of the brokerage: the active ones, and those who left and are not done yet."""
+
+    def balance_of(self, account: AccountRef) -> BalanceReading:
+        """The user's last balance reading."""
+
+    def not_ready_reason(self, account: AccountRef) -> str:
+        """Why this account cannot trade now, or an empty text."""
+
+    def instrument_of(self, broker: BrokerType, symbol: str) -> Instrument | None:
+        """The market's rules, if they were read."""
+
+    def copying_armed(self, broker: BrokerType) -> bool:
+        """Whether the brokerage's users have all had their chance to connect."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CopyLimits:
+    """Bounds of a copied entry; `reserve_percent` covers the taker fee. An account worth less does not trade."""
+
+    max_copy_slippage_percent: Decimal
+    reserve_percent: Decimal
+    max_signal_age_seconds: float
+    minimum_funded_quote: Decimal
