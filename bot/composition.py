@@ -149,9 +149,12 @@ class _Composition:
             on_private_call=self._on_private_call,
             on_lock_use=self._on_lock_use,
             on_venue_state=self._on_venue_state,
+            sockets=world.metrics.sockets,
+            ids=world.ids,
         )
         world.metrics.lock_round_seconds.set_function(self.lock_load.round_seconds)
         self.watchdog = self._watchdog()
+        self.shared.kraken_feed.watched_by(self.watchdog)
         self.key_locks = KeyLocks()
         self.statuses = self._open_statuses()
         for broker in dict.fromkeys(ref.broker for ref in self.statuses):

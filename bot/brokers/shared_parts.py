@@ -7,18 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.brokers.call_reaper import CallReaper
+from bot.brokers.connect_budget import ConnectBudget
 from bot.brokers.ending import Ending
+from bot.brokers.feed_loop import FeedLoop
 from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import LockUse, PrivateCallLock, PrivateCallLocks
 from bot.brokers.kraken.rates import TIERS, Tier
+from bot.brokers.kraken.socket import SocketWire
 from bot.brokers.kraken.symbols import KrakenCatalogue
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
+from bot.brokers.socket_observer import NobodyWatches, SocketObserver
 from bot.brokers.venue_gate import VenueGate, VenueState
 from bot.domain.account import BrokerType
 from bot.domain.instrument import Instrument
 from bot.seams.clock import Clock
+from bot.seams.ids import IdSource, SystemIds
 from bot.settings.model import Settings
 from bot.supervision.probes import Probe
 
@@ -48,16 +53,20 @@ class SharedParts:
     coinbase_public: RateBudget
     coinbase_keys: RateBudgets
     gates: Mapping[BrokerType, VenueGate]
+    kraken_feed: FeedLoop
+    kraken_wire: SocketWire
     on_private_call: CallObserver | None = None
     ending: Ending = field(default_factory=Ending)
 
     def probes(self) -> Sequence[Probe]:
         """For the watchdog: what every account of the process needs."""
         registers = [self.resolver.probe(), self.kraken_keys.probe(), self.kraken_locks.probe()]
+        registers.append(self.kraken_feed.probe())
         budgets = [self.kraken_public.probe(), self.coinbase_public.probe()]
         return [*registers, *budgets, *(gate.probe() for gate in self.gates.values())]
 
     def close(self) -> None:
+        self.kraken_feed.close()
         self.reaper.close()
 
 
@@ -68,6 +77,8 @@ def shared_parts(
     on_private_call: CallObserver | None = None,
     on_lock_use: Callable[[LockUse], None] | None = None,
     on_venue_state: Callable[[VenueState], None] | None = None,
+    sockets: SocketObserver | None = None,
+    ids: IdSource | None = None,
 ) -> SharedParts:
     """The shared parts as the settings want them; the observers are for metrics and must be quick."""
     kraken, ending = settings.kraken, Ending()
@@ -81,10 +92,11 @@ def shared_parts(
             ending=ending,
         )
 
+    ids, resolver, feed = ids or SystemIds(), Resolver(clock), FeedLoop("kraken", clock)
     return SharedParts(
         clock=clock,
         reaper=CallReaper(clock),
-        resolver=Resolver(clock),
+        resolver=resolver,
         kraken_locks=PrivateCallLocks(make_lock, per_key=kraken.private_call_lock == "per_key"),
         kraken_keys=KrakenKeys(kraken_tier(settings), ending=ending),
         kraken_catalogues=SharedReading(clock),
@@ -93,6 +105,16 @@ def shared_parts(
         coinbase_public=_coinbase_public(settings, clock, ending),
         coinbase_keys=_coinbase_keys(settings, clock, ending),
         gates={broker: VenueGate(clock, str(broker), on_change=on_venue_state, ending=ending) for broker in BrokerType},
+        kraken_feed=feed,
+        kraken_wire=SocketWire(
+            feed=feed,
+            budget=ConnectBudget(clock, ids, limit=kraken.websocket_connects_per_10_minutes),
+            clock=clock,
+            ids=ids,
+            resolver=resolver,
+            silence_seconds=kraken.websocket_silence_seconds,
+            observer=sockets or NobodyWatches(),
+        ),
         on_private_call=on_private_call,
         ending=ending,
     )

@@ -10,6 +10,7 @@ from bot.domain.drift import DriftKind
 from bot.domain.halt import Halt
 from bot.domain.health import Phase
 from bot.observability.pages import Page
+from bot.observability.socket_figures import SocketFigures
 from bot.observability.store_figures import StoreFigures, StoreFiguresCollector
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Metrics:
         self.heartbeat_age = self._gauge("nija_heartbeat_age_seconds", "Since the last step; NaN if none", "account")
         self.drifts = self._gauge("nija_drifts", "Differences between venue and books", "account", "kind")
         self.inbox_notes = Gauge("nija_inbox_notes", "Notes waiting in accounts' inboxes", registry=self.registry)
+        self.sockets = SocketFigures(self.registry)
         self.store_queue = Gauge("nija_store_queue", "Writes waiting for the store", registry=self.registry)
 
     def set_health(self, account: str, state: str) -> None:

@@ -1,0 +1,240 @@
+"""One connection to Kraken's WebSocket v2 that is kept: made, listened to, and made again when it is lost.
+
+Connected before anything is asked for, so that a token is not spent on a connection that fails. A connection that says
+nothing (Kraken's heartbeat is one a second) is taken for dead.
+"""
+
+import asyncio
+import itertools
+import logging
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from bot.brokers.connect_budget import ConnectBudget, Rank
+from bot.brokers.feed_loop import FeedLoop, pause
+from bot.brokers.resolver import Resolver
+from bot.brokers.socket_observer import NobodyWatches, SocketObserver
+from bot.brokers.web_socket import NotConnected, WebSocket, connect
+from bot.seams.clock import Clock
+from bot.seams.ids import IdSource
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 5.0
+FIRST_PAUSE_SECONDS = 0.1
+SECOND_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+# The edge has said "too many" or turned the address away: as after so many failures, half a minute.
+REFUSED_FAILURES = 7
+# After so long the failures before are forgotten.
+HEALTHY_SECONDS = 60.0
+# Of the silence that is allowed: a quiet connection is asked whether it lives.
+PING_FRACTION = 1 / 3
+LOOK_FRACTION = 1 / 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class SocketWire:
+    """What all sockets of the venue share."""
+
+    feed: FeedLoop
+    budget: ConnectBudget
+    clock: Clock
+    ids: IdSource
+    resolver: Resolver
+    silence_seconds: float
+    observer: SocketObserver = NobodyWatches()
+
+
+class KrakenSocket:
+    """`open` and `close` from any thread; the callbacks come on the loop and must not raise or block.
+
+    `on_up` after each handshake, `on_text` for each message, `on_down` with a reason when it is over (not after
+    `close`). `kind` says in metrics what it is for, `name` in the log whose it is. `url` has the path.
+    """
+
+    def __init__(
+        self,
+        *,
+        wire: SocketWire,
+        url: str,
+        name: str,
+        kind: str,
+        rank: Rank,
+        on_up: Callable[[], None],
+        on_text: Callable[[bytes], None],
+        on_down: Callable[[str], None],
+    ) -> None:
+        self._wire = wire
+        self._url = url
+        self._name = name
+        self._kind = kind
+        self._rank = rank
+        self._on_up = on_up
+        self._on_text = on_text
+        self._on_down = on_down
+        # Held for the check and the write together: after `close` has returned nothing leaves any more.
+        self._writing = threading.Lock()
+        self._connection: WebSocket | None = None
+        self._wanted = False
+        self._kept: object | None = None
+        self._pings = itertools.count(1)
+        self._failures = 0
+        self._problem = ""
+        self.heard_at = -math.inf
+
+    # -- any thread -------------------------------------------------------------------------------------------------
+    def open(self) -> None:
+        """Begin to connect, and keep it up until `close`."""
+        if not self._wanted:
+            self._wanted = True
+            self._kept = self._wire.feed.keep(self._run)
+
+    def close(self) -> None:
+        """No frame leaves once this has returned, and the connection ends, even while the loop hangs."""
+        with self._writing:
+            self._wanted = False
+            connection, self._connection = self._connection, None
+        if self._kept is not None:
+            self._wire.feed.let_go(self._kept)
+        if connection is None:
+            return
+        self._wire.observer.socket(self._kind, up=False)
+        if self._wire.feed.is_prompt:
+            self._wire.feed.call(connection.close)
+        else:
+            connection.cut()
+
+    @property
+    def is_up(self) -> bool:
+        return self._connection is not None
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the other side has said something lately, and the loop that listens is at work."""
+        silent_for = self._wire.clock.monotonic() - self.heard_at
+        return self._connection is not None and silent_for < self._wire.silence_seconds and self._wire.feed.is_prompt
+
+    # -- on the loop ------------------------------------------------------------------------------------------------
+    def send(self, text: bytes, *, check: Callable[[], bool] = lambda: True) -> bool:
+        """Write one message now; False when nothing was written. `check` is asked right before the write."""
+        with self._writing:
+            connection = self._connection
+            return self._wanted and connection is not None and check() and connection.write(text)
+
+    def drop(self, why: str) -> None:
+        """End this connection and make a new one."""
+        if self._connection is not None:
+            log.info("%s: the connection is given up: %s", self._name, why)
+            self._connection.abort()
+
+    async def _run(self) -> None:
+        try:
+            while self._wanted:
+                await self._wire.budget.turn(self._rank)
+                if not self._wanted:
+                    return
+                try:
+                    await self._live()
+                except NotConnected as error:
+                    self._failed(str(error), refused=error.status is not None)
+                if self._wanted:
+                    await pause(self._pause())
+        finally:
+            self._lose("the loop ends")
+
+    async def _live(self) -> None:
+        """One connection, from the handshake to its end. Raises `NotConnected`."""
+        gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        connection = await connect(
+            self._url,
+            addresses=await self._addresses(),
+            tls=self._wire.feed.tls if self._url.startswith("wss:") else None,
+            within_seconds=CONNECT_SECONDS,
+            on_text=self._heard,
+            on_gone=lambda why: None if gone.done() else gone.set_result(why),
+        )
+        begun = self._wire.clock.monotonic()
+        if not self._take(connection):
+            connection.close()
+            return
+        try:
+            await self._watch(connection, gone)
+        finally:
+            connection.close()
+            self._lose(gone.result() if gone.done() and not gone.cancelled() else "it was closed here")
+        if self._wire.clock.monotonic() - begun >= HEALTHY_SECONDS:
+            self._failures = 0
+        self._failed(gone.result() if gone.done() else "closed", refused=False)
+
+    async def _addresses(self) -> Sequence[str]:
+        """Asked without waiting, again and again: a name that takes its time holds up nobody else on the loop."""
+        host = urlsplit(self._url).hostname or ""
+        until = self._wire.clock.monotonic() + CONNECT_SECONDS
+        while True:
+            try:
+                return self._wire.resolver.addresses(host, within_seconds=0.0)
+            except OSError as error:
+                if self._wire.clock.monotonic() >= until:
+                    raise NotConnected(str(error)) from error
+            await pause(FIRST_PAUSE_SECONDS)
+
+    def _take(self, connection: WebSocket) -> bool:
+        with self._writing:
+            if not self._wanted:
+                return False
+            self._connection = connection
+        self.heard_at = self._wire.clock.monotonic()
+        self._wire.observer.socket(self._kind, up=True)
+        if self._problem:
+            log.info("%s: connected again", self._name)
+            self._problem = ""
+        self._on_up()
+        return True
+
+    async def _watch(self, connection: WebSocket, gone: "asyncio.Future[str]") -> None:
+        """Until it is over; a quiet one is asked, a silent one is ended."""
+        silence = self._wire.silence_seconds
+        while connection.is_open:
+            await asyncio.wait({gone}, timeout=silence * LOOK_FRACTION)
+            if gone.done():
+                return
+            quiet = self._wire.clock.monotonic() - self.heard_at
+            if quiet >= silence:
+                self.drop(f"nothing was heard for {quiet:.1f} s")
+            elif quiet >= silence * PING_FRACTION:
+                self.send(b'{"method":"ping","req_id":%d}' % next(self._pings))
+        await asyncio.wait({gone}, timeout=CONNECT_SECONDS)
+
+    def _heard(self, text: bytes) -> None:
+        self.heard_at = self._wire.clock.monotonic()
+        try:
+            self._on_text(text)
+        except Exception:
+            log.exception("%s: unexpected error in a message; the connection is made anew", self._name)
+            self.drop("a message could not be handled")
+
+    def _lose(self, why: str) -> None:
+        with self._writing:
+            connection, self._connection = self._connection, None
+        if connection is not None:
+            self._wire.observer.socket(self._kind, up=False)
+            self._on_down(why)
+
+    def _failed(self, why: str, *, refused: bool) -> None:
+        self._failures += 1
+        if refused:
+            self._failures = max(self._failures, REFUSED_FAILURES)
+        if self._wanted and not self._problem:
+            log.warning("%s: not connected: %s", self._name, why)
+        self._problem = why
+
+    def _pause(self) -> float:
+        """Hardly any after the first failure, then longer and longer, and never the same for all."""
+        jitter = 0.5 + self._wire.ids.fraction()
+        if self._failures <= 1:
+            return FIRST_PAUSE_SECONDS * jitter
+        return float(min(SECOND_PAUSE_SECONDS * 2 ** min(self._failures - 2, 10), LONGEST_PAUSE_SECONDS)) * jitter
