@@ -48,6 +48,7 @@ def control_app(exchange: Exchange, *, token: str, addresses: Mapping[str, objec
             route("/market", "POST", control.set_market),
             route("/market/pause", "POST", control.pause),
             route("/market/resume", "POST", control.resume),
+            route("/latency", "POST", control.set_latency),
             route("/faults", "GET", control.faults),
             route("/faults", "POST", control.add_fault),
             route("/faults", "DELETE", control.clear_faults),
@@ -157,6 +158,15 @@ class Control:
     async def resume(self, _request: Request) -> Response:
         self._exchange.set_paused(False)
         return JSONResponse({"paused": False})
+
+    async def set_latency(self, request: Request) -> Response:
+        body = await read.json_object(request)
+        milliseconds = read.amount(body.pop("milliseconds", None), "milliseconds")
+        read.nothing_left(body)
+        if not 0 <= milliseconds <= 60_000:
+            raise read.BadBody("milliseconds must be from 0 to 60000")
+        self._exchange.latency.seconds = float(milliseconds) / 1000
+        return JSONResponse({"milliseconds": amount_text(milliseconds)})
 
     async def faults(self, _request: Request) -> Response:
         return JSONResponse(self._exchange.faults.listed())

@@ -15,6 +15,7 @@ from paper_exchange.engine import Engine
 from paper_exchange.faults import FaultPlan
 from paper_exchange.ids import Ids
 from paper_exchange.journal import Journal, JournalEntry
+from paper_exchange.latency import Latency
 from paper_exchange.market import Market, Quote
 from paper_exchange.nonces import NonceBook
 from paper_exchange.orders import Accepted, Amended, Canceled, Event, Expired, Filled, Order
@@ -60,6 +61,7 @@ class Exchange:
         self.seed = seed
         self.epoch = epoch
         self.faults = FaultPlan()
+        self.latency = Latency()
         self.write_ahead: WriteAhead | None = None
         """Set to judge on arrival whether orders were written down before they were sent."""
         self.websocket_tokens = WebSocketTokens()

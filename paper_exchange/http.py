@@ -19,6 +19,7 @@ from paper_exchange.api_keys import Account
 from paper_exchange.exchange import Exchange
 from paper_exchange.faults import FaultAction, FaultKind
 from paper_exchange.journal import JournalEntry
+from paper_exchange.latency import Latency
 from paper_exchange.wire import AsgiApp, Receive, Reply, Scope, Send, Wire, read_body
 from paper_exchange.write_ahead import Placement, payload_sha256
 
@@ -98,7 +99,7 @@ class Front(ABC):
         """The brokerage's own error envelope around ``text``."""
 
 
-def front_app(exchange: Exchange, front: Front, *, latency_seconds: float = 0.0) -> AsgiApp:
+def front_app(exchange: Exchange, front: Front) -> AsgiApp:
     """The ASGI application of a front. Half of the latency passes before the request, half after it."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -106,18 +107,21 @@ def front_app(exchange: Exchange, front: Front, *, latency_seconds: float = 0.0)
         if body is None:
             return
         wire = Wire(scope, receive, send)
-        if latency_seconds:
-            await asyncio.sleep(latency_seconds / 2)
+        await _travel(exchange.latency)
         call = _received(exchange, front, scope, body)
         reply = await _carry_out(exchange, front, call, wire)
         if reply is None:
             return
         exchange.keep()
-        if latency_seconds:
-            await asyncio.sleep(latency_seconds / 2)
+        await _travel(exchange.latency)
         await _send_faulty(call.fault, reply, wire)
 
     return app
+
+
+async def _travel(latency: Latency) -> None:
+    if latency.seconds:
+        await asyncio.sleep(latency.one_way)
 
 
 def _received(exchange: Exchange, front: Front, scope: Scope, body: bytes) -> Call:

@@ -91,6 +91,7 @@ class Server:
         self._listeners = listeners
         self._connections = ServerState()
         self._stop = asyncio.Event()
+        opened.exchange.latency.seconds = options.latency_seconds
         if options.write_ahead_database is not None:
             opened.exchange.write_ahead = WriteAhead(options.write_ahead_database)
         self._saver = Saver(opened, store) if store is not None else None
@@ -98,7 +99,7 @@ class Server:
         self._fronts = {name: venue.front(opened.exchange) for name, venue in registry.brokerages.items()}
         kraken = self._fronts["kraken"]
         assert isinstance(kraken, KrakenFront)
-        self._sockets = KrakenSockets(opened.exchange, kraken, latency_seconds=options.latency_seconds)
+        self._sockets = KrakenSockets(opened.exchange, kraken)
 
     async def run(self) -> None:
         self._stop_on_signals()
@@ -136,7 +137,7 @@ class Server:
     def _app(self, name: str) -> AsgiApp:
         if name == "control":
             return cast(AsgiApp, control_app(self._exchange, token=self._token, addresses=self._addresses()))
-        return front_app(self._exchange, self._fronts[name], latency_seconds=self._options.latency_seconds)
+        return front_app(self._exchange, self._fronts[name])
 
     def _announce(self) -> None:
         """The one line this program writes to stdout."""

@@ -249,6 +249,15 @@ def test_latency_is_added_to_answers_of_brokerages() -> None:
         assert response.elapsed.total_seconds() >= 0.15
 
 
+def test_the_exchange_is_moved_while_it_runs() -> None:
+    with ExchangeProcess() as exchange:
+        assert exchange.control("POST", "/latency", {"milliseconds": 200}) == {"milliseconds": "200"}
+        url = exchange.rest_url("kraken") + "/0/public/Time"
+        assert requests.get(url, timeout=5).elapsed.total_seconds() >= 0.2
+        with pytest.raises(AssertionError, match="milliseconds must be from 0"):
+            exchange.control("POST", "/latency", {"milliseconds": -1})
+
+
 def test_keys_and_token_are_not_readable_by_others(tmp_path: Path) -> None:
     with ExchangeProcess(state=tmp_path / "paper") as exchange:
         exchange.open_account("kraken", "master", BALANCES)
