@@ -18,7 +18,7 @@ from bot.brokers.kraken.symbols import KrakenCatalogue
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
-from bot.brokers.socket_observer import NobodyWatches, SocketObserver
+from bot.brokers.socket_observer import NOBODY, SocketObserver
 from bot.brokers.venue_gate import VenueGate, VenueState
 from bot.domain.account import BrokerType
 from bot.domain.instrument import Instrument
@@ -113,7 +113,7 @@ def shared_parts(
             ids=ids,
             resolver=resolver,
             silence_seconds=kraken.websocket_silence_seconds,
-            observer=sockets or NobodyWatches(),
+            observer=sockets or NOBODY,
         ),
         on_private_call=on_private_call,
         ending=ending,

@@ -27,3 +27,6 @@ class NobodyWatches:
 
     def order(self, way: str, outcome: str, seconds: float) -> None:
         pass
+
+
+NOBODY = NobodyWatches()

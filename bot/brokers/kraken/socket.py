@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from bot.brokers.connect_budget import ConnectBudget, Rank
 from bot.brokers.feed_loop import FeedLoop, pause
 from bot.brokers.resolver import Resolver
-from bot.brokers.socket_observer import NobodyWatches, SocketObserver
+from bot.brokers.socket_observer import NOBODY, SocketObserver
 from bot.brokers.web_socket import NotConnected, WebSocket, connect
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
@@ -46,7 +46,7 @@ class SocketWire:
     ids: IdSource
     resolver: Resolver
     silence_seconds: float
-    observer: SocketObserver = NobodyWatches()
+    observer: SocketObserver = NOBODY
 
 
 class KrakenSocket:
