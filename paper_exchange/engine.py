@@ -378,15 +378,10 @@ class Engine:
         return plan.cost * (1 + taker_rate) <= available
 
     def _queue_ahead(self, new: NewOrder) -> Decimal:
-        """The generated quantity that already stands at a new order's price."""
-        if new.limit_price is None:
+        """The generated quantity that already stands at a new order's price, which only matters if it can rest."""
+        if new.limit_price is None or new.time_in_force in IMMEDIATE:
             return ZERO
-        for price, quantity in self._market.offers(new.symbol, new.side):
-            if price == new.limit_price:
-                return quantity
-            if (price < new.limit_price) == (new.side is Side.BUY):
-                break
-        return ZERO
+        return self._market.offered_at(new.symbol, new.side, new.limit_price)
 
     def _execute(self, order: Order, plan: Plan, now_ns: int) -> None:
         """Carry a plan out, then rest or end what is left of the order."""
@@ -422,6 +417,10 @@ class Engine:
         """Move the market on; trigger stops, fill resting orders, expire those whose time is over, second by second."""
         now_ns = max(now_ns, self._market.now_ns)
         busy = [symbol for symbol, orders in self._desk.resting.items() if orders]
+        if not busy:
+            self._market.advance(now_ns)
+            self._processed_ns = now_ns
+            return
         streams = (self._ticks(symbol, now_ns) for symbol in busy)
         for tick, symbol in merge(*streams, key=lambda item: item[0].time_ns):
             self._market.advance(tick.time_ns)

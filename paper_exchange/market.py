@@ -131,6 +131,14 @@ class Market:
         for price, lots in self._market(symbol).book(self.now_ns).levels(side):
             yield price * grid.tick_size, lots * grid.lot_step
 
+    def offered_at(self, symbol: str, side: Side, price: Decimal) -> Decimal:
+        """The generated quantity that rests on `side` at exactly `price`, less what was taken in this second."""
+        grid = self._grid(symbol)
+        ticks = price / grid.tick_size
+        if ticks != ticks.to_integral_value():
+            return Decimal(0)
+        return self._market(symbol).book(self.now_ns).at(side, int(ticks)) * grid.lot_step
+
     def take(self, symbol: str, side: Side, price: Decimal, quantity: Decimal) -> None:
         """Take generated liquidity that rests on `side`."""
         grid = self._grid(symbol)

@@ -36,8 +36,10 @@ class Entry:
     validate_only: bool
 
 
-def read_entry(context: Context, params: Params, *, pair_text: str | None = None) -> Entry:
-    """Raises KrakenError. ``pair_text`` replaces the ``pair`` field, as in a batch."""
+def read_entry(
+    context: Context, params: Params, *, pair_text: str | None = None, deadline_ns: int | None = None
+) -> Entry:
+    """Raises KrakenError. ``pair_text`` replaces the ``pair`` field, as in a batch, ``deadline_ns`` the deadline's."""
     pair = context.names.pair(pair_text or params.text("pair") or "", strict=context.account.strict)
     if pair is None:
         raise KrakenError(UNKNOWN_PAIR)
@@ -63,7 +65,7 @@ def read_entry(context: Context, params: Params, *, pair_text: str | None = None
         expires_at_ns=expires_at_ns,
         client_order_id=client_order_id,
         user_reference=user_reference,
-        deadline_ns=read_deadline(context, params),
+        deadline_ns=deadline_ns if deadline_ns is not None else read_deadline(context, params),
     )
     return Entry(new, pair, listing, CloseTerms.read(params, listing, side), params.flag("validate"))
 

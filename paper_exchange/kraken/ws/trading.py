@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from paper_exchange.http import Call
@@ -119,8 +119,7 @@ def _batch(order: Order) -> list[Mapping[str, Any]]:
 def _entry(order: Order, params: Mapping[str, Any]) -> Entry:
     latest_ns = deadline_ns(params, order.call.received_ns)
     context = order.context(rest_fields(params))
-    entry = read_entry(context, context.params)
-    return replace(entry, new=replace(entry.new, deadline_ns=latest_ns))
+    return read_entry(context, context.params, deadline_ns=latest_ns)
 
 
 def _place(order: Order, params: Mapping[str, Any]) -> dict[str, object]:
