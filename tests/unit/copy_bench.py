@@ -16,6 +16,7 @@ from bot.domain.leaving import WhenDisabled
 from bot.domain.order import OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan
 from bot.execution.entry_gate import EntryGate, OpenGate
+from bot.execution.entry_lane import EntryLane
 from bot.execution.fill_recorder import FillRecorder
 from bot.execution.order_executor import OrderExecutor
 from bot.mirrored_exits import MirroredExits
@@ -31,6 +32,12 @@ from tests.memory_broker import BTC, MemoryBroker, TestClock
 
 KRAKEN = BrokerType.KRAKEN
 MASTER = AccountRef.master(KRAKEN)
+COPY_LIMITS = CopyLimits(
+    max_copy_slippage_percent=Decimal("0.5"),
+    reserve_percent=Decimal("0.4"),
+    max_signal_age_seconds=60,
+    minimum_funded_quote=Decimal(10),
+)
 
 
 class Bench:
@@ -69,25 +76,25 @@ class Bench:
             plan_in=lambda connection, signal: self.engine.plan_in(connection, signal),
             instrument_of=self.instrument_of,
         )
-        self.engine = CopyTradeEngine(
-            store=store,
-            clock=self.clock,
-            install_id="test",
-            sizer=PositionSizer(),
-            followers=self,
-            limits=CopyLimits(
-                max_copy_slippage_percent=Decimal("0.5"),
-                reserve_percent=Decimal("0.4"),
-                max_signal_age_seconds=60,
-                minimum_funded_quote=Decimal(10),
-            ),
-            wake_user=self.woken.append,
-            on_planned=lambda _signal: None,
-        )
+        self.engine = self.make_engine()
         self.recorders = {account: self._recorder(account) for account in self.brokers}
         self.executors = {account: self._executor(account) for account in self.brokers}
         for broker in self.brokers.values():
             broker.refresh_balance()
+
+    def make_engine(self, lane: EntryLane | None = None) -> CopyTradeEngine:
+        """A new engine over the same store."""
+        return CopyTradeEngine(
+            store=self.store,
+            clock=self.clock,
+            install_id="test",
+            sizer=PositionSizer(),
+            followers=self,
+            limits=COPY_LIMITS,
+            wake_user=self.woken.append,
+            on_planned=lambda _signal: None,
+            lane=lane,
+        )
 
     # -- what the engine asks ---------------------------------------------------------------------------------------
     def followers_of(self, broker: BrokerType) -> Sequence[Follower]:

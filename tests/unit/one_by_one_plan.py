@@ -1,0 +1,228 @@
+"""The plan of a signal user by user, each with reads, a savepoint and rows of its own: slow, and what must come out.
+
+`CopyPlanner` has to find the same for all users at once; `judge_one_by_one` is the same for the limits.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.domain.balance import BalanceReading, BalanceStatus
+from bot.domain.leaving import WhenDisabled
+from bot.domain.money import percent_to_fraction
+from bot.domain.order import OrderKind, OrderType
+from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
+from bot.domain.symbol import quote_of
+from bot.domain.veto import Veto
+from bot.followers import CopyLimits, Follower, Followers
+from bot.position_sizer import EntryToCopy, NoSize, PositionSizer, Size
+from bot.risk.gate import Judge
+from bot.seams.ids import client_order_id
+from bot.storage import copies, intents, memberships, positions, signals, symbol_pauses
+from bot.storage.intents import OrderIntent
+
+
+class OneByOne:
+    """`plan` writes the rows of every user; returns the entries that are to be sent."""
+
+    def __init__(self, *, install_id: str, followers: Followers, limits: CopyLimits, now: datetime) -> None:
+        self._install_id = install_id
+        self._followers = followers
+        self._limits = limits
+        self._now = now
+        self._entries: list[OrderIntent] = []
+
+    def plan(self, connection: Connection, signal: TradeSignal) -> Sequence[OrderIntent]:
+        signals.claim_for_planning(connection, signal.signal_id, at=self._now)
+        followers = {each.account.label: each for each in self._followers.followers_of(signal.broker)}
+        sequence = signals.sequence_of(connection, signal.signal_id)
+        for label in memberships.members_of(connection, signal.broker, sequence):
+            follower = followers.get(label)
+            if follower is None or follower.leaving is not None:
+                left = follower.leaving if follower is not None else None
+                self._plan_for_one_who_left(connection, signal, label, left or WhenDisabled.CLOSE_ONLY)
+            else:
+                self._plan_guarded(connection, signal, follower)
+        return self._entries
+
+    def _plan_guarded(self, connection: Connection, signal: TradeSignal, follower: Follower) -> None:
+        try:
+            with connection.begin_nested():
+                self._plan_one(connection, signal, follower)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - what is wrong with one user is its answer
+            why = NoSize(CopyReason.PLANNING_FAILED, f"{type(error).__name__}: {error}"[:300])
+            self._answer(connection, signal, follower.account.label, why, status=CopyStatus.FAILED)
+
+    def _plan_for_one_who_left(
+        self, connection: Connection, signal: TradeSignal, label: str, left: WhenDisabled
+    ) -> None:
+        if signal.kind is OrderKind.EXIT and left is not WhenDisabled.KEEP:
+            self._plan_exit(connection, signal, label)
+        else:
+            why = NoSize(CopyReason.USER_LEFT, "the user does not copy any more")
+            self._answer(connection, signal, label, why)
+
+    def _plan_one(self, connection: Connection, signal: TradeSignal, follower: Follower) -> None:
+        if signal.kind is OrderKind.EXIT:
+            self._plan_exit(connection, signal, follower.account.label)
+            return
+        reading = self._followers.balance_of(follower.account)
+        size = self._entry_size(connection, signal, follower, reading)
+        cash = None if reading.holdings is None else reading.holdings.of(quote_of(signal.symbol)).total
+        if isinstance(size, NoSize):
+            self._answer(connection, signal, follower.account.label, size, user_balance=cash)
+            return
+        if follower.shadow:
+            shadow = NoSize(CopyReason.SHADOW, f"would have bought {size.quantity:f}", size.ratio)
+            self._answer(connection, signal, follower.account.label, shadow, user_balance=cash)
+            return
+        intent = self._entry_intent(signal, follower, size)
+        intents.add_intent(connection, intent)
+        copies.add_copy(
+            connection,
+            signal_id=signal.signal_id,
+            account_id=follower.account.label,
+            planned_at=self._now,
+            status=str(CopyStatus.PLANNED),
+            reason="",
+            detail="",
+            client_order_id=intent.client_order_id,
+            user_balance=cash,
+            ratio=size.ratio,
+            planned_quantity=size.quantity,
+        )
+        self._entries.append(intent)
+
+    def _entry_size(
+        self, connection: Connection, signal: TradeSignal, follower: Follower, reading: BalanceReading
+    ) -> Size | NoSize:
+        label = follower.account.label
+        paused = symbol_pauses.pause_reason(connection, label, signal.symbol)
+        if paused:
+            return NoSize(CopyReason.SYMBOL_PAUSED, paused)
+        if signal.symbol in intents.symbols_needing_a_person(connection, label):
+            return NoSize(CopyReason.NEEDS_PERSON, "an earlier order's outcome is contradictory: python bot.py resolve")
+        not_ready = self._followers.not_ready_reason(follower.account)
+        if not_ready and not follower.shadow:
+            return NoSize(CopyReason.ACCOUNT_NOT_READY, not_ready)
+        if reading.holdings is None:
+            return NoSize(CopyReason.BALANCE_UNKNOWN, reading.reason)
+        if reading.status is not BalanceStatus.FRESH:
+            return NoSize(CopyReason.BALANCE_STALE, f"{reading.age_seconds:.0f} s old: {reading.reason}")
+        instrument = self._followers.instrument_of(signal.broker, signal.symbol)
+        if instrument is None:
+            return NoSize(CopyReason.SYMBOL_UNKNOWN, f"{signal.broker} lists no {signal.symbol}")
+        cash = reading.holdings.of(quote_of(signal.symbol))
+        held = positions.positions_of(connection, follower.account.label)
+        value = cash.total + sum((position.cost_quote for position in held), Decimal(0))
+        if value < self._limits.minimum_funded_quote:
+            not_funded = f"not funded: {value:.2f} is below {self._limits.minimum_funded_quote:f}"
+            return NoSize(CopyReason.ACCOUNT_NOT_READY, not_funded)
+        entry = EntryToCopy(
+            symbol=signal.symbol,
+            quantity=signal.quantity,
+            price=signal.reference_price,
+            master_balance=signal.master_balance,
+            user_balance=cash.total,
+            user_available=cash.available,
+            reserve_percent=self._limits.reserve_percent + self._limits.max_copy_slippage_percent,
+            user_exposure_by_symbol={position.symbol: position.cost_quote for position in held},
+        )
+        return PositionSizer().size_entry(entry, follower.rules, instrument)
+
+    def _entry_intent(self, signal: TradeSignal, follower: Follower, size: Size) -> OrderIntent:
+        instrument = self._followers.instrument_of(signal.broker, signal.symbol)
+        assert instrument is not None
+        slippage = percent_to_fraction(self._limits.max_copy_slippage_percent)
+        label = follower.account.label
+        return OrderIntent(
+            client_order_id=client_order_id(
+                install_id=self._install_id, decision_id=signal.signal_id, account_id=label, leg="entry", attempt=0
+            ),
+            account_id=label,
+            signal_id=signal.signal_id,
+            decision=f"copy of the {signal.broker} master's entry",
+            symbol=signal.symbol,
+            side=signal.side,
+            kind=OrderKind.ENTRY,
+            order_type=OrderType.LIMIT_IOC,
+            quantity=size.quantity,
+            limit_price=instrument.buy_cap(signal.reference_price * (1 + slippage)),
+            balance_before=None,
+            reference_price=signal.reference_price,
+            exit_plan=signal.exit_plan,
+            created_at=self._now,
+        )
+
+    def _plan_exit(self, connection: Connection, signal: TradeSignal, label: str) -> None:
+        held = positions.find_position(connection, label, signal.symbol)
+        planned = any(
+            row.symbol == signal.symbol and row.kind == "entry" for row in copies.planned_copies(connection, label)
+        )
+        if held is None and not planned:
+            nothing = NoSize(CopyReason.NOTHING_HELD, f"no copied {signal.symbol} is held")
+            self._answer(connection, signal, label, nothing)
+            return
+        copies.add_copy(
+            connection,
+            signal_id=signal.signal_id,
+            account_id=label,
+            planned_at=self._now,
+            status=str(CopyStatus.PLANNED),
+            reason="",
+            detail="",
+            ratio=signal.size,
+        )
+
+    def _answer(
+        self,
+        connection: Connection,
+        signal: TradeSignal,
+        label: str,
+        why: NoSize,
+        *,
+        status: CopyStatus = CopyStatus.SKIPPED,
+        user_balance: Decimal | None = None,
+    ) -> None:
+        copies.add_copy(
+            connection,
+            signal_id=signal.signal_id,
+            account_id=label,
+            planned_at=self._now,
+            status=str(status),
+            reason=str(why.reason),
+            detail=why.detail,
+            user_balance=user_balance,
+            ratio=why.ratio,
+            answered_at=self._now,
+        )
+
+
+def judge_one_by_one(
+    connection: Connection, judges: Sequence[Judge], entries: Sequence[OrderIntent], *, now: datetime
+) -> Mapping[str, Veto]:
+    """Each entry is judged, and marked as sent if it is let out, before the next one is."""
+    vetoes = {}
+    for entry in entries:
+        veto = next((veto for judge in judges if (veto := judge.veto(connection, entry)) is not None), None)
+        if veto is not None:
+            vetoes[entry.client_order_id] = veto
+            continue
+        submitted = intents.submit(
+            connection,
+            entry.client_order_id,
+            epoch=1,
+            at=now,
+            expires_at=None,
+            settle_at=now,
+            payload_sha256="",
+            quantity=entry.quantity,
+            limit_price=entry.limit_price,
+        )
+        assert submitted, "the account's lease is in force"
+    return vetoes
