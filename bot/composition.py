@@ -157,6 +157,7 @@ class _Composition:
         self.shared.kraken_feed.watched_by(self.watchdog)
         self.key_locks = KeyLocks()
         self.statuses = self._open_statuses()
+        self.status_by_label = {ref.label: status for ref, status in self.statuses.items()}
         for broker in dict.fromkeys(ref.broker for ref in self.statuses):
             self._on_venue_state(self.shared.gates[broker].state())  # what an earlier process knew is over
         self.brokerages = {ref.label: ref.broker for ref in self.statuses}
@@ -377,7 +378,8 @@ class _Composition:
 
     def _why_not_ready(self, account_id: str) -> str:
         """Why the account may enter nothing now. In the store's thread, which must not wait."""
-        return next((status.may_enter() for ref, status in self.statuses.items() if ref.label == account_id), "")
+        status = self.status_by_label.get(account_id)
+        return "" if status is None else status.may_enter()
 
     def _listed(self, account_id: str, symbol: str) -> Instrument | None:
         """A market's rules as last read for the account's brokerage, if they ever were."""
