@@ -11,6 +11,8 @@ from typing import Any
 from paper_exchange.api_keys import Account, AccountRegistry, BadAccount
 from paper_exchange.catalogue import Catalogue
 from paper_exchange.clock import Clock
+from paper_exchange.dead_mans_switch import STATE_NAME as SWITCHES
+from paper_exchange.dead_mans_switch import DeadMansSwitches
 from paper_exchange.engine import Engine
 from paper_exchange.faults import FaultPlan
 from paper_exchange.ids import Ids
@@ -67,7 +69,8 @@ class Exchange:
         self.websocket_tokens = WebSocketTokens()
         self.saved_parts = saved_parts or {}
         """What parts outside the engine had saved; ``parts`` gives what they save now, by the same name."""
-        self.parts: dict[str, Callable[[], object]] = {}
+        self.switches = DeadMansSwitches(self.saved_parts.get(SWITCHES))
+        self.parts: dict[str, Callable[[], object]] = {SWITCHES: self.switches.snapshot}
         self.listeners: list[Callable[[Event], None]] = []
         """Called with every event of the engine, after it is journaled; they may place orders."""
         self.money_listeners: list[Callable[[str], None]] = []
@@ -144,9 +147,19 @@ class Exchange:
     def advance(self) -> int:
         """Bring market and engine to the present, journal what that caused, and return the time in nanoseconds."""
         now_ns = self.clock.now_ns()
+        for trigger_ns, account_id in self.switches.take_due(now_ns):
+            self._cancel_everything(account_id, trigger_ns)
         self.engine.advance(now_ns)
         self.publish_events()
         return now_ns
+
+    def _cancel_everything(self, account_id: str, now_ns: int) -> None:
+        """A dead man's switch has gone off: what the market did until then comes first."""
+        self.engine.advance(now_ns)
+        self.publish_events()
+        for order in self.engine.open_orders(account_id):
+            self.engine.cancel(account_id, order.order_id, now_ns)
+        self.publish_events(endpoint="CancelAllOrdersAfter")
 
     def tick(self) -> None:
         """What time alone does (fills of resting orders, stops, expiries) while nobody calls."""

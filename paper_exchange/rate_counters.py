@@ -28,13 +28,33 @@ TIERS = {
     "pro": TierLimits(calls=20, call_decay=1.0, orders=180, order_decay=3.75, open_orders_per_pair=225),
 }
 ADD_COST = 1.0
+BATCH_ADD_COST = 0.5
+"""Of each order of a batch, counted at once for all of them."""
+CHANGE_COST = 1.0
+"""Of an amendment or an edit, beside what the order's age costs."""
 CANCEL_COSTS = ((5, 8.0), (10, 6.0), (15, 5.0), (45, 4.0), (90, 2.0), (300, 1.0))
-"""Cost of a cancel by the order's age in seconds, up to; an older order costs nothing."""
+"""Cost of a cancel by the order's age in seconds, up to; an older order costs nothing. An amendment makes it young."""
+AMEND_COSTS = ((5, 3.0), (10, 2.0), (15, 1.0))
+EDIT_COSTS = ((5, 6.0), (10, 5.0), (15, 4.0), (45, 2.0), (90, 1.0))
+AgeCosts = tuple[tuple[int, float], ...]
 
 
 def cancel_cost(age_ns: int) -> float:
     """What cancelling an order of this age adds to the trading counter."""
-    for seconds, cost in CANCEL_COSTS:
+    return _cost_at(age_ns, CANCEL_COSTS)
+
+
+def amend_cost(age_ns: int, *, cancels: bool = False) -> float:
+    """What amending adds; an amendment that leaves nothing of the order to fill is paid like a cancel."""
+    return CHANGE_COST + _cost_at(age_ns, CANCEL_COSTS if cancels else AMEND_COSTS)
+
+
+def edit_cost(age_ns: int) -> float:
+    return CHANGE_COST + _cost_at(age_ns, EDIT_COSTS)
+
+
+def _cost_at(age_ns: int, costs: AgeCosts) -> float:
+    for seconds, cost in costs:
         if age_ns < seconds * NANOSECONDS_PER_SECOND:
             return cost
     return 0.0

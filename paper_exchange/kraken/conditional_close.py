@@ -71,6 +71,9 @@ class ConditionalCloses:
     def attach(self, order_id: str, terms: CloseTerms) -> None:
         self._terms[order_id] = terms
 
+    def has(self, order_id: str) -> bool:
+        return order_id in self._terms
+
     def describe(self, order_id: str) -> str:
         terms = self._terms.get(order_id)
         return terms.describe() if terms is not None else ""

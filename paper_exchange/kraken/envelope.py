@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import msgspec
 
-from paper_exchange.clock import NANOSECONDS_PER_SECOND
+from paper_exchange.clock import NANOSECONDS_PER_SECOND, rfc3339
 from paper_exchange.http import Reply
 from paper_exchange.orders import RefusalCode
 
@@ -76,6 +76,15 @@ def fixed(amount: Decimal, decimals: int) -> str:
 def seconds(time_ns: int) -> float:
     """Unix seconds with the 0.1 ms that Kraken shows."""
     return round(time_ns / NANOSECONDS_PER_SECOND, 4)
+
+
+def milliseconds(time_ns: int) -> int:
+    return time_ns // 1_000_000
+
+
+def second_text(time_ns: int) -> str:
+    """As in ``2026-01-01T00:00:00Z``."""
+    return f"{rfc3339(time_ns)[:19]}Z"
 
 
 def whole_seconds(time_ns: int) -> int:

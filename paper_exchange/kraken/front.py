@@ -10,7 +10,16 @@ from paper_exchange.api_keys import Account
 from paper_exchange.brokerage import Brokerage
 from paper_exchange.exchange import Exchange
 from paper_exchange.http import Call, Front, Reply
-from paper_exchange.kraken import order_batch, order_reads, order_writes, public, trade_reads, wallet
+from paper_exchange.kraken import (
+    order_batch,
+    order_changes,
+    order_edit,
+    order_reads,
+    order_writes,
+    public,
+    trade_reads,
+    wallet,
+)
 from paper_exchange.kraken.conditional_close import ConditionalCloses
 from paper_exchange.kraken.context import Context, Handler
 from paper_exchange.kraken.envelope import (
@@ -60,11 +69,17 @@ HISTORY_COST = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """A private endpoint: any one of ``permissions`` opens it (none: any key); ``cost`` counts against the key."""
+    """A private endpoint: any one of ``permissions`` opens it (none: any key), or only all of them with ``needs_all``;
+    ``cost`` counts against the key."""
 
     handler: Handler
     permissions: tuple[str, ...] = ()
     cost: float = 1.0
+    needs_all: bool = False
+
+    def opens_to(self, permissions: frozenset[str]) -> bool:
+        held = [name in permissions for name in self.permissions]
+        return all(held) if self.needs_all or not held else any(held)
 
 
 PUBLIC: dict[str, Handler] = {
@@ -97,9 +112,13 @@ PRIVATE: dict[str, Private] = {
     "GetApiKeyInfo": Private(wallet.api_key_info),
     "GetWebSocketsToken": Private(wallet.websockets_token, ("create-ws-token",)),
     "AddOrder": Private(order_writes.add_order, (MODIFY,), 0.0),
-    "AddOrderBatch": Private(order_batch.add_order_batch, (MODIFY,), 0.0),
+    "AddOrderBatch": Private(order_batch.add_order_batch, (MODIFY, CANCEL), 0.0, needs_all=True),
+    "AmendOrder": Private(order_changes.amend_order, (MODIFY, CANCEL), 0.0),
+    "EditOrder": Private(order_edit.edit_order, (MODIFY, CANCEL), 0.0, needs_all=True),
+    "OrderAmends": Private(order_changes.order_amends, (OPEN, CLOSED)),
     "CancelOrder": Private(order_writes.cancel_order, (MODIFY, CANCEL), 0.0),
     "CancelAll": Private(order_writes.cancel_all, (MODIFY, CANCEL), 0.0),
+    "CancelAllOrdersAfter": Private(order_writes.cancel_all_after, (MODIFY, CANCEL), 0.0),
     "CancelOrderBatch": Private(order_writes.cancel_order_batch, (MODIFY, CANCEL), 0.0),
 }
 
@@ -109,7 +128,7 @@ class KrakenFront(Front):
 
     brokerage: ClassVar[str] = "kraken"
     lookup_endpoints: ClassVar[frozenset[str]] = frozenset(
-        {"OpenOrders", "ClosedOrders", "QueryOrders", "TradesHistory", "QueryTrades"}
+        {"OpenOrders", "ClosedOrders", "QueryOrders", "OrderAmends", "TradesHistory", "QueryTrades"}
     )
 
     def __init__(self, exchange: Exchange) -> None:
@@ -188,7 +207,7 @@ class KrakenFront(Front):
             account.api_key, account.tier, endpoint.cost, call.received_ns
         ):
             raise KrakenError(RATE_LIMIT)
-        if endpoint.permissions and account.permissions.isdisjoint(endpoint.permissions):
+        if not endpoint.opens_to(account.permissions):
             raise KrakenError(PERMISSION_DENIED)
 
     def _check_signature(self, call: Call, account: Account) -> None:
@@ -206,12 +225,15 @@ class KrakenFront(Front):
         call.nonce = params.text("nonce")
         call.client_order_id = params.text("cl_ord_id")
         call.order_id = params.text("txid")
-        if call.endpoint == "AddOrder":
+        if call.endpoint in ("AddOrder", "EditOrder"):
             pair = self._names.pair(params.text("pair") or "")
             call.symbol = pair.symbol if pair is not None else None
             call.side = params.text("type")
             call.quantity = _readable(params.text("volume"))
             call.price = _readable(params.text("price"))
+        if call.endpoint == "AmendOrder":
+            call.quantity = _readable(params.text("order_qty"))
+            call.price = _readable(params.text("limit_price"))
 
 
 def _readable(text: str | None) -> Decimal | None:

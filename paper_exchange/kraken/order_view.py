@@ -50,7 +50,7 @@ def show_order(order: Order, names: Names, *, with_trades: bool, close: str = ""
         "price": fixed(order.average_price or ZERO, decimals),
         "stopprice": fixed(order.trigger_price or ZERO, decimals),
         "limitprice": fixed(_limit_after_trigger(order), decimals),
-        "misc": "",
+        "misc": "amended" if order.amendments else "",
         "oflags": ",".join(flags_of(order.new)),
     }
     if order.client_order_id is not None:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
+from paper_exchange.clock import NANOSECONDS_PER_SECOND
 from paper_exchange.kraken.context import Context
 from paper_exchange.kraken.envelope import (
     CL_ORD_ID_NOT_UNIQUE,
-    INVALID_ORDER,
-    ORDER_RATE_LIMIT,
     REFUSALS,
-    UNKNOWN_ORDER,
     KrakenError,
     invalid_argument,
+    second_text,
 )
+from paper_exchange.kraken.live_orders import charge, named_orders, within_rate
 from paper_exchange.kraken.order_entry import Entry, read_entry, same_client_id, whole_number
 from paper_exchange.kraken.order_view import describe
 from paper_exchange.orders import Order, OrderAlreadyClosed, Refusal, UnknownOrder
 from paper_exchange.rate_counters import ADD_COST, TIERS, cancel_cost
 
 MAXIMUM_BATCH = 50
+LONGEST_TIMEOUT_SECONDS = 86_400
 
 
 def add_order(context: Context) -> object:
@@ -32,9 +34,9 @@ def add_order(context: Context) -> object:
     return answer
 
 
-def place(context: Context, entry: Entry) -> str | None:
+def place(context: Context, entry: Entry, cost: float = ADD_COST) -> str | None:
     """Place one order and return its id, or None if it was only to be validated. Raises KrakenError."""
-    _charge(context, entry.new.symbol, ADD_COST)
+    charge(context, entry.new.symbol, cost)
     _check_open_orders(context, entry)
     engine = context.exchange.engine
     try:
@@ -55,23 +57,30 @@ def describe_entry(entry: Entry) -> dict[str, str]:
 
 
 def cancel_order(context: Context) -> object:
-    """By ``txid`` (an order id or a userref) or ``cl_ord_id``.
-
-    An order that is gone, filled or cancelled alike, is an unknown order; an id that never was is an invalid one.
-    """
-    text = context.params.text("txid")
-    client_order_id = context.params.text("cl_ord_id")
-    if text is not None:
-        orders = _by_reference(context, text) if whole_number(text) is not None else [_by_id(context, text)]
-    elif client_order_id is not None:
-        orders = _by_client_id(context, client_order_id)
-    else:
-        raise invalid_argument("txid")
+    """What ``named_orders`` finds."""
+    orders = named_orders(context)
+    for order in orders:
+        charge(context, order.symbol, cancel_cost(context.now_ns - order.touched_at_ns))
     return {"count": _cancel(context, orders)}
 
 
 def cancel_all(context: Context) -> object:
-    return {"count": _cancel(context, context.exchange.engine.open_orders(context.account.account_id))}
+    return {"count": _cancel_many(context, context.exchange.engine.open_orders(context.account.account_id))}
+
+
+def cancel_all_after(context: Context) -> object:
+    """A dead man's switch for all orders of the account, by whatever way they come; ``timeout`` 0 takes it off."""
+    seconds = whole_number(context.params.text("timeout") or "")
+    if seconds is None or not 0 <= seconds < LONGEST_TIMEOUT_SECONDS:
+        raise invalid_argument("timeout")
+    account_id, switches = context.account.account_id, context.exchange.switches
+    context.exchange.note_change()
+    if seconds == 0:
+        switches.disarm(account_id)
+        return {"currentTime": second_text(context.now_ns), "triggerTime": "0"}
+    trigger_ns = context.now_ns + seconds * NANOSECONDS_PER_SECOND
+    switches.arm(account_id, trigger_ns)
+    return {"currentTime": second_text(context.now_ns), "triggerTime": second_text(trigger_ns)}
 
 
 def cancel_order_batch(context: Context) -> object:
@@ -86,7 +95,7 @@ def cancel_order_batch(context: Context) -> object:
         or str(order.user_reference) in ids
         or any(same_client_id(order.client_order_id, one) for one in client_order_ids)
     ]
-    return {"count": _cancel(context, wanted)}
+    return {"count": _cancel_many(context, wanted)}
 
 
 def _check_open_orders(context: Context, entry: Entry) -> None:
@@ -100,52 +109,19 @@ def _check_open_orders(context: Context, entry: Entry) -> None:
             raise KrakenError("EOrder:Orders limit exceeded")
 
 
-def _charge(context: Context, symbol: str, cost: float) -> None:
-    """Strict accounts only; charged even if the order is refused afterwards."""
-    account = context.account
-    if account.strict and not context.counters.order_allowed(
-        account.account_id, symbol, account.tier, cost, context.now_ns
-    ):
-        raise KrakenError(ORDER_RATE_LIMIT)
-
-
-def _by_id(context: Context, order_id: str) -> Order:
-    try:
-        order = context.exchange.engine.order(order_id)
-    except UnknownOrder:
-        raise KrakenError(INVALID_ORDER) from None
-    if order.account_id != context.account.account_id:
-        raise KrakenError(INVALID_ORDER)
-    if not order.is_live:
-        raise KrakenError(UNKNOWN_ORDER)
-    return order
-
-
-def _by_reference(context: Context, text: str) -> list[Order]:
-    reference = whole_number(text)
-    live = context.exchange.engine.open_orders(context.account.account_id)
-    found = [order for order in live if order.user_reference == reference]
-    if not found:
-        raise KrakenError(UNKNOWN_ORDER)
-    return found
-
-
-def _by_client_id(context: Context, client_order_id: str) -> list[Order]:
-    live = context.exchange.engine.open_orders(context.account.account_id)
-    found = [order for order in live if same_client_id(order.client_order_id, client_order_id)]
-    if not found:
-        raise KrakenError(UNKNOWN_ORDER)
-    return found
+def _cancel_many(context: Context, orders: Iterable[Order]) -> int:
+    """Counted like single cancels, but never refused for the count."""
+    wanted = list(orders)
+    for order in wanted:
+        within_rate(context, order.symbol, cancel_cost(context.now_ns - order.touched_at_ns))
+    return _cancel(context, wanted)
 
 
 def _cancel(context: Context, orders: Iterable[Order]) -> int:
     """Cancel what is still open and return how many that were."""
     count = 0
     for order in list(orders):
-        _charge(context, order.symbol, cancel_cost(context.now_ns - order.opened_at_ns))
-        try:
+        with suppress(OrderAlreadyClosed, UnknownOrder):
             context.exchange.engine.cancel(context.account.account_id, order.order_id, context.now_ns)
-        except (OrderAlreadyClosed, UnknownOrder):
-            continue
-        count += 1
+            count += 1
     return count

@@ -11,8 +11,10 @@ from paper_exchange.write_ahead import Placement
 
 
 def placements(context: Context) -> list[Placement]:
-    """None for anything but AddOrder and AddOrderBatch, and none for one that is only to be validated."""
+    """None for anything but AddOrder, AddOrderBatch and EditOrder, and none for one that is only to be validated."""
     params = context.params
+    if context.call.endpoint == "EditOrder" and not params.flag("validate"):
+        return [Placement(None)]
     if context.call.endpoint not in ("AddOrder", "AddOrderBatch") or params.flag("validate"):
         return []
     if context.call.endpoint == "AddOrder":
