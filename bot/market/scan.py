@@ -118,16 +118,26 @@ class MarketScan:
 
         A candle that is not newer than the market's last one is not counted again. Unknown symbols are left out.
         """
-        prices = np.zeros((3, self.table.markets))
-        present = np.zeros(self.table.markets, dtype=np.bool_)
+        # Lists first, then arrays in one go: setting single elements of an array is what takes the time.
+        columns, highs, lows, closes = list[int](), list[float](), list[float](), list[float]()
         for symbol, candle in candles.items():
             column = self._column.get(symbol)
-            if column is not None and self._is_new(column, candle.opened_at):
-                prices[:, column] = float(candle.high), float(candle.low), float(candle.close)
-                present[column] = True
-                self._newest[column] = candle.opened_at
+            if column is None or not self._is_new(column, candle.opened_at):
+                continue
+            self._newest[column] = candle.opened_at
+            columns.append(column)
+            highs.append(float(candle.high))
+            lows.append(float(candle.low))
+            closes.append(float(candle.close))
+        self._step(columns, (highs, lows, closes))
+        return len(columns)
+
+    def _step(self, columns: list[int], sent: tuple[list[float], list[float], list[float]]) -> None:
+        prices = np.zeros((3, self.table.markets))
+        present = np.zeros(self.table.markets, dtype=np.bool_)
+        prices[:, columns] = sent
+        present[columns] = True
         self.table.step(prices[0], prices[1], prices[2], present)
-        return int(present.sum())
 
     def _is_new(self, column: int, opened_at: datetime) -> bool:
         newest = self._newest[column]
@@ -170,7 +180,8 @@ def ranked(scan: MarketScan, *, limit: int, least_adx: float = 20.0) -> list[Ran
         rising = (table.close > said["ema_50"]) & (said["ema_20"] > said["ema_50"])
         rising &= (said["macd_histogram"] > 0) & (said["adx_14"] >= least_adx) & (said["atr_14"] > 0)
         strength = said["adx_14"] * (table.close - said["ema_50"]) / said["atr_14"]
-    found = ((symbol, column) for symbol, column in scan.columns() if rising[column])
+    places = set(np.flatnonzero(rising).tolist())
+    found = [(symbol, column) for symbol, column in scan.columns() if column in places]
     chosen = sorted(found, key=lambda market: (-strength[market[1]], market[0]))[:limit]
     return [
         Ranked(
