@@ -27,4 +27,4 @@ def test_a_wrong_answer_of_one_market_shows(name: str) -> None:
 
 def test_prices_are_possible() -> None:
     prices = Prices(50, 60)
-    assert np.all((0 < prices.low) & (prices.low <= prices.close) & (prices.close <= prices.high))
+    assert np.all((prices.low > 0) & (prices.low <= prices.close) & (prices.close <= prices.high))
