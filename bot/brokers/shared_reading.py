@@ -57,6 +57,16 @@ class SharedReading(Generic[T]):
             slot = self._slots.get(key)
         return None if slot is None else slot.value
 
+    def amend(self, key: str, change: Callable[[T], T]) -> None:
+        """Put a newer word of the venue into the value; it is read again when it would have been.
+
+        Nothing happens while there is no value, or when `change` gives it back as it is.
+        """
+        with self._lock:
+            slot = self._slots.get(key)
+            if slot is not None and slot.value is not None:
+                slot.value = change(slot.value)
+
     def renew(self, key: str, read: Callable[[], T]) -> None:
         """The value has turned out to be wrong: read it now, or when the last reading is `retry_seconds` ago.
 
@@ -75,7 +85,9 @@ class SharedReading(Generic[T]):
             return slot.value
         slot.tried_at = now
         try:
-            slot.value = read()
+            value = read()
+            with self._lock:
+                slot.value = value
         except VenueError:
             if slot.value is None or now - slot.read_at > self._last_resort_seconds:
                 raise

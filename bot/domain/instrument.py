@@ -8,7 +8,10 @@ from bot.domain.money import ceil_to_step, floor_to_step
 
 @dataclass(frozen=True)
 class Instrument:
-    """One market at one venue. Quantities are base units, notional is quote units."""
+    """One market at one venue. Quantities are base units, notional is quote units.
+
+    `status` is the venue's own word; `tradable` says whether new positions may be opened with it.
+    """
 
     symbol: str
     venue_symbol: str
@@ -17,6 +20,7 @@ class Instrument:
     minimum_quantity: Decimal
     minimum_notional: Decimal
     tradable: bool = True
+    status: str = "online"
 
     def __post_init__(self) -> None:
         if self.lot_step <= 0 or self.tick_size <= 0:

@@ -89,7 +89,8 @@ class Subscriptions:
         return self._clock.monotonic() - entry.since
 
     def count(self, channel: str, state: State = State.LIVE) -> int:
-        return sum(entry.state is state for key, entry in self._entries.items() if key[0] == channel)
+        # Also asked from other threads: a list of a dict is made in one go.
+        return sum(entry.state is state for key, entry in list(self._entries.items()) if key[0] == channel)
 
     # -- what happens -------------------------------------------------------------------------------------------------
     def connection_began(self) -> None:

@@ -5,7 +5,7 @@ Inside the bot a market is `BTC/USD`. Kraken calls it `XXBTZUSD` (id), `XBTUSD` 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -15,6 +15,8 @@ from bot.domain.instrument import Instrument
 
 OUR_ASSET_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
 MAX_DECIMALS = 20
+# The one status of a market in which every kind of order is taken.
+TRADABLE_STATUS = "online"
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,24 @@ class KrakenCatalogue:
             return known
         base, dot, suffix = venue_asset.partition(".")
         return f"{self.assets.get(base, _plain_asset(base))}{dot}{suffix}"
+
+    def with_statuses(self, statuses: Mapping[str, str]) -> "KrakenCatalogue":
+        """The same markets with the venue's newer word on some of them; itself when nothing differs."""
+        changed = {
+            symbol: replace(
+                pair, instrument=replace(pair.instrument, status=status, tradable=status == TRADABLE_STATUS)
+            )
+            for symbol, status in statuses.items()
+            if (pair := self.pairs.get(symbol)) is not None and pair.instrument.status != status
+        }
+        if not changed:
+            return self
+        instruments = {symbol: pair.instrument for symbol, pair in changed.items()}
+        return replace(
+            self,
+            pairs=MappingProxyType({**self.pairs, **changed}),
+            instruments=MappingProxyType({**self.instruments, **instruments}),
+        )
 
 
 def catalogue_from(assets: Mapping[str, object], pairs: Mapping[str, object]) -> KrakenCatalogue:
@@ -108,6 +128,7 @@ def _pair(rest_id: str, entry: Mapping[str, object], names: Mapping[str, str]) -
 
 def _instrument(symbol: str, rest_id: str, entry: Mapping[str, object], where: str) -> Instrument:
     price_step = _step(entry, "pair_decimals", where)
+    status = entry.get("status", TRADABLE_STATUS)
     return Instrument(
         symbol=symbol,
         venue_symbol=rest_id,
@@ -115,7 +136,8 @@ def _instrument(symbol: str, rest_id: str, entry: Mapping[str, object], where: s
         tick_size=optional_number(entry, "tick_size", where=where, default=price_step),
         minimum_quantity=number_of(entry, "ordermin", where=where),
         minimum_notional=optional_number(entry, "costmin", where=where),
-        tradable=entry.get("status", "online") == "online",
+        tradable=status == TRADABLE_STATUS,
+        status=str(status),
     )
 
 
