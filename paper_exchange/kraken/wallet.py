@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from paper_exchange.kraken.context import Context
@@ -16,13 +16,16 @@ from paper_exchange.kraken.envelope import (
     seconds,
     whole_seconds,
 )
+from paper_exchange.kraken.form import Params
 from paper_exchange.kraken.naming import altname, asset_id
 from paper_exchange.kraken.page import counted, newest_page, read_bounds
+from paper_exchange.kraken.price_text import plain_decimal
 from paper_exchange.orders import LedgerEntry, LedgerKind, Side
 from paper_exchange.websocket_tokens import LIFETIME_SECONDS
 
 ZERO = Decimal(0)
 MAXIMUM_QUERIED = 20
+MOST_TRANSFERS = 500
 LEDGER_TYPES = frozenset(
     [
         "all",
@@ -130,11 +133,11 @@ def query_ledgers(context: Context) -> object:
 
 
 def deposit_status(context: Context) -> object:
-    return _transfers(context, LedgerKind.DEPOSIT)
+    return _transfers(context, LedgerKind.DEPOSIT, "deposit")
 
 
 def withdraw_status(context: Context) -> object:
-    return _transfers(context, LedgerKind.WITHDRAWAL)
+    return _transfers(context, LedgerKind.WITHDRAWAL, "withdrawals")
 
 
 def api_key_info(context: Context) -> object:
@@ -210,22 +213,59 @@ def _shown(context: Context, entries: Iterable[LedgerEntry]) -> dict[str, object
     }
 
 
-def _transfers(context: Context, kind: LedgerKind) -> list[object]:
-    text = context.params.text("asset")
+def _transfers(context: Context, kind: LedgerKind, name: str) -> object:
+    """Newest first. With ``cursor`` (true, or what the page before said) page by page, as an object."""
+    params = context.params
+    text = params.text("asset")
     wanted = _asset(context, text) if text is not None else None
-    return [
-        {
-            "method": altname(entry.asset),
-            "aclass": "currency",
-            "asset": asset_id(entry.asset),
-            "refid": entry.reference_id,
-            "txid": entry.reference_id,
-            "info": "paper",
-            "amount": _amount(context, entry.asset, abs(entry.amount)),
-            "fee": _amount(context, entry.asset, entry.fee),
-            "time": whole_seconds(entry.time_ns),
-            "status": "Success",
-        }
+    bounds = read_bounds(params, lambda _: None)
+    found = [
+        entry
         for entry in reversed(context.exchange.engine.ledger(context.account.account_id))
-        if entry.kind is kind and wanted in (None, entry.asset)
+        if entry.kind is kind
+        and wanted in (None, entry.asset)
+        and params.text("method") in (None, altname(entry.asset))
+        and bounds.hold(entry.time_ns)
     ]
+    rows = [_transfer(context, entry) for entry in found]
+    cursor, limit = params.text("cursor"), _limit(params)
+    if cursor is None or cursor.lower() in ("false", "0"):
+        return rows[:limit]
+    start = _after(found, cursor)
+    more = start + limit < len(found)
+    return {name: rows[start : start + limit], "next_cursor": found[start + limit - 1].ledger_id if more else None}
+
+
+def _limit(params: Params) -> int:
+    limit = plain_decimal(params.text("limit") or str(MOST_TRANSFERS))
+    if limit is None or not 1 <= limit <= MOST_TRANSFERS:
+        raise invalid_argument("limit")
+    return int(limit)
+
+
+def _after(entries: Sequence[LedgerEntry], cursor: str) -> int:
+    """Where the page after ``cursor`` begins."""
+    if cursor.lower() == "true":
+        return 0
+    places = [place for place, entry in enumerate(entries, start=1) if entry.ledger_id == cursor]
+    if not places:
+        raise invalid_argument("cursor")
+    return places[0]
+
+
+def _transfer(context: Context, entry: LedgerEntry) -> dict[str, object]:
+    name = altname(entry.asset)
+    shown: dict[str, object] = {
+        "method": name,
+        "network": name,
+        "aclass": "currency",
+        "asset": asset_id(entry.asset),
+        "refid": entry.reference_id,
+        "txid": entry.reference_id,
+        "info": "paper",
+        "amount": _amount(context, entry.asset, abs(entry.amount)),
+        "fee": _amount(context, entry.asset, entry.fee),
+        "time": whole_seconds(entry.time_ns),
+        "status": "Success",
+    }
+    return {**shown, "key": "paper"} if entry.kind is LedgerKind.WITHDRAWAL else shown

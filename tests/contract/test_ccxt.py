@@ -136,6 +136,20 @@ def test_kraken_fees_ledger_and_the_rest_are_read(kraken: Report) -> None:
     assert "error" not in kraken["cancel_all"] and kraken["open_orders_after_cancel_all"] == []
 
 
+def test_kraken_orders_are_amended_batched_and_cancelled_by_a_switch(kraken: Report, exchange: ExchangeProcess) -> None:
+    edited = kraken["edited_shown"]
+    assert (edited["id"], edited["status"], edited["amount"]) == (kraken["to_edit"]["id"], "open", 0.02)
+    (amended,) = exchange.journal(type="amend", brokerage="kraken", account="ccxt")
+    assert (amended["order_id"], Decimal(amended["quantity"])) == (edited["id"], Decimal("0.02"))
+    assert Decimal(amended["price"]) == Decimal(str(edited["price"]))
+    assert len({order["id"] for order in kraken["batch"]} - {None}) == 2
+    assert "error" not in kraken["cancel_some"]
+    assert kraken["switch"]["result"]["triggerTime"] > kraken["switch"]["result"]["currentTime"]
+    assert kraken["switch_off"]["error"] == []
+    assert [deposit["amount"] for deposit in kraken["deposits"]] == [10000]
+    assert kraken["ledger_entry"]["referenceId"]
+
+
 def test_coinbase_wallets_deposits_and_the_rest_are_read(coinbase: Report) -> None:
     assert coinbase["accounts"] == ["BTC", "USD"] and coinbase["bids_asks"] == ["BTC/USD", "ETH/USD"]
     assert coinbase["balance_by_the_older_endpoint"] == coinbase["balance_after"]["USD"]

@@ -94,3 +94,21 @@ def test_transfers_are_deposits_of_the_account(kraken: KrakenClient) -> None:
     deposits = kraken.ok("DepositStatus", asset="ZUSD")
     assert [(one["amount"], one["status"]) for one in deposits] == [("10000.0000", "Success")]
     assert kraken.ok("WithdrawStatus") == []
+
+
+def test_transfers_come_page_by_page_with_a_cursor(kraken: KrakenClient) -> None:
+    rows = kraken.ok("DepositStatus")
+    first = kraken.ok("DepositStatus", cursor=True, limit=1)
+    second = kraken.ok("DepositStatus", cursor=first["next_cursor"], limit=1)
+    assert [*first["deposit"], *second["deposit"]] == rows
+    assert second["next_cursor"] is None
+    assert kraken.ok("WithdrawStatus") == [] and kraken.ok("WithdrawStatus", cursor="true")["withdrawals"] == []
+    assert kraken.ok("DepositStatus", end=rows[0]["time"] - 60) == []
+    assert kraken.refused("DepositStatus", cursor="nowhere") == "EGeneral:Invalid arguments:cursor"
+
+
+def test_ledger_rows_can_be_asked_for_by_id(kraken: KrakenClient) -> None:
+    ledger = kraken.ok("Ledgers")["ledger"]
+    wanted = sorted(ledger)[:1]
+    assert kraken.ok("QueryLedgers", id=",".join(wanted)) == {wanted[0]: ledger[wanted[0]]}
+    assert kraken.refused("QueryLedgers", id=",".join(f"L{number}" for number in range(21))).endswith(":id")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kraken.spot import Market, Trade, User
+from kraken.spot import Funding, Market, Trade, User
 from report import Report
 
 PAIR = "XBTUSD"
@@ -26,12 +26,12 @@ def main() -> None:
     report.call("balance", lambda: user.get_balance(currency="USD"))
     report.call("trade_balance", user.get_trade_balance)
     report.call("trade_volume", lambda: user.get_trade_volume(pair=PAIR))
-    _trade(report, trade, user, float(ticker["XXBTZUSD"]["c"][0]))
+    _trade(report, trade, user, Funding(**access), float(ticker["XXBTZUSD"]["c"][0]))
     _mistakes(report)
     report.print()
 
 
-def _trade(report: Report, trade: Trade, user: User, last: float) -> None:
+def _trade(report: Report, trade: Trade, user: User, funding: Funding, last: float) -> None:
     low = f"{last * 0.8:.1f}"
     bought = report.call(
         "market_buy", lambda: trade.create_order(ordertype="market", side="buy", pair=PAIR, volume="0.01")
@@ -68,7 +68,29 @@ def _trade(report: Report, trade: Trade, user: User, last: float) -> None:
         "unknown_pair",
         lambda: trade.create_order(ordertype="limit", side="buy", pair="NOSUCH", volume="1", price="1"),
     )
+    _change(report, trade, user, low)
+    report.call("deposits", lambda: funding.get_recent_deposits_status(asset="ZUSD"))
+    report.call("deposits_by_cursor", lambda: funding.get_recent_deposits_status(cursor=True))
+    report.call("withdrawals", funding.get_recent_withdraw_status)
     report.call("cancel_all", trade.cancel_all_orders)
+
+
+def _change(report: Report, trade: Trade, user: User, low: str) -> None:
+    order = {"ordertype": "limit", "side": "buy", "volume": "0.02", "price": low}
+    first = report.call("to_change", lambda: trade.create_order(pair=PAIR, **order))["txid"][0]
+    report.call("amend", lambda: trade.amend_order(txid=first, order_qty="0.03", limit_price=f"{float(low) - 1:.1f}"))
+    report.call("order_amends", lambda: user.get_order_amends(order_id=first))
+    edited = report.call("edit", lambda: trade.edit_order(txid=first, pair=PAIR, volume="0.01", price=low))
+    legs = [{**order, "type": "buy"}, {**order, "type": "buy", "cl_ord_id": "sdk-leg-2"}]
+    for leg in legs:
+        del leg["side"]
+    batch = report.call("batch", lambda: trade.create_order_batch(orders=legs, pair="BTC/USD"))
+    ids = [edited["txid"], *(one["txid"] for one in batch["orders"])]
+    report.call("cancel_batch", lambda: trade.cancel_order_batch(orders=ids))
+    report.call("switch", lambda: trade.cancel_all_orders_after_x(timeout=60))
+    report.call("switch_off", lambda: trade.cancel_all_orders_after_x(timeout=0))
+    entries = user.get_ledgers_info()["ledger"]
+    report.call("ledgers", lambda: user.get_ledgers(id_=list(entries)[:2]))
 
 
 def _mistakes(report: Report) -> None:
