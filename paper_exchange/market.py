@@ -1,7 +1,8 @@
 """The market all brokerages share: one price per symbol everywhere, made by the generator or replayed from a file.
 
-It is a function of (seed, first start, time) and of what an operator did to it; reading it changes nothing. Only
-`take` leaves a mark: liquidity taken is gone until the next second. Trades of accounts do not move the tape.
+It is a function of (seed, first start, time) and of what an operator did to it; reading it changes nothing, but for the
+numbers of public trades, which count from the first look. Only `take` leaves a mark: liquidity taken is gone until the
+next second. Trades of accounts do not move the tape.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from paper_exchange.orders import Side
 from paper_exchange.symbol_market import MINUTE_NS, RawTick, Segment, SymbolMarket
 from paper_exchange.tape import HISTORY_MINUTES, TAPE_VERSION, Bar, CommonFactor, SymbolTape
 from paper_exchange.tempers import temper_for
+from paper_exchange.trade_numbers import TradeNumbers
 
 DAY_MINUTES = 1440
 KEPT_CANDLES = 1000  # closed minutes per symbol
@@ -92,6 +94,7 @@ class Market:
         self._replay = dict(replay or {})
         self._grids: dict[str, Listing] = {}
         self._markets: dict[str, SymbolMarket] = {}
+        self._numbers: dict[str, TradeNumbers] = {}
         self._candles: dict[str, dict[int, Candle]] = {}
         self._day_stats: dict[str, tuple[int, DayStats]] = {}
 
@@ -187,21 +190,20 @@ class Market:
     def recent_trades(self, symbol: str, limit: int) -> list[PublicTrade]:
         """The newest `limit` trades of the tape (up to about half an hour), oldest first."""
         market = self._market(symbol)
-        trades: list[PublicTrade] = []
+        found: list[RawTick] = []
         end_ns = self.now_ns
         for _ in range(30):
             begin_ns = end_ns - MINUTE_NS
-            ticks = [tick for tick in market.ticks_between(begin_ns, end_ns) if tick.volume]
-            trades[:0] = [self._trade(symbol, tick) for tick in ticks]
+            found[:0] = [tick for tick in market.ticks_between(begin_ns, end_ns) if tick.volume]
             end_ns = begin_ns
-            if len(trades) >= limit or market.minute_of(begin_ns) <= market.first_minute:
+            if len(found) >= limit or market.minute_of(begin_ns) <= market.first_minute:
                 break
-        return trades[-limit:]
+        return self._trades(symbol, found[-limit:])
 
     def trades_between(self, symbol: str, after_ns: int, until_ns: int) -> list[PublicTrade]:
         """The trades of the tape in (after, until], oldest first."""
         ticks = self._market(symbol).ticks_between(after_ns, until_ns)
-        return [self._trade(symbol, tick) for tick in ticks if tick.volume]
+        return self._trades(symbol, [tick for tick in ticks if tick.volume])
 
     def day_stats(self, symbol: str) -> DayStats:
         """Exact to the minute for closed minutes; refreshed once a second."""
@@ -356,11 +358,24 @@ class Market:
         taker = Side.BUY if raw.bought else Side.SELL
         return Tick(raw.time_ns, raw.last * size, raw.volume * grid.lot_step, taker, raw.bid * size, raw.ask * size)
 
-    def _trade(self, symbol: str, raw: RawTick) -> PublicTrade:
-        second = (raw.time_ns // MINUTE_NS - self._epoch_minute + HISTORY_MINUTES) * 60
-        number = TRADE_NUMBER_AT_START + second + raw.time_ns % MINUTE_NS // 1_000_000_000
-        tick = self._tick(symbol, raw)
-        return PublicTrade(number, tick.time_ns, tick.last, tick.quantity, tick.taker)
+    def _trades(self, symbol: str, ticks: Sequence[RawTick]) -> list[PublicTrade]:
+        """Ticks with volume that follow each other, as trades."""
+        if not ticks:
+            return []
+        first = self._trade_numbers(symbol).of(ticks[0].time_ns)
+        trades = (self._tick(symbol, raw) for raw in ticks)
+        return [
+            PublicTrade(number, tick.time_ns, tick.last, tick.quantity, tick.taker)
+            for number, tick in enumerate(trades, start=first)
+        ]
+
+    def _trade_numbers(self, symbol: str) -> TradeNumbers:
+        if symbol not in self._numbers:
+            market = self._market(symbol)
+            minute = market.minute_of(self.now_ns)
+            number = TRADE_NUMBER_AT_START + (minute + HISTORY_MINUTES) * 60
+            self._numbers[symbol] = TradeNumbers(market, minute, number)
+        return self._numbers[symbol]
 
 
 def _integer(value: object) -> int:
