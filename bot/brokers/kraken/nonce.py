@@ -72,14 +72,22 @@ class NonceSource:
         """
         with self._lock:
             self._refuse_if_stopped()
+            nonce = max(self._last + 1, self._clock.wall_ns())
+            if nonce < self._ceiling and self._is_ours(self._file.settled()):
+                self._last = nonce
+                return nonce
             # Under the file's lock: a reservation of another process is seen here, or waits until this nonce is out.
             with self._file.locked():
                 record = self._file.read()
                 nonce = max(self._last + 1, self._clock.wall_ns())
-                if record != NonceRecord(self._ceiling, self._key) or nonce >= self._ceiling:
+                if nonce >= self._ceiling or not self._is_ours(record):
                     nonce = self._reserve(record, nonce)
                 self._last = nonce
             return nonce
+
+    def _is_ours(self, record: NonceRecord | None) -> bool:
+        """Whether this is the reservation that this object made."""
+        return record is not None and record.ceiling == self._ceiling and record.key == self._key
 
     def accepted(self) -> None:
         """The venue answered something else than "invalid nonce"."""

@@ -23,6 +23,8 @@ HIGHEST = 2**63 - 1  # Kraken takes 64 bits unsigned; staying below the sign bit
 MAX_FILE_BYTES = 4096
 LOCK_WAIT_SECONDS = 2.0
 LOCK_POLL_SECONDS = 0.002
+# Times of files advance in steps of some milliseconds: two changes within one step can look like one.
+SETTLED_SECONDS = 0.05
 # Digits of a bare number → nanoseconds in its unit, for times between 2001 and 2286.
 UNIT_BY_DIGITS = {10: 10**9, 13: 10**6, 16: 10**3, 18: 10, 19: 1}
 
@@ -42,13 +44,30 @@ class NonceFile:
         self.path = path
         self._clock = clock
         self._never = threading.Event()
+        self._seen: tuple[int, ...] | None = None
+        self._seen_since = 0.0
+        self._settled: NonceRecord | None = None
+
+    def settled(self) -> NonceRecord | None:
+        """What the file says, if nobody has touched it since it was last read; None = read it again.
+
+        Costs one `stat` and no lock. Whoever changes the file meanwhile does so after this look: his reservation is
+        above the one that is answered here.
+        """
+        return self._settled if self._settled is not None and self._identity() == self._seen else None
+
+    def _identity(self) -> tuple[int, ...] | None:
+        try:
+            there = os.stat(self.path)
+        except OSError:
+            return None
+        return there.st_ino, there.st_size, there.st_mtime_ns, there.st_ctime_ns
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the file's lock against other processes. Raises `StoreUnavailable` when it can't be had."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = self._open_lock()
         except OSError as error:
             raise self._unwritable(error) from error
         try:
@@ -56,6 +75,14 @@ class NonceFile:
             yield
         finally:
             os.close(descriptor)  # closing releases the lock, also when the process is killed
+
+    def _open_lock(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            return os.open(f"{self.path}.lock", flags, 0o600)
+        except FileNotFoundError:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(f"{self.path}.lock", flags, 0o600)
 
     def _lock(self, descriptor: int) -> None:
         give_up_at = self._clock.monotonic() + LOCK_WAIT_SECONDS
@@ -70,6 +97,15 @@ class NonceFile:
 
     def read(self) -> NonceRecord | None:
         """What is reserved, None if there is no file. Raises `ConfigurationError` for one that makes no sense."""
+        # Before the reading: a change in between then shows at the next look.
+        identity, now = self._identity(), self._clock.monotonic()
+        if identity is None or identity != self._seen:
+            self._seen, self._seen_since = identity, now
+        record = self._read()
+        self._settled = record if now - self._seen_since >= SETTLED_SECONDS else None
+        return record
+
+    def _read(self) -> NonceRecord | None:
         try:
             with open(self.path, "rb") as file:
                 content = file.read(MAX_FILE_BYTES + 1)
@@ -88,6 +124,7 @@ class NonceFile:
 
     def write(self, record: NonceRecord) -> None:
         """Replace the content durably: after this returns, no crash can bring the old content back."""
+        self._settled = None
         temporary = self.path.with_name(f"{self.path.name}.new")
         failpoint("kraken_nonce.before_write")
         try:

@@ -8,6 +8,7 @@ import os
 import signal
 import stat
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from multiprocessing.connection import Connection
@@ -162,6 +163,47 @@ def test_two_processes_on_one_file_that_take_turns_see_one_rising_sequence(path:
         child.join(10)
         pair[0].close()
     assert drawn == sorted(set(drawn))
+
+
+def settled_source(path: Path, clock: TurnedClock) -> NonceSource:
+    """One that has read its own reservation long enough after it was written to go by the file's times alone."""
+    nonces = source(path, clock)
+    for _ in range(3):
+        nonces.next()
+        clock.advance(0.1)
+    before = nonces.last
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nonces._file, "_read", lambda: pytest.fail("it is read although nobody touched it"))
+        assert nonces.next() > before
+    return nonces
+
+
+def another_process_draws(path: Path, clock: TurnedClock) -> int:
+    return source(path, clock).next()
+
+
+def the_same_length_is_written_in_place(path: Path, _clock: TurnedClock) -> int:
+    ceiling = parse_record(path.read_bytes()).ceiling + 5 * SECOND
+    content = render_record(NonceRecord(ceiling, key_fingerprint("key-a")))
+    assert len(content) == path.stat().st_size
+    path.write_bytes(content)
+    return ceiling - 1
+
+
+def the_file_is_removed(path: Path, _clock: TurnedClock) -> int:
+    path.unlink()
+    return 0
+
+
+@pytest.mark.parametrize("meddle", [another_process_draws, the_same_length_is_written_in_place, the_file_is_removed])
+def test_a_change_of_a_file_that_was_quiet_is_seen_by_the_very_next_nonce(
+    path: Path, meddle: Callable[[Path, TurnedClock], int]
+) -> None:
+    clock = TurnedClock()
+    nonces = settled_source(path, clock)
+    used = max(nonces.last, meddle(path, clock))
+    assert nonces.next() > used
+    assert parse_record(path.read_bytes()).ceiling > nonces.last
 
 
 def _draw_until_killed(path: Path, plan: str, pipe: Connection) -> None:
