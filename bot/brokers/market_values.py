@@ -5,7 +5,7 @@ Reading takes no lock and asks nobody: each value is one immutable tuple, replac
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -57,11 +57,29 @@ class TradeTape:
         self.last_id = -1
         self.seen_at = -math.inf
 
-    def add(self, trade: TradePrint, *, seen_at: float) -> None:
+    def add(self, trade: TradePrint, *, seen_at: float) -> bool:
+        """Put it on the tape unless it was there; True when trades before it were never seen."""
+        if trade.trade_id <= self.last_id:
+            return False  # doubled, or overtaken by a later one
+        missed = self.last_id >= 0 and trade.trade_id > self.last_id + 1
         self.recent.append(trade)
         self.count += 1
         self.last_id = trade.trade_id
         self.seen_at = seen_at
+        return missed
+
+    def fill_in(self, trades: Sequence[TradePrint], *, seen_at: float) -> None:
+        """The venue's own latest trades: those that were missed take their place, each once."""
+        known = {trade.trade_id for trade in self.recent}
+        # What was dropped from the full tape is older than all that is on it.
+        floor = self.recent[0].trade_id if len(self.recent) == RECENT_TRADES else -1
+        new = {trade.trade_id: trade for trade in trades if trade.trade_id > floor and trade.trade_id not in known}
+        if new:
+            merged = sorted([*self.recent, *new.values()], key=lambda trade: trade.trade_id)
+            self.recent = deque(merged, maxlen=RECENT_TRADES)
+            self.count += len(new)
+            self.last_id = max(self.last_id, *new)
+            self.seen_at = seen_at
 
 
 class MarketValues:

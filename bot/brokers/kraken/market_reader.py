@@ -152,21 +152,17 @@ class MarketReader:
         return Book(symbol, price_decimals=price, quantity_decimals=quantity, depth=self._depth)
 
     def _trades(self, message: Envelope) -> list[Damage]:
-        gaps: dict[str, None] = {}
         now = self._clock.monotonic()
-        for item in read_trades(message):
-            if self._trade(item, now, snapshot=message.is_snapshot):
-                gaps[item.symbol] = None
-        return [Damage("trade", symbol) for symbol in gaps]
-
-    def _trade(self, item: TradeItem, now: float, *, snapshot: bool) -> bool:
-        """Put it on the tape once; True when trades before it were never seen."""
-        tape = self._values.tape_of(item.symbol)
-        if item.trade_id <= tape.last_id:
-            return False  # seen before: doubled, or overtaken by a later one
-        gap = not snapshot and tape.last_id >= 0 and item.trade_id > tape.last_id + 1
-        tape.add(TradePrint(item.price, item.qty, item.side, item.trade_id, item.timestamp), seen_at=now)
-        return gap
+        items = read_trades(message)
+        if message.is_snapshot:
+            for symbol in dict.fromkeys(item.symbol for item in items):
+                latest = [_print_of(item) for item in items if item.symbol == symbol]
+                self._values.tape_of(symbol).fill_in(latest, seen_at=now)
+            return []
+        missed = {
+            item.symbol: None for item in items if self._values.tape_of(item.symbol).add(_print_of(item), seen_at=now)
+        }
+        return [Damage("trade", symbol) for symbol in missed]
 
     def _instruments(self, message: Envelope) -> list[Damage]:
         pairs = read_instruments(message).pairs
@@ -183,3 +179,7 @@ class MarketReader:
         for item in read_statuses(message):
             self._on_system(item.system)
         return []
+
+
+def _print_of(item: TradeItem) -> TradePrint:
+    return TradePrint(item.price, item.qty, item.side, item.trade_id, item.timestamp)

@@ -127,6 +127,10 @@ def test_a_missing_trade_begins_the_tapes_subscription_anew() -> None:
     desk.take(trades(5))
     assert desk.take(trades(8)) == [Damage("trade", "BTC/USD")]
     assert desk.take(trades(6, 7, 8, 9, kind="snapshot")) == []
+    tape = desk.values.tape("BTC/USD")
+    assert tape is not None
+    assert [trade.trade_id for trade in tape.recent] == [5, 6, 7, 8, 9]
+    assert tape.count == 5
 
 
 def test_the_status_of_markets_and_of_the_venue_is_passed_on() -> None:
