@@ -246,3 +246,51 @@ def test_answers_survive_a_kill(tmp_path: Any) -> None:
         exchange.start()
         kraken = KrakenClient(exchange.rest_url("kraken"), account)
         wait_until(lambda: order_id in kraken.ok("OpenOrders")["open"], what="the order after the restart")
+
+
+def test_an_amended_order_stays_the_same_one(
+    exchange: ExchangeProcess, kraken: KrakenClient, socket: SocketClient
+) -> None:
+    socket.ok("subscribe", channel="executions")
+    order_id = socket.ok("add_order", LIMIT, cl_ord_id="same-one")["order_id"]
+    result = socket.ok("amend_order", order_id=order_id, order_qty=0.02, limit_price=21000)
+    assert result["order_id"] == order_id and result["amend_id"].startswith("T")
+    item = socket.event("amended")
+    assert (item["order_id"], item["order_qty"], item["limit_price"]) == (order_id, Decimal("0.02"), 21000)
+    assert item["amended"] is True and item["reason"] == "User requested"
+    assert socket.ok("amend_order", cl_ord_id="same-one", limit_price=22000)["cl_ord_id"] == "same-one"
+    shown = kraken.ok("OpenOrders")["open"][order_id]
+    assert (shown["vol"], shown["descr"]["price"], shown["cl_ord_id"]) == ("0.02000000", "22000.0", "same-one")
+    assert len(kraken.ok("OrderAmends", order_id=order_id)["amends"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("params", "error"),
+    [
+        ({}, "EGeneral:Invalid arguments:order_id"),
+        ({"order_id": "OAAAAA-BBBBB-CCCCCC", "order_qty": 1}, "EOrder:Invalid order"),
+        ({"cl_ord_id": "gone", "order_qty": 1}, "EOrder:Unknown order"),
+        ({"cl_ord_id": "gone", "order_qty": "1"}, "Order_qty field must be a number_float"),
+    ],
+)
+def test_an_amendment_that_makes_no_sense_is_refused(socket: SocketClient, params: dict[str, Any], error: str) -> None:
+    assert socket.refused("amend_order", params) == error
+
+
+def test_an_edited_order_is_another_one(kraken: KrakenClient, socket: SocketClient) -> None:
+    order_id = socket.ok("add_order", LIMIT)["order_id"]
+    result = socket.ok("edit_order", order_id=order_id, symbol="BTC/USD", limit_price=19000)
+    assert result["original_order_id"] == order_id
+    shown = kraken.ok("OpenOrders")["open"]
+    assert list(shown) == [result["order_id"]] != [order_id]
+    assert shown[result["order_id"]]["descr"]["price"] == "19000.0"
+
+
+def test_a_dead_mans_switch_cancels_everything(kraken: KrakenClient, socket: SocketClient) -> None:
+    socket.ok("subscribe", channel="executions")
+    socket.ok("add_order", LIMIT)
+    armed = socket.ok("cancel_all_orders_after", timeout=1)
+    assert armed["triggerTime"] > armed["currentTime"]
+    socket.event("canceled")
+    assert kraken.ok("OpenOrders")["open"] == {}
+    assert socket.ok("cancel_all_orders_after", timeout=0)

@@ -16,6 +16,7 @@ from paper_exchange.kraken.ws.numbers import number
 from paper_exchange.orders import (
     LIVE_STATUSES,
     Accepted,
+    Amended,
     Canceled,
     Event,
     Expired,
@@ -62,6 +63,8 @@ class Executions:
                 return [self._ended(event, "canceled")]
             case Expired():
                 return [self._ended(event, "expired")]
+            case Amended():
+                return [self._amended(event)]
             case Triggered():
                 return [self._triggered(event)]
         return []
@@ -70,13 +73,16 @@ class Executions:
         """An open order as the snapshot shows it."""
         grid = self._grid(order)
         partly = order.filled_quantity > ZERO
-        return {
+        item = {
             **self._description(order, grid),
             **_totals(order, grid),
             "order_status": "partially_filled" if partly else "new",
             "exec_type": "new",
             "timestamp": rfc3339(order.opened_at_ns),
         }
+        if order.amendments:
+            item["amended"] = True
+        return item
 
     def trade(self, trade: Trade, order: Order, order_status: str) -> Item:
         """A fill; totals are the order's as it then stood. ``exec_id`` is the trade id that REST shows."""
@@ -133,6 +139,24 @@ class Executions:
         }
         if order.close_reason is not None:
             item["reason"] = item["cancel_reason"] = order.close_reason
+        return item
+
+    def _amended(self, event: Event) -> Item:
+        order, grid = event.order, self._grid(event.order)
+        item: Item = {
+            "order_id": order.order_id,
+            "order_userref": order.user_reference or 0,
+            "exec_type": "amended",
+            "order_status": "partially_filled" if order.filled_quantity else "new",
+            "amended": True,
+            "reason": "User requested",
+            "timestamp": rfc3339(event.time_ns),
+        }
+        if order.quantity is not None:
+            item["order_qty"] = number(order.quantity, grid.quantity)
+        if order.limit_price is not None:
+            item["limit_price"] = number(order.limit_price, grid.price)
+            item["limit_price_type"] = "static"
         return item
 
     def _triggered(self, event: Event) -> Item:

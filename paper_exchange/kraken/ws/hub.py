@@ -10,11 +10,12 @@ from paper_exchange.exchange import Exchange
 from paper_exchange.faults import SOCKET_CONNECTS, SOCKET_REQUESTS, FaultAction, FaultKind
 from paper_exchange.http import Call, check_write_ahead, write_line
 from paper_exchange.kraken.envelope import PERMISSION_DENIED, KrakenError
-from paper_exchange.kraken.front import CANCEL, MODIFY, KrakenFront
+from paper_exchange.kraken.front import KrakenFront
 from paper_exchange.kraken.ws import answers, trading
 from paper_exchange.kraken.ws.answers import Answer
 from paper_exchange.kraken.ws.connection import ABNORMAL, Connection
 from paper_exchange.kraken.ws.market_feed import CHANNELS, MarketFeed
+from paper_exchange.kraken.ws.methods import TRADES
 from paper_exchange.kraken.ws.private_feed import BALANCES, EXECUTIONS, PrivateFeed
 from paper_exchange.kraken.ws.pushes import BROKERAGE, Pushes
 from paper_exchange.kraken.ws.requests import Request, UnreadableRequest, read_request, unsupported_field
@@ -24,14 +25,6 @@ from paper_exchange.kraken.ws.subscribing import NO_PRIVATE, NO_PUBLIC, PrivateS
 PUBLIC_PORT, PRIVATE_PORT = "kraken_ws", "kraken_ws_auth"
 ROUTES = {(PUBLIC_PORT, "/v2"): False, (PUBLIC_PORT, "/auth/v2"): True, (PRIVATE_PORT, "/v2"): True}
 """Which paths there are, and whether they are private."""
-TRADES: dict[str, tuple[trading.Trade, frozenset[str]]] = {
-    "add_order": (trading.add_order, frozenset({MODIFY})),
-    "batch_add": (trading.batch_add, frozenset({MODIFY})),
-    "cancel_order": (trading.cancel_order, frozenset({MODIFY, CANCEL})),
-    "cancel_all": (trading.cancel_all, frozenset({MODIFY, CANCEL})),
-    "batch_cancel": (trading.batch_cancel, frozenset({MODIFY, CANCEL})),
-}
-"""Trading methods with the permissions of which any one opens them."""
 INVALID_SESSION = "ESession:Invalid session"
 NO_TOKEN = "Token(s) not found"
 FIRST_CONNECTION_ID = 12_393_906_104_898_154_338
@@ -194,12 +187,11 @@ class Hub:
             return self._subscribing(session, request, call)
         if request.method not in TRADES:
             raise KrakenError("Unsupported event")
-        trade, permissions = TRADES[request.method]
-        account = self._authorised(session, call)
-        if account.permissions.isdisjoint(permissions):
+        method = TRADES[request.method]
+        if not method.opens_to(self._authorised(session, call).permissions):
             raise KrakenError(PERMISSION_DENIED)
         self._judge(request, call)
-        return list(trade(trading.Order(self._front, call, request.method, request.params, now_ns)))
+        return list(method.trade(trading.Order(self._front, call, request.method, request.params, now_ns)))
 
     def _subscribing(self, session: Session, request: Request, call: Call) -> Sent:
         channel = request.params.get("channel")

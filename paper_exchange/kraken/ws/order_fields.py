@@ -55,7 +55,7 @@ def rest_fields(params: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _put_prices(params: Mapping[str, Any], fields: dict[str, object]) -> None:
-    limit = _price(params, "limit_price", "limit_price_type")
+    limit = price_text(params, "limit_price", "limit_price_type")
     triggers = nested(params, "triggers")
     if triggers is None:
         fields["price"] = limit
@@ -63,7 +63,7 @@ def _put_prices(params: Mapping[str, Any], fields: dict[str, object]) -> None:
     check_names(triggers, TRIGGER_NAMES, "add_order")
     if text(triggers, "reference") not in (None, "last"):
         raise invalid_argument("triggers")
-    fields["price"], fields["price2"] = _price(triggers, "price", "price_type"), limit
+    fields["price"], fields["price2"] = price_text(triggers, "price", "price_type"), limit
 
 
 def _put_rarer(params: Mapping[str, Any], fields: dict[str, object]) -> None:
@@ -93,21 +93,11 @@ def _put_rarer(params: Mapping[str, Any], fields: dict[str, object]) -> None:
 
 def _close_fields(conditional: Mapping[str, Any]) -> dict[str, object]:
     check_names(conditional, CONDITIONAL_NAMES, "add_order")
-    limit = _price(conditional, "limit_price", "limit_price_type")
-    trigger = _price(conditional, "trigger_price", "trigger_price_type") or _price(conditional, "stop_price", "")
+    limit = price_text(conditional, "limit_price", "limit_price_type")
+    trigger = price_text(conditional, "trigger_price", "trigger_price_type") or price_text(
+        conditional, "stop_price", ""
+    )
     return {"ordertype": text(conditional, "order_type"), "price": trigger or limit, "price2": limit}
-
-
-def _price(params: Mapping[str, Any], name: str, kind_name: str) -> str | None:
-    """A price as REST writes it: ``static`` is absolute, ``pct`` and ``quote`` are distances."""
-    price = number_text(params, name)
-    kind = text(params, kind_name) if kind_name else None
-    if price is None or kind in (None, "static"):
-        return price
-    if kind not in ("pct", "quote"):
-        raise invalid_argument(kind_name)
-    signed = price if price.startswith("-") else f"+{price}"
-    return f"{signed}%" if kind == "pct" else signed
 
 
 def _seconds(params: Mapping[str, Any], name: str) -> str | None:
@@ -119,6 +109,18 @@ def _seconds(params: Mapping[str, Any], name: str) -> str | None:
     except (ValueError, OverflowError):
         raise invalid_argument(name) from None
     return f"{time_ns // NANOSECONDS_PER_SECOND}.{time_ns % NANOSECONDS_PER_SECOND:09d}"
+
+
+def price_text(params: Mapping[str, Any], name: str, kind_name: str) -> str | None:
+    """A price as REST writes it: ``static`` is absolute, ``pct`` and ``quote`` are distances."""
+    price = number_text(params, name)
+    kind = text(params, kind_name) if kind_name else None
+    if price is None or kind in (None, "static"):
+        return price
+    if kind not in ("pct", "quote"):
+        raise invalid_argument(kind_name)
+    signed = price if price.startswith("-") else f"+{price}"
+    return f"{signed}%" if kind == "pct" else signed
 
 
 def deadline_ns(params: Mapping[str, Any], received_ns: int) -> int:

@@ -12,10 +12,13 @@ from paper_exchange.kraken.context import Context
 from paper_exchange.kraken.envelope import KrakenError, invalid_argument
 from paper_exchange.kraken.form import Params
 from paper_exchange.kraken.front import KrakenFront
+from paper_exchange.kraken.live_orders import charge
+from paper_exchange.kraken.order_batch import refuse_unsound
 from paper_exchange.kraken.order_entry import Entry, read_entry
 from paper_exchange.kraken.ws.answers import Answer
 from paper_exchange.kraken.ws.order_fields import ADD_ORDER_NAMES, ORDER_NAMES, deadline_ns, rest_fields
 from paper_exchange.kraken.ws.requests import check_names, flag, items
+from paper_exchange.rate_counters import ADD_COST, BATCH_ADD_COST
 from paper_exchange.write_ahead import Placement
 
 BATCH_ORDERS = (2, 15)
@@ -45,12 +48,15 @@ Trade = Callable[[Order], list[Answer]]
 
 def add_order(order: Order) -> list[Answer]:
     check_names(order.params, ADD_ORDER_NAMES, order.method)
-    return [Answer(_place(order, order.params))]
+    return [Answer(_placed(order, order.params, _entry(order, order.params)))]
 
 
 def batch_add(order: Order) -> list[Answer]:
-    """An order that can't be read refuses the whole batch; one that the engine refuses fails alone."""
+    """An order that can't be right refuses the whole batch; one that only the engine refuses fails alone."""
     entries = [(params, _entry(order, params)) for params in _batch(order)]
+    # Counted as a whole, and before anything is checked.
+    charge(order.context({}), entries[0][1].new.symbol, BATCH_ADD_COST * len(entries))
+    refuse_unsound(order.context({}), [entry for _, entry in entries])
     return [Answer([_placed_or_error(order, params, entry) for params, entry in entries])]
 
 
@@ -122,20 +128,16 @@ def _entry(order: Order, params: Mapping[str, Any]) -> Entry:
     return read_entry(context, context.params, deadline_ns=latest_ns)
 
 
-def _place(order: Order, params: Mapping[str, Any]) -> dict[str, object]:
-    return _placed(order, params, _entry(order, params))
-
-
-def _placed(order: Order, params: Mapping[str, Any], entry: Entry) -> dict[str, object]:
+def _placed(order: Order, params: Mapping[str, Any], entry: Entry, cost: float = ADD_COST) -> dict[str, object]:
     """``cl_ord_id`` and ``order_userref`` are echoed; without ``order_id`` nothing was placed."""
-    order_id = order_writes.place(order.context({}), entry)
+    order_id = order_writes.place(order.context({}), entry, cost)
     echo = {name: params[name] for name in ("cl_ord_id", "order_userref") if params.get(name) is not None}
     return {"order_id": order_id, **echo} if order_id is not None else echo
 
 
 def _placed_or_error(order: Order, params: Mapping[str, Any], entry: Entry) -> dict[str, object]:
     try:
-        return _placed(order, params, entry)
+        return _placed(order, params, entry, cost=0.0)
     except KrakenError as problem:
         echo = {name: params[name] for name in ("cl_ord_id", "order_userref") if params.get(name) is not None}
         return {**echo, "success": False, "error": problem.text}
