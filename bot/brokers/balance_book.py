@@ -1,6 +1,7 @@
 """The last balances read of one account, and how far they can be trusted."""
 
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 
 from bot.domain.balance import AssetBalance, BalanceReading, BalanceStatus, Holdings
@@ -35,9 +36,19 @@ class BalanceBook:
         self._read_at = 0.0
         self._error_count = 0
         self._reason = "no balance was read yet"
+        self._follow: Callable[[], Holdings | None] = _nobody_knows
+
+    def follow(self, source: Callable[[], Holdings | None]) -> None:
+        """Ask `source` for the balances of now before anything else; None = it does not know them at the moment.
+
+        While it knows them they are fresh and nothing is read; afterwards they age like any reading.
+        """
+        self._follow = source
 
     def needs_read(self, max_age_seconds: float | None = None) -> bool:
         """Whether the last good reading is older than allowed, or missing, or followed by a failure."""
+        if self._look():
+            return False
         limit = self._cache_seconds if max_age_seconds is None else max_age_seconds
         with self._lock:
             return self._holdings is None or self._error_count > 0 or self._age() >= limit
@@ -71,6 +82,7 @@ class BalanceBook:
 
     def reading(self) -> BalanceReading:
         """Fresh, stale or unknown, with age and the last error."""
+        self._look()
         with self._lock:
             if self._holdings is None:
                 return BalanceReading(BalanceStatus.UNKNOWN, None, None, self._error_count, self._reason)
@@ -90,8 +102,19 @@ class BalanceBook:
         with self._lock:
             return self._error_count
 
+    def _look(self) -> bool:
+        """Whether somebody knows the balances of now."""
+        holdings = self._follow()
+        if holdings is not None:
+            self.record(holdings)
+        return holdings is not None
+
     def _age(self) -> float:
         return self._clock.monotonic() - self._read_at
+
+
+def _nobody_knows() -> Holdings | None:
+    return None
 
 
 def _shift(assets: dict[str, AssetBalance], asset: str, amount: Decimal) -> None:

@@ -65,6 +65,10 @@ def kraken_context(account: AccountRef, access: VenueAccess, settings: Settings,
         settle_margin_seconds=kraken.settle_margin_seconds,
         nonce_reserve_milliseconds=kraken.nonce_reserve_milliseconds,
         on_private_call=shared.on_private_call,
+        wire=shared.kraken_wire if kraken.private_stream else None,
+        socket_orders=kraken.order_entry == "websocket",
+        socket_deadline_seconds=kraken.websocket_order_deadline_seconds,
+        gather_seconds=settings.copying.gather_partial_fills_milliseconds / 1000,
     )
 
 

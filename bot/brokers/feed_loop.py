@@ -97,6 +97,12 @@ class FeedLoop:
         """Run a coroutine on the loop, once. What it raises is logged."""
         self.call(lambda: self._spawn_here(make))
 
+    def after(self, seconds: float, work: Work) -> None:
+        """Run `work` in so many seconds; on the loop only."""
+        life = self._life
+        if life is not None:
+            life.loop.call_later(seconds, life.work, work)
+
     def keep(self, make: Make) -> object:
         """Run a coroutine on the loop, and again on every loop that replaces it; returns what `let_go` takes."""
         key = object()
@@ -175,7 +181,7 @@ class _Life:
 
     def call(self, work: Work) -> None:
         with contextlib.suppress(RuntimeError):  # it is closed: nothing runs there any more
-            self.loop.call_soon_threadsafe(self._work, work)
+            self.loop.call_soon_threadsafe(self.work, work)
 
     def spawn(self, make: Make) -> None:
         task = self.loop.create_task(self._guarded(make))
@@ -204,7 +210,8 @@ class _Life:
         await pause(0.0)
         await pause(0.0)
 
-    def _work(self, work: Work) -> None:
+    def work(self, work: Work) -> None:
+        """In its thread; nothing once another loop has taken its place."""
         if not self._is_current(self):
             return
         try:

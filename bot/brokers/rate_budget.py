@@ -113,6 +113,12 @@ class RateBudget:
         with self._mutex:
             return len(self._waiting)
 
+    def has_room(self, cost: float, urgency: Urgency) -> bool:
+        """Whether a call made now would not wait. Nothing is charged."""
+        with self._mutex:
+            turn = _Turn(urgency, cost if self.limit is None else min(cost, self.limit), self._arrivals)
+            return not self._waiting and self._delay(turn, self._clock.monotonic()) <= 0
+
     @contextmanager
     def spend(self, cost: float, urgency: Urgency, *, within_seconds: float) -> Iterator[Spending]:
         """Room for one call, to be made inside the block.

@@ -1,6 +1,7 @@
 """One account at Kraken Spot."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,10 +15,12 @@ from bot.brokers.kraken.calls import KrakenCalls, OrderCall
 from bot.brokers.kraken.context import KrakenContext
 from bot.brokers.kraken.errors import GONE_ORDER, MARKET_RULES, normal_text
 from bot.brokers.kraken.keys import KrakenKey
+from bot.brokers.kraken.live_account import LiveAccount
 from bot.brokers.kraken.lookups import KrakenLookups
 from bot.brokers.kraken.market_data import OHLC_INTERVALS, candles_from, quotes_from
 from bot.brokers.kraken.nonce import key_fingerprint
 from bot.brokers.kraken.orders import order_fields
+from bot.brokers.kraken.socket_orders import NotWritten
 from bot.brokers.kraken.symbols import KrakenCatalogue, catalogue_from
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
@@ -31,6 +34,8 @@ from bot.brokers.replies import (
     optional_number,
     text_of,
 )
+from bot.brokers.socket_lane import SocketLane
+from bot.brokers.stream_news import NO_NEWS, StreamNews
 from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, AccountType, BrokerType
@@ -46,6 +51,9 @@ from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderRequest, VenueOrder
 from bot.domain.quote import Candle, Quote
+from bot.seams.failpoints import failpoint
+
+log = logging.getLogger(__name__)
 
 # What the bot does with a key, and how Kraken calls the right to it (GetApiKeyInfo).
 NEEDED_PERMISSIONS = ("query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades")
@@ -59,7 +67,9 @@ T = TypeVar("T")
 
 
 class KrakenBroker(BaseBroker):
-    """Kraken over REST. Private calls are serialised over all accounts by the context's lock; public ones are not.
+    """Kraken over REST, and over its private WebSocket while that is live.
+
+    Private REST calls are serialised over all accounts by the context's lock; public ones are not.
 
     Without a context (in a Python shell) one is made from the settings: the running bot's paper exchange, or a private
     one, or in live mode the real venue with the keys of the environment.
@@ -101,6 +111,24 @@ class KrakenBroker(BaseBroker):
         self._session = VenueSession(context.reaper, context.limits, context.resolver)
         self._calls = self._make_calls(context, key)
         self._lookups = KrakenLookups(self._private, self._catalogue, self.venue_clock)
+        self._live = self._make_live(context, key)
+        if self._live is not None:
+            self.balance_book.follow(self._live.holdings)
+            self.settle_seconds += max(0.0, context.socket_deadline_seconds - context.order_deadline_seconds)
+
+    def _make_live(self, context: KrakenContext, key: KrakenKey) -> LiveAccount | None:
+        if context.wire is None or context.access.ws_auth_url is None:
+            return None
+        return LiveAccount(
+            self.account,
+            context,
+            context.wire,
+            context.access.ws_auth_url,
+            key=key,
+            venue_clock=self.venue_clock,
+            gate=self._gate,
+            refused_key=self._refused_key,
+        )
 
     def _make_calls(self, context: KrakenContext, key: KrakenKey) -> KrakenCalls:
         credentials = context.access.credentials
@@ -159,6 +187,8 @@ class KrakenBroker(BaseBroker):
         self.connected = False
         if not self._closed:
             self._closed = True
+            if self._live is not None:
+                self._live.close()
             self._session.close()
             self._gate.leave(self.account.label)
 
@@ -183,6 +213,24 @@ class KrakenBroker(BaseBroker):
         """A token for the private WebSocket, to be used within 15 minutes."""
         result = as_object(self._private("GetWebSocketsToken"), where="Kraken GetWebSocketsToken")
         return text_of(result, "token", where="Kraken GetWebSocketsToken")
+
+    # -- private stream ---------------------------------------------------------------------------------------------
+    def listen(self, wake: Callable[[], None]) -> None:
+        if self._live is not None:
+            self._live.listen(wake)
+
+    def tend_stream(self) -> StreamNews:
+        return NO_NEWS if self._live is None else self._live.tend(self.get_ws_token)
+
+    def lane(self) -> SocketLane | None:
+        return self._live
+
+    def streamed_order(self, venue_order_id: str) -> VenueOrder | None:
+        return None if self._live is None else self._live.view.order(venue_order_id)
+
+    @property
+    def order_way(self) -> str:
+        return "" if self._live is None else self._live.order_way
 
     # -- balances ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:
@@ -250,12 +298,10 @@ class KrakenBroker(BaseBroker):
         fields = partial(self._fields_now, request, rest_id)
         fields()  # what cannot be sent is refused here, before it is anybody's turn
         try:
-            call = OrderCall(
-                method="AddOrder", fields=fields, leave_before=leave_before, last_look=request.last_look, pair=rest_id
-            )
-            venue_order_id = _only_order_id(self._calls.order(call, urgency=self._urgency))
-            self._rates.placed(venue_order_id, rest_id)
-            return OrderAck(client_order_id=request.client_order_id, venue_order_id=venue_order_id)
+            ack = self._place(request, rest_id, fields, leave_before)
+            if self._live is not None:
+                self._live.acknowledged(ack.venue_order_id)
+            return ack
         except OrderRefused as error:
             if normal_text(error.venue_code).startswith(MARKET_RULES):
                 self._context.catalogues.renew(self._context.access.base_url, self._read_catalogue)
@@ -266,13 +312,30 @@ class KrakenBroker(BaseBroker):
             # Whatever went wrong with the answer, the order may be in the book.
             raise OutcomeUnknown(f"{self.account.label}: after sending an order: {error}") from error
 
+    def _place(
+        self, request: OrderRequest, rest_id: str, fields: Callable[[], Mapping[str, str]], leave_before: float
+    ) -> OrderAck:
+        """Over the WebSocket while that is live. What was certainly not written there goes over REST at once."""
+        if self._live is not None and self._live.takes_orders():
+            failpoint("kraken.before_AddOrder")
+            request.last_look()
+            try:
+                ack = self._live.place(request, rest_id, leave_before=leave_before, urgency=self._urgency)
+            except NotWritten as error:
+                log.info("%s; it goes over REST", error)
+            else:
+                failpoint("kraken.after_AddOrder")
+                return ack
+        call = OrderCall(
+            method="AddOrder", fields=fields, leave_before=leave_before, last_look=request.last_look, pair=rest_id
+        )
+        venue_order_id = _only_order_id(self._calls.order(call, urgency=self._urgency))
+        self._rates.placed(venue_order_id, rest_id)
+        return OrderAck(client_order_id=request.client_order_id, venue_order_id=venue_order_id)
+
     def cancel_order(self, venue_order_id: str) -> bool:
         try:
-            call = OrderCall(
-                method="CancelOrder", fields=lambda: {"txid": venue_order_id}, venue_order_id=venue_order_id
-            )
-            result = self._calls.order(call, urgency=self._urgency)
-            return _was_taken(result)
+            return self._cancel(venue_order_id)
         except (RetryLater, CredentialsRejected):
             raise
         except (OrderRefused, OutcomeUnknown) as error:
@@ -282,17 +345,35 @@ class KrakenBroker(BaseBroker):
         except Exception as error:
             raise OutcomeUnknown(f"{self.account.label}: after sending a cancel: {error}") from error
 
+    def _cancel(self, venue_order_id: str) -> bool:
+        if self._live is not None and self._live.takes_orders():
+            failpoint("kraken.before_CancelOrder")
+            try:
+                self._live.orders.cancel(venue_order_id, urgency=self._urgency)
+            except NotWritten as error:
+                log.info("%s; it goes over REST", error)
+            else:
+                failpoint("kraken.after_CancelOrder")
+                return True
+        call = OrderCall(method="CancelOrder", fields=lambda: {"txid": venue_order_id}, venue_order_id=venue_order_id)
+        return _was_taken(self._calls.order(call, urgency=self._urgency))
+
     def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
+        shown = None if self._live is None else self._live.order_by_client_id(client_order_id)
+        if shown is not None:
+            return shown
         return self._lookups.find_order(client_order_id, sent_at=sent_at)
 
     def get_order(self, venue_order_id: str) -> VenueOrder | None:
-        return self._lookups.get_order(venue_order_id)
+        shown, enough = (None, False) if self._live is None else self._live.order(venue_order_id)
+        return shown if enough else self._lookups.get_order(venue_order_id)
 
     def get_open_orders(self) -> Sequence[VenueOrder]:
         return self._lookups.open_orders()
 
     def get_order_fills(self, venue_order_id: str, *, since: datetime) -> Sequence[Fill]:
-        return self._lookups.order_fills(venue_order_id)
+        shown = None if self._live is None else self._live.fills_of(venue_order_id)
+        return shown if shown is not None else self._lookups.order_fills(venue_order_id)
 
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
         return self._lookups.fills_since(since)

@@ -9,6 +9,7 @@ from bot.brokers.http_session import CallLimits
 from bot.brokers.kraken.calls import CallObserver
 from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import PrivateCallLocks
+from bot.brokers.kraken.socket import SocketWire
 from bot.brokers.kraken.symbols import KrakenCatalogue
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.resolver import Resolver
@@ -31,6 +32,8 @@ class KrakenContext:
     `gate` is the process's; without one the account stands alone at the venue.
     `limits.call_seconds` bounds a public call; a private one is bounded by the lock's hold.
     `order_deadline_seconds`: after so long (on the venue's clock) the venue must not match an order any more.
+    `wire`: what sockets need; None = no private stream, and orders over REST. `socket_orders`: whether orders go over
+    it, each good for `socket_deadline_seconds`. `gather_seconds`: see `AccountView`.
     `settle_margin_seconds`: for so long after that an order may still come to light; readings lag behind the engine.
     """
 
@@ -51,6 +54,10 @@ class KrakenContext:
     settle_margin_seconds: float = 60.0
     nonce_reserve_milliseconds: int = 2000
     on_private_call: CallObserver | None = None
+    wire: SocketWire | None = None
+    socket_orders: bool = True
+    socket_deadline_seconds: float = 5.0
+    gather_seconds: float = 0.5
 
     def __post_init__(self) -> None:
         # Kraken takes deadlines from 2 s to 60 s ahead. It tells its time in whole seconds, and late: we are up to 3 s

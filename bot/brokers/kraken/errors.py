@@ -49,6 +49,7 @@ MARKET_RULES = (
     "EOrder:Tick size check failed",
     "EOrder:Invalid price",
 )
+INVALID_SESSION = "ESession:Invalid session"
 GONE_ORDER = ("EOrder:Unknown order", "EOrder:Invalid order")
 
 
@@ -135,6 +136,8 @@ MEANINGS: dict[str, Meaning] = {
     "ETrade:Locked": _KEY,
     "ETrade:User Locked": _KEY,
     "EBM:limit exceeded:CAL": _REFUSED,
+    # The WebSocket's token is no longer good: what came with it was not looked at.
+    INVALID_SESSION: _NOT_PROCESSED,
 }
 _BY_LENGTH = sorted(MEANINGS, key=len, reverse=True)
 

@@ -82,6 +82,11 @@ class KrakenRates:
         self.calls.refuse_while_closed()
         return self._of(pair).spend(ADD_COST, urgency, within_seconds=within_seconds)
 
+    def has_room(self, pair: str, urgency: Urgency) -> bool:
+        """Whether a new order would find room at once. Nothing is charged. Raises `RetryLater` while all is closed."""
+        self.calls.refuse_while_closed()
+        return self._of(pair).has_room(ADD_COST, urgency)
+
     def cancelling(
         self, venue_order_id: str, urgency: Urgency, *, within_seconds: float
     ) -> AbstractContextManager[Spending]:

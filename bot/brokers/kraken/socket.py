@@ -33,6 +33,8 @@ REFUSED_FAILURES = 7
 HEALTHY_SECONDS = 60.0
 # Of the silence that is allowed: a quiet connection is asked whether it lives.
 PING_FRACTION = 1 / 3
+# The answer to a ping tells the venue's time, so one is sent now and then in any case.
+PING_SECONDS = 60.0
 LOOK_FRACTION = 1 / 4
 
 
@@ -82,6 +84,7 @@ class KrakenSocket:
         self._wanted = False
         self._kept: object | None = None
         self._pings = itertools.count(1)
+        self._ping_at = -math.inf
         self._failures = 0
         self._problem = ""
         self.heard_at = -math.inf
@@ -165,10 +168,13 @@ class KrakenSocket:
             await self._watch(connection, gone)
         finally:
             connection.close()
-            self._lose(gone.result() if gone.done() and not gone.cancelled() else "it was closed here")
+            why = "it was closed here"
+            if gone.done() and not gone.cancelled():
+                why = gone.result()  # lint: it is there
+            self._lose(why)
         if self._wire.clock.monotonic() - begun >= HEALTHY_SECONDS:
             self._failures = 0
-        self._failed(gone.result() if gone.done() else "closed", refused=False)
+        self._failed(why, refused=False)
 
     async def _addresses(self) -> Sequence[str]:
         """Asked without waiting, again and again: a name that takes its time holds up nobody else on the loop."""
@@ -205,7 +211,8 @@ class KrakenSocket:
             quiet = self._wire.clock.monotonic() - self.heard_at
             if quiet >= silence:
                 self.drop(f"nothing was heard for {quiet:.1f} s")
-            elif quiet >= silence * PING_FRACTION:
+            elif quiet >= silence * PING_FRACTION or self._wire.clock.monotonic() >= self._ping_at:
+                self._ping_at = self._wire.clock.monotonic() + PING_SECONDS
                 self.send(b'{"method":"ping","req_id":%d}' % next(self._pings))
         await asyncio.wait({gone}, timeout=CONNECT_SECONDS)
 

@@ -79,6 +79,7 @@ LISTED: dict[str, tuple[type[VenueError], type[VenueError]]] = {
     "ETrade:Locked": (C, C),
     "ETrade:User Locked": (C, C),
     "EBM:limit exceeded:CAL": (U, OrderRefused),
+    "ESession:Invalid session": (RetryLater, RetryLater),
 }
 UNLISTED = (
     "ESomething:Nobody has seen this",
