@@ -49,7 +49,7 @@ from bot.storage.store import Store
 
 log = logging.getLogger(__name__)
 
-# Where the venue knows no deadline of its own.
+# A batch is under way for milliseconds. What has not left by then goes by its account's own thread, if it still may.
 LONGEST_WAY_SECONDS = 5.0
 # An acknowledgement of what left at the last moment is still waited for.
 ANSWER_SECONDS = 5.0
@@ -199,7 +199,7 @@ class OrderLane:
         )
         if not marked:
             raise RetryLater("an entry that was just written is not as it was written")
-        leave_before = started + (LONGEST_WAY_SECONDS if expiry is None else expiry)
+        leave_before = started + min(LONGEST_WAY_SECONDS, LONGEST_WAY_SECONDS if expiry is None else expiry)
         return self._remember(intents, signal, leave_before)
 
     def _remember(self, intents: Sequence[OrderIntent], signal: TradeSignal, leave_before: float) -> Sequence[str]:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.socket_lane import SocketLane
 from bot.domain.account import AccountRef
 from bot.domain.balance import AssetBalance, Holdings
 from bot.domain.errors import CredentialsRejected, OrderRefused, OutcomeUnknown, RetryLater, UnreadableReply
@@ -16,7 +17,9 @@ from bot.domain.order import OrderAck, OrderRequest, VenueOrder
 from bot.domain.quote import Candle, Quote
 from bot.domain.symbol import base_of
 from tests.simulation.clock import WorldClock
+from tests.simulation.dice import FaultRates
 from tests.simulation.semantics import LONGEST_DELAY_SECONDS, RepeatedId
+from tests.simulation.socket_lane import SimulatedLane, SimulatedLoop
 from tests.simulation.venue import INSTRUMENTS, IdTaken, LateRequest, Order, Venue
 
 QUEUE_SECONDS = 4.0
@@ -37,8 +40,14 @@ class Surroundings(Protocol):
     def order_queued(self) -> None:
         """An order begins to wait for its turn."""
 
-    def order_leaves(self, broker: "SimulatedBroker", request: OrderRequest) -> None:
+    def order_leaves(self, broker: "SimulatedBroker", request: OrderRequest, *, by_lane: bool = False) -> None:
         """The first byte of an order is about to leave."""
+
+    def order_handed_over(self, broker: "SimulatedBroker", request: OrderRequest) -> None:
+        """A finished order is given to the feed loop."""
+
+    def asked_about(self, broker: "SimulatedBroker", client_order_id: str) -> None:
+        """The bot asks the venue whether it has an order."""
 
     def touched(self, venue_order_id: str) -> None:
         """The bot asks to cancel this order."""
@@ -51,10 +60,12 @@ class SimulatedBroker(BaseBroker):
         super().__init__(account, BalanceBook(clock))
         self._venue = venue
         self._clock = clock
-        self._dice = venue.dice
-        self._around = around
+        self.dice = venue.dice
+        self.around = around
         self.connected = True
         self.epoch = 0
+        # Of worlds whose users' entries go over sockets.
+        self.loop: SimulatedLoop | None = None
         semantics = venue.semantics
         self.settle_seconds = semantics.settle_seconds
         self.order_expiry_seconds = semantics.expiry_seconds
@@ -70,35 +81,54 @@ class SimulatedBroker(BaseBroker):
     def close(self) -> None:
         self.connected = False
 
+    @property
+    def rates(self) -> FaultRates:
+        """Of the moment: a healed world has none."""
+        return self._venue.rates
+
+    @property
+    def now(self) -> float:
+        return self._clock.seconds
+
+    def lane(self) -> SocketLane | None:
+        return None if self.loop is None else SimulatedLane(self, self.loop)
+
+    def streamed_order(self, venue_order_id: str) -> VenueOrder | None:
+        """Its events may come before the acknowledgement, after it, or not at all."""
+        if self.loop is None or self.dice.chance(0.4):
+            return None
+        order = self._venue.find(venue_order_id)
+        return self._venue.view(order) if order.account == self.account.label else None
+
     @contextmanager
     def urgent(self, urgency: Urgency) -> Iterator[None]:
         yield
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:
-        rates, fault = self._venue.rates, self._dice.fault
+        rates, fault = self._venue.rates, self.dice.fault
         asked_at = self._clock.seconds
-        self._around.order_queued()
+        self.around.order_queued()
         if fault("queue", rates.late_request):
-            self._clock.advance(self._dice.between(0, QUEUE_SECONDS))
-        self._around.crash_here("before an order leaves")
-        self._around.meanwhile(self.account)
-        self._around.hold_up("before an order leaves")
+            self._clock.advance(self.dice.between(0, QUEUE_SECONDS))
+        self.around.crash_here("before an order leaves")
+        self.around.meanwhile(self.account)
+        self.around.hold_up("before an order leaves")
         self._still_in_time(request)
         if fault("refused", rates.refused):
-            raise self._dice.pick([OrderRefused("not now"), CredentialsRejected("permission denied")])
+            raise self.dice.pick([OrderRefused("not now"), CredentialsRejected("permission denied")])
         if fault("rate limited", rates.rate_limited):
             raise RetryLater("too many requests")
-        self._around.order_leaves(self, request)
+        self.around.order_leaves(self, request)
         if fault("lost request", rates.lost_request):
             self._time_out("reset before it arrived")
         if fault("late request", rates.late_request):
-            self._linger(request, asked_at)
+            self.linger(request, asked_at)
             self._time_out("no reply in time")
-        order = self._arrive(request)
-        self._around.crash_here("after an order arrived")
-        self._around.meanwhile(self.account)
-        self._around.hold_up("after an order arrived")
+        order = self.arrive(request)
+        self.around.crash_here("after an order arrived")
+        self.around.meanwhile(self.account)
+        self.around.hold_up("after an order arrived")
         if fault("lost reply", rates.lost_reply):
             self._time_out("503 after it was accepted")
         if fault("malformed reply", rates.lost_reply / 4):
@@ -107,16 +137,17 @@ class SimulatedBroker(BaseBroker):
 
     def cancel_order(self, venue_order_id: str) -> bool:
         self._read()
-        self._around.touched(venue_order_id)
+        self.around.touched(venue_order_id)
         order = self._venue.find(venue_order_id)
-        if self._dice.fault("lost cancel", self._venue.rates.lost_cancel):
-            if self._dice.chance(0.5):
-                self._venue.cancel_later(order, self._clock.seconds + self._dice.between(0, 20))
+        if self.dice.fault("lost cancel", self._venue.rates.lost_cancel):
+            if self.dice.chance(0.5):
+                self._venue.cancel_later(order, self._clock.seconds + self.dice.between(0, 20))
             raise OutcomeUnknown("no reply to the cancel")
         return self._venue.cancel(order)
 
     def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
         self._read()
+        self.around.asked_about(self, client_order_id)
         for order in self._venue.visible_orders(self.account.label):
             if order.request.client_order_id == client_order_id:
                 return self._venue.view(order)
@@ -166,19 +197,27 @@ class SimulatedBroker(BaseBroker):
     # -- inside -----------------------------------------------------------------------------------------------------
     def _still_in_time(self, request: OrderRequest) -> None:
         """What a broker checks at the last moment; either way the venue has seen nothing."""
-        if not self.connected:
-            raise RetryLater("not sent: this connection was closed")
-        if request.leave_before is not None and self._clock.monotonic() > request.leave_before:
-            raise RetryLater("not sent: its time was over before its turn came")
+        why = self.too_late(request)
+        if why:
+            raise RetryLater(why)
 
-    def _linger(self, request: OrderRequest, asked_at: float) -> None:
+    def too_late(self, request: OrderRequest) -> str:
+        """Why it may not leave any more, or an empty text."""
+        if not self.connected:
+            return "not sent: this connection was closed"
+        if request.leave_before is not None and self._clock.monotonic() > request.leave_before:
+            return "not sent: its time was over before its turn came"
+        return ""
+
+    def linger(self, request: OrderRequest, asked_at: float) -> None:
+        """It is still on its way when nobody waits for the reply any more."""
         now = self._clock.seconds
         expires_at = self._expires_at(request, now)
         longest = LONGEST_DELAY_SECONDS - (now - asked_at)
         if expires_at is not None:
             longest = min(2 * (expires_at - now), longest)
         late = LateRequest(
-            arrives_at=now + self._dice.between(0, max(0.0, longest)),
+            arrives_at=now + self.dice.between(0, max(0.0, longest)),
             account=self.account.label,
             request=request,
             sent_at=now,
@@ -194,7 +233,8 @@ class SimulatedBroker(BaseBroker):
         latest = now + self.order_expiry_seconds
         return latest if request.leave_before is None else min(latest, request.leave_before)
 
-    def _arrive(self, request: OrderRequest) -> Order:
+    def arrive(self, request: OrderRequest) -> Order:
+        """It is there in time."""
         self._venue.heard(self.account.label, self._venue.next_nonce())
         try:
             return self._venue.accept(self.account.label, request, sent_at=self._clock.seconds)
@@ -203,19 +243,19 @@ class SimulatedBroker(BaseBroker):
 
     def _listed(self, fills: list[Fill]) -> list[Fill]:
         """Between two pages of a list a trade may appear twice."""
-        if fills and self._dice.fault("trade listed twice", self._venue.rates.listed_twice):
-            fills.append(self._dice.pick(fills))
+        if fills and self.dice.fault("trade listed twice", self._venue.rates.listed_twice):
+            fills.append(self.dice.pick(fills))
         return fills
 
     def _read(self) -> None:
         """What every call but placing suffers."""
         self._clock.advance(0.05)
-        self._around.crash_here("during a call")
-        self._around.meanwhile(self.account)
+        self.around.crash_here("during a call")
+        self.around.meanwhile(self.account)
         self._venue.heard(self.account.label, self._venue.next_nonce())
-        if self._dice.fault("failed reading", self._venue.rates.failed_read):
-            raise self._dice.pick([UnreadableReply("not JSON"), RetryLater("too many requests")])
+        if self.dice.fault("failed reading", self._venue.rates.failed_read):
+            raise self.dice.pick([UnreadableReply("not JSON"), RetryLater("too many requests")])
 
     def _time_out(self, reason: str) -> None:
-        self._clock.advance(self._dice.between(0, 5))
+        self._clock.advance(self.dice.between(0, 5))
         raise OutcomeUnknown(reason)

@@ -164,9 +164,9 @@ class HangingWorld(World):
         one = self._waking
         return one is not None and one.stage is Stage.FENCED and one.sending_at_the_fence
 
-    def order_leaves(self, broker: SimulatedBroker, request: OrderRequest) -> None:
-        super().order_leaves(broker, request)
-        if self._waking is not None:
+    def order_leaves(self, broker: SimulatedBroker, request: OrderRequest, *, by_lane: bool = False) -> None:
+        super().order_leaves(broker, request, by_lane=by_lane)
+        if self._waking is not None and not by_lane:
             # Whatever it sends after this one was not on its way.
             self._waking.sending_at_the_fence = False
 

@@ -105,8 +105,19 @@ class MemoryConnection:
             bound = [binds[name](values[name]) if name in binds else values[name] for name in prepared.names]
         return self._run(prepared, text, bound)
 
+    @property
+    def dialect(self) -> Any:
+        return DIALECT
+
     def exec_driver_sql(self, text: str, parameters: Sequence[Any] = ()) -> Any:
-        return self._raw.execute(text, parameters)
+        try:
+            if isinstance(parameters, list):
+                return ChangeResult(self._raw.executemany(text, parameters).rowcount)
+            return self._raw.execute(text, parameters)
+        except sqlite3.IntegrityError as error:
+            raise exc.IntegrityError(text, parameters, error) from error
+        except sqlite3.Error as error:
+            raise exc.OperationalError(text, parameters, error) from error
 
     def begin_nested(self) -> Savepoint:
         return Savepoint(self._raw)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.simulation import mutants_of_copying, mutants_of_hanging, mutants_of_sending
+from tests.simulation import mutants_of_copying, mutants_of_hanging, mutants_of_lanes, mutants_of_sending
 from tests.simulation.mutant import Mutant
 
 
@@ -32,10 +32,18 @@ WHERE: dict[str, tuple[str | None, dict[str, float]]] = {
 def where(name: str) -> dict[str, Any]:
     """Where a mutant is looked for, as arguments of `run_seeds`."""
     venue, weather = WHERE.get(name, (None, {}))
-    return {"mutant": MUTANTS[name], "venue": venue, "weather": weather, "hangs": name in OF_HANGING}
+    lane, hangs = name in OF_LANES, name in OF_HANGING
+    return {"mutant": MUTANTS[name], "venue": venue, "weather": weather, "hangs": hangs, "lane": lane}
 
 
 MUTANTS: dict[str, Mutant] = {
-    mutant.__name__: mutant for mutant in (*mutants_of_sending.ALL, *mutants_of_copying.ALL, *mutants_of_hanging.ALL)
+    mutant.__name__: mutant
+    for mutant in (
+        *mutants_of_sending.ALL,
+        *mutants_of_copying.ALL,
+        *mutants_of_hanging.ALL,
+        *mutants_of_lanes.ALL,
+    )
 }
+OF_LANES = frozenset(mutant.__name__ for mutant in mutants_of_lanes.ALL)
 OF_HANGING = frozenset(mutant.__name__ for mutant in mutants_of_hanging.ALL)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from bot import mirrored_exits
 from bot.brokers.balance_book import BalanceBook
 from bot.copy_answers import CopyAnswer
+from bot.copy_planner import CopyPlanner
 from bot.copy_trade_engine import CopyTradeEngine
 from bot.domain.balance import BalanceReading, BalanceStatus
 from bot.domain.errors import VenueError
@@ -159,12 +160,12 @@ def no_max_age() -> AbstractContextManager[Any]:
 
 def no_price_bound() -> AbstractContextManager[Any]:
     """Entries go at whatever price is there."""
-    make = CopyTradeEngine._entry_intent
+    make = CopyPlanner._intent
 
-    def wrong(self: CopyTradeEngine, *arguments: Any) -> OrderIntent:
+    def wrong(self: CopyPlanner, *arguments: Any) -> OrderIntent:
         return replace(make(self, *arguments), order_type=OrderType.MARKET, limit_price=None)
 
-    return patch.object(CopyTradeEngine, "_entry_intent", wrong)
+    return patch.object(CopyPlanner, "_intent", wrong)
 
 
 def any_balance_will_do() -> AbstractContextManager[Any]:

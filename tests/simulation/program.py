@@ -13,8 +13,12 @@ from bot.domain.errors import StoreUnavailable
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.execution.account_status import AccountStatus
+from bot.execution.departures import Departures
+from bot.execution.entry_gate import OpenGate
 from bot.execution.fill_recorder import FillRecorder
+from bot.execution.instance_guard import NoOtherInstance
 from bot.execution.order_executor import OrderExecutor
+from bot.execution.order_lane import OrderLane, Seat
 from bot.execution.reconciliation import Reconciler
 from bot.mirrored_exits import MirroredExits
 from bot.position_sizer import CopyRules, PositionSizer
@@ -51,6 +55,8 @@ class Program:
             plan_in=lambda connection, signal: self.engine.plan_in(connection, signal),
             instrument_of=self.instrument_of,
         )
+        self.departures = Departures(self._clock)
+        self.lane = self._lane()
         self.engine = self._engine()
         self.strategy = self._strategy()
         self.desks: dict[AccountRef, AccountDesk] = {}
@@ -69,7 +75,10 @@ class Program:
         """New objects for an account, which work under this epoch."""
         self.brokers[account] = broker = SimulatedBroker(account, self._world.venue, self._clock, self._world)
         broker.epoch = epoch
-        self.desks[account] = self._desk(account, broker, epoch)
+        broker.loop = self._world.loop if self._world.has_lane and not account.is_master else None
+        self.desks[account] = desk = self._desk(account, broker, epoch)
+        if desk.copier is not None:
+            self.lane.take_seat(Seat(account=account, epoch=epoch, broker=broker, fit=desk.copier.may_board))
         self.strategy.add_desk(self.desks[account])
 
     def take_lease(self, account: AccountRef) -> int:
@@ -102,8 +111,21 @@ class Program:
         return broker is self._world.broker_type
 
     # -- wiring -----------------------------------------------------------------------------------------------------
+    def _lane(self) -> OrderLane:
+        return OrderLane(
+            store=self._store,
+            clock=self._clock,
+            gate=OpenGate(),
+            instance=NoOtherInstance(),
+            departures=self.departures,
+            hand_over=self._world.loop.call,
+            wake=lambda _user: None,
+            stop=self._world.stop,
+        )
+
     def _engine(self) -> CopyTradeEngine:
         return CopyTradeEngine(
+            lane=self.lane,
             store=self._store,
             clock=self._clock,
             install_id=INSTALL_ID,
@@ -152,6 +174,7 @@ class Program:
             gather_milliseconds=GATHER_MILLISECONDS,
             on_order=lambda _intent: None,
             epoch=epoch,
+            departures=self.departures,
         )
         status = AccountStatus(store=self._store, clock=self._clock, account=account, mode="paper")
         reconciler = Reconciler(

@@ -41,6 +41,8 @@ class Result:
     exits: int
     fills: int
     heal_seconds: float
+    # Orders that left over sockets, in batches.
+    by_lane: int = 0
     faults: dict[str, int] = field(default_factory=dict)
 
 
@@ -77,16 +79,18 @@ def run_seeds(
     verbose: bool = False,
     weather: Mapping[str, float] = CALM,
     hangs: bool = False,
+    lane: bool | None = None,
 ) -> Iterator[Result]:
     """One after the other, lazily, so that a caller may stop at the first violation.
 
     `weather` sets rates of faults instead of drawn ones, by their names in `FaultRates`. With `hangs` the accounts'
-    threads hang, are replaced, and wake again.
+    threads hang, are replaced, and wake again. `lane`: whether users' entries go over sockets in batches; None = in the
+    worlds of odd seeds.
     """
     semantics = None if venue is None else VENUES[venue]
     with mutant(), loud() if verbose else quiet():
         for seed in seeds:
-            yield run_world(seed, Dice(seed), semantics, weather, hangs=hangs)
+            yield run_world(seed, Dice(seed), semantics, weather, hangs=hangs, lane=lane)
 
 
 def run_world(
@@ -96,10 +100,11 @@ def run_world(
     weather: Mapping[str, float] = CALM,
     *,
     hangs: bool = False,
+    lane: bool | None = None,
 ) -> Result:
     """One world in an empty database in memory."""
     kind = HangingWorld if hangs else World
-    world = kind(dice, memory_store(), seed=seed, semantics=semantics)
+    world = kind(dice, memory_store(), seed=seed, semantics=semantics, lane=lane)
     world.venue.rates = replace(world.venue.rates, **weather)
     return _judged(seed, world)
 
@@ -136,6 +141,7 @@ def _judged(seed: int, world: World) -> Result:
         exits=sum(row.kind == "exit" for row in journal.signals.values()),
         fills=len(world.venue.fills),
         heal_seconds=world.heal_seconds,
+        by_lane=world.witness.by_lane,
         faults=dict(world.dice.faults),
     )
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from bot.domain.order import OrderRequest
+from tests.simulation.broker import SimulatedBroker
 from tests.simulation.dice import Dice, FaultRates
 from tests.simulation.healing import heal
 from tests.simulation.journal import Journal
@@ -28,6 +30,20 @@ OUTCOMES = (
     "rate limited",
     "order of other size",
     "slow fill",
+)
+# The same where entries leave in batches.
+LANE_OUTCOMES = (
+    "",
+    "lost request",
+    "late request",
+    "lost reply",
+    "refused",
+    "order of other size",
+    "slow fill",
+    "socket closed before the write",
+    "late answer",
+    "answered twice",
+    "loop hangs",
 )
 # The store's own names for what is tried as "before a commit" and "after a commit".
 SAME_PLACES = ("crash at store_commit", "crash at store_committed")
@@ -61,7 +77,7 @@ class ScriptedDice(Dice):
     def fault(self, kind: str, rate: float) -> bool:
         if rate <= 0 or self.phase != self.case.phase:
             return False
-        if kind in OUTCOMES:
+        if kind in OUTCOMES or kind in LANE_OUTCOMES:
             return self._outcome(kind)
         self.reached[kind] += 1
         return kind == self.case.place and self.reached[kind] == self.case.occurrence
@@ -81,12 +97,17 @@ class ScriptedWorld(World):
         assert isinstance(dice, ScriptedDice)
         dice.user_sends = self._running is not None and not self._running.is_master
 
+    def order_handed_over(self, broker: SimulatedBroker, request: OrderRequest) -> None:
+        super().order_handed_over(broker, request)
+        assert isinstance(self.dice, ScriptedDice)
+        self.dice.user_sends = True
 
-def cases(semantics: Semantics, phase: str) -> Iterator[Case]:
+
+def cases(semantics: Semantics, phase: str, *, lane: bool = False) -> Iterator[Case]:
     """Every case of one phase: what it can come to is found by going through it once without any fault."""
     undisturbed = Case(phase, "", "", 0)
-    dice, _ = play(undisturbed, semantics)
-    for outcome in OUTCOMES:
+    dice, _ = play(undisturbed, semantics, lane=lane)
+    for outcome in LANE_OUTCOMES if lane else OUTCOMES:
         yield Case(phase, outcome, "", 0)
         for place, count in sorted(dice.reached.items()):
             if place.startswith(("crash", "thread held up")) and place not in SAME_PLACES:
@@ -94,10 +115,10 @@ def cases(semantics: Semantics, phase: str) -> Iterator[Case]:
                     yield Case(phase, outcome, place, occurrence)
 
 
-def play(case: Case, semantics: Semantics) -> tuple[ScriptedDice, list[Violation]]:
-    """Buy, sell a part, sell all; the case's fault strikes in its phase."""
+def play(case: Case, semantics: Semantics, *, lane: bool = False) -> tuple[ScriptedDice, list[Violation]]:
+    """Buy, sell a part, sell all; the case's fault strikes in its phase. `lane`: entries leave in batches."""
     dice = ScriptedDice(case)
-    world = ScriptedWorld(dice, memory_store(), semantics=semantics)
+    world = ScriptedWorld(dice, memory_store(), semantics=semantics, lane=lane)
     world.venue.rates = POSSIBLE
     with world.failpoints():
         _everyone(world)

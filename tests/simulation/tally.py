@@ -8,7 +8,7 @@ from typing import Any
 from tests.simulation.hangs import HANG
 from tests.simulation.run import Result
 
-COUNTED = ("crashes", "orders", "fills", "signals", "exits")
+COUNTED = ("crashes", "orders", "by_lane", "fills", "signals", "exits")
 # So many violations are kept in words; all are counted.
 KEPT = 100
 

@@ -28,6 +28,13 @@ def test_the_worlds_are_not_idle() -> None:
     assert len(tally.faults) >= 18, sorted(tally.faults)
 
 
+def test_in_half_of_the_worlds_entries_leave_in_batches_and_their_answers_are_lost_late_and_repeated() -> None:
+    tally = Tally.of(run_seeds(range(1, 161, 2)))
+    assert tally.figures["by_lane"] >= 60
+    expected = {"lost reply", "late answer", "answered twice", "lost request", "socket down", "loop hangs"}
+    assert expected <= tally.faults.keys()
+
+
 @pytest.mark.parametrize("venue", sorted(VENUES))
 def test_each_brokerages_semantics_keep_the_promises(venue: str) -> None:
     assert [each.violations for each in run_seeds(range(5000, 5010), venue=venue) if each.violations] == []

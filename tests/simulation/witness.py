@@ -24,9 +24,26 @@ class Witness:
     def __init__(self, world: "World") -> None:
         self._world = world
         self.seen: list[Violation] = []
+        self.by_lane = 0
 
-    def order_leaves(self, broker: SimulatedBroker, request: OrderRequest) -> None:
+    def handed_over(self, broker: SimulatedBroker, request: OrderRequest) -> None:
+        """The feed loop is given an order: from here on it is in flight, as one that a thread gave to its broker."""
+        with self._world.store.read() as connection:
+            epoch = leases.epoch_of(connection, broker.account.label)
+        order = f"{broker.account.label} {request.side} {request.symbol} {request.client_order_id[:8]}"
+        if epoch != broker.epoch:
+            self._saw(REPLACED, f"{order} was handed over under epoch {broker.epoch}, it is {epoch}")
+        if request.kind is not OrderKind.ENTRY:
+            self._saw("only entries leave in a batch", order)
+
+    def asked_about(self, broker: SimulatedBroker, client_order_id: str) -> None:
+        """The bot asks the venue for an order."""
+        if self._world.program.departures.awaited_seconds(client_order_id) > 0:
+            self._saw("who waits for an answer does not ask", f"{broker.account.label} {client_order_id[:8]}")
+
+    def order_leaves(self, broker: SimulatedBroker, request: OrderRequest, *, by_lane: bool = False) -> None:
         account = broker.account
+        self.by_lane += by_lane
         with self._world.store.read() as connection:
             intent = intents.find_intent(connection, request.client_order_id)
             epoch = leases.epoch_of(connection, account.label)
@@ -36,7 +53,7 @@ class Witness:
             self._saw("I12 written down before it is sent", f"{order} is {intent.state if intent else 'not written'}")
         elif intent.payload_sha256 != payload_sha256(request):
             self._saw("I12 written down before it is sent", f"{order} was written down as another order")
-        if not self._world.in_flight(broker):
+        if not by_lane and not self._world.in_flight(broker):
             if epoch != broker.epoch:
                 self._saw(REPLACED, f"{order}: epoch {broker.epoch}, it is {epoch}")
             elif broker is not self._world.program.brokers[account]:

@@ -24,6 +24,7 @@ from tests.simulation.people import People
 from tests.simulation.program import Program
 from tests.simulation.replays import replay
 from tests.simulation.semantics import VENUES, Semantics
+from tests.simulation.socket_lane import SimulatedLoop
 from tests.simulation.store import SimulatedStore
 from tests.simulation.venue import INSTRUMENTS, Venue, received
 from tests.simulation.witness import Witness
@@ -59,14 +60,24 @@ def failpoint_names() -> tuple[str, ...]:
 class World:
     """`errors` are exceptions the bot does not know: in the program they would be logged as unexpected."""
 
-    def __init__(self, dice: Dice, store: SimulatedStore, *, seed: int = 0, semantics: Semantics | None = None) -> None:
+    def __init__(
+        self,
+        dice: Dice,
+        store: SimulatedStore,
+        *,
+        seed: int = 0,
+        semantics: Semantics | None = None,
+        lane: bool | None = None,
+    ) -> None:
         self.dice = dice
         self.clock = WorldClock()
         drawn = dice.pick(list(VENUES.values()))
         self.semantics = semantics or drawn
         self.broker_type = self.semantics.broker
         self.venue = Venue(self.clock, dice, self.semantics)
-        self.clock.on_move = self.venue.pass_time
+        self.clock.on_move = self._time_passes
+        # Half of the worlds. Nothing is drawn for it: the others stay what they are.
+        self.has_lane = bool(seed % 2) if lane is None else lane
         self.store = store
         self.ids = SeededIds(seed)
         self.stop = threading.Event()
@@ -78,6 +89,8 @@ class World:
         self.crashes = 0
         self.errors: list[str] = []
         self.foreign: set[str] = set()
+        # The feed loop of the process that lives.
+        self.loop = SimulatedLoop(self.clock, dice, self._loop_trouble)
         self.heal_seconds = 0.0
         self.unfinished_after_healing: list[str] = []
         self._own: dict[tuple[str, str], Decimal] = {}
@@ -130,6 +143,7 @@ class World:
     def _restart(self) -> None:
         for attempt in range(CRASHES_IN_A_ROW + 1):
             self.crashes += 1
+            self.loop = SimulatedLoop(self.clock, self.dice, self._loop_trouble)
             self.clock.advance(self.dice.pick([1, 1, 5, 5, 20, 90, 3600]))
             # The sixth start in a row is let through: a process that never starts shows nothing.
             self._recovering = attempt < CRASHES_IN_A_ROW
@@ -202,8 +216,27 @@ class World:
             self.cycle(other)
         self._depth -= 1
 
-    def order_leaves(self, broker: SimulatedBroker, request: OrderRequest) -> None:
-        self.witness.order_leaves(broker, request)
+    def order_leaves(self, broker: SimulatedBroker, request: OrderRequest, *, by_lane: bool = False) -> None:
+        self.witness.order_leaves(broker, request, by_lane=by_lane)
+
+    def order_handed_over(self, broker: SimulatedBroker, request: OrderRequest) -> None:
+        self.witness.handed_over(broker, request)
+
+    def asked_about(self, broker: SimulatedBroker, client_order_id: str) -> None:
+        self.witness.asked_about(broker, client_order_id)
+
+    def _loop_trouble(self) -> float:
+        return self.venue.rates.late_request
+
+    def _time_passes(self) -> None:
+        self.venue.pass_time()
+        if not self.has_lane or self.store.writing:
+            return
+        self._depth += 1
+        try:
+            self.loop.run_due()
+        finally:
+            self._depth -= 1
 
     def in_flight(self, broker: SimulatedBroker) -> bool:
         """Whether the order that leaves had passed its last check before its thread was shut out."""
@@ -221,6 +254,12 @@ class World:
 
     # -- steps ------------------------------------------------------------------------------------------------------
     def _step(self) -> None:
+        self._one_of_many()
+        if self.has_lane and self.dice.chance(0.5):
+            # The engine hears of a plan at once; a batch that waits for long goes nowhere.
+            self.plan()
+
+    def _one_of_many(self) -> None:
         {
             "wait": lambda: self.clock.advance(self._pause()),
             "plan": self.plan,
