@@ -36,10 +36,12 @@ from bot.domain.leaving import WhenDisabled
 from bot.domain.position import ExitPlan
 from bot.domain.signal import TradeSignal
 from bot.execution.account_status import AccountStatus
+from bot.execution.departures import Departures
 from bot.execution.entry_needs import missing_for_entries
 from bot.execution.fill_recorder import FillRecorder, describe
 from bot.execution.instance_guard import InstanceGuard, NoOtherInstance
 from bot.execution.order_executor import OrderExecutor
+from bot.execution.order_lane import OrderLane, Seat
 from bot.execution.reconciliation import Reconciler
 from bot.flattening import Flattening
 from bot.independent_broker_trader import IndependentBrokerTrader, Supervision
@@ -173,6 +175,8 @@ class _Composition:
             not_ready=self._why_not_ready,
             limits=Limits(rules=limit_rules(self.settings), clock=world.clock, listed=self._listed),
         )
+        self.departures = Departures(world.clock)
+        self.lane = self._lane()
         self.engine: CopyTradeEngine
         self.trader: IndependentBrokerTrader
 
@@ -219,12 +223,14 @@ class _Composition:
             ),
             wake_user=lambda account: self.trader.wake(account),
             on_planned=self._on_planned,
+            lane=self.lane,
             watchdog=self.watchdog,
         )
         self.strategy = self._strategy()
         self.trader = self._trader()
         self.strategy.trader = self.trader
         self.watchdog.probe(*self.trader.probes(), *self.manager.probes(), *self.shared.probes())
+        self.watchdog.probe(self.departures.probe())
         self.world.metrics.inbox_notes.set_function(lambda: float(self.trader.notes_waiting()))
         return Parts(
             self.trader,
@@ -328,6 +334,7 @@ class _Composition:
             emit=self.emitter.from_master_fills if account.is_master else None,
             on_booked=lambda fills: self._on_booked(broker, fills),
         )
+        epoch = self._take_lease(account)
         executor = OrderExecutor(
             broker=broker,
             store=world.store,
@@ -337,10 +344,11 @@ class _Composition:
             confirm_seconds=CONFIRM_SECONDS,
             gather_milliseconds=self.settings.copying.gather_partial_fills_milliseconds,
             on_order=self._on_order,
-            epoch=self._take_lease(account),
+            epoch=epoch,
             restored_at=self._restored_at(),
             entry_gate=self.entry_gate,
             instance=world.instance,
+            departures=self.departures,
         )
         reconciler = Reconciler(
             broker=broker,
@@ -374,7 +382,23 @@ class _Composition:
         )
         status.needs(partial(missing_for_entries, broker, reconciler))
         self.strategy.add_desk(desk)
+        if desk.copier is not None and account.broker is BrokerType.KRAKEN:
+            self.lane.take_seat(Seat(account=account, epoch=epoch, broker=broker, fit=desk.copier.may_board))
         return desk
+
+    def _lane(self) -> OrderLane:
+        """Of the one brokerage whose accounts have one feed loop for their orders."""
+        return OrderLane(
+            store=self.world.store,
+            clock=self.world.clock,
+            gate=self.entry_gate,
+            instance=self.world.instance,
+            departures=self.departures,
+            hand_over=self.shared.kraken_feed.call,
+            wake=lambda account: self.trader.wake(account),
+            stop=self.world.stop,
+            restored=self._restored_at() is not None,
+        )
 
     def _why_not_ready(self, account_id: str) -> str:
         """Why the account may enter nothing now. In the store's thread, which must not wait."""
