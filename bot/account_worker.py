@@ -12,6 +12,7 @@ from bot.domain.account import AccountRef
 from bot.domain.balance import BalanceStatus
 from bot.domain.errors import Fenced, NijaError, VenueStopped
 from bot.domain.health import HealthState
+from bot.execution.stream_booking import StreamBooking
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
 from bot.supervision.heart import STEP_SECONDS, Heart, beat
@@ -31,6 +32,7 @@ class Note(StrEnum):
 
     COPY = "copy"
     REFRESH = "refresh"
+    STREAM = "stream"
     FLATTEN = "flatten"
     STOP = "stop"
 
@@ -73,6 +75,9 @@ class AccountWorker:
         self._refresh_at = self._cycle_at + times.balance_refresh_seconds
         self._look_at: float | None = None
         self._flatten_at: float | None = None
+        self._stream = StreamBooking(broker=desk.broker, reconciler=desk.reconciler)
+        self._stream_at: float | None = None
+        self._stream_told = False
         self._begun = False
         self._ended = False
 
@@ -82,6 +87,12 @@ class AccountWorker:
             self.inbox.put_nowait(note)
         except queue.Full:
             log.warning("%s: inbox full, note %s dropped; the rows are still there", self.desk.account.label, note)
+
+    def tell_of_stream(self) -> None:
+        """The private stream has something: one note is enough until it was heard."""
+        if not self._stream_told:
+            self._stream_told = True
+            self.tell(Note.STREAM)
 
     def run(self) -> None:
         """Until told to stop, with this worker's heart beating."""
@@ -106,9 +117,12 @@ class AccountWorker:
         if not self._begun:
             # What the books have missed comes before the copies, which are looked at right after it.
             self._begun = True
+            self.desk.broker.listen(self.tell_of_stream)
             self._cycle()
             return
         now = self._clock.monotonic()
+        if note is Note.STREAM or (self._stream_at is not None and now >= self._stream_at):
+            self._hear_stream()
         if note is Note.COPY or (self._look_at is not None and now >= self._look_at):
             self._copy()
         if note is Note.FLATTEN or (self._flatten_at is not None and now >= self._flatten_at):
@@ -119,7 +133,7 @@ class AccountWorker:
             self._cycle()
 
     def _next_note(self) -> Note | None:
-        due = [self._cycle_at, self._refresh_at, self._look_at, self._flatten_at]
+        due = [self._cycle_at, self._refresh_at, self._look_at, self._flatten_at, self._stream_at]
         wait = min(moment for moment in due if moment is not None) - self._clock.monotonic()
         beat("waiting", max(0.0, wait) + self._step_seconds)
         try:
@@ -140,6 +154,20 @@ class AccountWorker:
             self._flatten_at = self._clock.monotonic()
         self._judge_key()
         self.desk.status.publish()
+
+    def _hear_stream(self) -> None:
+        self._stream_at, self._stream_told = None, False
+        wait = self._guarded("listening to the venue", self._take_news)
+        self._stream_at = None if wait is None else self._clock.monotonic() + wait
+        self.desk.status.orders_go(self.desk.broker.order_way)
+
+    def _take_news(self) -> float | None:
+        """Copies first: their orders are then booked whole, with their ends, and the stream finds nothing to add."""
+        if not self._stream.hear():
+            return None
+        if self.desk.copier is not None:
+            self._copy()
+        return self._stream.book()
 
     def _flatten(self) -> None:
         """Sell what a flatten covers, if there is one; a look costs one reading of the store."""
@@ -203,6 +231,8 @@ class AccountWorker:
             self._look_at = self._clock.monotonic()
         if self._flatten_at is None:
             self._flatten_at = self._clock.monotonic()
+        if self._stream_at is None:
+            self._stream_at = self._clock.monotonic()
 
     def _tell_of_cycle(self, result: str, seconds: float) -> None:
         """Whoever counts cycles may fail; the account trades on."""

@@ -76,7 +76,8 @@ class Account:
         fill_is_newer = fill is not None and (order is None or fill >= order)
         latest = kept.get("last_fill" if fill_is_newer else "last_order", "")
         proofs = {name: kept.get(name, "") for name, moment in self.facts().items() if moment is not None}
-        return proofs | ({"last order or fill": latest} if "last order or fill" in proofs else {})
+        orders = {"orders": kept["orders"]} if kept.get("orders") else {}
+        return proofs | orders | ({"last order or fill": latest} if "last order or fill" in proofs else {})
 
     @property
     def notes(self) -> list[str]:

@@ -108,6 +108,19 @@ class AccountHistory:
         if newest is not None and not held_back and (cursor is None or newest > cursor):
             self._recorder.advance_cursor(newest)
 
+    def take(self, fills: Sequence[Fill]) -> None:
+        """Book trades that the private stream has told, which no reading may show yet.
+
+        Only what `read` would book as well, and the cursor stays where it is: what the stream has not told may lie
+        before them. Raises as `read` does; what was booked by then is not booked again.
+        """
+        since, waiting = self._since(), self._waiting_symbols()
+        with self._one_after_the_other():
+            for group in self._new([fill for fill in fills if fill.executed_at >= since]):
+                if group.symbol not in waiting:
+                    self._ahead = True
+                    self._book_or_set_aside(group)
+
     def read_earlier(self, order: VenueOrder, moment: datetime) -> None:
         """Book what the venue lists of the order's market before the order's own first trade, which was at `moment`.
 

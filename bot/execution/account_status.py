@@ -92,6 +92,12 @@ class AccountStatus:
             if proof:
                 self._proofs[name] = proof
 
+    def orders_go(self, text: str) -> None:
+        """How orders reach the venue now, and since when or why; empty where there is only one way."""
+        with self._lock:
+            if text:
+                self._proofs["orders"] = text
+
     def waiting(self, text: str) -> None:
         """What the account waits for, in the operator's words; empty = nothing."""
         with self._lock:

@@ -1,11 +1,12 @@
 """The venue is the truth: an account is compared with it before its first entry, and every few minutes from then on."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from bot.brokers.base import BaseBroker
 from bot.domain.drift import DriftKind
 from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply
+from bot.domain.fill import Fill
 from bot.domain.money import plain
 from bot.domain.order import UNRESOLVED_STATES
 from bot.execution.account_history import AccountHistory
@@ -97,6 +98,10 @@ class Reconciler:
     def read_history(self) -> None:
         """Book what was traded since the last look. Raises what the broker's readings raise."""
         self._history.read()
+
+    def take_streamed(self, fills: Sequence[Fill]) -> None:
+        """Book what the private stream has told. Raises as `read_history` does."""
+        self._history.take(fills)
 
     def awaits_outcome(self) -> str:
         """A sentence while nobody knows how an order of this account ended, apart from those that wait for a person.
