@@ -17,9 +17,9 @@ from bot.domain.order import OrderKind, OrderType
 from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
 from bot.domain.symbol import quote_of
 from bot.domain.veto import Veto
+from bot.execution.entry_gate import EntryGate
 from bot.followers import CopyLimits, Follower, Followers
 from bot.position_sizer import EntryToCopy, NoSize, PositionSizer, Size
-from bot.risk.gate import Judge
 from bot.seams.ids import client_order_id
 from bot.storage import copies, intents, memberships, positions, signals, symbol_pauses
 from bot.storage.intents import OrderIntent
@@ -204,12 +204,12 @@ class OneByOne:
 
 
 def judge_one_by_one(
-    connection: Connection, judges: Sequence[Judge], entries: Sequence[OrderIntent], *, now: datetime
+    connection: Connection, gate: EntryGate, entries: Sequence[OrderIntent], *, now: datetime
 ) -> Mapping[str, Veto]:
     """Each entry is judged, and marked as sent if it is let out, before the next one is."""
     vetoes = {}
     for entry in entries:
-        veto = next((veto for judge in judges if (veto := judge.veto(connection, entry)) is not None), None)
+        veto = gate.admit(connection, entry)
         if veto is not None:
             vetoes[entry.client_order_id] = veto
             continue

@@ -121,7 +121,8 @@ def measure(users: int, held: int) -> str:
         bench = Bench(store, {f"user{number}": "1000" for number in range(users)})
         store.write(lambda connection: fill_store(connection, bench, held), timeout_seconds=300)
         limits = Limits(rules=BY_DEFAULT, clock=bench.clock, listed=lambda _account, _symbol: None)
-        lane = JudgingLane(TradingGate(halted=NothingHalted(), not_ready=lambda _label: "", limits=limits))
+        gate = TradingGate(halted=NothingHalted(), not_ready=lambda _label: "", limits=limits)
+        lane = JudgingLane(gate)
         bench.engine = bench.make_engine(lane)
         judged: list[float] = []
 
@@ -136,7 +137,7 @@ def measure(users: int, held: int) -> str:
             signal = _signalled(connection, bench)
             began = thread_time()
             plan = OneByOne(install_id="test", followers=bench, limits=COPY_LIMITS, now=bench.clock.now())
-            judge_one_by_one(connection, [limits], plan.plan(connection, signal), now=bench.clock.now())
+            judge_one_by_one(connection, gate, plan.plan(connection, signal), now=bench.clock.now())
             return thread_time() - began
 
         all_at_once, each = shortest(store, together), shortest(store, one_by_one)
