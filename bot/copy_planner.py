@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.account import BrokerType
-from bot.domain.balance import BalanceReading, BalanceStatus
+from bot.domain.balance import AssetBalance, BalanceReading, BalanceStatus
 from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
 from bot.domain.money import percent_to_fraction
@@ -149,8 +149,9 @@ class CopyPlanner:
 
     def _plan_one(self, plan: CopyPlan, entry: _EntrySignal, follower: Follower, label: str) -> None:
         reading = self._followers.balance_of(follower.account)
-        size = self._size(entry, follower, label, reading)
-        cash = None if reading.holdings is None else reading.holdings.of(entry.quote).total
+        balance = None if reading.holdings is None else reading.holdings.of(entry.quote)
+        size = self._size(entry, follower, label, reading, balance)
+        cash = None if balance is None else balance.total
         if isinstance(size, NoSize):
             plan.copies.append(_answer(entry.signal, label, entry.now, size, cash))
         elif follower.shadow:
@@ -161,7 +162,14 @@ class CopyPlanner:
             plan.entries.append(intent)
             plan.copies.append(_order(intent, size, cash))
 
-    def _size(self, entry: _EntrySignal, follower: Follower, label: str, reading: BalanceReading) -> Size | NoSize:
+    def _size(
+        self,
+        entry: _EntrySignal,
+        follower: Follower,
+        label: str,
+        reading: BalanceReading,
+        cash: AssetBalance | None,
+    ) -> Size | NoSize:
         paused = entry.paused.get(label)
         if paused:
             return NoSize(CopyReason.SYMBOL_PAUSED, paused)
@@ -170,7 +178,7 @@ class CopyPlanner:
         not_ready = self._followers.not_ready_reason(follower.account)
         if not_ready and not follower.shadow:
             return NoSize(CopyReason.ACCOUNT_NOT_READY, not_ready)
-        if reading.holdings is None:
+        if cash is None:
             return NoSize(CopyReason.BALANCE_UNKNOWN, reading.reason)
         if reading.status is not BalanceStatus.FRESH:
             return NoSize(CopyReason.BALANCE_STALE, f"{reading.age_seconds:.0f} s old: {reading.reason}")
@@ -178,7 +186,7 @@ class CopyPlanner:
         instrument, _ = entry.market()
         if instrument is None:
             return NoSize(CopyReason.SYMBOL_UNKNOWN, f"{signal.broker} lists no {signal.symbol}")
-        cash, costs = reading.holdings.of(entry.quote), entry.costs_of(label)
+        costs = entry.costs_of(label)
         total = cash.total
         value = sum(costs.values(), total)
         if value < self._limits.minimum_funded_quote:

@@ -9,6 +9,8 @@ from bot.domain.instrument import Instrument
 from bot.domain.money import percent_to_fraction
 from bot.domain.signal import CopyReason
 
+_ZERO = Decimal(0)
+
 
 class CopyMode(StrEnum):
     """What a user's size is derived from."""
@@ -137,17 +139,18 @@ def _ratio(entry: EntryToCopy, rules: CopyRules) -> Decimal | NoSize:
 def _capped_notional(entry: EntryToCopy, rules: CopyRules, notional: Decimal) -> Decimal | NoSize:
     """Caps in this order: per trade, per symbol, in total, and the cash that is there including the fee."""
     exposure = entry.user_exposure_by_symbol
-    total = sum(exposure.values(), Decimal(0))
-    caps = [("max_trade_notional_usd", rules.max_trade_notional_quote)]
     for name, cap, used in (
-        ("max_symbol_notional_usd", rules.max_symbol_notional_quote, exposure.get(entry.symbol, Decimal(0))),
-        ("max_total_notional_usd", rules.max_total_notional_quote, total),
+        ("max_trade_notional_usd", rules.max_trade_notional_quote, None),
+        ("max_symbol_notional_usd", rules.max_symbol_notional_quote, {entry.symbol}),
+        ("max_total_notional_usd", rules.max_total_notional_quote, exposure.keys()),
     ):
-        caps.append((name, None if cap is None else cap - used))
-    for name, room in caps:
-        if room is not None and room <= 0:
+        if cap is None:
+            continue
+        room = cap if used is None else cap - sum((exposure.get(symbol, _ZERO) for symbol in used), _ZERO)
+        if room <= 0:
+            total = sum(exposure.values(), _ZERO)
             return NoSize(CopyReason.CAP_REACHED, f"{name} leaves no room (already {total:f} held)")
-        notional = notional if room is None else min(notional, room)
+        notional = min(notional, room)
     affordable = entry.user_available / (1 + percent_to_fraction(entry.reserve_percent))
     if affordable <= 0:
         return NoSize(CopyReason.INSUFFICIENT_FUNDS, f"available cash is {entry.user_available:f}")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from bot.domain.veto import Veto, VetoRule
 from bot.risk.case import Case, NotKnown, positive, shown
@@ -21,6 +22,7 @@ class Loss:
 NO_LOSS = Loss(Decimal(0), Decimal(0), None)
 
 
+@lru_cache(maxsize=4)  # one moment is asked about for every account of a batch
 def day_of(moment: datetime) -> str:
     """The UTC day, as 2026-01-31."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d")

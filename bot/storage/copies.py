@@ -27,7 +27,6 @@ _PLANNED = (
 
 _ADD = insert(copy_result)
 _ADD_MANY = BulkInsert(copy_result)
-_UNTRIED = {"tries": 0, "last_error": ""}
 _WITH_PLANNED_ENTRY = (
     select(copy_result.c.account_id)
     .join(signal, signal.c.signal_id == copy_result.c.signal_id)
@@ -71,7 +70,9 @@ class PlannedCopy(NamedTuple):
 
 def add_copies(connection: Connection, items: Sequence[PlannedCopy]) -> None:
     """All copies of one plan."""
-    _ADD_MANY.add(connection, shared=_UNTRIED, columns=PlannedCopy._fields, rows=items)
+    if items:
+        columns = dict(zip(PlannedCopy._fields, zip(*items, strict=True), strict=True))
+        _ADD_MANY.add(connection, columns | {"tries": (0,) * len(items), "last_error": ("",) * len(items)})
 
 
 def answer_copy(

@@ -177,16 +177,9 @@ def add_intents(connection: Connection, items: Sequence[OrderIntent]) -> bool:
     """Write many down in their order; False when some of them were there already, and stay as they are."""
     if not items:
         return True
-    shared: dict[str, Any] = {}
-    own: dict[str, Sequence[Any]] = {"sequence": range(start := _next_sequence(connection), start + len(items))}
-    for name, values in _values_of(items):
-        # Most of what the orders of one signal say is the same in all of them.
-        if values.count(values[0]) == len(values):
-            shared[name] = values[0]
-        else:
-            own[name] = values
-    rows = list(zip(*own.values(), strict=True))
-    return _ADD_MANY.add(connection, shared=shared, columns=list(own), rows=rows) == len(items)
+    start = _next_sequence(connection)
+    columns: dict[str, Sequence[Any]] = {"sequence": range(start, start + len(items))}
+    return _ADD_MANY.add(connection, columns | dict(_values_of(items))) == len(items)
 
 
 def _values_of(items: Sequence[OrderIntent]) -> Iterator[tuple[str, list[Any]]]:
