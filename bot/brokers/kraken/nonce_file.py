@@ -23,8 +23,8 @@ HIGHEST = 2**63 - 1  # Kraken takes 64 bits unsigned; staying below the sign bit
 MAX_FILE_BYTES = 4096
 LOCK_WAIT_SECONDS = 2.0
 LOCK_POLL_SECONDS = 0.002
-# Times of files advance in steps of some milliseconds: two changes within one step can look like one.
-SETTLED_SECONDS = 0.05
+# Times of files advance in steps of up to 10 ms: two changes within one step can look like one.
+SETTLED_SECONDS = 0.03
 # Digits of a bare number → nanoseconds in its unit, for times between 2001 and 2286.
 UNIT_BY_DIGITS = {10: 10**9, 13: 10**6, 16: 10**3, 18: 10, 19: 1}
 
