@@ -309,6 +309,38 @@ class RiskSettings(Section):
     )
 
 
+class MarketWatchSettings(Section):
+    """Which markets are looked at closely, and which get there by themselves (mission G4)."""
+
+    favourites: Symbols = Field(default=(), description="markets that are always looked at closely")
+    max_price_age_seconds: Annotated[SomeSeconds, Field(ge=1, le=300)] = Field(
+        default=10.0, description="an older price is asked for anew, and no entry is made at it"
+    )
+    scout_seconds: Annotated[SomeSeconds, Field(ge=1, le=3600)] = Field(
+        default=30.0, description="time from one look at all markets to the next"
+    )
+    max_focus: Annotated[Whole, Field(ge=1, le=1000)] = Field(
+        default=100, description="markets looked at closely at a time", json_schema_extra={"unit": "markets"}
+    )
+    max_movers: Annotated[Whole, Field(ge=0, le=500)] = Field(
+        default=20, description="movers among them", json_schema_extra={"unit": "markets"}
+    )
+    mover_momentum_percent: Positive = Field(
+        default=Decimal(3), description="a mover has moved so far in an hour, up or down"
+    )
+    mover_volume_ratio: Positive = Field(
+        default=Decimal(2),
+        description="a mover has traded so many times its usual volume of an hour",
+        json_schema_extra={"unit": "times"},
+    )
+    mover_max_spread_percent: Percent = Field(
+        default=Decimal("0.5"), description="a market with a wider spread is no mover"
+    )
+    mover_hold_minutes: Annotated[Whole, Field(ge=1, le=1440)] = Field(
+        default=30, description="a mover stays one for so long after it last was one"
+    )
+
+
 class PaperSettings(Section):
     exchange_control_url: Optional[BaseUrl] = Field(
         default=None, description="a paper exchange that runs already; null = start one"
@@ -413,6 +445,9 @@ class OperatorSettings(Section):
     )
     risk: RiskSettings = Field(
         default=RiskSettings(), description="how masters trade, and the limits of every account's entries"
+    )
+    market_watch: MarketWatchSettings = Field(
+        default=MarketWatchSettings(), description="markets that are looked at closely"
     )
     supervision: SupervisionSettings = Field(default=SupervisionSettings(), description="threads that make no progress")
     paper: PaperSettings = Field(default=PaperSettings(), description="the paper exchange, in paper mode")

@@ -445,3 +445,87 @@ venue_state = Table(
     Column("since", UtcTime, nullable=False),
     Column("stopped_until", UtcTime),
 )
+
+# The markets of a venue as they are listed now; overwritten. One that is gone from the list is removed.
+market_catalogue = Table(
+    "market_catalogue",
+    metadata,
+    Column("broker", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("venue_symbol", Text, nullable=False),
+    # The venue's own word: online, cancel_only, post_only, ...
+    Column("status", Text, nullable=False),
+    Column("tradable", Boolean, nullable=False),
+    Column("lot_step", Amount, nullable=False),
+    Column("tick_size", Amount, nullable=False),
+    Column("minimum_quantity", Amount, nullable=False),
+    Column("minimum_notional", Amount, nullable=False),
+    Column("changed_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("broker", "symbol"),
+)
+
+# The markets that are looked at closely now, by book and trades; overwritten at most once a second.
+market_focus = Table(
+    "market_focus",
+    metadata,
+    Column("broker", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    # Why: any of held, candidate, favourite, mover, joined by commas.
+    Column("reasons", Text, nullable=False),
+    Column("bid", Amount),
+    Column("ask", Amount),
+    # What is there at the best prices, in base units.
+    Column("bid_quantity", Amount),
+    Column("ask_quantity", Amount),
+    Column("last_price", Amount),
+    Column("last_side", Text, nullable=False, server_default=""),
+    # Trades seen since the market came into focus.
+    Column("trades", Integer, nullable=False, server_default="0"),
+    # When the price came; none = there was none yet.
+    Column("priced_at", UtcTime),
+    Column("updated_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("broker", "symbol"),
+)
+
+# The last ticker of every market, overwritten every half minute, and a bounded line of earlier prices.
+market_scout = Table(
+    "market_scout",
+    metadata,
+    Column("broker", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("bid", Amount, nullable=False),
+    Column("ask", Amount, nullable=False),
+    Column("last_price", Amount, nullable=False),
+    # Base units in 24 hours; none = the venue does not say.
+    Column("volume_base", Amount),
+    # Points of the last hour, oldest first: [unix seconds, price, volume of 24 hours], for drawing and ranking alone.
+    Column("sparkline_json", Text, nullable=False, server_default="[]"),
+    Column("priced_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("broker", "symbol"),
+)
+
+# The markets that move more than others now, with the figures that say so.
+market_mover = Table(
+    "market_mover",
+    metadata,
+    Column("broker", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("momentum_percent", Amount, nullable=False),
+    # Over how long the momentum was measured: an hour, or less when less is known.
+    Column("window_seconds", Integer, nullable=False),
+    Column("volume_ratio", Amount, nullable=False),
+    Column("spread_percent", Amount, nullable=False),
+    Column("promoted_at", UtcTime, nullable=False),
+    Column("met_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("broker", "symbol"),
+)
+
+# Where a venue's prices come from, in words, and when the watch last looked.
+market_source = Table(
+    "market_source",
+    metadata,
+    Column("broker", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("looked_at", UtcTime, nullable=False),
+)
