@@ -18,6 +18,7 @@ from bot.storage.intents import OrderIntent
 from bot.storage.risk_marks import LossMark
 
 T = TypeVar("T")
+_UNREAD = object()
 Shape = tuple[str, str, str, Decimal]
 
 
@@ -125,13 +126,14 @@ class BatchBooks:
     # -- inside -----------------------------------------------------------------------------------------------------
     def _once(self, name: str, read: Callable[[], T]) -> T:
         """What was read before, or the error that this made."""
-        if name not in self._known:
+        known = self._known.get(name, _UNREAD)
+        if known is _UNREAD:
             try:
-                self._known[name] = read()
+                known = read()
             except Exception as error:
                 self._known[name] = error
                 raise
-        known = self._known[name]
+            self._known[name] = known
         if isinstance(known, Exception):
             raise known.with_traceback(None)
         return known  # type: ignore[return-value]

@@ -4,7 +4,7 @@ All writes go one after the other through the store's single writer, so that wha
 the entry itself counts. Exits are not judged: an account that is over a limit must be able to get smaller.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
@@ -37,6 +37,20 @@ RULES: Sequence[tuple[VetoRule, Rule]] = (
     (VetoRule.MAX_POSITIONS_ALL, exposure_rules.max_positions_all),
     (VetoRule.ALL_NOTIONAL, exposure_rules.all_notional),
 )
+LIMITS_OF: Mapping[VetoRule, Sequence[str]] = {
+    VetoRule.DUPLICATE: ["duplicate_entry_seconds"],
+    VetoRule.ORDER_RATE: ["max_entries_per_minute", "max_entries_per_minute_all_accounts"],
+    VetoRule.REPEATED_REJECTS: ["max_rejects_in_a_row"],
+    VetoRule.PRICE_COLLAR: ["price_collar_percent"],
+    VetoRule.ORDER_NOTIONAL: ["max_order_notional_quote"],
+    VetoRule.MAX_POSITIONS: ["max_positions"],
+    VetoRule.SYMBOL_NOTIONAL: ["max_symbol_notional_quote"],
+    VetoRule.ACCOUNT_NOTIONAL: ["max_account_notional_quote"],
+    VetoRule.DAILY_LOSS: ["max_daily_loss_percent"],
+    VetoRule.DRAWDOWN: ["max_drawdown_percent"],
+    VetoRule.MAX_POSITIONS_ALL: ["max_positions_all_accounts"],
+    VetoRule.ALL_NOTIONAL: ["max_total_notional_quote"],
+}
 
 
 def limit_rules(settings: Settings) -> LimitRules:
@@ -92,9 +106,9 @@ class Limits:
         entries = [intent for intent in intents if intent.kind is OrderKind.ENTRY]
         if any(intent.attempt for intent in entries):
             raise ValueError("an entry that was sent before is judged by itself")
-        books, vetoes = BatchBooks(connection, entries, now=now), {}
+        books, rules, vetoes = BatchBooks(connection, entries, now=now), _in_force(self.rules), {}
         for intent in entries:
-            veto = _verdict(Case(books, intent, now=now, rules=self.rules, listed=self._listed))
+            veto = _verdict(Case(books, intent, now=now, rules=self.rules, listed=self._listed), rules)
             if veto is None:
                 books.let_out(intent)
             else:
@@ -106,19 +120,20 @@ class Limits:
         return Case(RowBooks(connection), intent, now=self._clock.now(), rules=self.rules, listed=self._listed)
 
 
-def _verdict(case: Case) -> Veto | None:
-    for name, rule in RULES:
-        veto = _judged(name, rule, case)
+def _verdict(case: Case, rules: Iterable[tuple[VetoRule, Rule]] = RULES) -> Veto | None:
+    for name, rule in rules:
+        try:
+            veto = rule(case)
+        except NotKnown as error:
+            return Veto(name, str(error), {"unknown": str(error)})
+        except (ValueError, TypeError, ArithmeticError) as error:
+            why = f"a row that this limit needs cannot be read ({type(error).__name__}: {error})"
+            return Veto(name, why[:300], {"unknown": why[:300]})
         if veto is not None:
             return veto
     return None
 
 
-def _judged(name: VetoRule, rule: Rule, case: Case) -> Veto | None:
-    try:
-        return rule(case)
-    except NotKnown as error:
-        return Veto(name, str(error), {"unknown": str(error)})
-    except (ValueError, TypeError, ArithmeticError) as error:
-        why = f"a row that this limit needs cannot be read ({type(error).__name__}: {error})"
-        return Veto(name, why[:300], {"unknown": why[:300]})
+def _in_force(rules: LimitRules) -> Sequence[tuple[VetoRule, Rule]]:
+    """Without those whose limit is off, so that a batch does not ask them for each of its entries."""
+    return [(name, rule) for name, rule in RULES if any(getattr(rules, limit) is not None for limit in LIMITS_OF[name])]

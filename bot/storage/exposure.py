@@ -25,9 +25,9 @@ _OTHERS = order_intent.c.client_order_id != bindparam("besides")
 _OF_ACCOUNT = order_intent.c.account_id == bindparam("account_id")
 SENT_SINCE = order_intent.c.sent_at > bindparam("since")
 
-HELD_COLUMNS = (position.c.account_id, position.c.symbol, position.c.quantity, position.c.average_entry_price)
-_HELD = select(*HELD_COLUMNS).where(position.c.account_id == bindparam("account_id"))
-_ALL_HELD = select(*HELD_COLUMNS)
+_HELD_COLUMNS = (position.c.account_id, position.c.symbol, position.c.quantity, position.c.average_entry_price)
+_HELD = select(*_HELD_COLUMNS).where(position.c.account_id == bindparam("account_id"))
+_ALL_HELD = select(*_HELD_COLUMNS)
 _COST = cast(position.c.quantity, Float) * cast(position.c.average_entry_price, Float)
 _IN_CURRENCY = position.c.symbol.like(bindparam("markets"))
 _ROUGH = select(

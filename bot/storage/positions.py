@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Text, bindparam, delete, insert, select, type_coerce, update
 
 from bot.domain.account import BrokerType
 from bot.domain.position import Position
@@ -29,8 +29,14 @@ _CHANGE = update(position).where(
     position.c.account_id == bindparam("the_account"), position.c.symbol == bindparam("the_symbol")
 )
 _ADD = insert(position)
+# As text: a thousand accounts have thousands of positions, and a column's own conversion costs more than the reading.
 _COSTS = (
-    select(position.c.account_id, position.c.symbol, position.c.quantity, position.c.average_entry_price)
+    select(
+        position.c.account_id,
+        position.c.symbol,
+        type_coerce(position.c.quantity, Text),
+        type_coerce(position.c.average_entry_price, Text),
+    )
     .join(account, account.c.account_id == position.c.account_id)
     .where(account.c.broker == bindparam("broker"))
 )
@@ -53,8 +59,8 @@ def costs_of_brokerage(connection: Connection, broker: BrokerType) -> Mapping[st
     Raises what a row that cannot be read raises.
     """
     costs: dict[str, dict[str, Decimal]] = defaultdict(dict)
-    for account_id, symbol, quantity, price in connection.execute(_COSTS, {"broker": str(broker)}):
-        costs[account_id][symbol] = quantity * price
+    for account_id, symbol, quantity, price in connection.execute(_COSTS, {"broker": str(broker)}).all():
+        costs[account_id][symbol] = Decimal(quantity) * Decimal(price)
     return costs
 
 
