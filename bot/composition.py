@@ -623,6 +623,8 @@ class _Composition:
         status.publish()
 
     def _on_booked(self, broker: BaseBroker, fills: Sequence[Fill]) -> None:
+        if broker.account.is_master:
+            self.engine.notify(broker.broker_type)  # first of all: users wait for it
         for fill in fills:
             broker.balance_book.apply_fill(fill)
         log.info("%s filled: %s", broker.account.label, describe(fills))
