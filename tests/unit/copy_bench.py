@@ -15,6 +15,7 @@ from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
 from bot.domain.order import OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan
+from bot.execution.departures import Departures
 from bot.execution.entry_gate import EntryGate, OpenGate
 from bot.execution.entry_lane import EntryLane
 from bot.execution.fill_recorder import FillRecorder
@@ -64,6 +65,8 @@ class Bench:
         # Of the executors that are made from now on (`restarted`).
         self.gate: EntryGate = OpenGate()
         self.restored_at: datetime | None = None
+        # Orders that left in batches; another process has another one.
+        self.departures = Departures(self.clock)
         self.hydrated = True
         self.answers: list[tuple[str, str, str]] = []
         self.woken: list[AccountRef] = []
@@ -238,6 +241,7 @@ class Bench:
             on_order=lambda _intent: None,
             restored_at=self.restored_at,
             entry_gate=self.gate,
+            departures=self.departures,
             epoch=self.store.write(
                 lambda connection: leases.take_lease(connection, account.label, owner="test", now=self.clock.now())
             ),

@@ -1,0 +1,169 @@
+"""Users in memory whose entries leave in batches, over sockets and a loop that are stepped by hand."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import event, select
+
+from bot.brokers.socket_lane import LaneOutcome
+from bot.domain.account import AccountRef
+from bot.domain.errors import RetryLater, VenueError
+from bot.domain.order import OrderRequest, VenueOrder
+from bot.execution.instance_guard import InstanceGuard, NoOtherInstance
+from bot.execution.order_lane import OrderLane, Seat
+from bot.storage import intents, leases
+from bot.storage.intents import OrderIntent
+from bot.storage.schema import order_intent
+from bot.storage.store import Store
+from tests.memory_broker import MemoryBroker
+from tests.unit.copy_bench import KRAKEN, Bench
+
+Answered = Callable[[LaneOutcome], None]
+
+
+class MemoryLane:
+    """One account's socket. `silent`: the venue takes the order and nobody hears of it, until `answer` is called."""
+
+    def __init__(self, broker: MemoryBroker) -> None:
+        self.broker = broker
+        self.up = True
+        self.fails: Exception | None = None
+        self.silent = False
+        self.shown = True
+        self.written: list[OrderRequest] = []
+        self.waiting: list[tuple[Answered, LaneOutcome]] = []
+
+    def ready(self, symbol: str) -> bool:
+        return self.up
+
+    def frame(self, request: OrderRequest) -> "MemoryFrame | None":
+        if self.fails is not None:
+            raise self.fails
+        return MemoryFrame(self, request) if self.up else None
+
+    def answer(self) -> None:
+        """What was kept back is heard now."""
+        for answered, outcome in self.waiting:
+            answered(outcome)
+        self.waiting.clear()
+
+    def streamed_order(self, venue_order_id: str) -> VenueOrder | None:
+        return self.broker.orders.get(venue_order_id) if self.shown else None
+
+
+class MemoryFrame:
+    """Looks at its time, as the real one does, and hands the order to the broker in memory."""
+
+    def __init__(self, lane: MemoryLane, request: OrderRequest) -> None:
+        self._lane = lane
+        self._request = request
+
+    def send(self, answered: Answered) -> None:
+        lane, request = self._lane, self._request
+        if request.leave_before is not None and lane.broker.clock.monotonic() > request.leave_before:
+            answered(LaneOutcome(error=RetryLater("too late")))
+            return
+        lane.written.append(request)
+        try:
+            outcome = LaneOutcome(ack=lane.broker.place_order(request))
+        except VenueError as error:
+            outcome = LaneOutcome(error=error)
+        if lane.silent:
+            lane.waiting.append((answered, outcome))
+        else:
+            answered(outcome)
+
+
+class LaneBench(Bench):
+    """`calls` are what was handed to the loop; with `prompt` they are done at once. `depart()` steps the engine."""
+
+    def __init__(self, store: Store, users: dict[str, str], *, instance: InstanceGuard | None = None) -> None:
+        super().__init__(store, users)
+        self.calls: list[Callable[[], None]] = []
+        self.prompt = True
+        self.handing_over_fails: Exception | None = None
+        self.sockets = {account: MemoryLane(broker) for account, broker in self.brokers.items()}
+        for account, broker in self.brokers.items():
+            broker.lane = lambda account=account: self.sockets[account]  # type: ignore[method-assign,misc]
+            broker.streamed_order = self.sockets[account].streamed_order  # type: ignore[method-assign]
+        self.instance = instance or NoOtherInstance()
+        self.lane = self.make_lane()
+        self.engine = self.make_engine(self.lane)
+
+    def make_lane(self, *, restored: bool = False) -> OrderLane:
+        """Of a new process, with everybody in their seats."""
+        lane = OrderLane(
+            store=self.store,
+            clock=self.clock,
+            gate=self.gate,
+            instance=self.instance,
+            departures=self.departures,
+            hand_over=self._hand_over,
+            wake=self.woken.append,
+            stop=self.stop,
+            restored=restored,
+        )
+        for follower in self.followers:
+            lane.take_seat(self.seat(follower.account))
+        return lane
+
+    def seat(self, account: AccountRef) -> Seat:
+        assert account.user_id is not None
+        return Seat(
+            account=account,
+            epoch=self.epoch(account),
+            broker=self.brokers[account],
+            fit=self.copier(account.user_id).may_board,
+        )
+
+    def epoch(self, account: AccountRef) -> int:
+        with self.store.read() as connection:
+            return leases.epoch_of(connection, account.label) or 0
+
+    def fence(self, name: str) -> None:
+        """Somebody opens the account anew."""
+        account = AccountRef.user(KRAKEN, name)
+        self.store.write(
+            lambda connection: leases.take_lease(connection, account.label, owner="another", now=self.clock.now())
+        )
+
+    def socket(self, name: str) -> MemoryLane:
+        return self.sockets[AccountRef.user(KRAKEN, name)]
+
+    def written(self) -> list[str]:
+        """Whose orders were written to sockets, in that order of users."""
+        return [str(account.user_id) for account, lane in self.sockets.items() for _ in lane.written]
+
+    def run_loop(self) -> None:
+        """What was handed over is done."""
+        calls, self.calls = self.calls, []
+        for call in calls:
+            call()
+
+    def entry(self, name: str, number: int = 0) -> OrderIntent:
+        """The user's order for the signal with this number, as it is stored."""
+        label = AccountRef.user(KRAKEN, name).label
+        with self.store.read() as connection:
+            query = select(order_intent).where(order_intent.c.account_id == label).order_by(order_intent.c.sequence)
+            return intents.intent_of(connection.execute(query).all()[number])
+
+    def _hand_over(self, work: Callable[[], None]) -> None:
+        if self.handing_over_fails is not None:
+            raise self.handing_over_fails
+        self.calls.append(work)
+        if self.prompt:
+            self.run_loop()
+
+
+class WriteCount:
+    """How many transactions the store's writer has committed since this was made."""
+
+    def __init__(self, store: Store) -> None:
+        self.commits = 0
+        event.listen(store._writer, "commit", self._count)
+
+    def _count(self, _connection: object) -> None:
+        self.commits += 1
+
+
+def states(bench: LaneBench, names: Sequence[str]) -> list[str]:
+    return [str(bench.entry(name).state) for name in names]
