@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from bot.domain.instrument import Instrument
 from bot.storage.schema import (
     account,
     market_catalogue,
@@ -57,10 +58,10 @@ def symbols_of(connection: Connection, table: Table, broker: str) -> frozenset[s
     return frozenset(connection.execute(select(table.c.symbol).where(table.c.broker == broker)).scalars())
 
 
-def statuses_of(connection: Connection, broker: str) -> Mapping[str, str]:
-    """The last written status of each listed market."""
-    query = select(market_catalogue.c.symbol, market_catalogue.c.status).where(market_catalogue.c.broker == broker)
-    return {row.symbol: row.status for row in connection.execute(query)}
+def listed_instruments(connection: Connection, broker: str) -> Mapping[str, Instrument]:
+    """The markets of the brokerage as they were last written down."""
+    query = select(market_catalogue).where(market_catalogue.c.broker == broker)
+    return {row.symbol: _instrument(row) for row in connection.execute(query)}
 
 
 def held_symbols(connection: Connection, broker: str) -> frozenset[str]:
@@ -104,6 +105,19 @@ def scout_rows(connection: Connection, symbols: Sequence[str] = ()) -> Sequence[
 def catalogue_rows(connection: Connection, symbols: Sequence[str]) -> Sequence[Row[Any]]:
     query = select(market_catalogue).where(market_catalogue.c.symbol.in_(list(symbols)))
     return connection.execute(query.order_by(market_catalogue.c.broker, market_catalogue.c.symbol)).all()
+
+
+def _instrument(row: Row[Any]) -> Instrument:
+    return Instrument(
+        symbol=row.symbol,
+        venue_symbol=row.venue_symbol,
+        lot_step=row.lot_step,
+        tick_size=row.tick_size,
+        minimum_quantity=row.minimum_quantity,
+        minimum_notional=row.minimum_notional,
+        tradable=row.tradable,
+        status=row.status,
+    )
 
 
 def _points(text: str) -> list[list[float]]:
