@@ -215,6 +215,17 @@ class AccountView:
             self._legs.clear()
             self._balances_known = True
 
+    def knows_trade(self, trade_id: str) -> bool:
+        """Whether this trade was told, lately."""
+        with self._mutex:
+            return any(known == trade_id for _, known in reversed(self._trades))
+
+    def awaits_money(self, seconds: float) -> bool:
+        """Whether the balances have not shown the money of some trade for so long."""
+        before = self._clock.monotonic() + LEG_SECONDS - seconds
+        with self._mutex:
+            return any(until <= before for _, until in self._legs.values())
+
     def balance_is(self, asset: str, total: Decimal, reference: str) -> None:
         """An update; `reference` is the trade it belongs to, if it is one's."""
         with self._mutex:

@@ -1,9 +1,10 @@
 """Accounts of Kraken that listen to their private stream, on the real exchange."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 from bot.brokers.connect_budget import ConnectBudget
 from bot.brokers.feed_loop import FeedLoop
@@ -133,3 +134,10 @@ class StreamedAccount:
 
     def rest_calls(self) -> list[str]:
         return [method for _, method, _, _ in self.streamed.wiring.calls]
+
+    def fault(self, action: str | Mapping[str, Any], endpoint: str, **more: Any) -> None:
+        self.exchange.fault(action, account=self.account.venue_account_name, endpoint=endpoint, **more)
+
+    def accepted(self) -> list[dict[str, Any]]:
+        """The orders that the exchange has taken of this account."""
+        return self.exchange.journal(type="accept", account=self.account.venue_account_name)

@@ -1,18 +1,22 @@
 """Kraken's private stream and orders over it, against the real exchange and its faults."""
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
 
+from bot.brokers.socket_lane import LaneOutcome
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceStatus
+from bot.domain.errors import InsufficientFunds, OrderRefused, OutcomeUnknown, RetryLater
 from bot.domain.order import OrderType, Side, VenueOrderStatus
 from tests.bot_process import wait_until
 from tests.contract_brokers.conftest import Wiring
-from tests.contract_brokers.streamed import Streamed, StreamedAccount
+from tests.contract_brokers.streamed import DEADLINE_SECONDS, Streamed, StreamedAccount
 
 
 @pytest.fixture
@@ -108,3 +112,193 @@ def test_open_orders_hold_their_money(user: StreamedAccount) -> None:
     )
     order = user.broker.get_order(ack.venue_order_id)
     assert order is not None and order.status is VenueOrderStatus.CANCELLED
+
+
+def test_an_ack_that_is_lost_leaves_the_order_unknown_and_the_stream_finds_it(user: StreamedAccount) -> None:
+    user.live()
+    user.fault("drop_response", "ws/add_order")
+    request = user.request()
+    with pytest.raises(OutcomeUnknown):
+        user.broker.place_order(request)
+    before = len(user.rest_calls())
+    found = user.broker.find_order(request.client_order_id, symbol="BTC/USD", sent_at=user.broker.venue_clock.now())
+    assert found is not None and found.filled_quantity == request.quantity
+    assert user.rest_calls()[before:] == []
+    assert len(user.accepted()) == 1
+
+
+def test_an_answer_that_comes_late_changes_nothing_any_more(user: StreamedAccount) -> None:
+    user.live()
+    user.fault({"kind": "delay", "seconds": DEADLINE_SECONDS + 0.5, "part": "answer"}, "ws/add_order")
+    with pytest.raises(OutcomeUnknown):
+        user.broker.place_order(user.request())
+    ack = user.broker.place_order(user.request())  # the late answer comes meanwhile, or afterwards
+    order = user.broker.get_order(ack.venue_order_id)
+    assert order is not None and order.status is VenueOrderStatus.FILLED
+    assert len(user.accepted()) == 2
+
+
+def test_a_socket_that_closes_between_order_and_ack_leaves_it_unknown_and_comes_back(user: StreamedAccount) -> None:
+    user.live()
+    user.fault("close", "ws/add_order")
+    with pytest.raises(OutcomeUnknown):
+        user.broker.place_order(user.request())
+    user.until_live()
+    assert len(user.accepted()) == 1
+    assert user.broker.place_order(user.request()).venue_order_id in {line["order_id"] for line in user.accepted()}
+
+
+def test_a_refusal_over_the_socket_is_the_same_as_over_rest(user: StreamedAccount) -> None:
+    user.live()
+    with pytest.raises(InsufficientFunds):
+        user.broker.place_order(user.request("100"))
+    with pytest.raises(OrderRefused):
+        user.broker.place_order(user.request("0.00000001"))
+    assert user.accepted() == []
+
+
+def test_a_doubtful_answer_leaves_the_order_unknown(user: StreamedAccount) -> None:
+    user.live()
+    user.fault("api_error EService:Busy", "ws/add_order")
+    with pytest.raises(OutcomeUnknown):
+        user.broker.place_order(user.request())
+
+
+def test_a_token_that_is_not_good_any_more_is_replaced_and_the_order_was_not_taken(user: StreamedAccount) -> None:
+    user.live()
+    user.fault("stale_token", "ws/add_order")
+    with pytest.raises(RetryLater):
+        user.broker.place_order(user.request())
+    user.until_live()
+    user.broker.place_order(user.request())
+    assert len(user.accepted()) == 1
+
+
+@pytest.mark.parametrize("kind", ["gap", "duplicate", "reorder"])
+@pytest.mark.parametrize("channel", ["ws/executions", "ws/balances"])
+def test_trades_are_told_once_and_balances_are_right_whatever_happens_to_a_message(
+    user: StreamedAccount, kind: str, channel: str
+) -> None:
+    user.live()
+    missed = user.missed
+    user.fault(kind, channel)
+    hand = user.by_rest()
+    acks = [hand.place_order(user.request()), hand.place_order(user.request())]
+
+    def told() -> bool:
+        user.tend()
+        return {fill.venue_order_id for fill in user.fills} == {ack.venue_order_id for ack in acks} and user.tend()
+
+    wait_until(told, seconds=20, what="both trades are told, and the stream is live")
+    assert len({fill.trade_id for fill in user.fills}) == len(user.fills)
+    if channel == "ws/executions" and kind != "duplicate":
+        assert user.missed > missed
+    truth = hand.fetch_holdings()
+    wait_until(
+        lambda: user.broker.refresh_balance().holdings.of("USD").total == truth.of("USD").total,  # type: ignore[union-attr]
+        seconds=20,
+        what="the balance is the exchange's",
+    )
+
+
+def test_a_last_message_that_is_lost_is_found_out_by_the_other_channel(user: StreamedAccount) -> None:
+    user.live()
+    missed = user.missed
+    # pending_new, new, trade, filled: the two that tell of the trade, with none after them.
+    for nth in (3, 4):
+        user.fault({"kind": "gap"}, "ws/executions", nth=nth)
+    user.by_rest().place_order(user.request())
+    wait_until(lambda: user.tend() and user.missed > missed, seconds=20, what="the account is told to read")
+
+
+def test_a_silent_stream_is_not_believed_and_orders_go_over_rest(user: StreamedAccount) -> None:
+    user.live()
+    user.fault({"kind": "silence", "seconds": 4}, "ws/executions")
+    traded = user.by_rest().place_order(user.request())  # what is told of it is the first that is not heard
+    wait_until(lambda: not user.broker.tend_stream().up, seconds=20, what="the stream is not live")
+    assert "over REST" in user.broker.order_way
+    before = len(user.rest_calls())
+    user.broker.place_order(user.request())
+    assert "AddOrder" in user.rest_calls()[before:]
+    user.until_live(seconds=30)
+    assert "over WebSocket" in user.broker.order_way
+    assert traded.venue_order_id in {fill.venue_order_id for fill in user.fills}
+
+
+def test_a_master_and_its_history_miss_nothing_that_was_traded_while_disconnected(streamed: Streamed) -> None:
+    master = streamed.account(AccountRef.master(BrokerType.KRAKEN)).live()
+    missed, ups = master.missed, streamed.seen.ups
+    master.fault("close", "ws/executions")
+    hand = master.by_rest()
+    acks = {hand.place_order(master.request()).venue_order_id for _ in range(3)}
+    wait_until(lambda: streamed.seen.ups > ups and master.tend(), seconds=20, what="it is connected again")
+    wait_until(
+        lambda: master.tend() and acks <= {fill.venue_order_id for fill in master.fills}, seconds=20, what="told"
+    )
+    assert master.missed > missed
+
+
+def test_nothing_leaves_once_the_broker_is_closed(user: StreamedAccount) -> None:
+    user.live()
+    socket = user.broker._live.stream.socket  # type: ignore[union-attr]
+    user.broker.close()
+    assert not socket.send(b'{"method":"ping"}')
+    assert user.broker.lane() is not None and not user.broker.lane().ready("BTC/USD")  # type: ignore[union-attr]
+
+
+def test_a_loop_that_hangs_costs_nothing_but_the_way(user: StreamedAccount) -> None:
+    user.live()
+    go = threading.Event()
+    try:
+        user.streamed.feed.call(lambda: go.wait(30) and None)
+        wait_until(lambda: not user.broker.tend_stream().up, seconds=20, what="the stream is not believed")
+        before = len(user.rest_calls())
+        user.broker.place_order(user.request())
+        assert "AddOrder" in user.rest_calls()[before:]
+        user.broker.close()
+        assert len(user.accepted()) == 1
+    finally:
+        go.set()
+
+
+def test_an_order_that_a_hanging_loop_has_not_written_goes_over_rest_and_never_over_the_socket(
+    user: StreamedAccount,
+) -> None:
+    user.live()
+    go = threading.Event()
+    try:
+        user.streamed.feed.call(lambda: go.wait(30) and None)
+        assert user.broker.place_order(user.request()).venue_order_id
+    finally:
+        go.set()
+    user.until_live()
+    user.broker.place_order(user.request())  # whatever waited on the loop has had its turn before this one
+    assert len(user.accepted()) == 2
+
+
+def test_a_batch_over_the_lane_gets_one_outcome_for_each_order(streamed: Streamed) -> None:
+    users = [streamed.account(AccountRef.user(BrokerType.KRAKEN, f"lane{n}")).live() for n in range(3)]
+    outcomes: dict[str, list[LaneOutcome]] = {one.account.label: [] for one in users}
+    done = threading.Event()
+
+    def answered(label: str, outcome: LaneOutcome) -> None:
+        outcomes[label].append(outcome)
+        if all(outcomes.values()):
+            done.set()
+
+    frames = []
+    for one, quantity in zip(users, ("0.01", "0.02", "100"), strict=True):
+        lane = one.broker.lane()
+        assert lane is not None and lane.ready("BTC/USD") and not lane.ready("NO/SUCH")
+        frame = lane.frame(one.request(quantity))
+        assert frame is not None
+        frames.append((frame, one.account.label))
+
+    def send_all() -> None:
+        for frame, label in frames:
+            frame.send(partial(answered, label))
+
+    streamed.feed.call(send_all)
+    assert done.wait(10)
+    (first,), (second,), (third,) = outcomes.values()
+    assert first.ack is not None and second.ack is not None and isinstance(third.error, InsufficientFunds)

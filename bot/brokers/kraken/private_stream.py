@@ -41,6 +41,8 @@ NO_RIGHT_AGAIN_SECONDS = 900.0
 # So often in a row a channel is begun anew on one connection; then the connection is.
 MOST_RENEWALS = 5
 CALM_SECONDS = 60.0
+# What one channel has told the other must have told too after so long.
+OTHER_CHANNEL_SECONDS = 2.0
 # The answers to our own requests; those of orders count on from there.
 FIRST_REQUEST = 1_000_000
 
@@ -247,11 +249,33 @@ class PrivateStream:
     def _take(self, channel: _Channel, message: Message) -> None:
         if channel.name == BALANCES:
             for change in balance_changes(message):
-                self.view.balance_is(change.asset, change.total, change.reference)
+                self.view.balance_is(change.asset, change.total, change.trade_id)
+                if change.trade_id and not self.view.knows_trade(change.trade_id):
+                    self._expect_trade(change.trade_id)
             return
         for event in order_events(message):
             self.view.happened(event)
+            if event.fill is not None:
+                self._wire.feed.after(OTHER_CHANNEL_SECONDS, self._look_for_money)
         self._tell_when_ripe()
+
+    def _expect_trade(self, trade_id: str) -> None:
+        """Money has moved for a trade. The last message of a channel can be lost without a gap: the other one tells."""
+
+        def look() -> None:
+            if self.view.live and not self.view.knows_trade(trade_id):
+                log.warning("%s: the private WebSocket has not told of trade %s", self._label, trade_id)
+                self._breaks += 1
+                self._tell()
+
+        self._wire.feed.after(OTHER_CHANNEL_SECONDS, look)
+
+    def _look_for_money(self) -> None:
+        """The other way round: balances that lack a trade's money are shown anew, if they were not just now."""
+        channel = self._channels.get(BALANCES)
+        overdue = self.view.live and self.view.awaits_money(OTHER_CHANNEL_SECONDS)
+        if channel is not None and overdue and self._wire.clock.monotonic() - channel.renewed_at > CALM_SECONDS:
+            self._renew(channel, "a trade's money was not shown")
 
     def _renew(self, channel: _Channel, why: str) -> None:
         """Subscribe anew on the same connection; a connection that needs it again and again is made anew."""

@@ -20,6 +20,7 @@ from bot.domain.symbol import quote_of
 
 HEARTBEAT = b'{"channel":"heartbeat"}'
 SNAPSHOT = "snapshot"
+TRADE = "trade"
 
 STATUSES: Mapping[str, VenueOrderStatus] = MappingProxyType(
     {
@@ -88,17 +89,18 @@ class _Asset(msgspec.Struct):
 class _Ledger(msgspec.Struct):
     asset: str
     balance: Decimal
+    type: str = ""
     ref_id: str = ""
     wallet_type: str = "spot"
     wallet_id: str = "main"
 
 
 class BalanceChange(msgspec.Struct, frozen=True):
-    """The new total of one asset, and the trade it comes from, if it comes from one."""
+    """The new total of one asset. `trade_id` is the trade it comes from, empty if it comes from something else."""
 
     asset: str
     total: Decimal
-    reference: str
+    trade_id: str
 
 
 class _OrderId(msgspec.Struct):
@@ -148,7 +150,11 @@ def balance_changes(message: Message) -> list[BalanceChange]:
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UnreadableReply(f"{where}: {str(error)[:160]}") from error
     return [
-        BalanceChange(item.asset, number(item.balance, where=f"{where} {item.asset}"), item.ref_id)
+        BalanceChange(
+            item.asset,
+            number(item.balance, where=f"{where} {item.asset}"),
+            item.ref_id if item.type == TRADE else "",
+        )
         for item in items
         if (item.wallet_type, item.wallet_id) == ("spot", "main")
     ]
@@ -167,7 +173,7 @@ def _event(item: _Execution, *, past: bool, where: str) -> OrderEvent:
     if status is None:
         raise UnreadableReply(f"{where}: unknown status {item.order_status[:40]!r}")
     order_id = as_id(item.order_id, where=where)
-    fill = _fill(item, order_id, where) if item.exec_type == "trade" else None
+    fill = _fill(item, order_id, where) if item.exec_type == TRADE else None
     if past and fill is not None and not status.ended:
         status = None  # an old trade's order may be over by now
     return OrderEvent(
