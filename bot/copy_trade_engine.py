@@ -185,8 +185,7 @@ class CopyTradeEngine:
         now = self._clock.now()
         if not signals.claim_for_planning(connection, signal.signal_id, at=now):
             return False
-        sequence = signals.sequence_of(connection, signal.signal_id)
-        members = memberships.members_of(connection, signal.broker, sequence)
+        members = memberships.members_of(connection, signal.signal_id)
         plan = self._planner.plan(connection, signal, members, now)
         entries = self._write_down(connection, signal, plan)
         boarded = self._board(connection, entries)

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select, update
 
-from bot.domain.account import AccountRef, BrokerType
+from bot.domain.account import AccountRef
 from bot.domain.order import OrderKind
 from bot.storage.schema import membership, signal
 from bot.storage.signals import newest_sequence
@@ -22,6 +22,26 @@ class MembershipKind(StrEnum):
 
     ALL = "all"
     EXITS_ONLY = "exits_only"
+
+
+def covers() -> Any:
+    """The rule: the same brokerage, made after the membership's beginning and up to its end, and of its kind."""
+    return and_(
+        # Joined to nothing, so that no index by brokerage is taken: it would lead through all signals ever made.
+        membership.c.broker == signal.c.broker.concat(""),
+        membership.c.from_sequence < signal.c.sequence,
+        or_(membership.c.to_sequence.is_(None), membership.c.to_sequence >= signal.c.sequence),
+        or_(membership.c.kind == str(MembershipKind.ALL), signal.c.kind == str(OrderKind.EXIT)),
+    )
+
+
+# Written once: it is read for every signal.
+_MEMBERS = (
+    select(membership.c.account_id)
+    .join(signal, covers())
+    .where(signal.c.signal_id == bindparam("signal_id"))
+    .order_by(membership.c.account_id)
+)
 
 
 def set_active(
@@ -48,15 +68,9 @@ def close_membership(connection: Connection, account_id: str) -> None:
     _close(connection, membership.c.account_id == account_id, at=newest_sequence(connection))
 
 
-def members_of(connection: Connection, broker: BrokerType, sequence: int) -> list[str]:
+def members_of(connection: Connection, signal_id: str) -> list[str]:
     """The labels of the users who are owed an answer to this signal."""
-    query = (
-        select(membership.c.account_id)
-        .join(signal, covers())
-        .where(signal.c.broker == str(broker), signal.c.sequence == sequence)
-        .order_by(membership.c.account_id)
-    )
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_MEMBERS, {"signal_id": signal_id}).scalars())
 
 
 def owed(connection: Connection) -> list[Row[Any]]:
@@ -66,17 +80,6 @@ def owed(connection: Connection) -> list[Row[Any]]:
     """
     query = select(signal, membership.c.account_id.label("user_account_id")).join(membership, covers())
     return list(connection.execute(query.order_by(signal.c.sequence, membership.c.account_id)).all())
-
-
-def covers() -> Any:
-    """The rule: the same brokerage, made after the membership's beginning and up to its end, and of its kind."""
-    return and_(
-        # Joined to nothing, so that no index by brokerage is taken: it would lead through all signals ever made.
-        membership.c.broker == signal.c.broker.concat(""),
-        membership.c.from_sequence < signal.c.sequence,
-        or_(membership.c.to_sequence.is_(None), membership.c.to_sequence >= signal.c.sequence),
-        or_(membership.c.kind == str(MembershipKind.ALL), signal.c.kind == str(OrderKind.EXIT)),
-    )
 
 
 def _close(connection: Connection, *whose: Any, at: int) -> None:

@@ -14,6 +14,12 @@ from bot.storage.schema import signal
 
 _PLAIN_COLUMNS = ["signal_id", "symbol", "size", "quantity", "reference_price", "master_balance", "executed_at"]
 
+# Written once: most of the time of a small statement goes into composing it.
+_ADD = insert(signal)
+_CLAIM = update(signal).where(signal.c.signal_id == bindparam("the_signal"), signal.c.planned_at.is_(None))
+_BATCHES = select(func.count()).where(
+    signal.c.account_id == bindparam("account_id"), signal.c.venue_order_id == bindparam("venue_order_id")
+)
 _BY_ID = select(signal).where(signal.c.signal_id == bindparam("signal_id"))
 _UNPLANNED = (
     select(signal)
@@ -39,28 +45,27 @@ def add_signal(
     if find_signal(connection, item.signal_id) is not None:
         return False
     connection.execute(
-        insert(signal).values(
-            {name: getattr(item, name) for name in _PLAIN_COLUMNS}
-            | exit_plan_columns(item.exit_plan)
-            | {
-                "sequence": newest_sequence(connection) + 1,
-                "broker": str(item.broker),
-                "account_id": account_id,
-                "side": str(item.side),
-                "kind": str(item.kind),
-                "venue_order_id": venue_order_id,
-                "batch": batch,
-                "created_at": now,
-            }
-        )
+        _ADD,
+        {name: getattr(item, name) for name in _PLAIN_COLUMNS}
+        | exit_plan_columns(item.exit_plan)
+        | {
+            "sequence": newest_sequence(connection) + 1,
+            "broker": str(item.broker),
+            "account_id": account_id,
+            "side": str(item.side),
+            "kind": str(item.kind),
+            "venue_order_id": venue_order_id,
+            "batch": batch,
+            "created_at": now,
+        },
     )
     return True
 
 
 def batches_of_order(connection: Connection, account_id: str, venue_order_id: str) -> int:
     """How many signals one master order has made so far."""
-    query = select(func.count()).where(signal.c.account_id == account_id, signal.c.venue_order_id == venue_order_id)
-    return int(connection.execute(query).scalar_one())
+    key = {"account_id": account_id, "venue_order_id": venue_order_id}
+    return int(connection.execute(_BATCHES, key).scalar_one())
 
 
 def find_signal(connection: Connection, signal_id: str) -> TradeSignal | None:
@@ -90,10 +95,7 @@ def planned_among(connection: Connection, signal_ids: Sequence[str]) -> frozense
 
 def claim_for_planning(connection: Connection, signal_id: str, *, at: datetime) -> bool:
     """Mark the signal planned; False when somebody already did. Goes into the same transaction as the plan."""
-    changed = connection.execute(
-        update(signal).where(signal.c.signal_id == signal_id, signal.c.planned_at.is_(None)).values(planned_at=at)
-    )
-    return bool(changed.rowcount)
+    return bool(connection.execute(_CLAIM, {"the_signal": signal_id, "planned_at": at}).rowcount)
 
 
 def signal_of(row: Row[Any]) -> TradeSignal:

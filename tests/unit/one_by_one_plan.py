@@ -38,8 +38,7 @@ class OneByOne:
     def plan(self, connection: Connection, signal: TradeSignal) -> Sequence[OrderIntent]:
         signals.claim_for_planning(connection, signal.signal_id, at=self._now)
         followers = {each.account.label: each for each in self._followers.followers_of(signal.broker)}
-        sequence = signals.sequence_of(connection, signal.signal_id)
-        for label in memberships.members_of(connection, signal.broker, sequence):
+        for label in memberships.members_of(connection, signal.signal_id):
             follower = followers.get(label)
             if follower is None or follower.leaving is not None:
                 left = follower.leaving if follower is not None else None

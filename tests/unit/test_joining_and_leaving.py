@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import OutcomeUnknown, RetryLater
@@ -16,7 +17,7 @@ from bot.roster import Roster
 from bot.settings.users import UserSettings
 from bot.storage import memberships, positions
 from bot.storage.duties import duties_of, orphans
-from bot.storage.signals import newest_sequence
+from bot.storage.schema import signal
 from bot.storage.store import Store
 from tests.unit.copy_bench import Bench
 
@@ -58,8 +59,8 @@ def held(bench: Bench, account: AccountRef) -> Decimal:
 def answer_of(bench: Bench, name: str) -> tuple[str, str] | None:
     """The user's newest answer, or None when it was owed none for the newest signal."""
     with bench.store.read() as connection:
-        newest = newest_sequence(connection)
-        if f"{name}_kraken" not in memberships.members_of(connection, KRAKEN, newest):
+        newest = connection.execute(select(signal.c.signal_id).order_by(signal.c.sequence.desc())).scalars().first()
+        if f"{name}_kraken" not in memberships.members_of(connection, newest or ""):
             return None
     return next((status, reason) for user, status, reason in bench.rows() if user == name)
 
