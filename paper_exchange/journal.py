@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from heapq import merge
 from pathlib import Path
@@ -36,8 +35,7 @@ LABEL = msgspec.json.Decoder(Label)
 ENCODE = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JournalEntry:
+class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     """What a line says, apart from its number and time. ``symbol`` is in the ``BTC/USD`` form."""
 
     type: str

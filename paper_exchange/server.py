@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import json
 import os
 import signal
@@ -23,7 +22,9 @@ from typing import cast
 import uvicorn
 from uvicorn.server import ServerState
 
+from paper_exchange.clock import steady_seconds
 from paper_exchange.control import control_app
+from paper_exchange.garbage import Garbage
 from paper_exchange.http import front_app
 from paper_exchange.kraken.front import KrakenFront
 from paper_exchange.kraken.ws.sockets import SOCKET_PORTS, KrakenSockets
@@ -91,6 +92,7 @@ class Server:
         self._listeners = listeners
         self._connections = ServerState()
         self._stop = asyncio.Event()
+        self._garbage = Garbage()
         opened.exchange.latency.seconds = options.latency_seconds
         if options.write_ahead_database is not None:
             opened.exchange.write_ahead = WriteAhead(options.write_ahead_database)
@@ -106,9 +108,7 @@ class Server:
         servers = [await self._listen(name, listener) for name, listener in self._listeners.items()]
         if self._saver is not None:
             await self._saver.save()
-        # What was loaded stays; looking through all of it for garbage again and again would stall the answers.
-        gc.collect()
-        gc.freeze()
+        self._garbage.start(steady_seconds())
         self._announce()
         duties = [asyncio.create_task(self._housekeeping()), asyncio.create_task(self._sockets.run())]
         if self._saver is not None:
@@ -172,6 +172,7 @@ class Server:
         while True:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
             self._exchange.tick()
+            self._garbage.tidy(steady_seconds(), self._exchange.journal.last_seq)
             # Should stdin be held open by another process, a changed parent still tells that ours has ended.
             if self._options.exit_with_stdin and os.getppid() != parent:
                 self._stop.set()

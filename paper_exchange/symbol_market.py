@@ -54,6 +54,8 @@ class SymbolMarket:
         self._book: GeneratedBook | None = None
         self._book_time_ns = -1
         self._divided: dict[int, list[Bar]] = {}
+        self._latest: RawTick | None = None
+        self._latest_segment = UNCHANGED
 
     def minute_of(self, time_ns: int) -> int:
         return (time_ns - self._epoch_ns) // MINUTE_NS
@@ -120,8 +122,11 @@ class SymbolMarket:
     def tick(self, time_ns: int) -> RawTick:
         """The state of the market at a time: that of the latest second or operator's change."""
         segment = self._segment_at(time_ns)
-        second_ns = time_ns - (time_ns - self._epoch_ns) % SECOND_NS
-        return self._tick(max(second_ns, segment.start_ns), segment)
+        since_ns = max(time_ns - (time_ns - self._epoch_ns) % SECOND_NS, segment.start_ns)
+        # The state of a moment is asked for again and again, by every order.
+        if self._latest is None or self._latest.time_ns != since_ns or self._latest_segment is not segment:
+            self._latest, self._latest_segment = self._tick(since_ns, segment), segment
+        return self._latest
 
     def _tick(self, time_ns: int, segment: Segment) -> RawTick:
         minute, second = self._place(time_ns)

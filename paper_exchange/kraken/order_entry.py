@@ -164,7 +164,7 @@ def _time_in_force(context: Context, params: Params) -> tuple[TimeInForce, int |
     name = (params.text("timeinforce") or ("GTD" if expires_at_ns is not None else "GTC")).upper()
     if name == "GTC" and expires_at_ns is not None:
         name = "GTD"
-    if name not in {member.name for member in TimeInForce}:
+    if name not in TimeInForce.__members__:
         raise invalid_argument("timeinforce")
     if (name == "GTD") != (expires_at_ns is not None):
         raise invalid_argument("expiretm")
