@@ -35,11 +35,15 @@ Make = Callable[[], Coroutine[Any, Any, None]]
 
 
 class FeedLoop:
-    """One per venue and process, started when it is first used. Any thread may call everything here."""
+    """One per venue and process, started when it is first used. Any thread may call everything here.
 
-    def __init__(self, venue: str, clock: Clock) -> None:
+    `step_seconds`: a loop that does nothing for so long is late, which its watchdog hears of.
+    """
+
+    def __init__(self, venue: str, clock: Clock, *, step_seconds: float = STEP_SECONDS) -> None:
         self.name = f"Feed-{venue}"
         self._clock = clock
+        self._step_seconds = step_seconds
         self._mutex = threading.Lock()
         self._thread: KeptThread | None = None
         self._watchdog: Watchdog | None = None
@@ -76,7 +80,7 @@ class FeedLoop:
             if self._thread is not None or self._closed:
                 return
             thread = self._thread = KeptThread(
-                self.name, self._run, clock=self._clock, watchdog=self._watchdog, step_seconds=STEP_SECONDS
+                self.name, self._run, clock=self._clock, watchdog=self._watchdog, step_seconds=self._step_seconds
             )
         thread.start()
 
@@ -154,7 +158,7 @@ class FeedLoop:
 
     def _tick(self, life: "_Life") -> None:
         try:
-            beat("serving the sockets", STEP_SECONDS)
+            beat("serving the sockets", self._step_seconds)
         except Fenced as error:
             log.warning("%s: this loop ends: %s", self.name, error)
             life.loop.stop()
