@@ -21,31 +21,34 @@ under its own epoch.
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.brokers.base import BaseBroker
 from bot.brokers.socket_lane import Frame, LaneOutcome
 from bot.domain.account import AccountRef
 from bot.domain.errors import NijaError, OutcomeUnknown, RetryLater
-from bot.domain.order import IntentState, OrderKind
+from bot.domain.order import OrderKind, OrderRequest
 from bot.domain.signal import TradeSignal
 from bot.domain.veto import Veto
 from bot.execution.departures import Departures, never_left
 from bot.execution.entry_gate import EntryGate
 from bot.execution.instance_guard import InstanceGuard
+from bot.execution.lane_passenger import Passenger, Seat
+from bot.execution.last_look import LastLook
 from bot.execution.order_executor import give_up_vetoed
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.storage import boardings
 from bot.storage import signals as signal_rows
-from bot.storage.boardings import Mark, Standing
+from bot.storage.boardings import Mark
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
+
+__all__ = ["OrderLane", "Seat"]
 
 log = logging.getLogger(__name__)
 
@@ -53,25 +56,6 @@ log = logging.getLogger(__name__)
 LONGEST_WAY_SECONDS = 5.0
 # An acknowledgement of what left at the last moment is still waited for.
 ANSWER_SECONDS = 5.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Seat:
-    """One opened account. `fit` asks no store and no venue: whether it may enter after this signal now."""
-
-    account: AccountRef
-    epoch: int
-    broker: BaseBroker
-    fit: Callable[[TradeSignal], bool]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Passenger:
-    intent: OrderIntent
-    seat: Seat
-    signal: TradeSignal
-    # The order may not be written to a socket after this (monotonic seconds).
-    leave_before: float
 
 
 class OrderLane:
@@ -105,7 +89,7 @@ class OrderLane:
         self._stop = stop
         self._restored = restored
         self._seats: dict[str, Seat] = {}
-        self._aboard: dict[str, _Passenger] = {}
+        self._aboard: dict[str, Passenger] = {}
 
     def take_seat(self, seat: Seat) -> None:
         """An account was opened; whoever had it before sends nothing any more, here neither."""
@@ -136,7 +120,7 @@ class OrderLane:
         if signal is None:
             return ()
         ready = [intent for intent in intents if self._is_ready(intent, signal)]
-        ready = self._undisturbed(connection, ready)
+        ready = self._undisturbed(connection, ready, signal)
         if not ready:
             return ()
         self._instance.check(connection)
@@ -161,13 +145,14 @@ class OrderLane:
         lane = seat.broker.lane()
         return lane is not None and lane.ready(intent.symbol) and seat.fit(signal)
 
-    def _undisturbed(self, connection: Connection, intents: Sequence[OrderIntent]) -> list[OrderIntent]:
+    def _undisturbed(
+        self, connection: Connection, intents: Sequence[OrderIntent], signal: TradeSignal
+    ) -> list[OrderIntent]:
         """Those with nothing else unfinished in the market, whose account is still who took the seat."""
         if not intents:
             return []
-        first, accounts = intents[0], [intent.account_id for intent in intents]
-        busy = boardings.busy_with(connection, accounts, first.symbol, besides=first.signal_id or "")
-        epochs = boardings.epochs_of(connection, accounts)
+        busy = boardings.busy_with(connection, signal.signal_id, signal.symbol)
+        epochs = boardings.epochs_of(connection, signal.signal_id)
         return [
             intent
             for intent in intents
@@ -183,34 +168,43 @@ class OrderLane:
     def _mark(self, connection: Connection, intents: Sequence[OrderIntent], signal: TradeSignal) -> Sequence[str]:
         if not intents:
             return ()
-        now, started = self._clock.now(), self._clock.monotonic()
+        now = self._clock.now()
         broker = self._seats[intents[0].account_id].broker
         expiry = broker.order_expiry_seconds
-        marks = [
-            Mark(intent.client_order_id, self._seats[intent.account_id].epoch, intent.request().payload_sha256)
-            for intent in intents
-        ]
+        passengers = self._passengers(intents, signal, LONGEST_WAY_SECONDS if expiry is None else expiry)
         marked = boardings.submit_all(
             connection,
-            marks,
+            [Mark(one.order_id, one.seat.epoch, one.request.payload_sha256) for one in passengers],
             at=now,
             expires_at=None if expiry is None else now + timedelta(seconds=expiry),
             settle_at=now + timedelta(seconds=broker.settle_seconds),
         )
         if not marked:
             raise RetryLater("an entry that was just written is not as it was written")
-        leave_before = started + min(LONGEST_WAY_SECONDS, LONGEST_WAY_SECONDS if expiry is None else expiry)
-        return self._remember(intents, signal, leave_before)
+        return self._remember(passengers)
 
-    def _remember(self, intents: Sequence[OrderIntent], signal: TradeSignal, leave_before: float) -> Sequence[str]:
-        """Before the commit: from the commit on their threads find the rows, and leave them alone."""
-        for intent in intents:
-            seat = self._seats[intent.account_id]
-            self._aboard[intent.client_order_id] = _Passenger(
-                intent=intent, seat=seat, signal=signal, leave_before=leave_before
+    def _passengers(
+        self, intents: Sequence[OrderIntent], signal: TradeSignal, expiry_seconds: float
+    ) -> Sequence[Passenger]:
+        started = self._clock.monotonic()
+        leave_before = started + min(LONGEST_WAY_SECONDS, expiry_seconds)
+        return [
+            Passenger(
+                intent=intent,
+                request=_request(intent, leave_before),
+                seat=self._seats[intent.account_id],
+                signal=signal,
+                marked_at=started,
+                leave_before=leave_before,
             )
-        ids = [intent.client_order_id for intent in intents]
-        self._departures.board(ids, until=leave_before + ANSWER_SECONDS)
+            for intent in intents
+        ]
+
+    def _remember(self, passengers: Sequence[Passenger]) -> Sequence[str]:
+        """Before the commit: from the commit on their threads find the rows, and leave them alone."""
+        ids = [one.order_id for one in passengers]
+        self._aboard.update(zip(ids, passengers, strict=True))
+        self._departures.board(ids, until=passengers[0].leave_before + ANSWER_SECONDS)
         return ids
 
     def _forget_old(self) -> None:
@@ -237,50 +231,27 @@ class OrderLane:
         failpoint("lane_departing")
         self._send(staying)
 
-    def _last_look(self, passengers: Sequence[_Passenger]) -> Sequence[_Passenger]:
-        """One reading for all. Raises `Fenced` and `StoreUnavailable`: then nothing leaves."""
-        first = passengers[0]
+    def _last_look(self, passengers: Sequence[Passenger]) -> Sequence[Passenger]:
+        """Who may leave. Raises `Fenced` and `StoreUnavailable`: then nothing leaves."""
         with self._store.read() as connection:
             self._instance.check(connection)
-            ids = [one.intent.client_order_id for one in passengers]
-            standing = boardings.standing_of(connection, ids)
-            vetoed = self._gate.still_all(connection, [one.intent for one in passengers])
-            paused = boardings.paused_for(connection, first.intent.symbol)
-            sequence = signal_rows.sequence_of(connection, first.signal.signal_id) if standing else 0
-            overtaken = bool(standing) and boardings.sold_since(connection, first.intent.symbol, sequence=sequence)
-        staying = []
+            look = LastLook.read(connection, passengers, self._gate)
+        now, staying = self._clock.monotonic(), []
         for one in passengers:
-            order_id, label = one.intent.client_order_id, one.seat.account.label
-            stands = standing.get(order_id)
-            if stands is None or (stands.state, stands.epoch) != (IntentState.SUBMITTED, one.seat.epoch):
-                self._departures.forget(order_id)  # its plan was rolled back
+            if one.order_id not in look.committed:
+                self._departures.forget(one.order_id)  # its plan was rolled back
                 continue
-            why = self._why_not(one, stands, vetoed.get(order_id), paused=label in paused, overtaken=overtaken)
+            why = "the bot ends" if self._stop.is_set() else look.why_not(one, now)
             if why:
                 self._hand_back([one], why)
             else:
                 staying.append(one)
         return staying
 
-    def _why_not(self, one: _Passenger, stands: Standing, veto: Veto | None, *, paused: bool, overtaken: bool) -> str:
-        """What has come between since it was marked; its own thread judges what follows from it."""
-        if stands.epoch_in_force != one.seat.epoch:
-            return f"the account was opened anew (epoch {stands.epoch_in_force})"
-        if veto is not None:
-            return str(veto)
-        if self._stop.is_set():
-            return "the bot ends"
-        if paused:
-            return f"{one.intent.symbol} was paused"
-        if overtaken:
-            return "the master has sold again"
-        if self._clock.monotonic() >= one.leave_before:
-            return "its time was over before its batch left"
-        return "" if one.seat.fit(one.signal) else "the account may not enter any more"
-
-    def _send(self, passengers: Sequence[_Passenger]) -> None:
+    def _send(self, passengers: Sequence[Passenger]) -> None:
         """From here on an order may be at the venue, whatever becomes of this thread."""
-        batch = [(one, frame) for one in passengers if (frame := self._frame(one)) is not None]
+        limit = self._instance.send_before()
+        batch = [(one, frame) for one in passengers if (frame := self._frame(one, limit)) is not None]
         if not batch:
             return
         try:
@@ -292,12 +263,14 @@ class OrderLane:
         failpoint("lane_handed_over")
         log.info("%d orders of signal %s left in one batch", len(batch), passengers[0].signal.signal_id[:8])
 
-    def _frame(self, one: _Passenger) -> Frame | None:
+    def _frame(self, one: Passenger, send_before: float | None) -> Frame | None:
         """The finished order, or None for one that is handed back; one account's trouble is its own."""
-        limits = [limit for limit in (one.leave_before, self._instance.send_before()) if limit is not None]
+        request = one.request
+        if send_before is not None and send_before < one.leave_before:
+            request = replace(request, leave_before=send_before)
         try:
             lane = one.seat.broker.lane()
-            frame = None if lane is None else lane.frame(replace(one.intent.request(), leave_before=min(limits)))
+            frame = None if lane is None else lane.frame(request)
         except Exception as error:
             log.exception("%s: its order could not be made ready", one.seat.account.label)
             self._hand_back([one], f"{type(error).__name__}: {error}")
@@ -306,14 +279,14 @@ class OrderLane:
             self._hand_back([one], "it cannot go over the socket now")
         return frame
 
-    def _hand_back(self, passengers: Sequence[_Passenger], why: str) -> None:
+    def _hand_back(self, passengers: Sequence[Passenger], why: str) -> None:
         """Certainly not sent, and nobody sends them here any more."""
         log.info("%d orders of a batch stay behind: %s", len(passengers), why)
         for one in passengers:
             self._answered(one, never_left(why))
 
     # -- on the feed loop -------------------------------------------------------------------------------------------
-    def _on_the_loop(self, batch: Sequence[tuple[_Passenger, Frame]]) -> None:
+    def _on_the_loop(self, batch: Sequence[tuple[Passenger, Frame]]) -> None:
         for one, frame in batch:
             answered = partial(self._answered, one)
             try:
@@ -323,7 +296,21 @@ class OrderLane:
                 log.exception("%s: unexpected error while its order was sent", one.seat.account.label)
                 answered(LaneOutcome(error=OutcomeUnknown(f"while it was sent: {type(error).__name__}: {error}")))
 
-    def _answered(self, one: _Passenger, outcome: LaneOutcome) -> None:
+    def _answered(self, one: Passenger, outcome: LaneOutcome) -> None:
         """The account's own thread writes it down."""
-        if self._departures.answer(one.intent.client_order_id, outcome):
+        if self._departures.answer(one.order_id, outcome):
             self._wake(one.seat.account)
+
+
+def _request(intent: OrderIntent, leave_before: float) -> OrderRequest:
+    """What goes to the venue, with the moment after which it may not."""
+    return OrderRequest(
+        client_order_id=intent.client_order_id,
+        symbol=intent.symbol,
+        side=intent.side,
+        kind=intent.kind,
+        order_type=intent.order_type,
+        quantity=intent.quantity,
+        limit_price=intent.limit_price,
+        leave_before=leave_before,
+    )

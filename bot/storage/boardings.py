@@ -1,80 +1,67 @@
 """Rows of orders that leave in one batch: what keeps an account back, the mark of all at once, and the last look."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, insert, literal, select, update
+from sqlalchemy import Connection, bindparam, func, select
 
 from bot.domain.order import FINAL_STATES, IntentState, OrderKind
 from bot.domain.signal import CopyStatus
+from bot.storage.bulk_insert import BulkInsert
 from bot.storage.schema import copy_result, lease, order_event, order_intent, signal, symbol_pause
-
-# So many values in one statement; SQLite takes 32,766 and PostgreSQL 65,535.
-AT_ONCE = 1000
+from bot.storage.types import UtcTime
 
 _UNFINISHED = sorted(str(state) for state in IntentState if state not in FINAL_STATES)
-_ACCOUNTS: BindParameter[Any] = bindparam("accounts", expanding=True)
-_ORDERS: BindParameter[Any] = bindparam("orders", expanding=True)
+_MINE = copy_result.alias("mine")
+# The copies of the signal say which accounts it is about: a signal's orders are reached by them, and by no long list.
+_OF_SIGNAL = (_MINE.c.signal_id == bindparam("the_signal"), _MINE.c.status == str(CopyStatus.PLANNED))
 # By account and state, which is how the rows are indexed: books grow for ever, open orders do not.
-_WITH_ORDERS = select(order_intent.c.account_id).where(
-    order_intent.c.account_id.in_(_ACCOUNTS),
-    order_intent.c.state.in_(_UNFINISHED),
-    order_intent.c.symbol == bindparam("symbol"),
-    func.coalesce(order_intent.c.signal_id, "") != bindparam("the_signal"),
+_WITH_ORDERS = (
+    select(order_intent.c.account_id)
+    .select_from(_MINE.join(order_intent, order_intent.c.account_id == _MINE.c.account_id))
+    .where(
+        *_OF_SIGNAL,
+        order_intent.c.state.in_(_UNFINISHED),
+        order_intent.c.symbol == bindparam("symbol"),
+        func.coalesce(order_intent.c.signal_id, "") != bindparam("the_signal"),
+    )
 )
 _WITH_COPIES = (
     select(copy_result.c.account_id)
-    .join(signal, signal.c.signal_id == copy_result.c.signal_id)
+    .select_from(
+        _MINE.join(copy_result, copy_result.c.account_id == _MINE.c.account_id).join(
+            signal, signal.c.signal_id == copy_result.c.signal_id
+        )
+    )
     .where(
-        copy_result.c.account_id.in_(_ACCOUNTS),
+        *_OF_SIGNAL,
         copy_result.c.status == str(CopyStatus.PLANNED),
         copy_result.c.signal_id != bindparam("the_signal"),
         signal.c.symbol == bindparam("symbol"),
     )
 )
-_EPOCHS = select(lease.c.account_id, lease.c.epoch).where(lease.c.account_id.in_(_ACCOUNTS))
-_DIGEST = (
-    update(order_intent)
-    .where(order_intent.c.client_order_id == bindparam("the_order"), order_intent.c.state == str(IntentState.CREATED))
-    .values(payload_sha256=bindparam("digest"), epoch=bindparam("the_epoch"))
+_EPOCHS = (
+    select(lease.c.account_id, lease.c.epoch)
+    .select_from(_MINE.join(lease, lease.c.account_id == _MINE.c.account_id))
+    .where(*_OF_SIGNAL)
 )
-_SUBMIT = (
-    update(order_intent)
-    .where(order_intent.c.client_order_id.in_(_ORDERS), order_intent.c.state == str(IntentState.CREATED))
-    .values(
-        state=str(IntentState.SUBMITTED),
-        attempt=order_intent.c.attempt + 1,
-        sent_at=bindparam("sent"),
-        expires_at=bindparam("expires"),
-        settle_at=bindparam("settles"),
-        empty_lookups=0,
-        last_lookup_at=None,
-        updated_at=bindparam("sent"),
+_SUBMITTED = _MINE.join(order_intent, order_intent.c.client_order_id == _MINE.c.client_order_id).join(
+    lease, lease.c.account_id == order_intent.c.account_id
+)
+_MAY_LEAVE = (
+    select(order_intent.c.client_order_id)
+    .select_from(_SUBMITTED)
+    .where(
+        *_OF_SIGNAL,
+        order_intent.c.state == str(IntentState.SUBMITTED),
+        order_intent.c.epoch == lease.c.epoch,
     )
 )
-_EVENTS = insert(order_event).from_select(
-    ["client_order_id", "at", "old", "new", "detail"],
-    select(
-        order_intent.c.client_order_id,
-        order_intent.c.sent_at,
-        literal(str(IntentState.CREATED)),
-        literal(str(IntentState.SUBMITTED)),
-        literal("epoch ").concat(order_intent.c.epoch).concat(", in a batch"),
-    )
-    .where(order_intent.c.client_order_id.in_(_ORDERS))
-    .order_by(order_intent.c.sequence),
-)
-_STANDING = (
-    select(
-        order_intent.c.client_order_id,
-        order_intent.c.state,
-        order_intent.c.epoch,
-        lease.c.epoch.label("epoch_in_force"),
-    )
-    .join(lease, lease.c.account_id == order_intent.c.account_id)
-    .where(order_intent.c.client_order_id.in_(_ORDERS))
+_COMMITTED = (
+    select(order_intent.c.client_order_id)
+    .select_from(_SUBMITTED)
+    .where(*_OF_SIGNAL, order_intent.c.state == str(IntentState.SUBMITTED))
 )
 _LATER = (
     select(func.count())
@@ -86,6 +73,13 @@ _LATER = (
     )
 )
 _PAUSED = select(symbol_pause.c.account_id).where(symbol_pause.c.symbol == bindparam("symbol"))
+_EVENTS = BulkInsert(order_event)
+# In one statement per row, with what all rows have in common converted once.
+_SUBMIT = (
+    "UPDATE order_intent SET state = {0}, attempt = attempt + 1, sent_at = {0}, expires_at = {0}, settle_at = {0}, "
+    "updated_at = {0}, empty_lookups = 0, last_lookup_at = NULL, epoch = {0}, payload_sha256 = {0} "
+    "WHERE client_order_id = {0} AND state = {0}"
+)
 
 
 @dataclass(frozen=True)
@@ -97,34 +91,17 @@ class Mark:
     payload_sha256: str
 
 
-@dataclass(frozen=True)
-class Standing:
-    """How an order stands right before it leaves, and the epoch now in force for its account."""
-
-    state: IntentState
-    epoch: int | None
-    epoch_in_force: int
-
-
-def busy_with(connection: Connection, accounts: Sequence[str], symbol: str, *, besides: str) -> frozenset[str]:
-    """Those of the accounts with an order in this market that has no end, or a copy of it without an answer.
-
-    Orders and copies of the signal `besides` do not count.
-    """
-    busy: set[str] = set()
-    for some in _in_parts(accounts):
-        values = {"accounts": some, "symbol": symbol, "the_signal": besides}
-        for query in (_WITH_ORDERS, _WITH_COPIES):
-            busy.update(connection.execute(query, values).scalars())
-    return frozenset(busy)
+def busy_with(connection: Connection, signal_id: str, symbol: str) -> frozenset[str]:
+    """Those of a signal's accounts with another order in the market that has no end, or a copy without an answer."""
+    values = {"the_signal": signal_id, "symbol": symbol}
+    return frozenset(
+        account for query in (_WITH_ORDERS, _WITH_COPIES) for account in connection.execute(query, values).scalars()
+    )
 
 
-def epochs_of(connection: Connection, accounts: Sequence[str]) -> Mapping[str, int]:
-    """The epochs in force."""
-    found: dict[str, int] = {}
-    for some in _in_parts(accounts):
-        found.update((row.account_id, row.epoch) for row in connection.execute(_EPOCHS, {"accounts": some}))
-    return found
+def epochs_of(connection: Connection, signal_id: str) -> Mapping[str, int]:
+    """The epochs in force of a signal's accounts."""
+    return {row.account_id: row.epoch for row in connection.execute(_EPOCHS, {"the_signal": signal_id})}
 
 
 def submit_all(
@@ -139,23 +116,38 @@ def submit_all(
 
     False when one of them was not in state CREATED: then the transaction must be rolled back.
     """
-    rows = [{"the_order": one.client_order_id, "the_epoch": one.epoch, "digest": one.payload_sha256} for one in marks]
-    connection.execute(_DIGEST, rows)
-    changed = 0
-    for some in _in_parts([one.client_order_id for one in marks]):
-        values = {"orders": some, "sent": at, "expires": expires_at, "settles": settle_at}
-        changed += connection.execute(_SUBMIT, values).rowcount
-        connection.execute(_EVENTS, {"orders": some})
-    return changed == len(marks)
+    dialect = connection.dialect
+    written = UtcTime().bind_processor(dialect) or _as_it_is
+    sent, expires, settles = written(at), written(expires_at), written(settle_at)
+    new, old = str(IntentState.SUBMITTED), str(IntentState.CREATED)
+    statement = _SUBMIT.format("?" if dialect.paramstyle == "qmark" else "%s")
+    rows = [
+        (new, sent, expires, settles, sent, one.epoch, one.payload_sha256, one.client_order_id, old) for one in marks
+    ]
+    count = len(marks)
+    if connection.exec_driver_sql(statement, rows).rowcount != count:
+        return False
+    _EVENTS.add(
+        connection,
+        {
+            "client_order_id": [one.client_order_id for one in marks],
+            "at": [at] * count,
+            "old": [old] * count,
+            "new": [new] * count,
+            "detail": [f"epoch {one.epoch}, in a batch" for one in marks],
+        },
+    )
+    return True
 
 
-def standing_of(connection: Connection, client_order_ids: Sequence[str]) -> Mapping[str, Standing]:
-    """How these orders stand; one that was never committed is absent."""
-    found: dict[str, Standing] = {}
-    for some in _in_parts(client_order_ids):
-        for order_id, state, epoch, in_force in connection.execute(_STANDING, {"orders": some}):
-            found[order_id] = Standing(IntentState(state), epoch, in_force)
-    return found
+def may_leave(connection: Connection, signal_id: str) -> frozenset[str]:
+    """The signal's orders that are marked as being sent, under the epoch that is in force now."""
+    return frozenset(connection.execute(_MAY_LEAVE, {"the_signal": signal_id}).scalars())
+
+
+def committed(connection: Connection, signal_id: str) -> frozenset[str]:
+    """The signal's orders that are marked as being sent, by whomever."""
+    return frozenset(connection.execute(_COMMITTED, {"the_signal": signal_id}).scalars())
 
 
 def sold_since(connection: Connection, symbol: str, *, sequence: int) -> bool:
@@ -168,6 +160,5 @@ def paused_for(connection: Connection, symbol: str) -> frozenset[str]:
     return frozenset(connection.execute(_PAUSED, {"symbol": symbol}).scalars())
 
 
-def _in_parts(items: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(items), AT_ONCE):
-        yield items[start : start + AT_ONCE]
+def _as_it_is(value: datetime | None) -> datetime | None:
+    return value

@@ -9,8 +9,9 @@ from bot.brokers.socket_lane import LaneOutcome
 from bot.domain.errors import OrderRefused, OutcomeUnknown, RetryLater
 from bot.domain.order import IntentState
 from bot.execution.departures import Departures
+from bot.execution.lane_passenger import Passenger
 from bot.execution.order_executor import OrderExecutor
-from bot.execution.order_lane import OrderLane, Seat, _Passenger
+from bot.execution.order_lane import OrderLane, Seat
 from bot.storage import boardings
 from bot.storage.intents import intents_in
 from tests.simulation.broker import SimulatedBroker
@@ -25,7 +26,7 @@ def a_batch_leaves_unmarked() -> AbstractContextManager[Any]:
 def a_batch_is_not_looked_at_again() -> AbstractContextManager[Any]:
     """What was marked leaves, whatever has happened since: a rolled-back plan, a fence."""
 
-    def blind(_self: OrderLane, passengers: Sequence[_Passenger]) -> Sequence[_Passenger]:
+    def blind(_self: OrderLane, passengers: Sequence[Passenger]) -> Sequence[Passenger]:
         return passengers
 
     return _both(patch.object(OrderLane, "_last_look", blind), _never_closed())
@@ -33,13 +34,7 @@ def a_batch_is_not_looked_at_again() -> AbstractContextManager[Any]:
 
 def a_batch_leaves_after_the_fence() -> AbstractContextManager[Any]:
     """The last look leaves out whose account it is by now."""
-    why_not = OrderLane._why_not
-
-    def wrong(self: OrderLane, one: _Passenger, stands: Any, *rest: Any, **named: Any) -> str:
-        same = boardings.Standing(stands.state, stands.epoch, one.seat.epoch)
-        return why_not(self, one, same, *rest, **named)
-
-    return _both(patch.object(OrderLane, "_why_not", wrong), _never_closed())
+    return _both(patch.object(boardings, "may_leave", boardings.committed), _never_closed())
 
 
 def a_lost_acknowledgement_is_a_refusal() -> AbstractContextManager[Any]:

@@ -11,6 +11,7 @@ from bot.domain.order import IntentState, Side
 from bot.domain.veto import Veto, VetoRule
 from bot.execution.entry_gate import OpenGate
 from bot.execution.instance_guard import NoOtherInstance
+from bot.execution.last_look import FIT_SECONDS
 from bot.execution.order_lane import ANSWER_SECONDS, LONGEST_WAY_SECONDS
 from bot.seams import failpoints
 from bot.storage import boardings, symbol_pauses
@@ -292,6 +293,7 @@ def test_what_comes_between_plan_and_departure_leaves_the_order_to_its_own_threa
             bench.user("ben").balance_book.record_failure("no reply")
     else:
         bench.stop.set()
+    bench.clock.seconds += FIT_SECONDS
     bench.plan()
     assert bench.written() == ([] if why in ("sold", "ends") else ["ann", "cleo"])
 
