@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from bot.copy_planner import CopyPlan, CopyPlanner, planning_failed
 from bot.domain.account import AccountRef, BrokerType
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 IDLE_LOOK_SECONDS = 1.0
 # A plan that nobody can read after this long was rolled back: no write to the store may take so long.
 ROLLED_BACK_SECONDS = 60.0
+# A batch that is told of later than this may have been left behind: then every account looks for itself.
+LATE_SECONDS = 2.0
 # One row is wrong in itself; the store is well.
 _REFUSED_ROWS = (IntegrityError, DataError, TypeError, ValueError)
 
@@ -163,8 +165,7 @@ class CopyTradeEngine:
 
     def _tell(self, planned: "Planned") -> None:
         """Send what has boarded, then count, and wake those whose copy is their own thread's to send."""
-        signal = planned.signal
-        self._lane.depart(planned.boarded)
+        signal, left = planned.signal, self._departed(planned)
         followers = self._followers.followers_of(signal.broker)
         log.info(
             "signal %s: %s %s %s by the %s master, planned for %d users",
@@ -177,8 +178,22 @@ class CopyTradeEngine:
         )
         self._on_planned(signal)
         for follower in followers:
-            if follower.account.label not in planned.aboard:
+            if follower.account.label not in left:
                 self._wake_user(follower.account)
+
+    def _departed(self, planned: "Planned") -> frozenset[str]:
+        """Sends what has boarded; returns the accounts that will hear of their orders from the lane itself."""
+        if not planned.boarded:
+            return frozenset()
+        try:
+            self._lane.depart(planned.boarded)
+        except Fenced:
+            raise
+        except Exception:
+            log.exception("a batch of %d orders did not leave", len(planned.boarded))
+            return frozenset()
+        late = self._clock.monotonic() - planned.made_at > LATE_SECONDS
+        return frozenset() if late else planned.aboard
 
     def _plan_all(self, connection: Connection, *, signal: TradeSignal) -> bool:
         """All users' orders and answers, written as a few statements; False when somebody has planned it before."""
@@ -188,7 +203,7 @@ class CopyTradeEngine:
         members = memberships.members_of(connection, signal.signal_id)
         plan = self._planner.plan(connection, signal, members, now)
         entries = self._write_down(connection, signal, plan)
-        boarded = self._board(connection, entries)
+        boarded = self._lane.board(connection, entries) if entries else ()
         failpoint("plan_transaction")
         ids = frozenset(boarded)
         planned = Planned(
@@ -227,19 +242,6 @@ class CopyTradeEngine:
         except _REFUSED_ROWS as error:
             log.exception("%s: the copy of signal %s could not be written", copy.account_id, signal.signal_id)
             copies.add_copies(connection, [planning_failed(signal, copy.account_id, copy.planned_at, error)])
-
-    def _board(self, connection: Connection, entries: Sequence[OrderIntent]) -> Sequence[str]:
-        """The lane's trouble is nobody's: who does not board sends by its own thread."""
-        if not entries:
-            return ()
-        try:
-            with connection.begin_nested():
-                return self._lane.board(connection, entries)
-        except SQLAlchemyError:
-            raise
-        except Exception:
-            log.exception("nobody boards")
-            return ()
 
 
 def start_copy_engine(engine: CopyTradeEngine) -> CopyTradeEngine:

@@ -14,7 +14,8 @@ class EntryLane(Protocol):
     def board(self, connection: Connection, intents: Sequence[OrderIntent]) -> Sequence[str]:
         """Mark those of the entries just written that can leave at once as being sent; returns their client order ids.
 
-        The others stay as they are, for their own threads.
+        The others stay as they are, for their own threads. What goes wrong here keeps no plan from being made: nothing
+        half done is left, and only what is wrong with the store is raised.
         """
 
     def depart(self, client_order_ids: Sequence[str]) -> None:
