@@ -295,6 +295,8 @@ class _Run:
         parts.kill_switch.look()
         start_copy_engine(parts.engine)
         parts.watchdog.start()
+        if parts.market_watch is not None:
+            parts.market_watch.start()
         parts.strategy.start_independent_multi_broker_trading()
         keeper = threading.Thread(target=self._keep_house, args=(world, parts, watch), name="Housekeeper", daemon=True)
         keeper.start()
@@ -460,6 +462,8 @@ class _Run:
         kept = self._settings.shutdown_seconds / 3
         left = parts.strategy.stop_independent_trading(self._left_seconds(kept=kept))
         parts.engine.stop(self._left_seconds(kept=kept))
+        if parts.market_watch is not None and not parts.market_watch.stop(self._left_seconds(kept=kept)):
+            left.append("the market watch")
         for name in left:
             log.error("%s did not end in time; what it was doing is settled at the next start", name)
         _summarise(world, parts)

@@ -23,6 +23,7 @@ from bot.broker_manager import (
 from bot.brokers.credentials import Credentials, MissingCredentials, find_credentials
 from bot.brokers.kraken.lock_load import LockLoad
 from bot.brokers.kraken.private_call_lock import LockUse
+from bot.brokers.market_sources import kraken_market
 from bot.brokers.paper_venue import PaperVenue
 from bot.brokers.venue_gate import VenueState
 from bot.copy_answers import CopyAnswer, CopyAnswers
@@ -48,6 +49,7 @@ from bot.independent_broker_trader import IndependentBrokerTrader, Supervision
 from bot.key_checks import KeyChecks
 from bot.kill_switch import KillSwitch
 from bot.market.candle_cache import CandleCache
+from bot.market.watch import MarketWatch
 from bot.master_watch import MasterWatch
 from bot.mirrored_exits import MirroredExits
 from bot.multi_account_broker_manager import FailedConnection, MultiAccountBrokerManager, Pauses
@@ -121,6 +123,7 @@ class Parts:
     kill_switch: KillSwitch
     watchdog: Watchdog
     statuses: Mapping[AccountRef, AccountStatus] = field(default_factory=dict)
+    market_watch: MarketWatch | None = None
 
 
 def compose(world: World) -> Parts:
@@ -174,7 +177,9 @@ class _Composition:
             halted=self.kill_switch,
             not_ready=self._why_not_ready,
             limits=Limits(rules=limit_rules(self.settings), clock=world.clock, listed=self._listed),
+            market_closed=self._why_market_closed,
         )
+        self.market_watch = self._market_watch()
         self.departures = Departures(world.clock)
         self.lane = self._lane()
         self.engine: CopyTradeEngine
@@ -242,6 +247,7 @@ class _Composition:
             self.kill_switch,
             self.watchdog,
             self.statuses,
+            self.market_watch,
         )
 
     # -- accounts ---------------------------------------------------------------------------------------------------
@@ -405,6 +411,38 @@ class _Composition:
         status = self.status_by_label.get(account_id)
         return "" if status is None else status.may_enter()
 
+    def _why_market_closed(self, account_id: str, symbol: str) -> str:
+        """Why nobody enters this market now, by the venue's last word on it."""
+        listed = self._listed(account_id, symbol)
+        return (
+            "" if listed is None or listed.tradable else f"{symbol} is {listed.status} at {self.brokerages[account_id]}"
+        )
+
+    def _market_watch(self) -> MarketWatch | None:
+        """Of Kraken, the one brokerage whose markets are followed; none when nobody trades there."""
+        world, settings = self.world, self.settings
+        if BrokerType.KRAKEN not in self.brokerages.values() or not settings.market_watch.enabled:
+            return None
+        if world.paper is None:
+            base_url, socket_url = settings.kraken.rest_url, settings.kraken.socket_urls()[0]
+        else:
+            base_url, socket_url = world.paper.rest_url(BrokerType.KRAKEN), world.paper.socket_url(BrokerType.KRAKEN)
+        return MarketWatch(
+            kraken_market(settings, self.shared, base_url=base_url, socket_url=socket_url),
+            broker=str(BrokerType.KRAKEN),
+            store=world.store,
+            clock=world.clock,
+            settings=settings.market_watch,
+            watchdog=self.watchdog,
+        )
+
+    def _on_candidates(self, broker: BrokerType, symbols: Sequence[str]) -> None:
+        if broker is BrokerType.KRAKEN and self.market_watch is not None:
+            self.market_watch.candidates(symbols)
+
+    def _price_age(self, broker: BrokerType, symbol: str) -> float | None:
+        return self.shared.kraken_values.age_seconds(symbol) if broker is BrokerType.KRAKEN else None
+
     def _listed(self, account_id: str, symbol: str) -> Instrument | None:
         """A market's rules as last read for the account's brokerage, if they ever were."""
         broker = self.brokerages.get(account_id)
@@ -477,6 +515,7 @@ class _Composition:
                 order_percent_of_cash=settings.risk.order_fraction_of_balance_percent,
                 exit_plan=self._exit_plan(),
                 scan_symbols_limit=settings.risk.scan_symbols_limit,
+                max_price_age_seconds=settings.market_watch.max_price_age_seconds,
                 quote_currency=settings.risk.quote_currency,
             ),
             sizer=self.sizer,
@@ -491,6 +530,8 @@ class _Composition:
             waited_for=MasterWatch(
                 statuses=self.statuses, clock=world.clock, period_seconds=settings.pace.cycle_seconds
             ).waited_for,
+            on_candidates=self._on_candidates,
+            price_age_seconds=self._price_age,
         )
 
     def _candles(self, broker: BaseBroker) -> CandleCache:

@@ -19,13 +19,14 @@ from bot.domain.order import IntentState, OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan, Position
 from bot.domain.quote import Quote
 from bot.domain.symbol import quote_of
+from bot.domain.veto import Veto, VetoRule
 from bot.execution.lots import lots_of
 from bot.market.candle_cache import CandleCache
 from bot.position_sizer import NoSize, PositionSizer
 from bot.risk.case import is_dust
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource, client_order_id
-from bot.storage import intents, positions
+from bot.storage import intents, positions, vetoes
 from bot.storage.dust import close_as_dust
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
@@ -46,6 +47,7 @@ class MasterRules:
     exit_plan: ExitPlan
     scan_symbols_limit: int
     quote_currency: str
+    max_price_age_seconds: float = 10.0
 
 
 class MultiBrokerTrader(Protocol):
@@ -76,7 +78,10 @@ class TradingStrategy:
         why_stopped: Callable[[str], str] = lambda _label: "",
         stopped_symbols: Callable[[], frozenset[str]] = frozenset,
         waited_for: Callable[[AccountRef], str] = lambda _account: "",
+        on_candidates: Callable[[BrokerType, Sequence[str]], None] = lambda _broker, _symbols: None,
+        price_age_seconds: Callable[[BrokerType, str], float | None] = lambda _broker, _symbol: None,
     ) -> None:
+        """`on_candidates` hears what a scan would enter; `price_age_seconds` is that of a market's last known price."""
         self._strategies = strategies
         self._rules = rules
         self._sizer = sizer
@@ -87,6 +92,8 @@ class TradingStrategy:
         self._announce = announce
         self._status_lines = status_lines
         self._waited_for = waited_for
+        self._on_candidates = on_candidates
+        self._price_age_seconds = price_age_seconds
         self._why_stopped = why_stopped
         self._stopped_symbols = stopped_symbols
         self._desks: dict[AccountRef, AccountDesk] = {}
@@ -372,6 +379,7 @@ class TradingStrategy:
             elif isinstance(decision, NoEntry) and decision.rule == STRATEGY_FAILED:
                 log.error("%s: %s: %s", desk.account.label, symbol, decision.reason)
         log.info("%s: scanned %s; %d candidates", desk.account.label, coverage, len(found))
+        self._on_candidates(desk.account.broker, [entry.symbol for entry in found])
         return sorted(found, key=lambda entry: (-entry.confidence, entry.symbol))
 
     def _scan_symbols(self, desk: AccountDesk, besides: frozenset[str]) -> list[str]:
@@ -387,7 +395,13 @@ class TradingStrategy:
         try:
             quote = desk.broker.get_best_bid_ask(entry.symbol)
         except (UnreadableReply, RetryLater, CredentialsRejected) as error:
-            log.warning("%s: %s not entered, its price is not known: %s", desk.account.label, entry.symbol, error)
+            age = self._price_age_seconds(desk.account.broker, entry.symbol)
+            last = "none was ever read" if age is None else f"the last one is {age:.0f} s old"
+            self._price_veto(desk, entry.symbol, age, f"its price is not known ({last}): {error}")
+            return
+        age = (self._clock.now() - quote.taken_at).total_seconds()
+        if age > self._rules.max_price_age_seconds:
+            self._price_veto(desk, entry.symbol, age, f"its price is {age:.0f} s old")
             return
         holdings = desk.broker.balance_book.reading().holdings
         assert holdings is not None, "entries are vetoed without a fresh balance"
@@ -411,6 +425,18 @@ class TradingStrategy:
             exit_plan=entry.exit_plan(self._rules.exit_plan),
             balance_before=cash.total,
             reference_price=quote.ask,
+        )
+
+    def _price_veto(self, desk: AccountDesk, symbol: str, age_seconds: float | None, why: str) -> None:
+        log.warning("%s: %s not entered: %s", desk.account.label, symbol, why)
+        numbers = {"max_age_seconds": f"{self._rules.max_price_age_seconds:g}"}
+        if age_seconds is not None:
+            numbers["age_seconds"] = f"{age_seconds:.1f}"
+        veto, now = Veto(VetoRule.STALE_PRICE, why, numbers), self._clock.now()
+        self._store.write(
+            lambda connection: vetoes.add_early_veto(
+                connection, account_id=desk.account.label, symbol=symbol, side=Side.BUY, why=veto, at=now
+            )
         )
 
     def _place(

@@ -1,7 +1,7 @@
 """Carries out one user's planned copies, in that user's own thread."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,6 +35,12 @@ _REFUSALS = {
     "CredentialsRejected": CopyReason.CREDENTIALS_REJECTED,
 }
 _RULES = frozenset(map(str, VetoRule))
+# What a veto is called in an answer; every other rule is a limit.
+_REASON_OF_RULE: Mapping[str, CopyReason] = {
+    VetoRule.HALTED: CopyReason.HALTED,
+    VetoRule.NOT_READY: CopyReason.ACCOUNT_NOT_READY,
+    VetoRule.MARKET_CLOSED: CopyReason.MARKET_CLOSED,
+}
 _LEFT = CopyAnswer(CopyStatus.SKIPPED, CopyReason.USER_LEFT, "the user does not copy any more")
 
 
@@ -271,8 +277,6 @@ def _answer_of_abandoned(why: str) -> CopyAnswer:
         return CopyAnswer(CopyStatus.FAILED, CopyReason.PROVEN_ABSENT, why)
     reason, _, detail = why.removeprefix(NOT_SENT).partition(": ")
     if reason in _RULES:
-        why = CopyReason.HALTED if reason == VetoRule.HALTED else CopyReason.LIMIT
-        why = CopyReason.ACCOUNT_NOT_READY if reason == VetoRule.NOT_READY else why
-        return CopyAnswer(CopyStatus.SKIPPED, why, f"{reason}: {detail}")
+        return CopyAnswer(CopyStatus.SKIPPED, _REASON_OF_RULE.get(reason, CopyReason.LIMIT), f"{reason}: {detail}")
     left = reason == CopyReason.MASTER_LEFT
     return CopyAnswer(CopyStatus.SUPERSEDED if left else CopyStatus.SKIPPED, CopyReason(reason), detail)

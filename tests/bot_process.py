@@ -20,11 +20,13 @@ REST_ONLY = {
     "NIJA__KRAKEN__ORDER_ENTRY": "rest",
     "NIJA__KRAKEN__PRIVATE_STREAM": "false",
     "NIJA__KRAKEN__MARKET_FEED": "false",
+    "NIJA__MARKET_WATCH__ENABLED": "false",
 }
 OVER_WEBSOCKET = {
     "NIJA__KRAKEN__ORDER_ENTRY": "websocket",
     "NIJA__KRAKEN__PRIVATE_STREAM": "true",
     "NIJA__KRAKEN__MARKET_FEED": "false",
+    "NIJA__MARKET_WATCH__ENABLED": "false",
 }
 
 

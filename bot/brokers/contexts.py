@@ -69,6 +69,8 @@ def kraken_context(account: AccountRef, access: VenueAccess, settings: Settings,
         socket_orders=kraken.order_entry == "websocket",
         socket_deadline_seconds=kraken.websocket_order_deadline_seconds,
         gather_seconds=settings.copying.gather_partial_fills_milliseconds / 1000,
+        values=shared.kraken_values if kraken.market_feed else None,
+        max_price_age_seconds=settings.market_watch.max_price_age_seconds,
     )
 
 

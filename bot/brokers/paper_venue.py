@@ -170,6 +170,10 @@ class PaperVenue:
             raise ConfigurationError(f"The paper exchange does not play {broker}.")
         return url
 
+    def socket_url(self, broker: BrokerType) -> str | None:
+        """Of its public WebSocket; None when the exchange has none."""
+        return self.endpoint.socket_urls.get(str(broker), (None, None))[0]
+
     def access(self, broker: BrokerType, credentials: Credentials) -> VenueAccess:
         """All ways to one brokerage of the exchange, for one account."""
         public, private = self.endpoint.socket_urls.get(str(broker), (None, None))

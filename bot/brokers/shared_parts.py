@@ -15,6 +15,7 @@ from bot.brokers.kraken.private_call_lock import LockUse, PrivateCallLock, Priva
 from bot.brokers.kraken.rates import TIERS, Tier
 from bot.brokers.kraken.socket import SocketWire
 from bot.brokers.kraken.symbols import KrakenCatalogue
+from bot.brokers.market_values import MarketValues
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
@@ -55,6 +56,7 @@ class SharedParts:
     gates: Mapping[BrokerType, VenueGate]
     kraken_feed: FeedLoop
     kraken_wire: SocketWire
+    kraken_values: MarketValues
     on_private_call: CallObserver | None = None
     ending: Ending = field(default_factory=Ending)
 
@@ -106,6 +108,7 @@ def shared_parts(
         coinbase_keys=_coinbase_keys(settings, clock, ending),
         gates={broker: VenueGate(clock, str(broker), on_change=on_venue_state, ending=ending) for broker in BrokerType},
         kraken_feed=feed,
+        kraken_values=MarketValues(clock),
         kraken_wire=SocketWire(
             feed=feed,
             budget=ConnectBudget(clock, ids, limit=kraken.websocket_connects_per_10_minutes),

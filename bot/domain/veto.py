@@ -10,6 +10,8 @@ class VetoRule(StrEnum):
 
     HALTED = "halted"
     NOT_READY = "not_ready"
+    MARKET_CLOSED = "market_closed"
+    STALE_PRICE = "stale_price"
     MAX_POSITIONS = "max_positions"
     MAX_POSITIONS_ALL = "max_positions_all"
     ORDER_NOTIONAL = "order_notional"

@@ -32,6 +32,8 @@ LOOK_SECONDS = 1.0
 CANDIDATE_SECONDS = 600.0
 # A step may read the list of markets, which takes some seconds at worst.
 STEP_SECONDS = 60.0
+# So many looks at all markets follow closely at the start, unless all have a price sooner.
+FIRST_LOOKS = 10
 HELD, CANDIDATE, FAVOURITE, MOVER = "held", "candidate", "favourite", "mover"
 
 
@@ -84,6 +86,7 @@ class MarketWatch:
         self._movers: Mapping[str, Mover] = {}
         self._held: frozenset[str] = frozenset()
         self._scout_at = clock.monotonic()
+        self._looks = 0
         self._begun = False
         self.focus: Mapping[str, Sequence[str]] = {}
 
@@ -136,14 +139,20 @@ class MarketWatch:
         with self._store.read() as connection:
             self._held = market_rows.held_symbols(connection, self._broker)
         if self._clock.monotonic() >= self._scout_at:
-            self._scout_at = self._clock.monotonic() + self._settings.scout_seconds
+            self._scout_at = self._clock.monotonic() + self._next_scout()
             self._scout(instruments)
         self.focus = self._choose(instruments)
         self._market.focus(self.focus)
         self._snapshots.focus(self.focus)
         self._snapshots.catalogue(instruments)
 
+    def _next_scout(self) -> float:
+        """Seconds. At the start prices come in within moments, and somebody may be looking."""
+        complete = len(self._market.values.rows()) >= len(self._market.instruments()) > 0
+        return self._settings.scout_seconds if complete or self._looks > FIRST_LOOKS else LOOK_SECONDS
+
     def _scout(self, instruments: Mapping[str, Instrument]) -> None:
+        self._looks += 1
         rows = self._market.values.rows()
         drawn = self._remember(rows, instruments)
         tradable = {symbol for symbol, instrument in instruments.items() if instrument.tradable}

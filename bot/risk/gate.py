@@ -32,12 +32,21 @@ class NothingHalted:
 class TradingGate:
     """The gate of all accounts of one process (`bot.execution.entry_gate.EntryGate`).
 
-    `not_ready` says of an account, by its label and from memory, why it may not enter now (an empty text = it may).
+    `not_ready` says of an account, by its label and from memory, why it may not enter now (an empty text = it may);
+    `market_closed` the same of an account and a market.
     """
 
-    def __init__(self, *, halted: Judge, not_ready: Callable[[str], str], limits: Judge) -> None:
+    def __init__(
+        self,
+        *,
+        halted: Judge,
+        not_ready: Callable[[str], str],
+        limits: Judge,
+        market_closed: Callable[[str, str], str] = lambda _account, _symbol: "",
+    ) -> None:
         self._halted = halted
         self._not_ready = not_ready
+        self._market_closed = market_closed
         self._limits = limits
 
     def admit(self, connection: Connection, intent: OrderIntent) -> Veto | None:
@@ -63,4 +72,7 @@ class TradingGate:
 
     def _unready(self, intent: OrderIntent) -> Veto | None:
         why = self._not_ready(intent.account_id)
-        return Veto(VetoRule.NOT_READY, why) if why else None
+        if why:
+            return Veto(VetoRule.NOT_READY, why)
+        closed = self._market_closed(intent.account_id, intent.symbol)
+        return Veto(VetoRule.MARKET_CLOSED, closed) if closed else None

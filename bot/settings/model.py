@@ -312,6 +312,7 @@ class RiskSettings(Section):
 class MarketWatchSettings(Section):
     """Which markets are looked at closely, and which get there by themselves (mission G4)."""
 
+    enabled: Flag = Field(default=True, description="false = no market is watched; prices are asked for when needed")
     favourites: Symbols = Field(default=(), description="markets that are always looked at closely")
     max_price_age_seconds: Annotated[SomeSeconds, Field(ge=1, le=300)] = Field(
         default=10.0, description="an older price is asked for anew, and no entry is made at it"

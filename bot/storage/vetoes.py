@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
+from bot.domain.order import Side
 from bot.domain.veto import Veto
 from bot.storage.intents import OrderIntent
 from bot.storage.schema import veto
@@ -29,6 +30,15 @@ def add_veto(connection: Connection, intent: OrderIntent, why: Veto, *, at: date
             "client_order_id": intent.client_order_id,
         },
     )
+
+
+def add_early_veto(
+    connection: Connection, *, account_id: str, symbol: str, side: Side, why: Veto, at: datetime
+) -> None:
+    """Of an entry that was given up before it became an order."""
+    numbers = json.dumps(dict(why.numbers))
+    values = {"account_id": account_id, "symbol": symbol, "side": str(side), "rule": str(why.rule)}
+    connection.execute(insert(veto).values(at=at, detail=why.detail, numbers_json=numbers, **values))
 
 
 def vetoes_since(connection: Connection, since: datetime, *, account_id: str | None = None) -> Sequence[Row[Any]]:

@@ -263,13 +263,24 @@ class KrakenBroker(BaseBroker):
         return candles_from(self._public("OHLC", fields), where=f"Kraken OHLC {symbol}", limit=limit)
 
     def get_best_bid_ask_batch(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
+        quotes = self._fed_quotes(symbols)
+        missing = [symbol for symbol in dict.fromkeys(symbols) if symbol not in quotes]
+        if not missing:
+            return quotes
         catalogue = self._catalogue()
-        ids = [pair.rest_id for pair in map(catalogue.pair, dict.fromkeys(symbols)) if pair is not None]
-        quotes: dict[str, Quote] = {}
+        ids = [pair.rest_id for pair in map(catalogue.pair, missing) if pair is not None]
         for chunk in _chunks(ids, TICKERS_PER_CALL):
             result = self._public("Ticker", {"pair": ",".join(chunk)})
             quotes.update(quotes_from(result, catalogue, taken_at=self._context.clock.now()))
         return quotes
+
+    def _fed_quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
+        """What the venue's feed has brought lately; nobody is asked."""
+        values, most = self._context.values, self._context.max_price_age_seconds
+        if values is None:
+            return {}
+        found = {symbol: values.quote(symbol, max_age_seconds=most) for symbol in symbols}
+        return {symbol: quote for symbol, quote in found.items() if quote is not None}
 
     def _catalogue(self) -> KrakenCatalogue:
         return self._context.catalogues.get(self._context.access.base_url, self._read_catalogue)

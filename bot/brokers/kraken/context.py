@@ -11,6 +11,7 @@ from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import PrivateCallLocks
 from bot.brokers.kraken.socket import SocketWire
 from bot.brokers.kraken.symbols import KrakenCatalogue
+from bot.brokers.market_values import MarketValues
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
@@ -34,6 +35,7 @@ class KrakenContext:
     `order_deadline_seconds`: after so long (on the venue's clock) the venue must not match an order any more.
     `wire`: what sockets need; None = no private stream, and orders over REST. `socket_orders`: whether orders go over
     it, each good for `socket_deadline_seconds`. `gather_seconds`: see `AccountView`.
+    `values`: prices of the venue's feed, which serve while they are not older than `max_price_age_seconds`.
     `settle_margin_seconds`: for so long after that an order may still come to light; readings lag behind the engine.
     """
 
@@ -58,6 +60,8 @@ class KrakenContext:
     socket_orders: bool = True
     socket_deadline_seconds: float = 5.0
     gather_seconds: float = 0.5
+    values: MarketValues | None = None
+    max_price_age_seconds: float = 10.0
 
     def __post_init__(self) -> None:
         # Kraken takes deadlines from 2 s to 60 s ahead. It tells its time in whole seconds, and late: we are up to 3 s

@@ -167,7 +167,8 @@ def test_the_focus_shows_the_checked_book_the_last_trade_and_their_age(bench: Be
 
 
 def test_all_markets_are_scouted_at_their_pace_and_only_changes_are_written(bench: Bench) -> None:
-    bench.market.price(BTC, "100")
+    for symbol in (BTC, ETH, SOL):
+        bench.market.price(symbol, "100")
     bench.step()
     bench.market.price(BTC, "101")
     bench.step()
