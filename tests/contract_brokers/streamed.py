@@ -50,7 +50,7 @@ class Streamed:
         self.wiring = wiring
         self.seen = Seen()
         clock, ids = SystemClock(), SystemIds()
-        self.feed = FeedLoop("kraken", clock)
+        self.feed = FeedLoop("kraken", clock, step_seconds=0.5)
         self.wire = SocketWire(
             feed=self.feed,
             budget=ConnectBudget(clock, ids, limit=140),
@@ -64,9 +64,9 @@ class Streamed:
     def account(self, account: AccountRef, **more: object) -> "StreamedAccount":
         return StreamedAccount(self, account, self.access(account), **more)
 
-    def access(self, account: AccountRef) -> VenueAccess:
+    def access(self, account: AccountRef, **more: object) -> VenueAccess:
         addresses = self.wiring.exchange.addresses["kraken"]
-        access = self.wiring.access(account)
+        access = self.wiring.access(account, **more)
         return replace(access, ws_url=addresses["ws"], ws_auth_url=addresses["ws_auth"])
 
     def close(self) -> None:

@@ -9,11 +9,14 @@ from functools import partial
 
 import pytest
 
+from bot.brokers.kraken.broker import NEEDED_PERMISSIONS
 from bot.brokers.socket_lane import LaneOutcome
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceStatus
 from bot.domain.errors import InsufficientFunds, OrderRefused, OutcomeUnknown, RetryLater
 from bot.domain.order import OrderType, Side, VenueOrderStatus
+from bot.seams.clock import SystemClock
+from bot.supervision.watchdog import Watchdog, WatchdogTimes
 from tests.bot_process import wait_until
 from tests.contract_brokers.conftest import Wiring
 from tests.contract_brokers.streamed import DEADLINE_SECONDS, Streamed, StreamedAccount
@@ -302,3 +305,49 @@ def test_a_batch_over_the_lane_gets_one_outcome_for_each_order(streamed: Streame
     assert done.wait(10)
     (first,), (second,), (third,) = outcomes.values()
     assert first.ack is not None and second.ack is not None and isinstance(third.error, InsufficientFunds)
+
+
+def test_a_loop_that_hangs_is_replaced_and_the_streams_come_back_on_it(user: StreamedAccount) -> None:
+    watchdog = Watchdog(
+        clock=SystemClock(),
+        times=WatchdogTimes(suspect_after_seconds=0.2, quarantine_after_seconds=0.2),
+        on_fatal=lambda why: pytest.fail(why),
+    )
+    user.streamed.feed.watched_by(watchdog)
+    user.live()
+    old = user.broker._live.stream.socket._connection  # type: ignore[union-attr]
+    watchdog.start()
+    go = threading.Event()
+    try:
+        user.streamed.feed.call(lambda: go.wait(60) and None)
+        wait_until(
+            lambda: user.tend() and user.broker._live.stream.socket._connection is not old,  # type: ignore[union-attr]
+            seconds=40,
+            what="the stream is live on another loop",
+        )
+        ack = user.broker.place_order(user.request())
+        go.set()
+        wait_until(lambda: user.tend() and user.fills, seconds=10, what="the trade is told")
+        assert {fill.venue_order_id for fill in user.fills} == {ack.venue_order_id}
+        assert user.until_live() and len(user.accepted()) == 1
+    finally:
+        go.set()
+        watchdog.stop()
+
+
+def test_a_key_without_the_right_to_a_token_trades_over_rest_and_asks_rarely(
+    streamed: Streamed,
+) -> None:
+    account = AccountRef.user(BrokerType.KRAKEN, "noright")
+    access = streamed.access(account, permissions=[*NEEDED_PERMISSIONS])
+    user = StreamedAccount(streamed, account, access)
+    user.broker.connect()
+    user.broker.get_trading_pairs()
+    user.broker.listen(user.woken.set)
+    assert user.woken.wait(10)
+    for _ in range(5):
+        assert not user.tend()
+    assert user.rest_calls().count("GetWebSocketsToken") == 1
+    user.broker.place_order(user.request())
+    assert "AddOrder" in user.rest_calls() and "over REST" in user.broker.order_way
+    assert not user.broker._live.stream.socket.is_up  # type: ignore[union-attr]

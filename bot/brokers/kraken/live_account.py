@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 SHOWN_WITHIN_SECONDS = 1.0
 END_WAIT_SECONDS = 0.2
 ACKS_KEPT = 200
+# Heartbeats come each second.
+BALANCE_SECONDS = 3.0
 
 
 class LiveAccount:
@@ -130,7 +132,9 @@ class LiveAccount:
         return self.view.fills_of(venue_order_id)
 
     def holdings(self) -> Holdings | None:
-        return None if self._closed else self.view.holdings()
+        """The balances of now; not those of a stream that has missed its heartbeats."""
+        late = self.stream.socket.silent_seconds > BALANCE_SECONDS
+        return None if self._closed or late else self.view.holdings()
 
     def acknowledged(self, venue_order_id: str) -> None:
         """The venue has taken an order of ours, on whichever way."""

@@ -101,6 +101,7 @@ class PrivateStream:
         self.token = ""
         self._token_wanted = False
         self._token_at = -math.inf
+        self._resting = False
         self._problem = ""
         # How often something may have happened unseen, and how often the account was told so.
         self._breaks = self._breaks_told = 0
@@ -116,6 +117,9 @@ class PrivateStream:
 
     def tend(self, fetch_token: Callable[[], str]) -> StreamNews:
         """Bring a token if one is wanted, and take what has happened."""
+        if self._resting and self._wire.clock.monotonic() >= self._token_at and not self._closed:
+            self._resting = False
+            self.socket.open()
         if self._token_wanted and self._wire.clock.monotonic() >= self._token_at and not self._closed:
             self._bring_token(fetch_token)
         live, breaks = self.view.live, self._breaks
@@ -129,7 +133,9 @@ class PrivateStream:
         """Nothing is sent or told any more once this has returned."""
         self._closed = True
         self.socket.close()
-        self._forget()
+        self.token = ""
+        self.view.orders_lost()
+        self.view.balances_lost()
 
     @property
     def problem(self) -> str:
@@ -149,13 +155,18 @@ class PrivateStream:
     def _no_token(self, error: NijaError) -> None:
         again = NO_RIGHT_AGAIN_SECONDS if isinstance(error, CredentialsRejected) else TOKEN_AGAIN_SECONDS
         self._trouble(f"no token for it: {error}")
-        self._token_wanted, self._token_at = True, self._wire.clock.monotonic() + again
+        self._token_at = self._wire.clock.monotonic() + again
+        if isinstance(error, CredentialsRejected):
+            self._resting = True  # an idle connection would be closed and made again all the time
+            self.socket.close()
+        else:
+            self._token_wanted = True
         self._wire.feed.spawn(lambda: self._wake_in(again))
 
     # -- the loop: the connection -----------------------------------------------------------------------------------
     def _up(self) -> None:
         self._connection += 1
-        self._token_wanted = True
+        self._token_wanted, self._token_at = True, -math.inf
         self._tell()
 
     def _down(self, why: str) -> None:

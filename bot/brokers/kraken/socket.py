@@ -81,7 +81,9 @@ class KrakenSocket:
         # Held for the check and the write together: after `close` has returned nothing leaves any more.
         self._writing = threading.Lock()
         self._connection: WebSocket | None = None
-        self._wanted = False
+        # Whose turn it is: what is left of an earlier loop, or an earlier opening, does nothing any more.
+        self._run_now: object | None = None
+        self._attempt: object | None = None
         self._kept: object | None = None
         self._pings = itertools.count(1)
         self._ping_at = -math.inf
@@ -91,18 +93,19 @@ class KrakenSocket:
 
     # -- any thread -------------------------------------------------------------------------------------------------
     def open(self) -> None:
-        """Begin to connect, and keep it up until `close`."""
-        if not self._wanted:
-            self._wanted = True
+        """Begin to connect, and keep it up until `close`; also again after that."""
+        if self._kept is None:
+            self._run_now = object()
             self._kept = self._wire.feed.keep(self._run)
 
     def close(self) -> None:
         """No frame leaves once this has returned, and the connection ends, even while the loop hangs."""
         with self._writing:
-            self._wanted = False
+            self._run_now = None
             connection, self._connection = self._connection, None
-        if self._kept is not None:
-            self._wire.feed.let_go(self._kept)
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            self._wire.feed.let_go(kept)
         if connection is None:
             return
         self._wire.observer.socket(self._kind, up=False)
@@ -118,15 +121,19 @@ class KrakenSocket:
     @property
     def is_heard(self) -> bool:
         """Whether the other side has said something lately, and the loop that listens is at work."""
-        silent_for = self._wire.clock.monotonic() - self.heard_at
-        return self._connection is not None and silent_for < self._wire.silence_seconds and self._wire.feed.is_prompt
+        return self.silent_seconds < self._wire.silence_seconds and self._wire.feed.is_prompt
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long nothing was heard; infinite without a connection."""
+        return math.inf if self._connection is None else self._wire.clock.monotonic() - self.heard_at
 
     # -- on the loop ------------------------------------------------------------------------------------------------
     def send(self, text: bytes, *, check: Callable[[], bool] = lambda: True) -> bool:
         """Write one message now; False when nothing was written. `check` is asked right before the write."""
         with self._writing:
             connection = self._connection
-            return self._wanted and connection is not None and check() and connection.write(text)
+            return connection is not None and connection.is_open and check() and connection.write(text)
 
     def drop(self, why: str) -> None:
         """End this connection and make a new one."""
@@ -135,43 +142,46 @@ class KrakenSocket:
             self._connection.abort()
 
     async def _run(self) -> None:
-        try:
-            while self._wanted:
-                await self._wire.budget.turn(self._rank)
-                if not self._wanted:
-                    return
-                try:
-                    await self._live()
-                except NotConnected as error:
-                    self._failed(str(error), refused=error.status is not None)
-                if self._wanted:
-                    await pause(self._pause())
-        finally:
-            self._lose("the loop ends")
+        run = self._run_now
+        if self._connection is not None:
+            # Of a loop that hung and was replaced: nothing may leave on it when that one wakes up.
+            self._connection.cut()
+            self._lose(self._connection, "its loop was replaced")
+        while run is not None and self._run_now is run:
+            await self._wire.budget.turn(self._rank)
+            if self._run_now is not run:
+                return
+            try:
+                await self._live(run)
+            except NotConnected as error:
+                self._failed(str(error), refused=error.status is not None)
+            if self._run_now is run:
+                await pause(self._pause())
 
-    async def _live(self) -> None:
+    async def _live(self, run: object) -> None:
         """One connection, from the handshake to its end. Raises `NotConnected`."""
         gone: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        attempt = self._attempt = object()
         connection = await connect(
             self._url,
             addresses=await self._addresses(),
             tls=self._wire.feed.tls if self._url.startswith("wss:") else None,
             within_seconds=CONNECT_SECONDS,
-            on_text=self._heard,
+            on_text=lambda text: self._heard(attempt, text),
             on_gone=lambda why: None if gone.done() else gone.set_result(why),
         )
         begun = self._wire.clock.monotonic()
-        if not self._take(connection):
+        if not self._take(run, connection):
             connection.close()
             return
+        why = "it was closed here"
         try:
             await self._watch(connection, gone)
         finally:
             connection.close()
-            why = "it was closed here"
             if gone.done() and not gone.cancelled():
                 why = gone.result()  # lint: it is there
-            self._lose(why)
+            self._lose(connection, why)
         if self._wire.clock.monotonic() - begun >= HEALTHY_SECONDS:
             self._failures = 0
         self._failed(why, refused=False)
@@ -188,9 +198,9 @@ class KrakenSocket:
                     raise NotConnected(str(error)) from error
             await pause(FIRST_PAUSE_SECONDS)
 
-    def _take(self, connection: WebSocket) -> bool:
+    def _take(self, run: object, connection: WebSocket) -> bool:
         with self._writing:
-            if not self._wanted:
+            if self._run_now is not run:
                 return False
             self._connection = connection
         self.heard_at = self._wire.clock.monotonic()
@@ -216,7 +226,9 @@ class KrakenSocket:
                 self.send(b'{"method":"ping","req_id":%d}' % next(self._pings))
         await asyncio.wait({gone}, timeout=CONNECT_SECONDS)
 
-    def _heard(self, text: bytes) -> None:
+    def _heard(self, attempt: object, text: bytes) -> None:
+        if self._attempt is not attempt:
+            return
         self.heard_at = self._wire.clock.monotonic()
         try:
             self._on_text(text)
@@ -224,18 +236,19 @@ class KrakenSocket:
             log.exception("%s: unexpected error in a message; the connection is made anew", self._name)
             self.drop("a message could not be handled")
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, connection: WebSocket, why: str) -> None:
         with self._writing:
-            connection, self._connection = self._connection, None
-        if connection is not None:
-            self._wire.observer.socket(self._kind, up=False)
-            self._on_down(why)
+            if self._connection is not connection:
+                return
+            self._connection = None
+        self._wire.observer.socket(self._kind, up=False)
+        self._on_down(why)
 
     def _failed(self, why: str, *, refused: bool) -> None:
         self._failures += 1
         if refused:
             self._failures = max(self._failures, REFUSED_FAILURES)
-        if self._wanted and not self._problem:
+        if self._run_now is not None and not self._problem:
             log.warning("%s: not connected: %s", self._name, why)
         self._problem = why
 
