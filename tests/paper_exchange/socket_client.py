@@ -14,7 +14,8 @@ from websockets.sync.client import connect
 
 from tests.paper_exchange.kraken_client import KrakenClient
 
-SECONDS = 10.0
+SECONDS = 40.0
+"""A quiet minute of the market has eight trades: what only trades bring may take a while."""
 Message = dict[str, Any]
 
 

@@ -110,6 +110,7 @@ class Hub:
         if session is None:
             return
         session.note_arrival()
+        self._private_feed.note_request()
         try:
             request = read_request(text)
         except UnreadableRequest:

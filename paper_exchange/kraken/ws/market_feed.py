@@ -85,7 +85,8 @@ class MarketFeed:
             payload = topic.update(now_ns)
             if payload is not None:
                 for subscription in list(subscribed):
-                    self._pushes.send(subscription, [self._spoilt(subscription, payload)])
+                    update = subscription, self._spoilt(subscription, payload)
+                    self._pushes.send(subscription.session, [update])
 
     def _join(self, session: Session, kind: type[Topic], symbol: str, options: Mapping[str, Any]) -> Topic:
         if symbol and symbol not in self._venue.names.pairs:

@@ -13,16 +13,19 @@ from paper_exchange.kraken.naming import Names
 from paper_exchange.kraken.ws import balances
 from paper_exchange.kraken.ws.executions import Executions, Item
 from paper_exchange.kraken.ws.numbers import encode
-from paper_exchange.kraken.ws.pushes import Pushes
-from paper_exchange.kraken.ws.session import Subscription
+from paper_exchange.kraken.ws.pushes import Pushes, Update
+from paper_exchange.kraken.ws.session import Session, Subscription
 from paper_exchange.orders import Event
 
 EXECUTIONS, BALANCES = "executions", "balances"
 SNAPSHOT_TRADES = 50
 TRANSITIONS = frozenset({"new", "filled", "canceled", "expired", "trade", "amended"})
 """What a subscription without ``order_status`` still sees."""
-TURN = 200
+TURN = 100
 """Updates sent before requests that have come in meanwhile are looked at."""
+MOST_TURNS_GIVEN_UP = 100
+"""Updates let a crowd of requests pass, but not for ever."""
+Leaving = dict[Session, list[Update]]
 
 
 class PrivateFeed:
@@ -38,6 +41,7 @@ class PrivateFeed:
         """Ledger entries of an account that are in snapshots or have been sent."""
         self._waiting: deque[tuple[str, Event | None]] = deque()
         self._scheduled = False
+        self._requests = self._requests_before = self._turns_given_up = 0
         exchange.listeners.append(self._happened)
         exchange.money_listeners.append(self._money_moved)
 
@@ -97,24 +101,32 @@ class PrivateFeed:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._take_turn)
 
+    def note_request(self) -> None:
+        self._requests += 1
+
     def _take_turn(self) -> None:
-        self._send_next(TURN)
+        more_came, self._requests_before = self._requests != self._requests_before, self._requests
+        if more_came and self._turns_given_up < MOST_TURNS_GIVEN_UP:
+            self._turns_given_up += 1
+        else:
+            self._turns_given_up = 0
+            self._send_next(TURN)
         self._scheduled = bool(self._waiting)
         if self._scheduled:
             asyncio.get_running_loop().call_soon(self._take_turn)
 
     def _send_next(self, count: int) -> None:
-        """Send what the next ``count`` events made, one write for each subscription."""
-        leaving: dict[Subscription, list[bytes]] = {}
+        """Send what the next ``count`` events made, one write for each session."""
+        leaving: Leaving = {}
         for _ in range(min(count, len(self._waiting))):
             account_id, event = self._waiting.popleft()
             if event is not None:
                 self._add_executions(account_id, event, leaving)
             self._add_balances(account_id, leaving)
-        for subscription, payloads in leaving.items():
-            self._pushes.send(subscription, payloads)
+        for session, updates in leaving.items():
+            self._pushes.send(session, updates)
 
-    def _add_executions(self, account_id: str, event: Event, leaving: dict[Subscription, list[bytes]]) -> None:
+    def _add_executions(self, account_id: str, event: Event, leaving: Leaving) -> None:
         subscribed = self._subscribed[EXECUTIONS].get(account_id)
         if subscribed is None:
             return
@@ -122,9 +134,10 @@ class PrivateFeed:
             encoded = encode(item)
             for subscription in subscribed:
                 if subscription.options["order_status"] or item["exec_type"] in TRANSITIONS:
-                    leaving.setdefault(subscription, []).append(_numbered(subscription, b"update", encoded))
+                    update = subscription, _numbered(subscription, b"update", encoded)
+                    leaving.setdefault(subscription.session, []).append(update)
 
-    def _add_balances(self, account_id: str, leaving: dict[Subscription, list[bytes]]) -> None:
+    def _add_balances(self, account_id: str, leaving: Leaving) -> None:
         subscribed = self._subscribed[BALANCES].get(account_id)
         if subscribed is None:
             return
@@ -133,7 +146,8 @@ class PrivateFeed:
         for entry in entries:
             encoded = encode(balances.change(entry, self._exchange.catalogue))
             for subscription in subscribed:
-                leaving.setdefault(subscription, []).append(_numbered(subscription, b"update", encoded))
+                update = subscription, _numbered(subscription, b"update", encoded)
+                leaving.setdefault(subscription.session, []).append(update)
 
 
 def _numbered(subscription: Subscription, kind: bytes, items: bytes) -> bytes:

@@ -10,6 +10,7 @@ from paper_exchange.kraken.ws.connection import ABNORMAL
 from paper_exchange.kraken.ws.session import Session, Subscription
 
 BROKERAGE = "kraken"
+Update = tuple[Subscription, bytes]
 
 
 class Pushes:
@@ -18,17 +19,19 @@ class Pushes:
     def __init__(self, exchange: Exchange) -> None:
         self._faults = exchange.faults
 
-    def send(self, subscription: Subscription, payloads: Sequence[bytes]) -> None:
-        """Updates of one subscription, in order, in one write if no fault wants one of them."""
-        session = subscription.session
+    def send(self, session: Session, updates: Sequence[Update]) -> None:
+        """Updates of one session, in order and in one write, unless a fault wants one of them."""
         if not self._faults:
-            session.send(payloads)
+            session.send([payload for _, payload in updates])
             return
         leaving: list[bytes] = []
-        for payload in payloads:
+        for subscription, payload in updates:
             fault = self._fault(session, subscription.channel)
             leaving += self._let_through(subscription, payload, fault)
-            self._break(session, fault)
+            if fault is not None:
+                session.send(leaving)
+                leaving = []
+                self._break(session, fault)
         if leaving:
             session.send(leaving)
 

@@ -9,7 +9,7 @@ from typing import Any
 import ccxt.pro
 from report import Report
 
-SECONDS = 20.0
+SECONDS = 40.0
 SYMBOL = "BTC/USD"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from kraken.spot import SpotWSClient
 from report import Report
 
-SECONDS = 20.0
+SECONDS = 40.0
 SYMBOL = "BTC/USD"
 LIMIT = {"order_type": "limit", "side": "buy", "symbol": SYMBOL, "order_qty": 0.01, "limit_price": 20000.0}
 MARKET = {"order_type": "market", "side": "buy", "symbol": SYMBOL, "order_qty": 0.001}
