@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from bot.brokers.paper_venue import PaperVenue
 from bot.composition import Parts, World, compose
@@ -21,6 +21,7 @@ from bot.seams.clock import SystemClock
 from bot.seams.ids import SystemIds
 from bot.settings.loading import load_settings
 from bot.storage import migrations
+from bot.storage.schema import meta
 from bot.storage.store import Store, sqlite_url
 from tests.acceptance.hand_traded import NONCE_WINDOW_NS, Hand
 from tests.bot_process import REST_ONLY
@@ -28,6 +29,7 @@ from tests.exchange_process import ExchangeProcess
 
 KRAKEN = BrokerType.KRAKEN
 MASTER = AccountRef.master(KRAKEN)
+INSTALL_ID = "composed"
 CONFIGURATION = """\
 masters:
   - {broker: kraken}
@@ -80,7 +82,10 @@ class Hold:
 
 
 class ComposedBot:
-    """A context manager; the master is traded by `hand`, its strategy by `PatientStrategy.ask`."""
+    """A context manager; the master is traded by `hand`, its strategy by `PatientStrategy.ask`.
+
+    With `exchange_state` the exchange can be killed and started again as the same.
+    """
 
     def __init__(
         self,
@@ -89,6 +94,7 @@ class ComposedBot:
         *,
         configuration: str = CONFIGURATION,
         wire: Mapping[str, str] = REST_ONLY,
+        exchange_state: Path | None = None,
     ) -> None:
         PatientStrategy.ask = _nothing
         config = directory / "config"
@@ -98,7 +104,7 @@ class ComposedBot:
             {"user_id": name, "name": name.title(), "account_type": "retail", "broker_type": "kraken"} for name in users
         ]
         (config / "users" / "retail_kraken.json").write_text(json.dumps(rows), encoding="utf-8")
-        self.exchange = ExchangeProcess(seed=5)
+        self.exchange = ExchangeProcess(seed=5, state=exchange_state)
         self.exchange.pause()
         opened = self.exchange.open_account("kraken", "master", {"USD": 100_000}, nonce_window=NONCE_WINDOW_NS)
         self.hand = Hand(self.exchange.rest_url("kraken"), opened)
@@ -109,6 +115,7 @@ class ComposedBot:
         migrations.upgrade(sqlite_url(directory / "nija.db"))
         self.store = Store(sqlite_url(directory / "nija.db"))
         self.store.start()
+        self.store.write(lambda connection: connection.execute(insert(meta).values(key="install_id", value=INSTALL_ID)))
         clock = SystemClock()
         self.metrics = Metrics()
         self.parts: Parts = compose(
@@ -118,7 +125,7 @@ class ComposedBot:
                 store=self.store,
                 clock=clock,
                 ids=SystemIds(),
-                install_id="hung",
+                install_id=INSTALL_ID,
                 metrics=self.metrics,
                 redactor=Redactor(),
                 stop=self.stop,
