@@ -106,7 +106,10 @@ class Fleet:
     def _ready(self) -> bool:
         if self._bot.process.poll() is not None:
             raise AssertionError(f"the bot ended with {self._bot.process.returncode}: {self.log()[-3000:]}")
-        rows = self._rows("SELECT hydrated_at, proofs_json FROM account_state")
+        # The books say how orders go only at an account's next cycle, the log at once.
+        if self._mode == "websocket" and self.log().count(": orders over WebSocket since") <= self.users:
+            return False
+        rows = self._rows("SELECT hydrated_at FROM account_state")
         return len(rows) > self.users and all(row["hydrated_at"] for row in rows)
 
     def _answers(self, symbol: str) -> int:
