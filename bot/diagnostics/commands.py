@@ -15,6 +15,7 @@ from bot.diagnostics import (
     halts,
     identity,
     limits,
+    market,
     resolve,
     symbols,
     vetoes,
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     _add_halts(commands)
     _add_limits(commands)
     _add_vetoes(commands)
+    _add_market(commands)
     _add_accounts(commands)
     return made
 
@@ -406,6 +408,22 @@ def _add_vetoes(commands: Commands) -> None:
     made.add_argument("--since", type=moment, metavar="TIME", help="default: the last 24 hours (UTC if no zone)")
     made.add_argument("--account", metavar="ACCOUNT", help="of this one only")
     made.add_argument("--limit", type=number, default=50, metavar="N", help="how many (default 50)")
+
+
+def _add_market(commands: Commands) -> None:
+    made = _add(
+        commands,
+        "market",
+        "prices, spreads and their age: the markets looked at closely, and those that move",
+        lambda settings, words: market.run(
+            settings, as_json=words.json, focus=words.focus, movers=words.movers, symbol=words.symbol
+        ),
+        codes="0 prices are fresh, 1 some that matter are old, 2 wrong use or no such market, 3 the bot is not running",
+        examples=["market", "market --movers", "market --symbol BTC/USD --json"],
+    )
+    made.add_argument("--focus", action="store_true", help="the markets looked at closely, and why")
+    made.add_argument("--movers", action="store_true", help="the markets that move more than the others")
+    made.add_argument("--symbol", metavar="SYMBOL", help="one market, with its status and minimums")
 
 
 # -- words of the command line ------------------------------------------------------------------------------------
