@@ -159,7 +159,8 @@ class AccountWorker:
         self._stream_at, self._stream_told = None, False
         wait = self._guarded("listening to the venue", self._take_news)
         self._stream_at = None if wait is None else self._clock.monotonic() + wait
-        self.desk.status.orders_go(self.desk.broker.order_way)
+        if self.desk.status.orders_go(self.desk.broker.order_way):
+            self.desk.status.publish()
 
     def _take_news(self) -> float | None:
         """Copies first: their orders are then booked whole, with their ends, and the stream finds nothing to add."""

@@ -12,7 +12,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from bot.brokers.base import Urgency
@@ -58,7 +58,14 @@ class _Turn:
     urgency: Urgency
     cost: float
     arrival: int
-    woken: threading.Event = field(default_factory=threading.Event)
+    _woken: threading.Event | None = None
+
+    @property
+    def woken(self) -> threading.Event:
+        """Made for those who wait; most do not."""
+        if self._woken is None:
+            self._woken = threading.Event()
+        return self._woken
 
     def __lt__(self, other: "_Turn") -> bool:
         return (self.urgency, self.arrival) < (other.urgency, other.arrival)
@@ -165,6 +172,7 @@ class RateBudget:
                 return
             if delay > within_seconds and delay < math.inf:
                 raise self._no_room(turn, delay)
+            assert turn.woken is not None  # before another thread can look for it
             bisect.insort(self._waiting, turn)
         try:
             with (

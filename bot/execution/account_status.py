@@ -92,11 +92,13 @@ class AccountStatus:
             if proof:
                 self._proofs[name] = proof
 
-    def orders_go(self, text: str) -> None:
-        """How orders reach the venue now, and since when or why; empty where there is only one way."""
+    def orders_go(self, text: str) -> bool:
+        """How orders reach the venue now, and since when or why; empty where there is one way only. True = it is new."""
         with self._lock:
-            if text:
+            is_new = text not in ("", self._proofs.get("orders"))
+            if is_new:
                 self._proofs["orders"] = text
+            return is_new
 
     def waiting(self, text: str) -> None:
         """What the account waits for, in the operator's words; empty = nothing."""

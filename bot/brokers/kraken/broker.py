@@ -46,6 +46,7 @@ from bot.domain.errors import (
     OutcomeUnknown,
     RetryLater,
     UnreadableReply,
+    VenueError,
 )
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
@@ -228,6 +229,9 @@ class KrakenBroker(BaseBroker):
     def streamed_order(self, venue_order_id: str) -> VenueOrder | None:
         return None if self._live is None else self._live.view.order(venue_order_id)
 
+    def streamed_order_of(self, client_order_id: str) -> VenueOrder | None:
+        return None if self._live is None else self._live.order_by_client_id(client_order_id)
+
     @property
     def order_way(self) -> str:
         return "" if self._live is None else self._live.order_way
@@ -340,7 +344,7 @@ class KrakenBroker(BaseBroker):
         call = OrderCall(
             method="AddOrder", fields=fields, leave_before=leave_before, last_look=request.last_look, pair=rest_id
         )
-        venue_order_id = _only_order_id(self._calls.order(call, urgency=self._urgency))
+        venue_order_id = _only_order_id(self._order_by_rest(call))
         self._rates.placed(venue_order_id, rest_id)
         return OrderAck(client_order_id=request.client_order_id, venue_order_id=venue_order_id)
 
@@ -367,7 +371,19 @@ class KrakenBroker(BaseBroker):
                 failpoint("kraken.after_CancelOrder")
                 return True
         call = OrderCall(method="CancelOrder", fields=lambda: {"txid": venue_order_id}, venue_order_id=venue_order_id)
-        return _was_taken(self._calls.order(call, urgency=self._urgency))
+        return _was_taken(self._order_by_rest(call))
+
+    def _order_by_rest(self, call: OrderCall) -> object:
+        started, outcome = self._context.clock.monotonic(), "ok"
+        try:
+            return self._calls.order(call, urgency=self._urgency)
+        except VenueError as error:
+            outcome = type(error).__name__
+            raise
+        finally:
+            if self._context.wire is not None:
+                seconds = self._context.clock.monotonic() - started
+                self._context.wire.observer.order("rest", outcome, seconds)
 
     def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
         shown = None if self._live is None else self._live.order_by_client_id(client_order_id)
