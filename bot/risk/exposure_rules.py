@@ -15,6 +15,9 @@ def max_positions(case: Case) -> Veto | None:
     cap = case.rules.max_positions
     if cap is None:
         return None
+    if len(case.held) + len(case.entries) < cap and all(_is_amount(one.quantity) for one in case.held):
+        # However little of it is dust, there is room: the usual case, and cheap to see.
+        return None
     markets = places(case, case.held, case.entries)
     here = (case.intent.account_id, case.intent.symbol)
     if here in markets or len(markets) < cap:
@@ -44,6 +47,10 @@ def max_positions_all(case: Case) -> Veto | None:
         f"all accounts together have {len(markets)} positions and open entries, the cap is {cap}",
         numbers,
     )
+
+
+def _is_amount(number: Decimal) -> bool:
+    return number.is_finite() and number > 0
 
 
 def order_notional(case: Case) -> Veto | None:
