@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from socket import SHUT_RDWR
 from types import TracebackType
 from typing import Any, Self
 
@@ -103,6 +104,10 @@ class SocketClient:
                 self.receive(seconds)
         except ConnectionClosed as closed:
             return closed.rcvd.code if closed.rcvd is not None else 1006
+
+    def die(self) -> None:
+        """End the connection as a killed process does, without a close frame."""
+        self._socket.socket.shutdown(SHUT_RDWR)
 
     def close(self) -> None:
         self._socket.close()

@@ -16,6 +16,7 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
+from websockets.speedups import apply_mask
 
 from paper_exchange.kraken.ws.delay_line import DelayLine
 
@@ -59,17 +60,30 @@ class Connection(asyncio.Protocol):
         self._line.carry(self._arrived, data)
 
     def eof_received(self) -> bool:
-        self._protocol.receive_eof()
-        return False
+        self._line.carry(self._client_ended, b"")
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
+        # What the client sent before it went is still on its way, and will arrive.
         self._transport = None
+        self._line.carry(self._gone, b"")
+
+    def _gone(self, _nothing: bytes) -> None:
         self._owner.on_gone(self)
+
+    def _client_ended(self, _nothing: bytes) -> None:
+        self._protocol.receive_eof()
+        self._pass_on()
+        self._line.carry(self._end, b"")
 
     # In.
 
     def _arrived(self, data: bytes) -> None:
-        if self._transport is None:
+        text = plain_text(data) if self._expects_frame else None
+        if text is not None:
+            self._owner.on_text(self, text)
+            return
+        if self._protocol.parser_exc is not None:
             return
         self._protocol.receive_data(data)
         events = self._protocol.events_received()
@@ -80,6 +94,11 @@ class Connection(asyncio.Protocol):
             elif isinstance(event, Request):
                 self._handshake = event
                 self._owner.on_request(self, event.path.partition("?")[0])
+
+    @property
+    def _expects_frame(self) -> bool:
+        """Whether what comes next is the beginning of a message."""
+        return self._protocol.state is OPEN and not self._protocol.reader.buffer and not self._fragments
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
@@ -164,6 +183,18 @@ def text_frame(payload: bytes) -> bytes:
     if size < 65_536:
         return struct.pack("!BBH", 0x81, 126, size) + payload
     return struct.pack("!BBQ", 0x81, 127, size) + payload
+
+
+def plain_text(data: bytes) -> bytes | None:
+    """The text of exactly one whole, masked, uncompressed frame, as nearly all requests come; None for all else."""
+    if len(data) < 6 or data[0] != 0x81 or not data[1] & 0x80:
+        return None
+    size, header = data[1] & 0x7F, 2
+    if size == 126:
+        size, header = int.from_bytes(data[2:4]), 4
+    if size == 127 or len(data) != header + 4 + size:
+        return None
+    return apply_mask(data[header + 4 :], data[header : header + 4])
 
 
 def _deflate() -> ServerPerMessageDeflateFactory:

@@ -31,7 +31,10 @@ class DelayLine:
     def _arrived(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        while self._under_way and self._under_way[0][0] <= now:
-            _, arrive, data = self._under_way.popleft()
-            arrive(data)
-        self._timer = loop.call_at(self._under_way[0][0], self._arrived) if self._under_way else None
+        try:
+            while self._under_way and self._under_way[0][0] <= now:
+                _, arrive, data = self._under_way.popleft()
+                arrive(data)
+        finally:
+            # Should one of them fail, the others still arrive.
+            self._timer = loop.call_at(self._under_way[0][0], self._arrived) if self._under_way else None
