@@ -93,7 +93,7 @@ class AccountStatus:
                 self._proofs[name] = proof
 
     def orders_go(self, text: str) -> bool:
-        """How orders reach the venue now, and since when or why; empty where there is one way only. True = it is new."""
+        """How orders reach the venue now, and since when or why; empty = there is but one way. True if that is new."""
         with self._lock:
             is_new = text not in ("", self._proofs.get("orders"))
             if is_new:
