@@ -38,7 +38,7 @@ def vetoed(intent: OrderIntent, rule: VetoRule) -> bool:
 
 
 def test_every_rule_of_a_limit_is_judged() -> None:
-    elsewhere = {VetoRule.HALTED, VetoRule.NOT_READY}
+    elsewhere = {VetoRule.HALTED, VetoRule.NOT_READY, VetoRule.MARKET_CLOSED, VetoRule.STALE_PRICE}
     assert {name for name, _ in RULES} == set(VetoRule) - elsewhere
 
 
