@@ -204,7 +204,8 @@ class PrivateStream:
         """A subscription that brings nothing is no better than a connection that is lost."""
         asked_at = channel.asked_at
         await pause(self._wire.silence_seconds)
-        if connection == self._connection and channel.last is None and channel.asked_at == asked_at:
+        is_asked = self._channels.get(channel.name) is channel and channel.asked_at == asked_at
+        if connection == self._connection and is_asked and channel.last is None:
             self.socket.drop(f"no snapshot of {channel.name} came")
 
     def token_refused(self, why: str) -> None:
