@@ -40,6 +40,12 @@ def read_command_line(arguments: Sequence[str] | None = None) -> ServerOptions:
         metavar="PATH",
         help="a bot's SQLite database: the journal says of every arriving order whether it was written down there",
     )
+    parser.add_argument(
+        "--connects-per-10-minutes",
+        type=_connects,
+        metavar="N",
+        help="sockets that clients may open in ten minutes, as at Kraken (about 150); beyond that none for ten minutes",
+    )
     options = parser.parse_args(arguments)
     return ServerOptions(
         seed=options.seed,
@@ -49,6 +55,7 @@ def read_command_line(arguments: Sequence[str] | None = None) -> ServerOptions:
         csv=options.csv,
         exit_with_stdin=options.exit_with_stdin,
         write_ahead_database=options.write_ahead_database,
+        connects_per_10_minutes=options.connects_per_10_minutes,
     )
 
 
@@ -68,6 +75,13 @@ def _port(text: str) -> int:
     if not 1 <= port <= 65_000:
         raise argparse.ArgumentTypeError("it must be from 1 to 65000")
     return port
+
+
+def _connects(text: str) -> int:
+    connects = int(text)
+    if connects < 1:
+        raise argparse.ArgumentTypeError("it must be from 1")
+    return connects
 
 
 def _latency(text: str) -> float:

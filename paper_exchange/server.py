@@ -53,6 +53,7 @@ class ServerOptions:
     csv: Path | None = None
     exit_with_stdin: bool = False
     write_ahead_database: Path | None = None
+    connects_per_10_minutes: int | None = None
 
 
 class CannotStart(Exception):
@@ -101,7 +102,9 @@ class Server:
         self._fronts = {name: venue.front(opened.exchange) for name, venue in registry.brokerages.items()}
         kraken = self._fronts["kraken"]
         assert isinstance(kraken, KrakenFront)
-        self._sockets = KrakenSockets(opened.exchange, kraken)
+        self._sockets = KrakenSockets(
+            opened.exchange, kraken, connects_per_10_minutes=options.connects_per_10_minutes
+        )
 
     async def run(self) -> None:
         self._stop_on_signals()

@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from paper_exchange.clock import steady_seconds
 from paper_exchange.kraken.front import KrakenFront
+from paper_exchange.kraken.ws.connect_limit import WINDOW_SECONDS, ConnectLimit
 from paper_exchange.kraken.ws.connection import Connection
 from paper_exchange.kraken.ws.delay_line import DelayLine
 from paper_exchange.kraken.ws.hub import HEARTBEAT_SECONDS, IDLE_SECONDS, PUBLIC_PORT, Hub
@@ -183,3 +184,28 @@ def test_a_token_lives_for_a_quarter_of_an_hour() -> None:
     tokens.issue("three", account, 16 * minute)
     tokens.revoke("two")
     assert [tokens.account(name, 16 * minute) is account for name in ("one", "two", "three")] == [False, False, True]
+
+
+def test_who_connects_too_often_is_turned_away_for_ten_minutes() -> None:
+    limit = ConnectLimit(3)
+    assert [limit.allows(float(second)) for second in range(4)] == [True, True, True, False]
+    # Trying on changes nothing.
+    assert not limit.allows(WINDOW_SECONDS) and limit.allows(WINDOW_SECONDS + 4)
+
+
+def test_attempts_are_forgotten_after_ten_minutes() -> None:
+    limit = ConnectLimit(2)
+    assert limit.allows(0.0) and limit.allows(300.0)
+    assert limit.allows(WINDOW_SECONDS + 1)
+    assert not limit.allows(WINDOW_SECONDS + 2)
+
+
+def test_the_limit_is_set_on_the_command_line_and_the_journal_counts_attempts() -> None:
+    with ExchangeProcess(seed=5, options=["--connects-per-10-minutes", "2"]) as exchange:
+        url = exchange.addresses["kraken"]["ws"] + "/v2"
+        for _ in range(2):
+            SocketClient(url).close()
+        with pytest.raises(InvalidStatus, match="429"):
+            SocketClient(url)
+        assert len(exchange.journal(type="request", endpoint="ws/connect")) == 3
+        assert len(exchange.journal(type="refuse", endpoint="ws/connect")) == 1

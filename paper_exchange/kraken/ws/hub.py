@@ -6,6 +6,7 @@ import asyncio
 from decimal import Decimal
 
 from paper_exchange.api_keys import Account
+from paper_exchange.clock import steady_seconds
 from paper_exchange.exchange import Exchange
 from paper_exchange.faults import SOCKET_CONNECTS, SOCKET_REQUESTS, FaultAction, FaultKind
 from paper_exchange.http import Call, check_write_ahead, write_line
@@ -13,6 +14,7 @@ from paper_exchange.kraken.envelope import PERMISSION_DENIED, KrakenError
 from paper_exchange.kraken.front import KrakenFront
 from paper_exchange.kraken.ws import answers, trading
 from paper_exchange.kraken.ws.answers import Answer
+from paper_exchange.kraken.ws.connect_limit import ConnectLimit
 from paper_exchange.kraken.ws.connection import ABNORMAL, Connection
 from paper_exchange.kraken.ws.market_feed import CHANNELS, MarketFeed
 from paper_exchange.kraken.ws.methods import TRADES
@@ -36,7 +38,7 @@ HEARTBEAT_SECONDS = 0.95
 class Hub:
     """Told of connections by their ports; used from one thread only."""
 
-    def __init__(self, exchange: Exchange, front: KrakenFront) -> None:
+    def __init__(self, exchange: Exchange, front: KrakenFront, *, limit: ConnectLimit | None = None) -> None:
         self._exchange = exchange
         self._front = front
         self._sessions: dict[Connection, Session] = {}
@@ -44,23 +46,26 @@ class Hub:
         self._private_feed = PrivateFeed(exchange, front.names, self._pushes)
         self._private = PrivateSubscribing(self._private_feed)
         self._market_feed = MarketFeed(exchange, front.names, self._pushes)
+        self._limit = limit or ConnectLimit(None)
         self._connections = 0
 
     # Connections.
 
     def on_request(self, connection: Connection, path: str) -> None:
-        fault = self._exchange.faults.take(BROKERAGE, None, "ws/connect", SOCKET_CONNECTS)
-        kind = fault.kind if fault is not None else None
-        if kind in (FaultKind.DROP_REQUEST, FaultKind.RESET):
-            connection.abort()
-        elif kind is FaultKind.DELAY:
-            assert fault is not None
-            asyncio.get_running_loop().call_later(fault.seconds or 0.0, self._open, connection, path)
-        elif kind is FaultKind.STATUS_5XX:
-            assert fault is not None
-            connection.reject(fault.status or 503, "")
-        elif kind is None:
+        call = Call(BROKERAGE, "WS", path, b"", {}, b"", self._exchange.clock.now_ns(), endpoint="ws/connect")
+        write_line(self._exchange, call, "request", error=None)
+        fault = self._exchange.faults.take(BROKERAGE, None, call.endpoint, SOCKET_CONNECTS)
+        if not self._limit.allows(steady_seconds()):
+            write_line(self._exchange, call, "refuse", error="Too many connections")
+            connection.reject(429, "")
+        elif fault is None:
             self._open(connection, path)
+        elif fault.kind is FaultKind.DELAY:
+            asyncio.get_running_loop().call_later(fault.seconds or 0.0, self._open, connection, path)
+        elif fault.kind is FaultKind.STATUS_5XX:
+            connection.reject(fault.status or 503, "")
+        elif fault.kind is not FaultKind.HANG:
+            connection.abort()
 
     def on_gone(self, connection: Connection) -> None:
         session = self._sessions.pop(connection, None)

@@ -9,6 +9,7 @@ import socket
 from paper_exchange.clock import NANOSECONDS_PER_SECOND, steady_seconds
 from paper_exchange.exchange import Exchange
 from paper_exchange.kraken.front import KrakenFront
+from paper_exchange.kraken.ws.connect_limit import ConnectLimit
 from paper_exchange.kraken.ws.connection import Connection
 from paper_exchange.kraken.ws.delay_line import DelayLine
 from paper_exchange.kraken.ws.hub import PRIVATE_PORT, PUBLIC_PORT, Hub
@@ -25,9 +26,9 @@ OPEN_FILES = 65_536
 class KrakenSockets:
     """Everything on the sockets, as far away as the exchange's latency says."""
 
-    def __init__(self, exchange: Exchange, front: KrakenFront) -> None:
+    def __init__(self, exchange: Exchange, front: KrakenFront, *, connects_per_10_minutes: int | None = None) -> None:
         self._exchange = exchange
-        self._hub = Hub(exchange, front)
+        self._hub = Hub(exchange, front, limit=ConnectLimit(connects_per_10_minutes))
         self._line = DelayLine(exchange.latency)
 
     async def listen(self, port: str, listener: socket.socket) -> asyncio.Server:
