@@ -154,7 +154,11 @@ class WebSocket(asyncio.Protocol):
                 transport.write(data)
             else:
                 transport.close()
-        if transport is not None and transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
+        if transport is None:
+            return
+        if self._protocol.close_expected():
+            transport.close()  # a goodbye was said or a rule broken: nobody is waited for
+        elif transport.get_write_buffer_size() > MAX_UNREAD_BYTES:
             transport.abort()
 
 

@@ -369,3 +369,60 @@ def test_old_orders_are_forgotten_and_their_trades_are_not_told_again(venue: Ven
     venue.tend(books)
     venue.tend(books)
     assert max(books.told.values()) == 1 and len(books.told) == 3 * ORDERS_KEPT
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = {
+    "order_id": st.sampled_from(["O00001", "O1", "", "a b", 7, None]),
+    "exec_type": st.sampled_from(["trade", "new", "filled", "canceled", "nobody knows", 3]),
+    "order_status": st.sampled_from(["new", "filled", "partially_filled", "of another kind", None]),
+    "timestamp": st.sampled_from([START.isoformat(), "yesterday", 5]),
+    "symbol": st.sampled_from(["BTC/USD", "BTCUSD", "", None]),
+    "side": st.sampled_from(["buy", "sell", "both", None]),
+    "exec_id": st.sampled_from(["T1", "T2", "", None]),
+    "asset": st.sampled_from(["USD", 1, None]),
+} | {
+    name: st.sampled_from([0, 1, -1, "1", 1e300, 1e-300, None, True])
+    for name in ("order_qty", "cum_qty", "avg_price", "last_qty", "last_price", "limit_price", "balance")
+}
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> bytes:
+    """Anything, and what is nearly right."""
+    kind = draw(st.integers(0, 3))
+    if kind == 0:
+        return draw(st.binary(max_size=60))
+    if kind == 1:
+        return json.dumps(draw(ANY_JSON)).encode()
+    item = {name: draw(values) for name, values in FIELDS.items() if draw(st.booleans())}
+    message = {
+        "channel": draw(st.sampled_from(["executions", "balances", "status", "heartbeat"])),
+        "type": draw(st.sampled_from(["update", "snapshot"])),
+        "data": draw(st.sampled_from([[item], [item, item], item, []])),
+        "sequence": draw(st.sampled_from([1, 2, 3, 4, -1, None, "1"])),
+        "method": draw(st.sampled_from(["", "subscribe", "add_order", "pong"])),
+        "success": draw(st.sampled_from([True, False, None])),
+        "time_out": draw(st.sampled_from(["", "late", START.isoformat()])),
+    }
+    return json.dumps({key: value for key, value in message.items() if draw(st.integers(0, 9)) > 0}).encode()
+
+
+@settings(max_examples=400, deadline=None)
+@given(texts=st.lists(messages(), max_size=4))
+def test_nothing_that_is_said_breaks_the_stream_or_makes_money_out_of_nothing(texts: Sequence[bytes]) -> None:
+    venue = Venue()
+    venue.up()
+    venue.stream.tend(lambda: "token")
+    for text in texts:
+        if venue.connected:
+            venue.stream._text(text)  # raises nothing
+            holdings = venue.stream.view.holdings()
+            for asset in () if holdings is None else holdings.assets.values():
+                assert asset.available >= 0 and asset.held >= 0
+            for fill in venue.stream.view.take_fills():
+                assert fill.quantity > 0 and fill.price > 0
