@@ -401,6 +401,7 @@ class _Composition:
             instance=self.world.instance,
             departures=self.departures,
             hand_over=self.shared.kraken_feed.call,
+            later=self.shared.kraken_feed.after,
             wake=lambda account: self.trader.wake(account),
             stop=self.world.stop,
             restored=self._restored_at() is not None,

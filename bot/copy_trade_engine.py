@@ -117,6 +117,7 @@ class CopyTradeEngine:
         told = self._take_committed()
         for planned in told:
             self._tell(planned)
+        self._lane.tend()
         return len(told)
 
     def _take_committed(self) -> Sequence["Planned"]:

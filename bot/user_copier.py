@@ -125,10 +125,6 @@ class UserCopier:
     def _entry(self, signal: TradeSignal, row: Row[Any], exits: Sequence[Row[Any]], *, may_send: bool) -> float | None:
         """`exits` are the master's later exits of the same symbol that wait for this entry's end."""
         intent = self._stored_intent(row.client_order_id)
-        awaited = self._executor.awaited_seconds(intent)
-        if awaited > 0:
-            # It left in a batch with others'; its answer wakes this thread.
-            return awaited
         if exits and intent.state in LIVE_STATES:
             intent = self._executor.cancel(intent)
         elif intent.state is not IntentState.CREATED and not has_ended(intent):
@@ -136,6 +132,10 @@ class UserCopier:
             intent = self._executor.settle(intent, along=along)
             if along.committed(intent):
                 return self._forget(signal)
+            awaited = self._executor.awaited_seconds(intent)
+            if awaited > 0:
+                # It left in a batch with others'; its answer wakes this thread.
+                return awaited
         if intent.state is IntentState.CREATED:
             return self._unsent_entry(signal, intent, exits, may_send=may_send)
         return self._entry_result(signal, intent)

@@ -119,6 +119,10 @@ class BaseBroker(ABC):
         """
         return None
 
+    def streamed_order_of(self, client_order_id: str) -> VenueOrder | None:
+        """The same by our own id."""
+        return None
+
     def lane(self) -> SocketLane | None:
         """How this account's orders can go out in one batch with those of others; None = not at all."""
         return None

@@ -21,6 +21,9 @@ class EntryLane(Protocol):
     def depart(self, client_order_ids: Sequence[str]) -> None:
         """Their plan can be read by now: send them. Called once for each plan, in the engine's thread."""
 
+    def tend(self) -> None:
+        """About once a second, in the engine's thread: see to those of whom nothing was heard in time."""
+
 
 class NoLane:
     """Nobody boards: every account sends by its own thread."""
@@ -29,4 +32,7 @@ class NoLane:
         return ()
 
     def depart(self, client_order_ids: Sequence[str]) -> None:
+        return None
+
+    def tend(self) -> None:
         return None

@@ -302,6 +302,18 @@ class OrderExecutor:
             return 0.0
         return self._departures.awaited_seconds(intent.client_order_id)
 
+    def _seen_before_its_answer(self, intent: OrderIntent, along: Along) -> OrderIntent:
+        """The stream may be ahead of the acknowledgement; what it shows is the venue's word as well."""
+        shown = self._broker.streamed_order_of(intent.client_order_id)
+        if shown is None or not shown.status.ended or _contradicts(intent, shown):
+            return intent
+        if not self._book(replace(intent, venue_order_id=shown.venue_order_id), shown, along):
+            return intent
+        self._departures.forget(intent.client_order_id)
+        result = self.reload(intent)
+        self._on_order(result)
+        return result
+
     def _collect(self, intent: OrderIntent, outcome: LaneOutcome, along: Along) -> None:
         """Write down what was heard of it, as if this thread had sent it by itself."""
         if outcome.ack is not None:
@@ -341,12 +353,12 @@ class OrderExecutor:
     def settle(self, intent: OrderIntent, *, along: Along = nothing_along) -> OrderIntent:
         """Find out how an unfinished intent stands; never sends it again. Errors leave it as it is.
 
-        The venue is asked, except about an order that left in a batch and may still be answered by itself: that one is
-        left alone, and its answer is written down. `along` is done in the transaction that books the order's end, with
-        the intent as it is then.
+        The venue is asked, except about an order that left in a batch and may still be answered by itself: of that one
+        its answer is written down, or what the stream shows of it. `along` is done in the transaction that books the
+        order's end, with the intent as it is then.
         """
         if self.awaited_seconds(intent) > 0:
-            return intent
+            return self._seen_before_its_answer(intent, along)
         try:
             with self._broker.urgent(Urgency.EXIT if intent.kind is OrderKind.EXIT else Urgency.RESOLVE):
                 if intent.resolution:

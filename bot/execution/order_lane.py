@@ -56,13 +56,16 @@ log = logging.getLogger(__name__)
 LONGEST_WAY_SECONDS = 5.0
 # An acknowledgement of what left at the last moment is still waited for.
 ANSWER_SECONDS = 5.0
+# So long after its acknowledgement an order's end is looked for without the stream's word.
+STREAM_SECONDS = 0.25
 
 
 class OrderLane:
     """The lane of one process and venue (`bot.execution.entry_lane.EntryLane`).
 
     `hand_over` has something done on the venue's feed loop, soon and without waiting; `wake` tells an account's thread
-    that copies may be waiting for it, and must not wait either. `restored`: these books are an older copy, of which
+    that copies may be waiting for it, and must not wait either. `later` has something done on the feed loop after so
+    many seconds, called on it. `restored`: these books are an older copy, of which
     nobody knows what was sent after it; then nobody boards.
     """
 
@@ -77,6 +80,7 @@ class OrderLane:
         hand_over: Callable[[Callable[[], None]], None],
         wake: Callable[[AccountRef], None],
         stop: threading.Event,
+        later: Callable[[float, Callable[[], None]], None] | None = None,
         restored: bool = False,
     ) -> None:
         self._store = store
@@ -87,6 +91,7 @@ class OrderLane:
         self._hand_over = hand_over
         self._wake = wake
         self._stop = stop
+        self._later = later
         self._restored = restored
         self._seats: dict[str, Seat] = {}
         self._aboard: dict[str, Passenger] = {}
@@ -101,7 +106,6 @@ class OrderLane:
 
         Nothing that goes wrong here keeps the plan from being made: then the accounts' own threads send.
         """
-        self._forget_old()
         if self._stop.is_set() or self._restored or not self._seats:
             return ()
         try:
@@ -207,18 +211,11 @@ class OrderLane:
         self._departures.board(ids, until=passengers[0].leave_before + ANSWER_SECONDS)
         return ids
 
-    def _forget_old(self) -> None:
-        """Those whose plan was rolled back, or was never told of."""
-        now = self._clock.monotonic()
-        for order_id, passenger in list(self._aboard.items()):
-            if passenger.leave_before + ANSWER_SECONDS < now:
-                self._aboard.pop(order_id, None)
-
     # -- after the commit -------------------------------------------------------------------------------------------
     def depart(self, client_order_ids: Sequence[str]) -> None:
         """Their plan was committed, or else rolled back: look once more at all of them, and hand over who may leave."""
         leaving = self._departures.leave(client_order_ids)
-        passengers = [one for one in (self._aboard.pop(order_id, None) for order_id in leaving) if one is not None]
+        passengers = [one for one in map(self._aboard.get, leaving) if one is not None]
         if not passengers:
             return
         try:
@@ -231,6 +228,13 @@ class OrderLane:
         failpoint("lane_departing")
         self._send(staying)
 
+    def tend(self) -> None:
+        """Wake those of whom nothing was heard in time: a batch that a hung loop has dropped is answered by nobody."""
+        now = self._clock.monotonic()
+        for order_id, one in list(self._aboard.items()):
+            if one.leave_before + ANSWER_SECONDS <= now and self._aboard.pop(order_id, None) is not None:
+                self._wake(one.seat.account)
+
     def _last_look(self, passengers: Sequence[Passenger]) -> Sequence[Passenger]:
         """Who may leave. Raises `Fenced` and `StoreUnavailable`: then nothing leaves."""
         with self._store.read() as connection:
@@ -239,7 +243,9 @@ class OrderLane:
         now, staying = self._clock.monotonic(), []
         for one in passengers:
             if one.order_id not in look.committed:
-                self._departures.forget(one.order_id)  # its plan was rolled back
+                # Its plan was rolled back.
+                self._departures.forget(one.order_id)
+                self._aboard.pop(one.order_id, None)
                 continue
             why = "the bot ends" if self._stop.is_set() else look.why_not(one, now)
             if why:
@@ -297,9 +303,27 @@ class OrderLane:
                 answered(LaneOutcome(error=OutcomeUnknown(f"while it was sent: {type(error).__name__}: {error}")))
 
     def _answered(self, one: Passenger, outcome: LaneOutcome) -> None:
-        """The account's own thread writes it down."""
-        if self._departures.answer(one.order_id, outcome):
-            self._wake(one.seat.account)
+        """The account's own thread writes it down.
+
+        An acknowledgement is followed by the stream's word on the whole order, and that wakes the thread: to wake it
+        twice would cost the loop the time in which it hears of the others.
+        """
+        if not self._departures.answer(one.order_id, outcome):
+            return
+        if outcome.ack is None or self._later is None:
+            self._tell(one)
+        else:
+            self._later(STREAM_SECONDS, partial(self._tell_if_unheard, one))
+
+    def _tell_if_unheard(self, one: Passenger) -> None:
+        if self._departures.outcome(one.order_id) is not None:
+            self._tell(one)
+        else:
+            self._aboard.pop(one.order_id, None)
+
+    def _tell(self, one: Passenger) -> None:
+        self._aboard.pop(one.order_id, None)
+        self._wake(one.seat.account)
 
 
 def _request(intent: OrderIntent, leave_before: float) -> OrderRequest:

@@ -100,6 +100,13 @@ class SimulatedBroker(BaseBroker):
         order = self._venue.find(venue_order_id)
         return self._venue.view(order) if order.account == self.account.label else None
 
+    def streamed_order_of(self, client_order_id: str) -> VenueOrder | None:
+        if self.loop is None or self.dice.chance(0.4):
+            return None
+        own = [one for one in self._venue.orders if one.account == self.account.label]
+        found = [one for one in own if one.request.client_order_id == client_order_id]
+        return self._venue.view(found[0]) if len(found) == 1 else None
+
     @contextmanager
     def urgent(self, urgency: Urgency) -> Iterator[None]:
         yield

@@ -25,6 +25,7 @@ WHERE: dict[str, tuple[str | None, dict[str, float]]] = {
     "a_contradiction_is_no_order": (None, NO_REFUSALS | {"other_size": 0.4, "lost_reply": 0.7}),
     "a_failed_reading_is_nothing": (None, NO_REFUSALS | {"failed_read": 0.3, "lost_reply": 0.7}),
     "the_next_leg_does_not_wait": (None, NO_REFUSALS | {"lost_reply": 0.7}),
+    "a_lost_acknowledgement_is_not_sent": (None, NO_REFUSALS | {"lost_reply": 0.7}),
     "wall_clock_judges_absence": (None, {"clock_jump": 0.2, "late_request": 0.4, "hidden": 0.7}),
 }
 

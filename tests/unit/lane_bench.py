@@ -29,6 +29,8 @@ class MemoryLane:
         self.fails: Exception | None = None
         self.silent = False
         self.shown = True
+        # Whether the stream is ahead of the acknowledgement.
+        self.shown_early = False
         self.written: list[OrderRequest] = []
         self.waiting: list[tuple[Answered, LaneOutcome]] = []
 
@@ -48,6 +50,10 @@ class MemoryLane:
 
     def streamed_order(self, venue_order_id: str) -> VenueOrder | None:
         return self.broker.orders.get(venue_order_id) if self.shown else None
+
+    def streamed_order_of(self, client_order_id: str) -> VenueOrder | None:
+        found = [one for one in self.broker.orders.values() if one.client_order_id == client_order_id]
+        return found[0] if found and self.shown and self.shown_early else None
 
 
 class MemoryFrame:
@@ -81,13 +87,23 @@ class LaneBench(Bench):
         self.calls: list[Callable[[], None]] = []
         self.prompt = True
         self.handing_over_fails: Exception | None = None
+        self.later: Callable[[float, Callable[[], None]], None] | None = None
         self.sockets = {account: MemoryLane(broker) for account, broker in self.brokers.items()}
         for account, broker in self.brokers.items():
             broker.lane = lambda account=account: self.sockets[account]  # type: ignore[method-assign,misc]
             broker.streamed_order = self.sockets[account].streamed_order  # type: ignore[method-assign]
+            broker.streamed_order_of = self.sockets[account].streamed_order_of  # type: ignore[method-assign]
         self.instance = instance or NoOtherInstance()
         self.lane = self.make_lane()
         self.engine = self.make_engine(self.lane)
+
+    def with_timers(self) -> list[tuple[float, Callable[[], None]]]:
+        """From here on acknowledgements wait for the stream; returns what the loop would do later."""
+        timers: list[tuple[float, Callable[[], None]]] = []
+        self.later = lambda seconds, work: timers.append((seconds, work))
+        self.lane = self.make_lane()
+        self.engine = self.make_engine(self.lane)
+        return timers
 
     def make_lane(self, *, restored: bool = False) -> OrderLane:
         """Of a new process, with everybody in their seats."""
@@ -100,6 +116,7 @@ class LaneBench(Bench):
             hand_over=self._hand_over,
             wake=self.woken.append,
             stop=self.stop,
+            later=self.later,
             restored=restored,
         )
         for follower in self.followers:

@@ -60,6 +60,9 @@ class JudgingLane:
     def depart(self, client_order_ids: Sequence[str]) -> None:
         return None
 
+    def tend(self) -> None:
+        return None
+
 
 def fill_store(connection: Connection, bench: Bench, held: int) -> None:
     """What accounts that have traded before have in their books."""

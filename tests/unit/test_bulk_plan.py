@@ -53,6 +53,9 @@ class JudgingLane:
     def depart(self, client_order_ids: Sequence[str]) -> None:
         return None
 
+    def tend(self) -> None:
+        return None
+
 
 @dataclass(frozen=True)
 class Earlier:
@@ -412,6 +415,9 @@ class WatchedLane:
 
     def depart(self, client_order_ids: Sequence[str]) -> None:
         self.departed.append(list(client_order_ids))
+
+    def tend(self) -> None:
+        return None
 
 
 def test_who_boarded_departs_once_and_only_the_others_are_woken(bench: Bench) -> None:

@@ -81,6 +81,18 @@ def test_while_its_answer_may_come_the_venue_is_not_asked_and_nothing_is_written
     assert len(bench.user("ann").received) == 1
 
 
+def test_an_order_that_the_stream_shows_before_its_acknowledgement_is_booked_at_once(bench: LaneBench) -> None:
+    bench.socket("ann").silent = bench.socket("ann").shown_early = True
+    _left(bench)
+    _asked_nothing(bench)
+    writes = WriteCount(bench.store)
+    assert bench.copy("ann") is None
+    assert (writes.commits, bench.rows()) == (1, [("ann", "copied", "")])
+    bench.socket("ann").answer()
+    assert bench.copy("ann") is None
+    assert (writes.commits, len(bench.user("ann").received)) == (1, 1)
+
+
 def test_an_acknowledgement_that_comes_late_is_still_heard(bench: LaneBench) -> None:
     bench.socket("ann").silent = True
     _left(bench)

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Connection, func, select
 
 from bot.domain.account import AccountRef
-from bot.domain.errors import Fenced, StoreUnavailable
+from bot.domain.errors import Fenced, OutcomeUnknown, StoreUnavailable
 from bot.domain.order import IntentState, Side
 from bot.domain.veto import Veto, VetoRule
 from bot.execution.entry_gate import OpenGate
@@ -324,3 +324,36 @@ def test_an_entry_that_is_not_as_it_was_written_lets_nobody_board(bench: LaneBen
     bench.lane.board = other  # type: ignore[method-assign,assignment]
     _planned(bench)
     assert states(bench, USERS) == ["created"] * 3
+
+
+def test_an_acknowledgement_wakes_only_when_the_stream_has_said_nothing_for_a_moment(bench: LaneBench) -> None:
+    timers = bench.with_timers()
+    _planned(bench)
+    bench.plan()
+    assert bench.woken == []
+    bench.copy("ann")
+    assert bench.rows().count(("ann", "copied", "")) == 1
+    for _seconds, work in timers:
+        work()
+    assert sorted(account.user_id or "" for account in bench.woken) == ["ben", "cleo"]
+
+
+def test_whoever_is_answered_with_an_error_is_woken_at_once(bench: LaneBench) -> None:
+    timers = bench.with_timers()
+    bench.user("ben").script = [OutcomeUnknown("closed")]
+    _planned(bench)
+    bench.plan()
+    assert ([account.user_id for account in bench.woken], len(timers)) == (["ben"], 2)
+
+
+def test_a_batch_that_a_hung_loop_has_dropped_wakes_its_accounts_when_its_time_is_over(bench: LaneBench) -> None:
+    bench.prompt = False
+    _planned(bench)
+    bench.plan()
+    bench.calls.clear()
+    bench.plan()
+    assert bench.woken == []
+    bench.clock.seconds += LONGEST_WAY_SECONDS + ANSWER_SECONDS
+    for _ in range(2):
+        bench.plan()
+    assert sorted(account.user_id or "" for account in bench.woken) == USERS
