@@ -50,7 +50,9 @@ WIRES: Mapping[str, Mapping[str, str]] = {
 class Fleet:
     """A context manager around one bot. The exchange must be near while it starts."""
 
-    def __init__(self, directory: Path, venue: Venue, *, users: int, mode: str) -> None:
+    def __init__(
+        self, directory: Path, venue: Venue, *, users: int, mode: str, cycle_seconds: int | None = None
+    ) -> None:
         self.users = users
         self._venue = venue
         self._mode = mode
@@ -58,7 +60,7 @@ class Fleet:
         self._log = directory / "out.txt"
         self._state.mkdir(parents=True)
         config = directory / "config"
-        _configure(config, users, CYCLE_SECONDS[mode])
+        _configure(config, users, cycle_seconds or CYCLE_SECONDS[mode])
         self._hand = Hand(venue.rest_url, venue.open_account("master", MASTER_DOLLARS, nonce_window=NONCE_WINDOW_NS))
         for number in range(users):
             venue.open_account(f"u{number}", USER_DOLLARS)
