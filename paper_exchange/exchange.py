@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from paper_exchange.api_keys import Account, AccountRegistry, BadAccount
@@ -220,12 +221,14 @@ class Exchange:
 
     def _publish(self, event: Event, endpoint: str | None, nonce: str | None) -> None:
         kind = EVENT_TYPES.get(type(event))
-        if kind is None:
-            return
+        if kind is not None:
+            self.journal.write_later(partial(self._line, event, kind, endpoint, nonce), time_ns=event.time_ns)
+
+    def _line(self, event: Event, kind: str, endpoint: str | None, nonce: str | None) -> JournalEntry:
         order = event.order
         brokerage, _, account = order.account_id.partition(":")
         trade = event.trade if isinstance(event, Filled) else None
-        entry = JournalEntry(
+        return JournalEntry(
             type=kind,
             brokerage=brokerage,
             account=account,
@@ -241,7 +244,6 @@ class Exchange:
             fee=trade.fee if trade else None,
             error=order.close_reason if kind in ("cancel", "expire") else None,
         )
-        self.journal.write(entry, time_ns=event.time_ns)
 
     def _quantity(self, order: Order) -> Decimal | None:
         """Base units asked for; of an order by notional, which never rests, those it bought in the end."""

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -233,23 +234,24 @@ def _noted(exchange: Exchange, call: Call, reply: Reply) -> Reply:
 
 def write_line(exchange: Exchange, call: Call, kind: str, *, error: str | None) -> None:
     """Journal a call: ``kind`` is request or refuse."""
-    exchange.journal.write(
-        JournalEntry(
-            type=kind,
-            brokerage=call.brokerage,
-            account=call.account_name,
-            endpoint=call.endpoint,
-            nonce=call.nonce,
-            client_order_id=call.client_order_id,
-            order_id=call.order_id,
-            symbol=call.symbol,
-            side=call.side,
-            quantity=call.quantity,
-            price=call.price,
-            error=error,
-            payload_sha256=hashlib.sha256(call.body).hexdigest() if call.body else None,
-        ),
-        time_ns=exchange.clock.now_ns(),
+    exchange.journal.write_later(partial(_line, call, kind, error), time_ns=exchange.clock.now_ns())
+
+
+def _line(call: Call, kind: str, error: str | None) -> JournalEntry:
+    return JournalEntry(
+        type=kind,
+        brokerage=call.brokerage,
+        account=call.account_name,
+        endpoint=call.endpoint,
+        nonce=call.nonce,
+        client_order_id=call.client_order_id,
+        order_id=call.order_id,
+        symbol=call.symbol,
+        side=call.side,
+        quantity=call.quantity,
+        price=call.price,
+        error=error,
+        payload_sha256=hashlib.sha256(call.body).hexdigest() if call.body else None,
     )
 
 

@@ -7,7 +7,7 @@ goes on after a restart with the same state.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from heapq import merge
 from pathlib import Path
@@ -20,6 +20,8 @@ REQUEST_LINES_KEPT = 150_000
 """Requests kept in memory; polls of market data outnumber everything else, so they have a ring of their own."""
 ORDER_LINES_KEPT = 400_000
 """Accepts, amendments, refusals, fills, cancels and expiries kept in memory."""
+MOST_PENDING = 20_000
+"""Lines that may wait to be written out; beyond that every new one writes older ones out."""
 FILE_BYTES = 32 * 1024 * 1024
 """Size at which the journal file of a state directory is turned over; one older file is kept."""
 
@@ -99,6 +101,7 @@ class Journal:
     def __init__(self, path: Path | None = None) -> None:
         self._requests: deque[tuple[int, bytes]] = deque(maxlen=REQUEST_LINES_KEPT)
         self._orders: deque[tuple[int, bytes]] = deque(maxlen=ORDER_LINES_KEPT)
+        self._pending: deque[tuple[int, Callable[[], JournalEntry], int]] = deque()
         self._path = path
         self._seq = 0
         self._file_bytes = 0
@@ -117,12 +120,31 @@ class Journal:
 
     def write(self, entry: JournalEntry, *, time_ns: int) -> int:
         """Add a line and return its ``seq``."""
+        return self.write_later(lambda: entry, time_ns=time_ns)
+
+    def write_later(self, make: Callable[[], JournalEntry], *, time_ns: int) -> int:
+        """Add a line that is made and written out when there is time, or when somebody reads; returns its ``seq``.
+
+        With a file it is written at once, so that what was answered is in it even if the process is killed right after.
+        """
         self._seq += 1
-        self._keep(self._seq, entry.type, encode_line(self._seq, entry, time_ns))
+        self._pending.append((self._seq, make, time_ns))
+        if self._path is not None:
+            self.settle(len(self._pending))
+        elif len(self._pending) > MOST_PENDING:
+            self.settle(2)
         return self._seq
+
+    def settle(self, most: int) -> None:
+        """Write out up to ``most`` of the lines that wait."""
+        for _ in range(min(most, len(self._pending))):
+            seq, make, time_ns = self._pending.popleft()
+            entry = make()
+            self._keep(seq, entry.type, encode_line(seq, entry, time_ns))
 
     def since(self, seq: int) -> Iterator[bytes]:
         """Lines numbered above ``seq``, oldest first, each ending in a newline."""
+        self.settle(len(self._pending))
         for number, line in merge(self._requests, self._orders):
             if number > seq:
                 yield line
@@ -135,7 +157,7 @@ class Journal:
         (self._requests if kind == "request" else self._orders).append((seq, line))
         if self._path is None:
             return
-        # One unbuffered write a line: what was answered is in the file even if the process is killed right after.
+        # One unbuffered write a line.
         self._file.write(line)
         self._file_bytes += len(line)
         if self._file_bytes > FILE_BYTES:

@@ -39,6 +39,8 @@ KEEP_ALIVE_SECONDS = 300
 """Long, because a connection closed just as a client sends an order again would look like a fault of the network."""
 HOUSEKEEPING_SECONDS = 0.5
 """How often resting orders are looked at, and expired, while no request comes in."""
+LINES_A_TICK = 200
+"""Journal lines written out in one go: a few milliseconds during which nobody is answered."""
 SHUTDOWN_SECONDS = 1.0
 
 
@@ -176,6 +178,7 @@ class Server:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
             self._exchange.tick()
             self._garbage.tidy(steady_seconds(), self._exchange.journal.last_seq)
+            self._exchange.journal.settle(LINES_A_TICK)
             # Should stdin be held open by another process, a changed parent still tells that ours has ended.
             if self._options.exit_with_stdin and os.getppid() != parent:
                 self._stop.set()
