@@ -23,6 +23,8 @@ TRADES_KEPT = 500
 LEGS_KEPT = 50
 # A trade's money that the balances have not shown after so long is in them already, under another name.
 LEG_SECONDS = 10.0
+# Balances that nothing has changed are dated anew this often.
+RENEW_SECONDS = 1.0
 ZERO = Decimal(0)
 
 
@@ -95,6 +97,9 @@ class AccountView:
         self._legs: dict[tuple[str, str], tuple[Decimal, float]] = {}
         self._shown_legs: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._waiting: dict[str, threading.Event] = {}
+        # What `holdings` has made of it all, until something changes.
+        self._made: Holdings | None = None
+        self._made_at = 0.0
         self._orders_known = self._balances_known = False
         self.gapless_since: datetime | None = None
 
@@ -150,13 +155,23 @@ class AccountView:
         """
         if not self.live:
             return None
+        now = self._clock.monotonic()
         with self._mutex:
-            held = self._held()
-            if held is None:
-                return None
-            for asset, amount in self._spent():
-                held[asset] = held.get(asset, ZERO) + amount
-            assets = {asset: _balance(total, held.get(asset, ZERO)) for asset, total in self._totals.items()}
+            if self._made is None or (self._legs and now - self._made_at >= RENEW_SECONDS):
+                self._made = self._make_holdings()
+                self._made_at = now
+            elif now - self._made_at >= RENEW_SECONDS:
+                # Still true: only the moment is another one.
+                self._made, self._made_at = Holdings(self._made.assets, self._clock.now()), now
+            return self._made
+
+    def _make_holdings(self) -> Holdings | None:
+        held = self._held()
+        if held is None:
+            return None
+        for asset, amount in self._spent():
+            held[asset] = held.get(asset, ZERO) + amount
+        assets = {asset: _balance(total, held.get(asset, ZERO)) for asset, total in self._totals.items()}
         return Holdings(assets, self._clock.now())
 
     def take_fills(self) -> Sequence[Fill]:
@@ -194,6 +209,7 @@ class AccountView:
     def show_orders(self, events: Iterable[OrderEvent]) -> None:
         """A snapshot: every open order, and the latest trades. What became of the others meanwhile is not known."""
         with self._mutex:
+            self._made = None
             for key in [key for key, order in self._orders.items() if not order.untold]:
                 del self._orders[key]
             for key, order in self._orders.items():
@@ -213,6 +229,7 @@ class AccountView:
         with self._mutex:
             self._totals = dict(totals)
             self._legs.clear()
+            self._made = None
             self._balances_known = True
 
     def knows_trade(self, trade_id: str) -> bool:
@@ -230,11 +247,13 @@ class AccountView:
         """An update; `reference` is the trade it belongs to, if it is one's."""
         with self._mutex:
             self._totals[asset] = total
+            self._made = None
             if self._legs.pop((reference, asset), None) is None and reference:
                 _remember(self._shown_legs, (reference, asset), most=LEGS_KEPT)
 
     # -- inside, with the mutex held --------------------------------------------------------------------------------
     def _merge(self, event: OrderEvent) -> None:
+        self._made = None
         order = self._orders.get(event.venue_order_id)
         if order is None:
             order = self._orders[event.venue_order_id] = _Order(event)

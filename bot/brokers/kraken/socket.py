@@ -29,8 +29,10 @@ SECOND_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 # The edge has said "too many" or turned the address away: as after so many failures, half a minute.
 REFUSED_FAILURES = 7
-# After so long the failures before are forgotten.
-HEALTHY_SECONDS = 60.0
+# A connection that lasted so long makes the failures before it forgotten.
+HEALTHY_SECONDS = 15.0
+# Where connections are taken and do not last, the venue is there: it is tried again sooner.
+MOST_SHORT_LIVES = 4
 # Of the silence that is allowed: a quiet connection is asked whether it lives.
 PING_FRACTION = 1 / 3
 # The answer to a ping tells the venue's time, so one is sent now and then in any case.
@@ -182,8 +184,8 @@ class KrakenSocket:
             if gone.done() and not gone.cancelled():
                 why = gone.result()  # lint: it is there
             self._lose(connection, why)
-        if self._wire.clock.monotonic() - begun >= HEALTHY_SECONDS:
-            self._failures = 0
+        healthy = self._wire.clock.monotonic() - begun >= HEALTHY_SECONDS
+        self._failures = 0 if healthy else min(self._failures, MOST_SHORT_LIVES)
         self._failed(why, refused=False)
 
     async def _addresses(self) -> Sequence[str]:
