@@ -23,6 +23,8 @@ LONGEST_RENEWAL_SECONDS = 60.0
 HEALTHY_SECONDS = 60.0
 # Requests in one turn: the venue closes a connection that asks too much at once.
 REQUESTS_PER_TURN = 20
+# With nothing new to ask for, unanswered requests are looked for this often: the loop has orders to carry too.
+LOOK_SECONDS = 1.0
 NO_SYMBOL = ""
 Key = tuple[str, str]
 
@@ -55,11 +57,13 @@ class Subscriptions:
         self._entries: dict[Key, _Entry] = {}
         self._asked: dict[int, tuple[str, list[Key]]] = {}
         self._next_id = 1
+        self._next_look = 0.0
 
     # -- what is wanted -----------------------------------------------------------------------------------------------
     def want(self, channel: str, symbols: Iterable[str] = (NO_SYMBOL,)) -> None:
         """From now on exactly these symbols of the channel."""
         wanted = {(channel, symbol) for symbol in symbols}
+        self._next_look = 0.0
         for key in [key for key in self._entries if key[0] == channel and key not in wanted]:
             self._leave(key)
         for key in wanted:
@@ -96,6 +100,7 @@ class Subscriptions:
     def connection_began(self) -> None:
         """A new connection: nothing is subscribed there yet."""
         self._asked.clear()
+        self._next_look = 0.0
         for key, entry in list(self._entries.items()):
             if entry.state is State.LEAVING:
                 del self._entries[key]
@@ -114,6 +119,7 @@ class Subscriptions:
         entry.renewals += 1
         self._move(entry, State.ENDING)
         entry.since, entry.not_before = 0.0, now + pause
+        self._next_look = min(self._next_look, entry.not_before)
 
     def answered(self, message: Envelope) -> None:
         """An acknowledgement or refusal of one symbol."""
@@ -126,11 +132,14 @@ class Subscriptions:
     def due(self) -> list[str]:
         """The requests to be sent now."""
         now = self._clock.monotonic()
+        if now < self._next_look:
+            return []
         self._ask_again(now)
         frames: list[str] = []
         for channel in dict.fromkeys(key[0] for key in self._entries):
             frames += self._frames("unsubscribe", channel, self._ending(channel, now), REQUESTS_PER_TURN - len(frames))
             frames += self._frames("subscribe", channel, self._wanted(channel, now), REQUESTS_PER_TURN - len(frames))
+        self._next_look = now + LOOK_SECONDS if len(frames) < REQUESTS_PER_TURN else now
         return frames
 
     # -- inside -------------------------------------------------------------------------------------------------------
@@ -151,6 +160,8 @@ class Subscriptions:
 
     def _answer(self, key: Key, entry: _Entry, method: str, message: Envelope) -> None:
         said = message.error.lower()
+        if method == "unsubscribe" or not message.success:
+            self._next_look = 0.0
         if method == "unsubscribe":
             if entry.state is State.LEAVING:
                 del self._entries[key]
