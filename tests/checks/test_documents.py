@@ -16,6 +16,7 @@ DOCUMENTS = (
     "docs/architecture.md",
     "docs/faults.md",
     "docs/guarantees.md",
+    "docs/performance.md",
     "docs/runbook.md",
     "CHANGELOG.md",
 )
