@@ -149,6 +149,8 @@ class AccountWorker:
         self.desk.status.step("copying")
         wait = self._guarded("copying", self.desk.copier.run)
         self._look_at = None if wait is None else self._clock.monotonic() + wait
+        if wait is None and not self.desk.copier.found_work and not self.desk.broker.key_refusal:
+            return  # nothing has changed, and nothing is written
         if self._flatten_at is None:
             # What has come in since the last look is sold too, while a flatten is in force.
             self._flatten_at = self._clock.monotonic()

@@ -79,6 +79,7 @@ class UserCopier:
         # When this thread first saw each signal it has to answer (monotonic seconds).
         self._seen_at: dict[str, float] = {}
         self._leaving = leaving
+        self.found_work = False
 
     def may_board(self, signal: TradeSignal) -> bool:
         """Whether an entry after this signal may go out in a batch now: no store and no venue is asked for it.
@@ -88,9 +89,13 @@ class UserCopier:
         return self._leaving is None and self._hydrated() and self._unfit(signal) is None
 
     def run(self) -> float | None:
-        """Work on every copy without an answer; returns in how many seconds it wants to look again, or None."""
+        """Work on every copy without an answer; returns in how many seconds it wants to look again, or None.
+
+        `found_work` says afterwards whether there was one.
+        """
         with self._store.read() as connection:
             rows = copies.planned_copies(connection, self._account.label)
+        self.found_work = bool(rows)
         waits: list[float] = []
         busy: set[str] = set()
         for number, row in enumerate(rows):

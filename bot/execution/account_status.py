@@ -22,6 +22,8 @@ from bot.supervision.heart import beat
 
 log = logging.getLogger(__name__)
 
+# More readings than these between two writings are not worth a row each.
+SNAPSHOTS_KEPT = 100
 FACTS = ("configured", "authenticated", "permitted", "funded", "armed")
 _USUAL_PROOFS = {
     "configured": "the settings name it",
@@ -51,6 +53,8 @@ class AccountStatus:
         # Never held while the store works: its thread asks `may_enter`, and must not wait for who waits for it.
         self._lock = threading.RLock()
         self._snapshot_of: datetime | None = None
+        # Readings that are no rows yet.
+        self._snapshots: list[dict[str, Any]] = []
         self._needs: Callable[[], str] = lambda: ""
         self._recovery = Recovery()
         now = clock.now()
@@ -121,7 +125,7 @@ class AccountStatus:
             self._values["step"] = name
 
     def balance(self, reading: BalanceReading) -> None:
-        """Take over a reading; a new one also becomes a snapshot row."""
+        """Take over a reading; a new one also becomes a snapshot row, when the account's own row is written."""
         with self._lock:
             self._values |= {
                 "balance_status": str(reading.status),
@@ -132,8 +136,9 @@ class AccountStatus:
             if reading.error_count:
                 self._recovery.failed(reading.error_count)
             recovered = snapshot is not None and not reading.reason and self._recovery.another_reading()
-        if snapshot is not None:
-            self._write(lambda connection: accounts.add_balance_snapshot(connection, self._account.label, snapshot))
+            if snapshot is not None:
+                self._snapshots.append(snapshot)
+                del self._snapshots[:-SNAPSHOTS_KEPT]
         if reading.error_count >= FAILURES_IN_A_ROW and self.health.phase is Phase.READY:
             self.set_phase(Phase.DEGRADED, f"balance {reading.status}: {reading.reason}")
         elif recovered:
@@ -200,7 +205,14 @@ class AccountStatus:
         with self._lock:
             values = dict(self._values) | self._health_columns() | {"updated_at": self._clock.now()}
             values["proofs_json"] = json.dumps(self._proofs)
-        self._write(lambda connection: accounts.save_state(connection, self._account.label, values))
+            snapshots, self._snapshots = self._snapshots, []
+
+        def work(connection: Connection) -> None:
+            for snapshot in snapshots:
+                accounts.add_balance_snapshot(connection, self._account.label, snapshot)
+            accounts.save_state(connection, self._account.label, values)
+
+        self._write(work)
 
     # -- inside -----------------------------------------------------------------------------------------------------
     def _go(self, steps: Sequence[Phase], reason: str, *, error: bool) -> list[AccountHealth]:

@@ -10,6 +10,7 @@ from bot.domain.account import AccountRef
 from bot.domain.health import AccountHealth
 from bot.storage.schema import account, account_state, balance_snapshot, health_transition
 
+_SAVE_STATE = update(account_state).where(account_state.c.account_id == bindparam("the_account"))
 _ADD_SNAPSHOT = insert(balance_snapshot)
 _FIRST_SEEN = select(account.c.first_seen_at).where(account.c.account_id == bindparam("account_id"))
 _BALANCE_BEFORE = (
@@ -39,7 +40,7 @@ def remember_account(connection: Connection, ref: AccountRef, *, name: str, enab
 
 def save_state(connection: Connection, account_id: str, values: Mapping[str, Any]) -> None:
     """Overwrite the account's present state; the first write must name every column."""
-    changed = connection.execute(update(account_state).where(account_state.c.account_id == account_id).values(values))
+    changed = connection.execute(_SAVE_STATE, {"the_account": account_id, **values})
     if not changed.rowcount:
         connection.execute(insert(account_state).values(account_id=account_id, **values))
 

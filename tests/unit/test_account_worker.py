@@ -32,6 +32,7 @@ from bot.storage.store import Store
 from bot.trading_strategy import TradingStrategy
 from bot.user_copier import UserCopier
 from tests.memory_broker import MemoryBroker, TestClock
+from tests.unit.lane_bench import WriteCount
 
 USER = AccountRef.user(BrokerType.KRAKEN, "anna")
 PERIOD_SECONDS = 150.0
@@ -61,6 +62,7 @@ class Copies:
         self.runs = 0
         self.wait: float | None = None
         self.error: Exception | None = None
+        self.found_work = True
 
     def run(self) -> float | None:
         self.runs += 1
@@ -405,3 +407,15 @@ def test_an_account_that_hears_of_copies_first_begins_with_a_cycle_all_the_same(
     assert (len(bench.cycles.modes), bench.copies.runs) == (1, 0)
     bench.worker.step()
     assert (len(bench.cycles.modes), bench.copies.runs) == (1, 1)
+
+
+def test_a_look_that_finds_no_copy_writes_nothing(bench: Bench) -> None:
+    bench.copies.found_work = False
+    writes = WriteCount(bench.store)
+    before = bench.copies.runs
+    for _ in range(3):
+        bench.told(Note.COPY)
+    assert (bench.copies.runs - before, writes.commits) == (3, 0)
+    bench.copies.found_work = True
+    bench.told(Note.COPY)
+    assert writes.commits > 0
