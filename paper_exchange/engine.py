@@ -412,9 +412,13 @@ class Engine:
 
     # Time.
 
-    @exactly
     def advance(self, now_ns: int) -> None:
         """Move the market on; trigger stops, fill resting orders, expire those whose time is over, second by second."""
+        if now_ns > self._processed_ns or self._market.now_ns != self._processed_ns:
+            self._move_on(now_ns)
+
+    @exactly
+    def _move_on(self, now_ns: int) -> None:
         now_ns = max(now_ns, self._market.now_ns)
         busy = [symbol for symbol, orders in self._desk.resting.items() if orders]
         if not busy:
