@@ -53,9 +53,10 @@ class Snapshots:
             self._movers = dict.fromkeys(market_rows.symbols_of(connection, market_mover, self._broker))
             return market_rows.sparklines(connection, self._broker)
 
-    def source(self, words: str) -> None:
+    def source(self, words: str) -> bool:
+        """Where prices come from now; False when it could not be written."""
         now = self._clock.now()
-        self._work(lambda connection: market_rows.note_source(connection, self._broker, source=words, now=now))
+        return self._work(lambda connection: market_rows.note_source(connection, self._broker, source=words, now=now))
 
     def catalogue(self, instruments: Mapping[str, Instrument]) -> None:
         """Every market whose rules or status have changed."""

@@ -87,6 +87,7 @@ class MarketWatch:
         self._held: frozenset[str] = frozenset()
         self._scout_at = clock.monotonic()
         self._looks = 0
+        self._source_told = False
         self._begun = False
         self.focus: Mapping[str, Sequence[str]] = {}
 
@@ -141,6 +142,8 @@ class MarketWatch:
         if self._clock.monotonic() >= self._scout_at:
             self._scout_at = self._clock.monotonic() + self._next_scout()
             self._scout(instruments)
+        elif not self._source_told:
+            self._tell_source()
         self.focus = self._choose(instruments)
         self._market.focus(self.focus)
         self._snapshots.focus(self.focus)
@@ -163,7 +166,10 @@ class MarketWatch:
         self._tell(before)
         self._snapshots.movers(self._movers, self._rules)
         self._snapshots.scout(rows, self._histories, drawn)
-        self._snapshots.source(self._market.source())
+        self._tell_source()
+
+    def _tell_source(self) -> None:
+        self._source_told = self._snapshots.source(self._market.source())
 
     def _remember(self, rows: Mapping[str, PriceRow], instruments: Mapping[str, Instrument]) -> list[str]:
         """A point of each market that has a fresh price; returns those that got one."""

@@ -262,6 +262,10 @@ def test_prices_do_not_queue_up_while_the_store_has_other_work(bench: Bench) -> 
     for writer in writers:
         writer.join(10)
     assert bench.rows(market_scout) == written
+    bench.step()
+    with bench.store.read() as connection:
+        (source,) = market_rows.sources(connection)
+    assert source.looked_at == bench.clock.now() - timedelta(seconds=1), "told as soon as there is room"
     bench.clock.advance(30)
     bench.step()
     assert BTC in bench.rows(market_scout)
