@@ -52,6 +52,23 @@ def bot(running: ComposedBot) -> Iterator[ComposedBot]:
     running.exchange.clear_faults()
 
 
+@pytest.fixture(scope="module")
+def rarely_running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposedBot]:
+    """A bot whose accounts have a cycle every ten minutes: what comes sooner, the streams have brought."""
+    directory = tmp_path_factory.mktemp("rarely")
+    configuration = CONFIGURATION.replace("cycle_seconds: 1", "cycle_seconds: 600")
+    assert configuration != CONFIGURATION
+    with ComposedBot(directory, USERS, configuration=configuration, wire=OVER_WEBSOCKET) as bot:
+        yield bot
+
+
+@pytest.fixture
+def rare(rarely_running: ComposedBot) -> Iterator[ComposedBot]:
+    wait_until(lambda: all_live(rarely_running), seconds=PATIENCE, what="the private streams of all accounts")
+    yield rarely_running
+    rarely_running.exchange.clear_faults()
+
+
 # -- what is seen of it -----------------------------------------------------------------------------------------------
 def is_live(bot: ComposedBot, account: AccountRef) -> bool:
     """Whether an order of this account could go over its socket now."""
@@ -210,6 +227,36 @@ def test_fills_during_a_disconnect_make_one_signal_each(bot: ComposedBot) -> Non
     wait_until(lambda: all_live(bot), seconds=PATIENCE, what="the stream to be back")
     bot.hand.trades("buy", "0.01", SYMBOL)
     finish(bot, before, trades=3)
+
+
+def test_fills_during_a_disconnect_are_read_when_it_is_over(rare: ComposedBot) -> None:
+    before, cycles = rare.exchange.last_seq(), rare.cycles(MASTER)
+    fault(rare, {"kind": "drop_request"}, None, "ws/connect", times=2)
+    fault(rare, {"kind": "close", "code": 1001}, "master", "ws/heartbeat")
+    wait_until(lambda: applied(rare) > 1, seconds=PATIENCE, what="the connection to be gone")
+    # More than the fifty trades that a snapshot tells again.
+    for _ in range(55):
+        rare.hand.trades("buy", "0.001", SYMBOL)
+    settle(rare)
+    assert rare.cycles(MASTER) == cycles
+    sell_all(rare)
+    assert problems(rare) == []
+    assert all(len(accepted(rare, name, before, side="buy")) <= 55 for name in USERS)
+
+
+@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["gap", "reorder", "duplicate", "close"])
+def test_what_a_stream_has_missed_is_read_at_once_and_not_with_the_next_cycle(
+    rare: ComposedBot, kind: str, nth: int
+) -> None:
+    before, cycles = rare.exchange.last_seq(), rare.cycles(MASTER)
+    fault(rare, {"kind": kind}, "master", "ws/executions", nth=nth)
+    # The money that moved does not give it away.
+    fault(rare, {"kind": "gap"}, "master", "ws/balances", times=None)
+    rare.hand.trades("buy", "0.02", SYMBOL)
+    settle(rare)
+    finish(rare, before)
+    assert rare.cycles(MASTER) == cycles
 
 
 def test_a_connection_that_says_nothing_is_made_anew(bot: ComposedBot) -> None:
