@@ -208,7 +208,7 @@ class Hub:
             return self._private.unsubscribe(session, request)
         if session.private:
             raise KrakenError(NO_PUBLIC)
-        if channel not in CHANNELS:
+        if not isinstance(channel, str) or channel not in CHANNELS:
             raise KrakenError("Unsupported channel")
         if request.method == "subscribe":
             return self._market_feed.subscribe(session, request)

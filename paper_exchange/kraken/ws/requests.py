@@ -13,6 +13,7 @@ from paper_exchange.kraken.envelope import KrakenError, invalid_argument
 
 LARGEST_EXPONENT = 30
 """No amount has more digits before or after its point; ``1e999999`` written out would fill the memory."""
+LARGEST_NUMBER = 2**63
 
 
 class UnreadableRequest(ValueError):
@@ -48,10 +49,15 @@ def read_request(text: bytes) -> Request:
     return Request(
         method=method if isinstance(method, str) else "",
         params=params if isinstance(params, dict) else _NO_PARAMS,
-        req_id=req_id if isinstance(req_id, int) and not isinstance(req_id, bool) else None,
+        req_id=req_id if isinstance(req_id, int) and not isinstance(req_id, bool) and _fits(req_id) else None,
         has_params=params is not None,
         others=frozenset(fields) - _ENVELOPE if len(fields) > len(_ENVELOPE) else frozenset(),
     )
+
+
+def _fits(value: int) -> bool:
+    """Into 64 bits, as what is sent back must."""
+    return abs(value) < LARGEST_NUMBER
 
 
 def unsupported_field(name: str, method: str) -> KrakenError:
@@ -85,7 +91,7 @@ def whole_number(params: Mapping[str, Any], name: str, default: int | None = Non
     value = params.get(name)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or not _fits(value):
         raise _wrong(name, "number_integer")
     return value
 

@@ -14,7 +14,7 @@ from paper_exchange.kraken.form import Params
 from paper_exchange.kraken.front import KrakenFront
 from paper_exchange.kraken.live_orders import charge
 from paper_exchange.kraken.order_batch import refuse_unsound
-from paper_exchange.kraken.order_entry import Entry, read_entry
+from paper_exchange.kraken.order_entry import INT32, Entry, read_entry
 from paper_exchange.kraken.ws.answers import Answer
 from paper_exchange.kraken.ws.order_fields import ADD_ORDER_NAMES, ORDER_NAMES, deadline_ns, rest_fields
 from paper_exchange.kraken.ws.requests import check_names, flag, items
@@ -158,6 +158,6 @@ def _text(value: object, name: str) -> str:
 
 
 def _reference(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > INT32:
         raise invalid_argument("order_userref")
     return str(value)
