@@ -31,6 +31,7 @@ KILL_POINTS = {
         "kraken.before_AddOrder",
     ),
 }
+BATCHES = "tests/acceptance/test_batches_over_kills.py"
 COPYING = "tests/integration/test_faults_of_copying.py"
 DRILL = "benchmarks/kill_drill/plan.py"
 REPLAYS = "tests/unit/execution/test_reconciliation_replays.py"
@@ -41,6 +42,9 @@ ELSEWHERE = {
     "signal_planned": COPYING,
     "coinbase.after_POST": DRILL,
     "coinbase.before_POST": DRILL,
+    "lane_boarded": BATCHES,
+    "lane_departing": BATCHES,
+    "lane_handed_over": BATCHES,
     "kraken_nonce.after_write": "tests/unit/brokers/test_kraken_nonce.py",
     "kraken_nonce.before_write": "tests/unit/brokers/test_kraken_nonce.py",
     "migrate": "tests/acceptance/test_store_faults.py",
