@@ -227,3 +227,18 @@ def test_a_connection_is_not_even_opened(exchange: ExchangeProcess, action: Any)
 def test_a_fault_that_makes_no_sense_is_refused(exchange: ExchangeProcess, action: Any, sentence: str) -> None:
     with pytest.raises(AssertionError, match=sentence):
         exchange.fault(action, endpoint="ws/executions")
+
+
+def test_a_subscription_that_is_held_up_until_its_client_has_gone_comes_to_nothing(
+    exchange: ExchangeProcess, kraken: KrakenClient, fault: Callable[..., int]
+) -> None:
+    fault_id = fault({"kind": "delay", "seconds": 0.3}, "ws/subscribe")
+    with private_socket(exchange.addresses, kraken) as gone:
+        gone.request("subscribe", channel="executions")
+        wait_until(lambda: any(one["id"] == fault_id and one["applied"] for one in exchange.faults()), what="the fault")
+        gone.die()
+    with private_socket(exchange.addresses, kraken) as client:
+        client.ok("subscribe", channel="executions")
+        client.push("heartbeat")
+        client.ok("add_order", MARKET)
+        assert client.event("filled")

@@ -201,6 +201,8 @@ class Hub:
 
     def _subscribing(self, session: Session, request: Request, call: Call) -> Sent:
         channel = request.params.get("channel")
+        if session.connection not in self._sessions:
+            return []  # It was held up by a fault, and nobody is left to send to.
         if channel in (EXECUTIONS, BALANCES):
             account = self._authorised(session, call)
             if request.method == "subscribe":
