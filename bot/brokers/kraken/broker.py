@@ -1,6 +1,5 @@
 """One account at Kraken Spot."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -11,7 +10,7 @@ from bot.brokers.base import BaseBroker, Urgency
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.kraken.api import KrakenApi
-from bot.brokers.kraken.calls import KrakenCalls, OrderCall
+from bot.brokers.kraken.calls import KrakenCalls
 from bot.brokers.kraken.context import KrakenContext
 from bot.brokers.kraken.errors import GONE_ORDER, MARKET_RULES, normal_text
 from bot.brokers.kraken.keys import KrakenKey
@@ -19,14 +18,13 @@ from bot.brokers.kraken.live_account import LiveAccount
 from bot.brokers.kraken.lookups import KrakenLookups
 from bot.brokers.kraken.market_data import OHLC_INTERVALS, candles_from, quotes_from
 from bot.brokers.kraken.nonce import key_fingerprint
+from bot.brokers.kraken.order_entry import OrderEntry
 from bot.brokers.kraken.orders import order_fields
-from bot.brokers.kraken.socket_orders import NotWritten
 from bot.brokers.kraken.symbols import KrakenCatalogue, catalogue_from
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import (
     ZERO,
-    as_id,
     as_list,
     as_object,
     clock_time,
@@ -35,6 +33,7 @@ from bot.brokers.replies import (
     text_of,
 )
 from bot.brokers.socket_lane import SocketLane
+from bot.brokers.socket_observer import NOBODY, SocketObserver
 from bot.brokers.stream_news import NO_NEWS, StreamNews
 from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import VenueGate
@@ -46,15 +45,11 @@ from bot.domain.errors import (
     OutcomeUnknown,
     RetryLater,
     UnreadableReply,
-    VenueError,
 )
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderRequest, VenueOrder
 from bot.domain.quote import Candle, Quote
-from bot.seams.failpoints import failpoint
-
-log = logging.getLogger(__name__)
 
 # What the bot does with a key, and how Kraken calls the right to it (GetApiKeyInfo).
 NEEDED_PERMISSIONS = ("query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades")
@@ -113,6 +108,9 @@ class KrakenBroker(BaseBroker):
         self._calls = self._make_calls(context, key)
         self._lookups = KrakenLookups(self._private, self._catalogue, self.venue_clock)
         self._live = self._make_live(context, key)
+        self._order_entry = OrderEntry(
+            self._calls, live=self._live, rates=key.rates, clock=context.clock, observer=_observer(context)
+        )
         if self._live is not None:
             self.balance_book.follow(self._live.holdings)
             self.settle_seconds += max(0.0, context.socket_deadline_seconds - context.order_deadline_seconds)
@@ -313,10 +311,7 @@ class KrakenBroker(BaseBroker):
         fields = partial(self._fields_now, request, rest_id)
         fields()  # what cannot be sent is refused here, before it is anybody's turn
         try:
-            ack = self._place(request, rest_id, fields, leave_before)
-            if self._live is not None:
-                self._live.acknowledged(ack.venue_order_id)
-            return ack
+            return self._order_entry.place(request, rest_id, fields, leave_before=leave_before, urgency=self._urgency)
         except OrderRefused as error:
             if normal_text(error.venue_code).startswith(MARKET_RULES):
                 self._context.catalogues.renew(self._context.access.base_url, self._read_catalogue)
@@ -327,30 +322,9 @@ class KrakenBroker(BaseBroker):
             # Whatever went wrong with the answer, the order may be in the book.
             raise OutcomeUnknown(f"{self.account.label}: after sending an order: {error}") from error
 
-    def _place(
-        self, request: OrderRequest, rest_id: str, fields: Callable[[], Mapping[str, str]], leave_before: float
-    ) -> OrderAck:
-        """Over the WebSocket while that is live. What was certainly not written there goes over REST at once."""
-        if self._live is not None and self._live.takes_orders():
-            failpoint("kraken.before_AddOrder")
-            request.last_look()
-            try:
-                ack = self._live.place(request, rest_id, leave_before=leave_before, urgency=self._urgency)
-            except NotWritten as error:
-                log.info("%s; it goes over REST", error)
-            else:
-                failpoint("kraken.after_AddOrder")
-                return ack
-        call = OrderCall(
-            method="AddOrder", fields=fields, leave_before=leave_before, last_look=request.last_look, pair=rest_id
-        )
-        venue_order_id = _only_order_id(self._order_by_rest(call))
-        self._rates.placed(venue_order_id, rest_id)
-        return OrderAck(client_order_id=request.client_order_id, venue_order_id=venue_order_id)
-
     def cancel_order(self, venue_order_id: str) -> bool:
         try:
-            return self._cancel(venue_order_id)
+            return self._order_entry.cancel(venue_order_id, urgency=self._urgency)
         except (RetryLater, CredentialsRejected):
             raise
         except (OrderRefused, OutcomeUnknown) as error:
@@ -359,31 +333,6 @@ class KrakenBroker(BaseBroker):
             raise OutcomeUnknown(str(error), venue_code=error.venue_code) from error
         except Exception as error:
             raise OutcomeUnknown(f"{self.account.label}: after sending a cancel: {error}") from error
-
-    def _cancel(self, venue_order_id: str) -> bool:
-        if self._live is not None and self._live.takes_orders():
-            failpoint("kraken.before_CancelOrder")
-            try:
-                self._live.orders.cancel(venue_order_id, urgency=self._urgency)
-            except NotWritten as error:
-                log.info("%s; it goes over REST", error)
-            else:
-                failpoint("kraken.after_CancelOrder")
-                return True
-        call = OrderCall(method="CancelOrder", fields=lambda: {"txid": venue_order_id}, venue_order_id=venue_order_id)
-        return _was_taken(self._order_by_rest(call))
-
-    def _order_by_rest(self, call: OrderCall) -> object:
-        started, outcome = self._context.clock.monotonic(), "ok"
-        try:
-            return self._calls.order(call, urgency=self._urgency)
-        except VenueError as error:
-            outcome = type(error).__name__
-            raise
-        finally:
-            if self._context.wire is not None:
-                seconds = self._context.clock.monotonic() - started
-                self._context.wire.observer.order("rest", outcome, seconds)
 
     def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
         shown = None if self._live is None else self._live.order_by_client_id(client_order_id)
@@ -434,19 +383,8 @@ class KrakenBroker(BaseBroker):
         return self._calls.private(method, fields, urgency=self._urgency)
 
 
-def _only_order_id(result: object) -> str:
-    ids = as_list(as_object(result, where="Kraken AddOrder").get("txid"), where="Kraken AddOrder txid")
-    if len(ids) != 1:
-        raise UnreadableReply("Kraken AddOrder: the answer does not name one order")
-    return as_id(ids[0], where="Kraken AddOrder txid")
-
-
-def _was_taken(result: object) -> bool:
-    """True. "None was cancelled" is neither a yes nor the venue's word that the order is gone."""
-    count = number_of(as_object(result, where="Kraken CancelOrder"), "count", where="Kraken CancelOrder")
-    if count < 1:
-        raise UnreadableReply("Kraken CancelOrder: nothing was cancelled, and no reason given")
-    return True
+def _observer(context: KrakenContext) -> SocketObserver:
+    return NOBODY if context.wire is None else context.wire.observer
 
 
 def _chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

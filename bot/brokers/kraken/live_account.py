@@ -15,7 +15,8 @@ from bot.brokers.kraken.keys import KrakenKey
 from bot.brokers.kraken.orders import normal_client_id
 from bot.brokers.kraken.private_stream import PrivateStream
 from bot.brokers.kraken.socket import SocketWire
-from bot.brokers.kraken.socket_orders import OrderWays, SocketFrame, SocketOrders
+from bot.brokers.kraken.socket_orders import SocketFrame, SocketOrders
+from bot.brokers.kraken.socket_requests import OrderWays
 from bot.brokers.kraken.symbols import KrakenPair
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.stream_news import NO_NEWS, StreamNews

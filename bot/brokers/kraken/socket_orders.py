@@ -10,39 +10,26 @@ import itertools
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import timedelta
 
-import msgspec
-
-from bot.brokers.amounts import wire_number
 from bot.brokers.base import Urgency
-from bot.brokers.feed_loop import FeedLoop
-from bot.brokers.kraken.errors import (
-    DEADLINES,
-    INVALID_SESSION,
-    LOCKOUT_SECONDS,
-    OUT_OF_SERVICE,
-    REFUSED_KEY,
-    TEMPORARY_LOCKOUT,
-    TOO_MANY_REQUESTS,
-    error_of,
-    normal_text,
-    throttled_seconds,
-)
-from bot.brokers.kraken.keys import KrakenKey
+from bot.brokers.kraken.errors import INVALID_SESSION
 from bot.brokers.kraken.private_stream import PrivateStream
+from bot.brokers.kraken.socket_answers import meaning_of_answer
+from bot.brokers.kraken.socket_requests import (
+    NotWritten,
+    OrderWays,
+    SocketOutcome,
+    SocketRequest,
+    order_params,
+    request_text,
+)
 from bot.brokers.kraken.stream_messages import Message, order_id_of
-from bot.brokers.rate_budget import Spending
-from bot.brokers.refused_key import RefusedKey
 from bot.brokers.socket_lane import LaneOutcome
-from bot.brokers.socket_observer import SocketObserver
-from bot.brokers.venue_clock import VenueClock
-from bot.brokers.venue_gate import Passage, Trouble, VenueGate
+from bot.brokers.venue_gate import Trouble
 from bot.domain.errors import NijaError, OutcomeUnknown, RetryLater, UnreadableReply, VenueError
-from bot.domain.order import OrderAck, OrderRequest, OrderType, Side
-from bot.seams.clock import Clock
+from bot.domain.order import OrderAck, OrderRequest
 from bot.supervision.heart import during
 
 log = logging.getLogger(__name__)
@@ -54,61 +41,6 @@ RATE_WAIT_SECONDS = 8.0
 FIRST_REQUEST = 1
 LAST_REQUEST = 999_999
 
-Answered = Callable[["SocketOutcome"], None]
-
-
-class NotWritten(RetryLater):
-    """The frame did not leave: the order may go another way at once."""
-
-
-@dataclass(frozen=True)
-class SocketOutcome:
-    """The venue's answer, or why there is none. Exactly one is set; `answer` is a good one."""
-
-    answer: Message | None = None
-    error: VenueError | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class OrderWays:
-    """What orders of the account pass on any way to the venue; REST has the same."""
-
-    label: str
-    feed: FeedLoop
-    clock: Clock
-    venue_clock: VenueClock
-    key: KrakenKey
-    gate: VenueGate
-    refused_key: RefusedKey
-    observer: SocketObserver
-    deadline_seconds: float
-
-
-@dataclass(eq=False)
-class _Request:
-    """One frame. `state` moves once, under the mutex: waiting → written, or waiting → withdrawn."""
-
-    method: str
-    text: Callable[[int], bytes]
-    answered: Answered
-    urgency: Urgency
-    leave_before: float | None = None
-    pair: str = ""
-    venue_order_id: str = ""
-    mutex: threading.Lock = field(default_factory=threading.Lock)
-    state: str = "waiting"
-    sent_at: float = 0.0
-    spending: Spending | None = None
-    passage: Passage | None = None
-    held: ExitStack = field(default_factory=ExitStack)
-
-    def moves_to(self, state: str) -> bool:
-        with self.mutex:
-            if self.state != "waiting":
-                return False
-            self.state = state
-            return True
-
 
 class SocketOrders:
     """`place` and `cancel` wait in the caller's thread; `send` is for the loop."""
@@ -117,7 +49,7 @@ class SocketOrders:
         self._ways = ways
         self._stream: PrivateStream | None = None
         self._numbers = itertools.cycle(range(FIRST_REQUEST, LAST_REQUEST))
-        self._waiting: dict[int, _Request] = {}
+        self._waiting: dict[int, SocketRequest] = {}
         self._mutex = threading.Lock()
         self._callers: set[threading.Event] = set()
         self._closed = False
@@ -154,7 +86,7 @@ class SocketOrders:
     def cancel(self, venue_order_id: str, *, urgency: Urgency) -> None:
         """Ask to cancel. Raises `NotWritten`, or what `error_of` makes of the answer."""
         params: dict[str, object] = {"order_id": [venue_order_id]}
-        made = _Request(
+        made = SocketRequest(
             method="cancel_order",
             text=lambda number: self._text("cancel_order", params, number),
             answered=lambda _outcome: None,
@@ -173,7 +105,7 @@ class SocketOrders:
         made.text(0)  # what cannot be written out is refused here
         return SocketFrame(self, request, made, acknowledged)
 
-    def _in_turn(self, made: _Request) -> SocketOutcome:
+    def _in_turn(self, made: SocketRequest) -> SocketOutcome:
         """With room on the rate counter, which may have to be waited for, and the venue's gate passed."""
         ways = self._ways
         within = RATE_WAIT_SECONDS
@@ -187,7 +119,7 @@ class SocketOrders:
         with ways.gate.visit(ways.label, made.urgency), room as made.spending:
             return self._await(made)
 
-    def _await(self, made: _Request) -> SocketOutcome:
+    def _await(self, made: SocketRequest) -> SocketOutcome:
         """Hand it over and wait; what the loop has not written until then is taken back."""
         done, outcomes = threading.Event(), list[SocketOutcome]()
 
@@ -222,7 +154,7 @@ class SocketOrders:
         self._ways.feed.call(lambda: self.lost("it was closed here"))
 
     # -- the loop ---------------------------------------------------------------------------------------------------
-    def send(self, made: _Request) -> None:
+    def send(self, made: SocketRequest) -> None:
         """Write it now or never; its `answered` is called once, now or later."""
         number = next(self._numbers)
         try:
@@ -248,7 +180,8 @@ class SocketOrders:
         if made is None or made.method != message.method:
             log.info("%s: an answer to %s that nobody waits for", self._ways.label, message.method[:40])
             return
-        error = self._heed(made, message)
+        error = meaning_of_answer(self._ways, made, message)
+        self._renew_session(error)
         self._end(made, SocketOutcome(answer=message) if error is None else SocketOutcome(error=error))
 
     def lost(self, why: str) -> None:
@@ -259,9 +192,13 @@ class SocketOrders:
                 made.passage.met(Trouble.SILENCE, why)
             self._end(made, SocketOutcome(error=self._unknown(made, f"the connection ended before the answer ({why})")))
 
+    def _renew_session(self, error: VenueError | None) -> None:
+        if error is not None and self._stream is not None and error.venue_code.startswith(INVALID_SESSION):
+            self._stream.token_refused(error.venue_code)
+
     # -- inside -----------------------------------------------------------------------------------------------------
-    def _order(self, request: OrderRequest, pair: str, *, leave_before: float, urgency: Urgency) -> _Request:
-        return _Request(
+    def _order(self, request: OrderRequest, pair: str, *, leave_before: float, urgency: Urgency) -> SocketRequest:
+        return SocketRequest(
             method="add_order",
             text=lambda number: self._text("add_order", self._params(request), number),
             answered=lambda _outcome: None,
@@ -273,26 +210,13 @@ class SocketOrders:
     def _params(self, request: OrderRequest) -> dict[str, object]:
         """The order as it leaves now: its deadline counts from this moment, on the venue's clock."""
         deadline = self._ways.venue_clock.now() + timedelta(seconds=self._ways.deadline_seconds)
-        params: dict[str, object] = {
-            "order_type": "market" if request.order_type is OrderType.MARKET else "limit",
-            "side": "buy" if request.side is Side.BUY else "sell",
-            "symbol": request.symbol,
-            "order_qty": msgspec.Raw(wire_number(request.quantity, name="quantity").encode()),
-            "cl_ord_id": request.client_order_id,
-            "fee_preference": "quote",  # the books count on it
-            "deadline": f"{deadline:%Y-%m-%dT%H:%M:%S}.{deadline.microsecond // 1000:03d}Z",
-        }
-        if request.limit_price is not None:
-            params["limit_price"] = msgspec.Raw(wire_number(request.limit_price, name="limit price").encode())
-        if request.order_type is OrderType.LIMIT_IOC:
-            params["time_in_force"] = "ioc"
-        return params
+        return order_params(request, deadline=deadline)
 
     def _text(self, method: str, params: Mapping[str, object], number: int) -> bytes:
         token = "" if self._stream is None else self._stream.token
-        return msgspec.json.encode({"method": method, "params": {**params, "token": token}, "req_id": number})
+        return request_text(method, params, token=token, number=number)
 
-    def _prepare(self, made: _Request) -> None:
+    def _prepare(self, made: SocketRequest) -> None:
         """Everything that may still say no, none of which waits. Raises `RetryLater`: nothing was sent."""
         ways = self._ways
         self._refuse()
@@ -308,18 +232,18 @@ class SocketOrders:
         if seconds > 0:
             raise RetryLater(f"{ways.label}: not sent: Kraken has locked this key out", retry_after_seconds=seconds)
 
-    def _go(self, made: _Request) -> bool:
+    def _go(self, made: SocketRequest) -> bool:
         """Right before the write: not too late, and not taken back."""
         late = made.leave_before is not None and self._ways.clock.monotonic() > made.leave_before
         return not late and made.moves_to("written")
 
-    def _not_written(self, made: _Request, error: VenueError) -> None:
+    def _not_written(self, made: SocketRequest, error: VenueError) -> None:
         if made.state == "waiting":
             made.moves_to("withdrawn")
         made.held.close()
         made.answered(SocketOutcome(error=error))
 
-    def _too_late(self, number: int, made: _Request) -> None:
+    def _too_late(self, number: int, made: SocketRequest) -> None:
         if self._waiting.get(number) is not made:
             return
         del self._waiting[number]
@@ -327,52 +251,14 @@ class SocketOrders:
             made.passage.met(Trouble.SILENCE, "no answer over WebSocket")
         self._end(made, SocketOutcome(error=self._unknown(made, "no answer in time")))
 
-    def _unknown(self, made: _Request, why: str) -> OutcomeUnknown:
+    def _unknown(self, made: SocketRequest, why: str) -> OutcomeUnknown:
         return OutcomeUnknown(f"{self._ways.label}: Kraken {made.method}: {why}")
 
-    def _end(self, made: _Request, outcome: SocketOutcome) -> None:
+    def _end(self, made: SocketRequest, outcome: SocketOutcome) -> None:
         made.held.close()
         word = "ok" if outcome.error is None else type(outcome.error).__name__
         self._ways.observer.order("websocket", word, self._ways.clock.monotonic() - made.sent_at)
         made.answered(outcome)
-
-    def _heed(self, made: _Request, message: Message) -> VenueError | None:
-        """What an answer says of the order, and of the account and the venue besides."""
-        ways, where = self._ways, f"{self._ways.label}: Kraken {made.method}"
-        if message.success is True and not message.error:
-            self._answered_well(made)
-            return None
-        if message.success is not False or not message.error:
-            return OutcomeUnknown(f"{where}: an answer that is neither a yes nor a no")
-        text = normal_text(message.error)
-        self._tell_gate(made, text)
-        seconds = throttled_seconds(text, ways.venue_clock.now())
-        ways.key.rates.refused(text, pair=made.pair, venue_order_id=made.venue_order_id, seconds=seconds)
-        error = error_of([message.error], where=where, order_sent=True)
-        if text.startswith(REFUSED_KEY):
-            ways.refused_key.refused(error, venue_code=text)
-        if text.startswith(DEADLINES):
-            ways.venue_clock.doubt()
-        if text.startswith(TEMPORARY_LOCKOUT):
-            ways.key.locked_out_until = ways.clock.monotonic() + LOCKOUT_SECONDS
-        if text.startswith(INVALID_SESSION) and self._stream is not None:
-            self._stream.token_refused(text)
-        return error
-
-    def _answered_well(self, made: _Request) -> None:
-        if made.passage is not None:
-            made.passage.answered()
-        self._ways.refused_key.accepted()
-
-    def _tell_gate(self, made: _Request, text: str) -> None:
-        if made.passage is None:
-            return
-        if text.startswith(TOO_MANY_REQUESTS):
-            made.passage.shut_out(text)
-        elif text.startswith(OUT_OF_SERVICE):
-            made.passage.met(Trouble.MAINTENANCE, text)
-        else:
-            made.passage.answered()
 
     def _ack_of(self, request: OrderRequest, outcome: SocketOutcome) -> OrderAck:
         """Raises the error of the outcome; an answer that names no order leaves it unknown."""
@@ -399,7 +285,7 @@ class SocketFrame:
     """One order of a batch; see `bot.brokers.socket_lane.Frame`."""
 
     def __init__(
-        self, orders: SocketOrders, request: OrderRequest, made: _Request, acknowledged: Callable[[str], None]
+        self, orders: SocketOrders, request: OrderRequest, made: SocketRequest, acknowledged: Callable[[str], None]
     ) -> None:
         self._orders = orders
         self._request = request

@@ -18,7 +18,8 @@ from bot.brokers.kraken.keys import KrakenKey
 from bot.brokers.kraken.nonce import NonceSource
 from bot.brokers.kraken.private_stream import PrivateStream
 from bot.brokers.kraken.rates import TIERS, KrakenRates
-from bot.brokers.kraken.socket_orders import OrderWays, SocketOrders
+from bot.brokers.kraken.socket_orders import SocketOrders
+from bot.brokers.kraken.socket_requests import OrderWays
 from bot.brokers.kraken.stream_messages import message_of
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.socket_lane import LaneOutcome
