@@ -354,6 +354,7 @@ class _Run:
             silence_seconds=self._settings.supervision.watchdog_silence_seconds,
             longest_turn_seconds=2 * BEAT_SECONDS,
         )
+        parts.garbage.start(self._clock.monotonic())
         while not self._stop.is_set():
             beat("looking after the process")
             failpoint("main_turn")
@@ -370,6 +371,7 @@ class _Run:
             if now >= summary_at:
                 summary_at = now + every
                 _summarise(world, parts)
+            parts.garbage.tidy(now)
             self._clock.wait(self._stop, BEAT_SECONDS)
 
     @contextmanager

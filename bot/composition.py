@@ -69,6 +69,7 @@ from bot.storage import accounts, copies, leases, positions, process, venue_stat
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 from bot.strategies.loading import load_strategy
+from bot.supervision.garbage import Garbage
 from bot.supervision.key_locks import KeyInUse, KeyLocks
 from bot.supervision.probes import logging_probes
 from bot.supervision.watchdog import Ward, Watchdog, WatchdogTimes
@@ -124,6 +125,7 @@ class Parts:
     watchdog: Watchdog
     statuses: Mapping[AccountRef, AccountStatus] = field(default_factory=dict)
     market_watch: MarketWatch | None = None
+    garbage: Garbage = field(default_factory=Garbage)
 
 
 def compose(world: World) -> Parts:
@@ -135,6 +137,7 @@ class _Composition:
     def __init__(self, world: World) -> None:
         self.world = world
         self.settings = world.settings
+        self.garbage = Garbage()
         self.roster = Roster(world.store, self.settings.users)
         self.followers = self.roster.followers
         self.masters = [master.broker for master in self.settings.masters if master.enabled]
@@ -248,6 +251,7 @@ class _Composition:
             self.watchdog,
             self.statuses,
             self.market_watch,
+            self.garbage,
         )
 
     # -- accounts ---------------------------------------------------------------------------------------------------
@@ -667,6 +671,7 @@ class _Composition:
     def _on_booked(self, broker: BaseBroker, fills: Sequence[Fill]) -> None:
         if broker.account.is_master:
             self.engine.notify(broker.broker_type)  # first of all: users wait for it
+        self.garbage.worked()
         for fill in fills:
             broker.balance_book.apply_fill(fill)
         log.info("%s filled: %s", broker.account.label, describe(fills))
@@ -675,6 +680,7 @@ class _Composition:
         status.balance(broker.balance_book.reading())
 
     def _on_order(self, intent: OrderIntent) -> None:
+        self.garbage.worked()
         self.world.metrics.orders.labels(intent.account_id, str(intent.kind), str(intent.state)).inc()
         for ref, status in self.statuses.items():
             if ref.label == intent.account_id:
