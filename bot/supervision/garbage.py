@@ -10,7 +10,7 @@ import gc
 import threading
 
 # New objects before a look at the youngest, such looks before one at the younger ones, and, never reached, at all.
-YOUNG_OBJECTS = (50_000, 5, 1_000_000)
+YOUNG_OBJECTS = (5_000, 5, 1_000_000)
 # When the accounts are up, and when slow starters are too: what lives then is kept out of every later look.
 FIRST_SECONDS = 30.0
 SECOND_SECONDS = 120.0
