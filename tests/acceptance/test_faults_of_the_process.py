@@ -40,6 +40,8 @@ ELSEWHERE = {
     "cancel_sent": COPYING,
     "plan_signal": COPYING,
     "signal_planned": COPYING,
+    "kraken.before_CancelOrder": "tests/contract_brokers/test_streams.py",
+    "kraken.after_CancelOrder": "tests/contract_brokers/test_streams.py",
     "coinbase.after_POST": DRILL,
     "coinbase.before_POST": DRILL,
     "lane_boarded": BATCHES,

@@ -15,6 +15,7 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceStatus
 from bot.domain.errors import InsufficientFunds, OrderRefused, OutcomeUnknown, RetryLater
 from bot.domain.order import OrderType, Side, VenueOrderStatus
+from bot.seams import failpoints
 from bot.seams.clock import SystemClock
 from bot.supervision.watchdog import Watchdog, WatchdogTimes
 from tests.bot_process import wait_until
@@ -351,3 +352,20 @@ def test_a_key_without_the_right_to_a_token_trades_over_rest_and_asks_rarely(
     user.broker.place_order(user.request())
     assert "AddOrder" in user.rest_calls() and "over REST" in user.broker.order_way
     assert not user.broker._live.stream.socket.is_up  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(("place", "gone"), [("kraken.before_CancelOrder", False), ("kraken.after_CancelOrder", True)])
+def test_a_cancel_that_breaks_off_is_unknown_and_asking_tells(user: StreamedAccount, place: str, gone: bool) -> None:
+    user.live()
+    request = user.request(order_type=OrderType.LIMIT_GTC, limit_price=Decimal(10_000))
+    ack = user.broker.place_order(request)
+    failpoints.install(f"{place}:raise")
+    try:
+        with pytest.raises(OutcomeUnknown):
+            user.broker.cancel_order(ack.venue_order_id)
+    finally:
+        failpoints.install("")
+    order = user.by_rest().get_order(ack.venue_order_id)
+    assert order is not None and order.status.ended is gone
+    assert user.broker.cancel_order(ack.venue_order_id) is not gone
+    assert not user.broker.cancel_order(ack.venue_order_id), "it is gone, says the venue"

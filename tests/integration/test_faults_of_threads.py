@@ -121,6 +121,7 @@ class DeskOf:
     def __init__(self, broker: BaseBroker) -> None:
         self.broker = broker
         self.account = broker.account
+        self.reconciler = None
 
 
 def look_after(threads: Threads, clock: TestClock, *, times: int, seconds: float = 61.0) -> None:
