@@ -408,7 +408,7 @@ class _Composition:
             later=self.shared.kraken_feed.after,
             wake=lambda account: self.trader.wake(account),
             stop=self.world.stop,
-            restored=self._restored_at() is not None,
+            restored_at=self._restored_at(),
         )
 
     def _why_not_ready(self, account_id: str) -> str:

@@ -22,7 +22,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection
@@ -65,8 +65,8 @@ class OrderLane:
 
     `hand_over` has something done on the venue's feed loop, soon and without waiting; `wake` tells an account's thread
     that copies may be waiting for it, and must not wait either. `later` has something done on the feed loop after so
-    many seconds, called on it. `restored`: these books are an older copy, of which
-    nobody knows what was sent after it; then nobody boards.
+    many seconds, called on it. `restored_at`: since when the books are an older copy that was put back; an order after
+    a trade from before then may be at the venue already, and its own thread asks before it sends.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class OrderLane:
         wake: Callable[[AccountRef], None],
         stop: threading.Event,
         later: Callable[[float, Callable[[], None]], None] | None = None,
-        restored: bool = False,
+        restored_at: datetime | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -92,7 +92,7 @@ class OrderLane:
         self._wake = wake
         self._stop = stop
         self._later = later
-        self._restored = restored
+        self._restored_at = restored_at
         self._seats: dict[str, Seat] = {}
         self._aboard: dict[str, Passenger] = {}
 
@@ -106,7 +106,7 @@ class OrderLane:
 
         Nothing that goes wrong here keeps the plan from being made: then the accounts' own threads send.
         """
-        if self._stop.is_set() or self._restored or not self._seats:
+        if self._stop.is_set() or not self._seats:
             return ()
         try:
             with connection.begin_nested():
@@ -121,7 +121,7 @@ class OrderLane:
 
     def _board(self, connection: Connection, intents: Sequence[OrderIntent]) -> Sequence[str]:
         signal = self._signal_of(connection, intents)
-        if signal is None:
+        if signal is None or (self._restored_at is not None and signal.executed_at <= self._restored_at):
             return ()
         ready = [intent for intent in intents if self._is_ready(intent, signal)]
         ready = self._undisturbed(connection, ready, signal)

@@ -1,6 +1,7 @@
 """Users in memory whose entries leave in batches, over sockets and a loop that are stepped by hand."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from sqlalchemy import event, select
 
@@ -105,7 +106,7 @@ class LaneBench(Bench):
         self.engine = self.make_engine(self.lane)
         return timers
 
-    def make_lane(self, *, restored: bool = False) -> OrderLane:
+    def make_lane(self, *, restored_at: datetime | None = None) -> OrderLane:
         """Of a new process, with everybody in their seats."""
         lane = OrderLane(
             store=self.store,
@@ -117,7 +118,7 @@ class LaneBench(Bench):
             wake=self.woken.append,
             stop=self.stop,
             later=self.later,
-            restored=restored,
+            restored_at=restored_at,
         )
         for follower in self.followers:
             lane.take_seat(self.seat(follower.account))

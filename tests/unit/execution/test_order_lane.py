@@ -298,11 +298,15 @@ def test_what_comes_between_plan_and_departure_leaves_the_order_to_its_own_threa
     assert bench.written() == ([] if why in ("sold", "ends") else ["ann", "cleo"])
 
 
-def test_books_that_are_an_older_copy_let_nobody_board(bench: LaneBench) -> None:
-    bench.lane = bench.make_lane(restored=True)
+@pytest.mark.parametrize(("traded_later_by", "state"), [(0, "created"), (1, "submitted")])
+def test_where_older_books_were_put_back_only_trades_from_after_that_are_followed_in_batches(
+    bench: LaneBench, traded_later_by: int, state: str
+) -> None:
+    bench.lane = bench.make_lane(restored_at=bench.clock.now())
     bench.engine = bench.make_engine(bench.lane)
+    bench.clock.seconds += traded_later_by
     _planned(bench)
-    assert states(bench, USERS) == ["created"] * 3
+    assert states(bench, USERS) == [state] * 3
 
 
 def test_trouble_of_the_lane_keeps_no_plan_from_being_made(
