@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 from decimal import Decimal
@@ -65,26 +65,44 @@ class BatchBooks:
         return [*rows, *map(_open_entry, out)] if out else rows
 
     def sent(self, account_id: str, *, since: datetime, besides: str) -> int:
+        return self._sent_of_all(since).get(account_id, 0) + len(self._out_of.get(account_id, ()))
+
+    def having_sent(self, number: int, *, since: datetime) -> Collection[str]:
+        """Accounts that have sent so many entries after `since`, or more."""
+        return (
+            {label for label, sent in self._sent_of_all(since).items() if sent >= number}
+            if number > 0
+            else self._accounts
+        )
+
+    def _sent_of_all(self, since: datetime) -> Mapping[str, int]:
         def read() -> Mapping[str, int]:
             return exposure_of_many.entries_sent_of_many(self._connection, self._accounts, since=since)
 
-        return self._once("sent", read).get(account_id, 0) + len(self._out_of.get(account_id, ()))
+        return self._once("sent", read)
 
     def answers(self, account_id: str, *, most: int) -> Sequence[Answer]:
         """Nothing for an account whose last entry was not refused: there is no row of refusals then."""
-        refused = self._once("refused", lambda: exposure_of_many.last_refused_among(self._connection, self._accounts))
-        return self._rows.answers(account_id, most=most) if account_id in refused else ()
+        return self._rows.answers(account_id, most=most) if account_id in self.refused() else ()
+
+    def refused(self) -> Collection[str]:
+        """Accounts whose last answered entry was refused."""
+        return self._once("refused", lambda: exposure_of_many.last_refused_among(self._connection, self._accounts))
 
     def twins(self, intent: OrderIntent, *, since: datetime) -> Sequence[Twin]:
-        def read() -> Mapping[Shape, Sequence[Twin]]:
-            return exposure_of_many.twins_of_many(self._connection, self._accounts, symbols=self._symbols, since=since)
-
-        found = self._of_many("twins", read)
+        found = self._of_many("twins", lambda: self._twins_of_all(since))
         rows = self._rows.twins(intent, since=since) if found is None else found.get(_shape(intent), ())
         out = self._out_of.get(intent.account_id)
         if not out:
             return rows
         return [*rows, *(self._twin(one) for one in out if _shape(one) == _shape(intent))]
+
+    def with_twins(self, *, since: datetime) -> Collection[str]:
+        """Accounts that have sent anything in these markets after `since`."""
+        return {shape[0] for shape in self._once("twins", lambda: self._twins_of_all(since))}
+
+    def _twins_of_all(self, since: datetime) -> Mapping[Shape, Sequence[Twin]]:
+        return exposure_of_many.twins_of_many(self._connection, self._accounts, symbols=self._symbols, since=since)
 
     def mark(self, account_id: str) -> LossMark | None:
         found = self._of_many("marks", lambda: exposure_of_many.loss_marks_of_many(self._connection, self._accounts))

@@ -5,6 +5,7 @@ the entry itself counts. Exits are not judged: an account that is over a limit m
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,7 @@ from bot.risk import exposure_rules, flow_rules, loss_rules
 from bot.risk.batch_books import BatchBooks
 from bot.risk.books import RowBooks
 from bot.risk.case import Case, InstrumentOf, LimitRules, NotKnown
+from bot.risk.suspects import suspects_of
 from bot.seams.clock import Clock
 from bot.settings import Settings
 from bot.storage.intents import OrderIntent
@@ -51,6 +53,8 @@ LIMITS_OF: Mapping[VetoRule, Sequence[str]] = {
     VetoRule.MAX_POSITIONS_ALL: ["max_positions_all_accounts"],
     VetoRule.ALL_NOTIONAL: ["max_total_notional_quote"],
 }
+
+LIMITS_OF_ALL = ("max_positions_all_accounts", "max_total_notional_quote", "max_entries_per_minute_all_accounts")
 
 
 def limit_rules(settings: Settings) -> LimitRules:
@@ -107,17 +111,29 @@ class Limits:
         if any(intent.attempt for intent in entries):
             raise ValueError("an entry that was sent before is judged by itself")
         books, rules, vetoes = BatchBooks(connection, entries, now=now), _in_force(self.rules), {}
+        case_of = partial(Case, books, now=now, rules=self.rules, listed=self._listed)
+        alone = _one_each(entries)
+        suspects = suspects_of(books, case_of(entries[0]), entries) if alone else {}
+        # Without a limit over all accounts nobody's entry is in the way of another's.
+        together = not alone or any(getattr(self.rules, name) is not None for name in LIMITS_OF_ALL)
         for intent in entries:
-            veto = _verdict(Case(books, intent, now=now, rules=self.rules, listed=self._listed), rules)
-            if veto is None:
-                books.let_out(intent)
-            else:
+            label = intent.account_id
+            asked = [each for each in rules if each[0] not in suspects or label in suspects[each[0]]]
+            veto = _verdict(case_of(intent), asked) if asked else None
+            if veto is not None:
                 vetoes[intent.client_order_id] = veto
+            elif together:
+                books.let_out(intent)
         return vetoes
 
     def case(self, connection: Connection, intent: OrderIntent) -> Case:
         """The entry with all that the rules may ask."""
         return Case(RowBooks(connection), intent, now=self._clock.now(), rules=self.rules, listed=self._listed)
+
+
+def _one_each(entries: Sequence[OrderIntent]) -> bool:
+    """Whether no account has two of them; one that has would count against itself."""
+    return bool(entries) and len({entry.account_id for entry in entries}) == len(entries)
 
 
 def _verdict(case: Case, rules: Iterable[tuple[VetoRule, Rule]] = RULES) -> Veto | None:

@@ -68,7 +68,7 @@ def loss_from_peak(case: Case) -> Loss:
 def _mark(case: Case) -> LossMark | None:
     """The account's mark as far as it says something about now; None for an account that never traded."""
     mark = case.books.mark(case.intent.account_id)
-    problem = _problem(case, mark)
+    problem = problem_of(case, mark)
     if not problem:
         return mark
     if case.books.has_traded(case.intent.account_id):
@@ -76,7 +76,8 @@ def _mark(case: Case) -> LossMark | None:
     return None
 
 
-def _problem(case: Case, mark: LossMark | None) -> str:
+def problem_of(case: Case, mark: LossMark | None) -> str:
+    """Why the mark says nothing about now, or an empty text."""
     if mark is None:
         return "what the account's trades have made was not worked out yet"
     if mark.profit is None:
