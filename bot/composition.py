@@ -183,6 +183,8 @@ class _Composition:
             market_closed=self._why_market_closed,
         )
         self.market_watch = self._market_watch()
+        if self.market_watch is not None:
+            world.metrics.market.watch(self.market_watch.figures)
         self.departures = Departures(world.clock)
         self.lane = self._lane()
         self.engine: CopyTradeEngine

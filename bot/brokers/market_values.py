@@ -6,6 +6,7 @@ Reading takes no lock and asks nobody: each value is one immutable tuple, replac
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -80,6 +81,20 @@ class TradeTape:
             self.count += len(new)
             self.last_id = max(self.last_id, *new)
             self.seen_at = seen_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedState:
+    """How much of what is wanted is there now: sockets up of those wanted, confirmed tickers, books proved right."""
+
+    sockets_up: int
+    sockets: int
+    tickers: int
+    books: int
+    books_wanted: int
+    mismatches: int
+    unreadable: int
+    messages: int
 
 
 class MarketValues:

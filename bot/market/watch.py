@@ -11,7 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from bot.brokers.market_values import MarketValues, PriceRow
+from bot.brokers.market_values import FeedState, MarketValues, PriceRow
 from bot.domain.errors import StoreUnavailable
 from bot.domain.instrument import Instrument
 from bot.market.movers import Movement, Mover, MoverRules, next_movers
@@ -53,6 +53,8 @@ class VenueMarket(Protocol):
     def instruments(self) -> Mapping[str, Instrument]: ...
 
     def source(self) -> str: ...
+
+    def state(self) -> FeedState | None: ...
 
 
 class MarketWatch:
@@ -112,6 +114,21 @@ class MarketWatch:
     @property
     def movers(self) -> Mapping[str, Mover]:
         return self._movers
+
+    def figures(self) -> Mapping[str, float]:
+        """For metrics, by the names of `bot.observability.market_figures`."""
+        state = self._market.state()
+        counted = {"focus": len(self.focus), "movers": len(self._movers), "skipped_writes": self.skipped_writes}
+        fed = {}
+        if state is not None:
+            fed = {
+                "tickers": state.tickers,
+                "books": state.books,
+                "messages": state.messages,
+                "book_mismatches": state.mismatches,
+                "unreadable_messages": state.unreadable,
+            }
+        return {name: float(value) for name, value in {**counted, **fed}.items()}
 
     @property
     def skipped_writes(self) -> int:

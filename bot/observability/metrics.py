@@ -9,6 +9,7 @@ from prometheus_client.exposition import choose_encoder
 from bot.domain.drift import DriftKind
 from bot.domain.halt import Halt
 from bot.domain.health import Phase
+from bot.observability.market_figures import MarketFigures
 from bot.observability.pages import Page
 from bot.observability.socket_figures import SocketFigures
 from bot.observability.store_figures import StoreFigures, StoreFiguresCollector
@@ -63,6 +64,7 @@ class Metrics:
         self.drifts = self._gauge("nija_drifts", "Differences between venue and books", "account", "kind")
         self.inbox_notes = Gauge("nija_inbox_notes", "Notes waiting in accounts' inboxes", registry=self.registry)
         self.sockets = SocketFigures(self.registry)
+        self.market = MarketFigures(self.registry)
         self.store_queue = Gauge("nija_store_queue", "Writes waiting for the store", registry=self.registry)
 
     def set_health(self, account: str, state: str) -> None:

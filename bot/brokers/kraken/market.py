@@ -4,9 +4,9 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from bot.brokers.kraken.catalogue_keeper import CatalogueKeeper
-from bot.brokers.kraken.public_feed import FeedState, PublicFeed
+from bot.brokers.kraken.public_feed import PublicFeed
 from bot.brokers.kraken.public_reader import KrakenPublicReader, rows_from
-from bot.brokers.market_values import MarketValues
+from bot.brokers.market_values import FeedState, MarketValues
 from bot.domain.errors import VenueError
 from bot.domain.instrument import Instrument
 from bot.seams.clock import Clock

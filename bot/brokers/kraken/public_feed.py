@@ -6,7 +6,6 @@ venue's own status), further ones the tickers of everything. Each is kept up by 
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from bot.brokers.connect_budget import Rank
 from bot.brokers.feed_loop import pause
@@ -14,7 +13,7 @@ from bot.brokers.kraken.market_reader import Damage, Decimals, MarketReader
 from bot.brokers.kraken.public_messages import UnreadableMessage, read_envelope
 from bot.brokers.kraken.socket import KrakenSocket, SocketWire
 from bot.brokers.kraken.subscriptions import Subscriptions
-from bot.brokers.market_values import MarketValues
+from bot.brokers.market_values import FeedState, MarketValues
 
 log = logging.getLogger(__name__)
 
@@ -29,20 +28,6 @@ OPTIONS: Mapping[str, Mapping[str, object]] = {
     "ticker": {"snapshot": True},
     "instrument": {"snapshot": True},
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class FeedState:
-    """How much of what is wanted is there now: sockets up of those wanted, confirmed tickers, books proved right."""
-
-    sockets_up: int
-    sockets: int
-    tickers: int
-    books: int
-    books_wanted: int
-    mismatches: int
-    unreadable: int
-    messages: int
 
 
 class _Channel:

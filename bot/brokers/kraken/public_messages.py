@@ -63,20 +63,6 @@ class TradeItem(msgspec.Struct, gc=False, frozen=True):
     timestamp: str = ""
 
 
-class CandleItem(msgspec.Struct, gc=False, frozen=True):
-    """A candle, which is still forming until a later one begins. `interval` in minutes."""
-
-    symbol: str
-    open: Decimal
-    high: Decimal
-    low: Decimal
-    close: Decimal
-    volume: Decimal
-    interval_begin: str
-    interval: int
-    trades: int = 0
-
-
 class LevelItem(msgspec.Struct, gc=False, frozen=True):
     """One price of a book and how much is there now; quantity 0 = nothing any more."""
 
@@ -122,7 +108,6 @@ class SubscriptionResult(msgspec.Struct, gc=False, frozen=True):
 _envelope = msgspec.json.Decoder(Envelope)
 _tickers = msgspec.json.Decoder(list[TickerItem])
 _trades = msgspec.json.Decoder(list[TradeItem])
-_candles = msgspec.json.Decoder(list[CandleItem])
 _books = msgspec.json.Decoder(list[BookItem])
 _instruments = msgspec.json.Decoder(InstrumentData)
 _statuses = msgspec.json.Decoder(list[StatusItem])
@@ -140,10 +125,6 @@ def read_tickers(message: Envelope) -> list[TickerItem]:
 
 def read_trades(message: Envelope) -> list[TradeItem]:
     return _read(_trades, message.data, "trade")
-
-
-def read_candles(message: Envelope) -> list[CandleItem]:
-    return _read(_candles, message.data, "ohlc")
 
 
 def read_books(message: Envelope) -> list[BookItem]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from bot.brokers.market_values import BookTop, MarketValues, PriceRow, TradePrint
+from bot.brokers.market_values import BookTop, FeedState, MarketValues, PriceRow, TradePrint
 from bot.domain.instrument import Instrument
 from bot.market.watch import MarketWatch
 from bot.settings.model import MarketWatchSettings
@@ -60,6 +60,9 @@ class MemoryMarket:
 
     def source(self) -> str:
         return "a test"
+
+    def state(self) -> FeedState | None:
+        return None
 
     def price(self, symbol: str, last: str, volume: str = "2400") -> None:
         price = Decimal(last)
