@@ -259,6 +259,18 @@ def test_what_a_stream_has_missed_is_read_at_once_and_not_with_the_next_cycle(
     assert rare.cycles(MASTER) == cycles
 
 
+def test_what_the_stream_tells_counts_though_the_readings_do_not_show_it_yet(bot: ComposedBot) -> None:
+    before = bot.exchange.last_seq()
+    bot.exchange.fault({"kind": "lookup_lag", "seconds": 600}, times=None)
+    bot.hand.trades("buy", "0.02", SYMBOL)
+    settle(bot)
+    cycles = bot.cycles(MASTER)
+    wait_until(lambda: bot.cycles(MASTER) > cycles + 1, seconds=PATIENCE, what="readings that show nothing of it")
+    bot.hand.trades("buy", "0.01", SYMBOL)
+    settle(bot)
+    finish(bot, before, trades=2)
+
+
 def test_a_connection_that_says_nothing_is_made_anew(bot: ComposedBot) -> None:
     before = bot.exchange.last_seq()
     fault(bot, {"kind": "silence", "seconds": 600}, "master", "ws/heartbeat")
