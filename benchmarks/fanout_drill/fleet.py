@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -102,7 +103,12 @@ class Fleet:
                 seconds=ROUND_SECONDS + 10 * self.users * rtt_milliseconds / 1000,
                 what=f"{self.users} users have answers; the bot said: {self.log()[-2000:]}",
             )
-        return self._measured(symbol, since, rtt_milliseconds)
+        measured = self._measured(symbol, since, rtt_milliseconds)
+        if not measured.exact:
+            print(
+                f"{symbol}: {measured.orders} orders for {self.users} users: {self._reasons(symbol)}", file=sys.stderr
+            )
+        return measured
 
     # -- what is known ------------------------------------------------------------------------------------------------
     def _ready(self) -> bool:
@@ -121,6 +127,15 @@ class Fleet:
         )
         rows = self._rows(query, symbol)
         return int(rows[0]["number"]) if rows else 0
+
+    def _reasons(self, symbol: str) -> str:
+        """How the users were answered, and how many each way."""
+        rows = self._rows(
+            "SELECT status, reason, max(detail) AS detail, count(*) AS number FROM copy_result"
+            " JOIN signal USING (signal_id) WHERE symbol = ? GROUP BY status, reason",
+            symbol,
+        )
+        return "; ".join(f"{row['number']} {row['status']} {row['reason']} ({row['detail']})" for row in rows)
 
     def _rows(self, query: str, *values: str) -> Sequence[Mapping[str, Any]]:
         """Empty while there are no books yet."""
