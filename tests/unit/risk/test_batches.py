@@ -91,6 +91,12 @@ def test_a_halt_holds_back_all_that_it_covers(bench: Bench, scope: HaltScope) ->
     assert rules_of(bench, [PLAIN] * 3, LimitRules(), [scope]) == dict.fromkeys(USERS[:3], VetoRule.HALTED)
 
 
+def test_a_price_outside_the_collar_holds_back_all_entries_of_the_signal(bench: Bench) -> None:
+    assert rules_of(bench, [PLAIN] * 2, LimitRules(price_collar_percent=Decimal(1))) == {}
+    held_back = rules_of(bench, [PLAIN] * 2, LimitRules(price_collar_percent=Decimal("0.1")))
+    assert held_back == dict.fromkeys(USERS[:2], VetoRule.PRICE_COLLAR)
+
+
 def test_who_is_stopped_takes_no_place_of_those_behind_it(bench: Bench) -> None:
     users = [replace(PLAIN, halted=True), PLAIN, PLAIN]
     held_back = rules_of(bench, users, LimitRules(max_positions_all_accounts=2))
