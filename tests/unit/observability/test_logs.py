@@ -3,6 +3,8 @@
 import json
 import logging
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,28 @@ def test_the_log_goes_to_the_file_and_to_stdout(tmp_path: Path, capsys: pytest.C
         root.setLevel(level)
     assert "hello ***" in (tmp_path / "nija.log").read_text()
     assert SECRET not in (tmp_path / "nija.log").read_text()
+
+
+def test_of_secrets_that_begin_alike_or_lie_in_one_another_nothing_is_left() -> None:
+    redactor = Redactor(["abcdefgh1111", "abcdefgh11112222", "xxabcdefgh1111yy"])
+    assert redactor.clean("a abcdefgh11112222 b abcdefgh1111 c xxabcdefgh1111yy d") == "a *** b *** c *** d"
+    assert redactor.clean("abcdefgh1111abcdefgh1111") == "******"
+    assert redactor.clean("abcdefgh") == "abcdefgh"
+
+
+def test_secrets_are_added_while_other_threads_write_lines() -> None:
+    redactor, stop, cleaned = Redactor([SECRET]), threading.Event(), list[str]()
+
+    def write() -> None:
+        while not stop.is_set():
+            cleaned.append(redactor.clean(f"key={SECRET} and more"))
+
+    with ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(write) for _ in range(2)]
+        for number in range(3000):
+            redactor.add(f"another-secret-{number}")
+        stop.set()
+        for writer in writers:
+            writer.result(30)
+    assert set(cleaned) == {"key=*** and more"}
+    assert redactor.clean("another-secret-2999") == "***"
