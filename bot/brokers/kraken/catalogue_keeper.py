@@ -47,6 +47,8 @@ class CatalogueKeeper:
         self._mutex = threading.Lock()
         self._said = _Said({}, set())
         self._tried_at = float("-inf")
+        # The list as it was when all that was said had been put into it.
+        self._amended: KrakenCatalogue | None = None
         self.problem = ""
 
     def known(self) -> KrakenCatalogue | None:
@@ -81,10 +83,12 @@ class CatalogueKeeper:
             self.problem, known = str(error), None
         if known is not None:
             self._read_for_new_markets(known)
-        with self._mutex:
-            statuses = dict(self._said.statuses)
-        # A reading by anybody may have brought an older word back.
-        self._amend(statuses)
+        if self.known() is not self._amended:
+            # A reading by anybody may have brought an older word back.
+            with self._mutex:
+                statuses = dict(self._said.statuses)
+            self._amend(statuses)
+            self._amended = self.known()
         return self.known()
 
     def _read_for_new_markets(self, known: KrakenCatalogue) -> None:
