@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import resource
 import socket
 
@@ -14,6 +15,7 @@ from paper_exchange.kraken.ws.connection import Connection
 from paper_exchange.kraken.ws.delay_line import DelayLine
 from paper_exchange.kraken.ws.hub import PRIVATE_PORT, PUBLIC_PORT, Hub
 
+LOG = logging.getLogger(__name__)
 SOCKET_PORTS = {PUBLIC_PORT: "ws", PRIVATE_PORT: "ws_auth"}
 """Listeners, and the names under which their addresses are announced."""
 AFTER_THE_SECOND_NS = 2_000_000
@@ -41,8 +43,12 @@ class KrakenSockets:
         while True:
             into_second_ns = (self._exchange.clock.now_ns() - AFTER_THE_SECOND_NS) % NANOSECONDS_PER_SECOND
             await asyncio.sleep((NANOSECONDS_PER_SECOND - into_second_ns) / NANOSECONDS_PER_SECOND)
-            await self._hub.tick()
-            self._hub.beat(steady_seconds())
+            try:
+                await self._hub.tick()
+                self._hub.beat(steady_seconds())
+            except Exception:
+                # A mistake in one channel must not end everybody's heartbeats.
+                LOG.exception("A second of the sockets went wrong.")
 
     def close(self) -> None:
         self._hub.close_all()
