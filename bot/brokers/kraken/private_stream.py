@@ -166,6 +166,7 @@ class PrivateStream:
     # -- the loop: the connection -----------------------------------------------------------------------------------
     def _up(self) -> None:
         self._connection += 1
+        self._waking = False  # of a loop that may never wake up
         self._token_wanted, self._token_at = True, -math.inf
         self._tell()
 
