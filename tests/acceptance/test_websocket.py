@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.acceptance.hand_traded import HandTraded
+from tests.acceptance.one_brokerage import OneBrokerage
 from tests.bot_process import OVER_WEBSOCKET, BotProcess, wait_until
 
 LONG = 90.0
@@ -71,3 +72,14 @@ def test_every_fill_makes_one_signal_and_one_order_a_user_over_sockets_that_brea
             answers = [answer_of(signal, name) for signal in signals[:3]]
             assert answers[0] == answers[1] == ("copied", ""), answers
             assert len(there.orders(name, side="buy")) == [status for status, _ in answers].count("copied"), answers
+
+
+def test_wherever_the_program_dies_on_the_way_of_a_batch_books_and_journal_agree(tmp_path: Path) -> None:
+    """Masters and users trade over sockets; each bot is killed a step further than the one before."""
+    with OneBrokerage(tmp_path, USERS) as there:
+        for failpoint in ("lane_boarded", "lane_departing", "lane_handed_over", "ack_received", "fills_booked"):
+            with there.start(NIJA_FAILPOINTS=f"{failpoint}:kill", **OVER_WEBSOCKET) as bot:
+                wait_until(lambda bot=bot: bot.process.poll() is not None, seconds=LONG, what=f"death at {failpoint}")
+                assert bot.process.returncode == -9, bot.log()[-3000:]
+        assert there.accepted(endpoint="ws/add_order")
+        assert there.settle() == []
