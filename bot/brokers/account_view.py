@@ -20,6 +20,8 @@ from bot.seams.clock import Clock
 # Ended orders that are remembered, and trades by which a second telling is known.
 ORDERS_KEPT = 64
 TRADES_KEPT = 500
+# Orders whose trades nobody takes, because the account's thread hangs: past that they are left to its history.
+MOST_ORDERS = 1000
 LEGS_KEPT = 50
 # A trade's money that the balances have not shown after so long is in them already, under another name.
 LEG_SECONDS = 10.0
@@ -219,10 +221,11 @@ class AccountView:
             self.gapless_since = self._clock.now()
             self._orders_known = True
 
-    def happened(self, event: OrderEvent) -> None:
-        """An update, whose turn it was."""
+    def happened(self, event: OrderEvent) -> bool:
+        """An update, whose turn it was. False when untold trades had to be let go: the history must be read."""
         with self._mutex:
             self._merge(event)
+            return self._is_within_bounds()
 
     def show_balances(self, totals: Mapping[str, Decimal]) -> None:
         """A snapshot of all assets, holds included."""
@@ -306,6 +309,16 @@ class AccountView:
         for key in [key for key, (_, until) in self._legs.items() if until <= now]:
             del self._legs[key]
         return [(asset, amount) for (_, asset), (amount, _) in self._legs.items()]
+
+    def _is_within_bounds(self) -> bool:
+        if len(self._orders) <= MOST_ORDERS:
+            return True
+        self._forget_old()
+        if len(self._orders) <= MOST_ORDERS:
+            return True
+        for key in [key for key, order in self._orders.items() if order.status.ended][: MOST_ORDERS // 2]:
+            del self._orders[key]
+        return False
 
     def _forget_old(self) -> None:
         done = [key for key, order in self._orders.items() if order.status.ended and not order.untold]

@@ -267,7 +267,8 @@ class PrivateStream:
                     self._expect_trade(change.trade_id)
             return
         for event in order_events(message):
-            self.view.happened(event)
+            if not self.view.happened(event):
+                self._breaks += 1
             if event.fill is not None:
                 self._wire.feed.after(OTHER_CHANNEL_SECONDS, self._look_for_money)
         self._tell_when_ripe()

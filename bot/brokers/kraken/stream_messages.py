@@ -139,7 +139,7 @@ def totals_of(message: Message) -> dict[str, Decimal]:
         items = _assets.decode(message.data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise UnreadableReply(f"{where}: {str(error)[:160]}") from error
-    return {item.asset: number(_spot(item), where=f"{where} {item.asset}") for item in items}
+    return {item.asset: _total(_spot(item), item.asset) for item in items}
 
 
 def balance_changes(message: Message) -> list[BalanceChange]:
@@ -152,7 +152,7 @@ def balance_changes(message: Message) -> list[BalanceChange]:
     return [
         BalanceChange(
             item.asset,
-            number(item.balance, where=f"{where} {item.asset}"),
+            _total(item.balance, item.asset),
             item.ref_id if item.type == TRADE else "",
         )
         for item in items
@@ -211,6 +211,11 @@ def _fill(item: _Execution, order_id: str, where: str) -> Fill:
         executed_at=iso_time(item.timestamp, where=where),
         maker={"m": True, "t": False}.get(item.liquidity_ind or ""),
     )
+
+
+def _total(value: Decimal, asset: str) -> Decimal:
+    """Borrowed money makes it negative; none of that can be spent."""
+    return number(value, where=f"Kraken balance of {asset}", minimum=None)
 
 
 def _amount(value: Decimal | None, where: str) -> Decimal | None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.brokers.account_view import ORDERS_KEPT
+from bot.brokers.account_view import MOST_ORDERS, ORDERS_KEPT
 from bot.brokers.feed_loop import FeedLoop
 from bot.brokers.kraken.private_stream import MOST_RENEWALS, PrivateStream
 from bot.brokers.kraken.socket import SocketWire
@@ -369,6 +369,17 @@ def test_old_orders_are_forgotten_and_their_trades_are_not_told_again(venue: Ven
     venue.tend(books)
     venue.tend(books)
     assert max(books.told.values()) == 1 and len(books.told) == 3 * ORDERS_KEPT
+
+
+def test_a_flood_that_nobody_takes_is_bounded_and_what_was_let_go_is_read_from_the_history(venue: Venue) -> None:
+    books = Books()
+    venue.tend(books)
+    for _ in range(2 * MOST_ORDERS):
+        venue.trade()
+    assert len(venue.stream.view._orders) <= MOST_ORDERS + 1
+    venue.tend(books)
+    assert books.booked == {trade["exec_id"] for trade in venue.trades}
+    assert max(books.told.values()) == 1
 
 
 ANY_JSON = st.recursive(
