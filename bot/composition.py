@@ -420,10 +420,11 @@ class _Composition:
 
     def _why_market_closed(self, account_id: str, symbol: str) -> str:
         """Why nobody enters this market now, by the venue's last word on it."""
+        broker = self.brokerages.get(account_id)
+        if broker is BrokerType.KRAKEN and self.market_watch is not None and (why := self.market_watch.venue_closed()):
+            return why
         listed = self._listed(account_id, symbol)
-        return (
-            "" if listed is None or listed.tradable else f"{symbol} is {listed.status} at {self.brokerages[account_id]}"
-        )
+        return "" if listed is None or listed.tradable else f"{symbol} is {listed.status} at {broker}"
 
     def _market_watch(self) -> MarketWatch | None:
         """Of Kraken, the one brokerage whose markets are followed; none when nobody trades there."""
@@ -679,7 +680,8 @@ class _Composition:
         log.info("%s filled: %s", broker.account.label, describe(fills))
         status = self.statuses[broker.account]
         status.moment("last_fill", proof=describe(fills))
-        status.balance(broker.balance_book.reading())
+        # Whom nobody follows needs no row of its own for it.
+        status.balance(broker.balance_book.reading(), with_the_row=not broker.account.is_master)
 
     def _on_order(self, intent: OrderIntent) -> None:
         self.garbage.worked()

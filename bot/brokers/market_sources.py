@@ -27,6 +27,7 @@ def kraken_market(settings: Settings, shared: SharedParts, *, base_url: str, soc
             decimals_of=lambda _symbol: None,  # the wire's own zeros, until the instrument channel has spoken
             on_statuses=keeper.said,
             on_unheard=keeper.unheard,
+            on_system=keeper.system_is,
         )
     return KrakenMarket(
         values=shared.kraken_values,

@@ -56,6 +56,8 @@ class VenueMarket(Protocol):
 
     def state(self) -> FeedState | None: ...
 
+    def closed(self) -> str: ...
+
 
 class MarketWatch:
     """`start` and `stop` by the process; `step` is what its thread does each second, and what tests call."""
@@ -114,6 +116,10 @@ class MarketWatch:
     @property
     def movers(self) -> Mapping[str, Mover]:
         return self._movers
+
+    def venue_closed(self) -> str:
+        """Why nothing can be entered at the venue as a whole, by its own word; empty while it can. Asks nobody."""
+        return self._market.closed()
 
     def figures(self) -> Mapping[str, float]:
         """For metrics, by the names of `bot.observability.market_figures`."""

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bot.brokers.kraken.symbols import KrakenCatalogue
+from bot.brokers.kraken.symbols import TRADABLE_STATUS, KrakenCatalogue
 from bot.brokers.shared_reading import SharedReading
 from bot.domain.errors import NijaError, VenueError
 from bot.seams.clock import Clock
@@ -50,6 +50,8 @@ class CatalogueKeeper:
         # The list as it was when all that was said had been put into it.
         self._amended: KrakenCatalogue | None = None
         self.problem = ""
+        # The venue's own word on itself; while it is not heard nothing is known against it.
+        self.system = TRADABLE_STATUS
 
     def known(self) -> KrakenCatalogue | None:
         """The list as it is now; None before it was ever read."""
@@ -66,10 +68,17 @@ class CatalogueKeeper:
             with self._mutex:
                 self._said.unlisted |= new
 
+    def system_is(self, status: str) -> None:
+        """The venue as a whole is online, in maintenance, cancel_only, post_only. On the loop."""
+        if status != self.system:
+            log.warning("Kraken says that it is %s", status)
+            self.system = status
+
     def unheard(self) -> None:
         """The channel is down: what it said grows old, and the next connection begins with all of it anew."""
         with self._mutex:
             self._said = _Said({}, set())
+        self.system = TRADABLE_STATUS
 
     def keep(self) -> KrakenCatalogue | None:
         """Read the list if it is due or a new market wants it, and put the channel's newer words into it.

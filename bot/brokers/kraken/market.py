@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from bot.brokers.kraken.catalogue_keeper import CatalogueKeeper
 from bot.brokers.kraken.public_feed import PublicFeed
 from bot.brokers.kraken.public_reader import KrakenPublicReader, rows_from
+from bot.brokers.kraken.symbols import TRADABLE_STATUS
 from bot.brokers.market_values import FeedState, MarketValues
 from bot.domain.errors import VenueError
 from bot.domain.instrument import Instrument
@@ -74,6 +75,11 @@ class KrakenMarket:
         if self._feed is not None:
             known = self._keeper.known()
             self._feed.focus(symbol for symbol in symbols if known is not None and symbol in known.pairs)
+
+    def closed(self) -> str:
+        """Why nothing can be entered at the venue as a whole, by its own word; empty while it can, or is not heard."""
+        system = self._keeper.system
+        return "" if system == TRADABLE_STATUS else f"Kraken is {system}"
 
     def state(self) -> FeedState | None:
         """Of the feed; None when there is none."""

@@ -127,3 +127,12 @@ def test_a_venue_that_is_away_costs_nothing_but_its_own_news() -> None:
     venue.away = False
     venue.keeper.keep()
     assert venue.status() == ("cancel_only", False)
+
+
+def test_the_venues_word_on_itself_counts_while_it_is_heard() -> None:
+    venue = Venue()
+    assert venue.keeper.system == "online"
+    venue.keeper.system_is("maintenance")
+    assert venue.keeper.system == "maintenance"
+    venue.keeper.unheard()
+    assert venue.keeper.system == "online", "what is not heard any more is asked over REST, with its own answers"

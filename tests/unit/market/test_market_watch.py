@@ -64,6 +64,9 @@ class MemoryMarket:
     def state(self) -> FeedState | None:
         return None
 
+    def closed(self) -> str:
+        return ""
+
     def price(self, symbol: str, last: str, volume: str = "2400") -> None:
         price = Decimal(last)
         row = PriceRow(price, price * Decimal("1.001"), price, Decimal(volume), self.clock.monotonic())
