@@ -124,8 +124,11 @@ class AccountStatus:
         with self._lock:
             self._values["step"] = name
 
-    def balance(self, reading: BalanceReading) -> None:
-        """Take over a reading; a new one also becomes a snapshot row, when the account's own row is written."""
+    def balance(self, reading: BalanceReading, *, with_the_row: bool = False) -> None:
+        """Take over a reading; a new one also becomes a snapshot row, at once or with the account's own.
+
+        At once for whatever a signal may be a share of: a master's trade is sized by the last balance before it.
+        """
         with self._lock:
             self._values |= {
                 "balance_status": str(reading.status),
@@ -139,6 +142,11 @@ class AccountStatus:
             if snapshot is not None:
                 self._snapshots.append(snapshot)
                 del self._snapshots[:-SNAPSHOTS_KEPT]
+            snapshots = [] if with_the_row else self._snapshots
+            if snapshots:
+                self._snapshots = []
+        if snapshots:
+            self._write(lambda connection: self._add_snapshots(connection, snapshots))
         if reading.error_count >= FAILURES_IN_A_ROW and self.health.phase is Phase.READY:
             self.set_phase(Phase.DEGRADED, f"balance {reading.status}: {reading.reason}")
         elif recovered:
@@ -208,11 +216,14 @@ class AccountStatus:
             snapshots, self._snapshots = self._snapshots, []
 
         def work(connection: Connection) -> None:
-            for snapshot in snapshots:
-                accounts.add_balance_snapshot(connection, self._account.label, snapshot)
+            self._add_snapshots(connection, snapshots)
             accounts.save_state(connection, self._account.label, values)
 
         self._write(work)
+
+    def _add_snapshots(self, connection: Connection, snapshots: Sequence[dict[str, Any]]) -> None:
+        for snapshot in snapshots:
+            accounts.add_balance_snapshot(connection, self._account.label, snapshot)
 
     # -- inside -----------------------------------------------------------------------------------------------------
     def _go(self, steps: Sequence[Phase], reason: str, *, error: bool) -> list[AccountHealth]:
