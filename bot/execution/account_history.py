@@ -114,6 +114,8 @@ class AccountHistory:
         Only what `read` would book as well, and the cursor stays where it is: what the stream has not told may lie
         before them. Raises as `read` does; what was booked by then is not booked again.
         """
+        if not self._new(fills):
+            return  # as a rule they were booked with their order already
         since, waiting = self._since(), self._waiting_symbols()
         with self._one_after_the_other():
             for group in self._new([fill for fill in fills if fill.executed_at >= since]):
