@@ -57,10 +57,12 @@ class OpenOrders:
 
     def _traded_orphans(self) -> set[str]:
         """Those that have traded stay reported when they have ended: what they bought is in no book."""
+        # First: who waits for a second connection while he holds one can wait for another who does the same.
+        subjects = self._drifts.subjects(DriftKind.ORPHAN_ORDER)
         with self._store.read() as connection:
             return {
                 subject
-                for subject in self._drifts.subjects(DriftKind.ORPHAN_ORDER)
+                for subject in subjects
                 if fill_rows.booked_of_order(connection, self._account.label, subject)[0] > 0
             }
 

@@ -42,10 +42,12 @@ QUEUE_BOUND = 10_000
 DEFAULT_WRITE_SECONDS = 10.0
 # A transaction that lost against another one is done again this often; then its callers are told.
 MAX_TRIES = 4
-# Readers have a connection each while they read; who finds none within this time is told that the store is not there.
-READERS = 10
-MORE_READERS = 20
-READER_WAIT_SECONDS = 5.0
+# Readers have a connection each while they read, which takes a millisecond: a thousand that come at once take turns,
+# and who gets none within this time is told that the store is not there. No more are opened for the moment: opening
+# one takes longer than waiting for one.
+READERS = 16
+MORE_READERS = 0
+READER_WAIT_SECONDS = 20.0
 
 
 def open_engine(url: URL, *, writer: bool, create: bool = False) -> Engine:
