@@ -357,10 +357,10 @@ class OrderExecutor:
         its answer is written down, or what the stream shows of it. `along` is done in the transaction that books the
         order's end, with the intent as it is then.
         """
-        if self.awaited_seconds(intent) > 0:
-            return self._seen_before_its_answer(intent, along)
         try:
             with self._broker.urgent(Urgency.EXIT if intent.kind is OrderKind.EXIT else Urgency.RESOLVE):
+                if self.awaited_seconds(intent) > 0:
+                    return self._seen_before_its_answer(intent, along)
                 if intent.resolution:
                     self._carry_out(intent)
                 elif intent.needs_person:

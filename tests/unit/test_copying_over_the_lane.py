@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from bot.brokers.socket_lane import LaneOutcome
-from bot.domain.errors import Fenced, InsufficientFunds, OutcomeUnknown, RetryLater
+from bot.domain.errors import Fenced, InsufficientFunds, OutcomeUnknown, RetryLater, UnreadableReply
 from bot.domain.order import IntentState, Side
 from bot.execution.order_lane import ANSWER_SECONDS, LONGEST_WAY_SECONDS
 from bot.storage import fills
@@ -91,6 +91,25 @@ def test_an_order_that_the_stream_shows_before_its_acknowledgement_is_booked_at_
     bench.socket("ann").answer()
     assert bench.copy("ann") is None
     assert (writes.commits, len(bench.user("ann").received)) == (1, 1)
+
+
+def test_an_order_that_the_stream_shows_early_and_whose_fills_cannot_be_read_waits_for_its_answer(
+    bench: LaneBench,
+) -> None:
+    bench.socket("ann").silent = bench.socket("ann").shown_early = True
+    _left(bench)
+    broker = bench.user("ann")
+    read = broker.get_order_fills
+
+    def fails(*_arguments: object, **_named: object) -> None:
+        raise UnreadableReply("no reply")
+
+    broker.get_order_fills = fails  # type: ignore[method-assign,assignment]
+    wait = bench.copy("ann")
+    assert wait is not None and bench.entry("ann").state is IntentState.SUBMITTED
+    broker.get_order_fills = read  # type: ignore[method-assign]
+    bench.copy("ann")
+    assert bench.rows() == [("ann", "copied", "")]
 
 
 def test_an_acknowledgement_that_comes_late_is_still_heard(bench: LaneBench) -> None:
