@@ -102,14 +102,15 @@ class Accounts:
         return self._post(account, asset, kind, amount, ZERO, self._ids.ledger_id(account.brokerage), now_ns)
 
     def settle(self, trade: Trade, base: str, quote: str) -> None:
-        """Book a fill: the buyer pays cost + fee, the seller receives cost - fee, both in quote."""
+        """Book a fill: the fee comes on top of a buyer's cost, or off what is received, base or quote."""
         account = self[trade.account_id]
         sign = 1 if trade.side is Side.BUY else -1
-        self._post(account, base, LedgerKind.TRADE, sign * trade.quantity, ZERO, trade.trade_id, trade.time_ns)
-        self._post(account, quote, LedgerKind.TRADE, -sign * trade.cost, trade.fee, trade.trade_id, trade.time_ns)
+        base_fee, quote_fee = (trade.fee, ZERO) if trade.fee_in_base else (ZERO, trade.fee)
+        self._post(account, base, LedgerKind.TRADE, sign * trade.quantity, base_fee, trade.trade_id, trade.time_ns)
+        self._post(account, quote, LedgerKind.TRADE, -sign * trade.cost, quote_fee, trade.trade_id, trade.time_ns)
         self.clearing[base] -= sign * trade.quantity
         self.clearing[quote] += sign * trade.cost
-        self.fees[quote] += trade.fee
+        self.fees[base if trade.fee_in_base else quote] += trade.fee
         account.trades.append(trade)
 
     def _post(

@@ -4,7 +4,7 @@ Rules. Stops trigger on the last price. An incoming order takes the best price f
 first, generated liquidity and accounts' orders alike. A resting order fills when the generated quote crosses it (at its
 own price, as far as the quote's quantity goes) or when the tape prints through it, at its price only after what stood
 before it. Liquidity that was taken is back in the next second. Fees are in quote, at the rates that held when the order
-was accepted. While the exchange is down nothing matches.
+was accepted; at some venues a buy's are in base (`venue_rules`). While the exchange is down nothing matches.
 """
 
 from __future__ import annotations
@@ -341,7 +341,7 @@ class Engine:
             return Prepared(new, listing, nothing, rates, None)
         price = new.limit_price or new.trigger_price
         assert price is not None and new.quantity is not None
-        needed = full_hold(new, new.quantity, price, rates[1], listing)
+        needed = full_hold(new, new.quantity, price, account.rules.rate_on_top(new.side, rates[1]), listing)
         if needed > account.balance(hold_asset(new.side, listing)).available:
             raise Refusal(RefusalCode.INSUFFICIENT_FUNDS, f"not enough {hold_asset(new.side, listing)} is available")
         return Prepared(new, listing, nothing, rates, price)
@@ -369,13 +369,14 @@ class Engine:
         self, account: TradingAccount, new: NewOrder, plan: Plan, taker_rate: Decimal, listing: Listing
     ) -> bool:
         available = account.balance(hold_asset(new.side, listing)).available
+        rate_on_top = account.rules.rate_on_top(new.side, taker_rate)
         if new.side is Side.SELL:
             assert new.quantity is not None
             return new.quantity <= available
         if new.limit_price is not None:
             assert new.quantity is not None
-            return full_hold(new, new.quantity, new.limit_price, taker_rate, listing) <= available
-        return plan.cost * (1 + taker_rate) <= available
+            return full_hold(new, new.quantity, new.limit_price, rate_on_top, listing) <= available
+        return plan.cost * (1 + rate_on_top) <= available
 
     def _queue_ahead(self, new: NewOrder) -> Decimal:
         """The generated quantity that already stands at a new order's price, which only matters if it can rest."""

@@ -21,7 +21,7 @@ from paper_exchange.journal import Journal, JournalEntry
 from paper_exchange.latency import Latency
 from paper_exchange.market import Market, Quote
 from paper_exchange.nonces import NonceBook
-from paper_exchange.orders import Accepted, Amended, Canceled, Event, Expired, Filled, Order
+from paper_exchange.orders import Accepted, Amended, Canceled, Event, Expired, Filled, Order, Trade
 from paper_exchange.websocket_tokens import WebSocketTokens
 from paper_exchange.write_ahead import WriteAhead
 
@@ -242,6 +242,7 @@ class Exchange:
             quantity=trade.quantity if trade else self._quantity(order),
             price=trade.price if trade else order.limit_price,
             fee=trade.fee if trade else None,
+            fee_asset=_fee_asset(trade) if trade else None,
             error=order.close_reason if kind in ("cancel", "expire") else None,
         )
 
@@ -257,6 +258,11 @@ class Exchange:
         for asset in balances:
             if asset not in self.catalogue.assets():
                 raise BadAccount(f"balances: {asset!r} is not an asset of this exchange")
+
+
+def _fee_asset(trade: Trade) -> str:
+    base, _, quote = trade.symbol.partition("/")
+    return base if trade.fee_in_base else quote
 
 
 @contextmanager

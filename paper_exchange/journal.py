@@ -54,6 +54,7 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Decimal | None = None
     price: Decimal | None = None
     fee: Decimal | None = None
+    fee_asset: str | None = None
     error: str | None = None
     payload_sha256: str | None = None
     """Of a request, its body; of a write_ahead, the order as that check writes it."""
@@ -86,6 +87,7 @@ def encode_line(seq: int, entry: JournalEntry, time_ns: int) -> bytes:
                 "quantity": amount_text(entry.quantity),
                 "price": amount_text(entry.price),
                 "fee": amount_text(entry.fee),
+                "fee_asset": entry.fee_asset,
                 "error": entry.error,
                 "payload_sha256": entry.payload_sha256,
                 "verdict": entry.verdict,

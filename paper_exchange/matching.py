@@ -72,8 +72,8 @@ def hold_asset(side: Side, listing: Listing) -> str:
     return listing.quote if side is Side.BUY else listing.base
 
 
-def full_hold(new: NewOrder, quantity: Decimal, price: Decimal, taker_rate: Decimal, listing: Listing) -> Decimal:
-    """What a resting order reserves: a buy price x quantity and the dearest fee on it, a sell its quantity."""
+def full_hold(new: NewOrder, quantity: Decimal, price: Decimal, rate_on_top: Decimal, listing: Listing) -> Decimal:
+    """What a resting order reserves: a buy price x quantity and the dearest fee on top of it, a sell its quantity."""
     if new.side is Side.SELL:
         return quantity
-    return round_up(quantity * price * (1 + taker_rate), quote_unit(listing))
+    return round_up(quantity * price * (1 + rate_on_top), quote_unit(listing))

@@ -30,6 +30,8 @@ from paper_exchange.orders import (
 from paper_exchange.resting import RestingOrders
 
 FIRST_TRADE_NUMBER = 1
+BASE_FEE_UNIT = Decimal("0.00000001")
+"""Fees in base are charged in units of 10^-8: the smallest lot step, so that they never split a balance's unit."""
 
 
 class OrderDesk:
@@ -64,6 +66,7 @@ class OrderDesk:
         order = Order(
             order_id=self._ids.order_id(account.brokerage), new=new, sequence=self.sequence, opened_at_ns=now_ns,
             status=status, maker_rate=rates[0], taker_rate=rates[1], queue_ahead=queue_ahead,
+            fee_in_base=account.rules.fee_in_base(new.side),
         )  # fmt: skip
         self.orders[order.order_id] = order
         account.live[order.order_id] = order
@@ -74,7 +77,7 @@ class OrderDesk:
         """Reserve what the whole order needs at `price`, on top of nothing."""
         assert order.quantity is not None
         listing = self._catalogue.original(order.symbol)
-        self._set_reserved(order, full_hold(order.new, order.quantity, price, order.taker_rate, listing))
+        self._set_reserved(order, full_hold(order.new, order.quantity, price, order.rate_on_top, listing))
 
     def release(self, order: Order) -> None:
         self._set_reserved(order, ZERO)
@@ -108,9 +111,9 @@ class OrderDesk:
         if order.side is Side.SELL:
             return remaining
         unit = quote_unit(self._catalogue.original(order.symbol))
-        spent = order.exact_cost + order.exact_fee
-        needed = round_up(spent + remaining * price * (1 + order.taker_rate), unit)
-        return needed - max(order.filled_cost + order.fee, round_down(spent, unit))
+        spent = order.exact_spent
+        needed = round_up(spent + remaining * price * (1 + order.rate_on_top), unit)
+        return needed - max(order.spent, round_down(spent, unit))
 
     def amend(self, order: Order, new: NewOrder, now_ns: int) -> None:
         """Give a live order new terms, and hold what they need; its place in the book is not touched."""
@@ -118,7 +121,7 @@ class OrderDesk:
             order.amendments.append(_terms(order, None, order.quantity, order.opened_at_ns))
         reserved = self.hold_under(order, new) if order.reserved else ZERO
         order.new = new
-        order.filled_before, order.spent_before = order.filled_quantity, order.exact_cost + order.exact_fee
+        order.filled_before, order.spent_before = order.filled_quantity, order.exact_spent
         self._set_reserved(order, reserved)
         amend_id = self._ids.amend_id(self._accounts[order.account_id].brokerage)
         order.amendments.append(_terms(order, amend_id, order.remaining, now_ns))
@@ -136,9 +139,10 @@ class OrderDesk:
         unit = quote_unit(listing)
         order.filled_quantity += quantity
         order.exact_cost += quantity * price
-        order.exact_fee += quantity * price * (order.maker_rate if maker else order.taker_rate)
+        received = quantity if order.fee_in_base else quantity * price
+        order.exact_fee += received * (order.maker_rate if maker else order.taker_rate)
         cost = round_down(order.exact_cost, unit) - order.filled_cost
-        fee = round_down(order.exact_fee, unit) - order.fee
+        fee = round_down(order.exact_fee, BASE_FEE_UNIT if order.fee_in_base else unit) - order.fee
         order.filled_cost += cost
         order.fee += fee
         self._shrink_hold(order)
@@ -158,7 +162,7 @@ class OrderDesk:
         trade = Trade(
             trade_id=self._ids.trade_id(brokerage), trade_number=self.trade_number, order_id=order.order_id,
             account_id=order.account_id, symbol=order.symbol, side=order.side, quantity=quantity, price=price,
-            cost=cost, fee=fee, maker=maker, time_ns=now_ns,
+            cost=cost, fee=fee, maker=maker, time_ns=now_ns, fee_in_base=order.fee_in_base,
         )  # fmt: skip
         self.trade_number += 1
         self.trades[trade.trade_id] = trade
@@ -174,9 +178,9 @@ class OrderDesk:
             return
         assert order.quantity is not None and order.limit_price is not None
         unit = quote_unit(self._catalogue.original(order.symbol))
-        dearest = order.limit_price * (1 + order.taker_rate)
+        dearest = order.limit_price * (1 + order.rate_on_top)
         at_limit = order.spent_before + (order.filled_quantity - order.filled_before) * dearest
-        gone = max(order.filled_cost + order.fee, round_down(at_limit, unit))
+        gone = max(order.spent, round_down(at_limit, unit))
         hold = round_up(order.spent_before + (order.quantity - order.filled_before) * dearest, unit)
         self._set_reserved(order, hold - gone)
 

@@ -175,12 +175,13 @@ class Amendment:
 
 @dataclass(kw_only=True, eq=False)
 class Order:
-    """An accepted order. `filled_cost` and `fee` are quote units; `average_price` is None until the first fill.
+    """An accepted order. `filled_cost` is quote units, and so is `fee` unless `fee_in_base`, then it is base units.
 
-    `reserved` is what the order still holds (quote for a buy, base for a sell). `queue_ahead` is the generated quantity
-    that stood at its price before it. The fee rates are fractions, fixed at acceptance so that a hold always suffices.
-    `sequence` orders by time those at one price. `amendments` are the terms it had, the first ones first, and empty
-    unless they were changed; `filled_before` (base) and `spent_before` (quote, with fees, exact) count from the last.
+    `average_price` is None until the first fill. `reserved` is what the order still holds (quote for a buy, base for a
+    sell). `queue_ahead` is the generated quantity that stood at its price before it. The fee rates are fractions, fixed
+    at acceptance so that a hold always suffices. `sequence` orders by time those at one price. `amendments` are the
+    terms it had, the first ones first, and empty unless they were changed; `filled_before` (base) and `spent_before`
+    (`exact_spent`) count from the last.
     """
 
     order_id: str
@@ -204,6 +205,7 @@ class Order:
     amendments: list[Amendment] = field(default_factory=list)
     filled_before: Decimal = ZERO
     spent_before: Decimal = ZERO
+    fee_in_base: bool = False
 
     @property
     def account_id(self) -> str:
@@ -272,6 +274,21 @@ class Order:
         return ZERO if self.new.quantity is None else self.new.quantity - self.filled_quantity
 
     @property
+    def rate_on_top(self) -> Decimal:
+        """The dearest fee that comes on top of a buy's cost, in quote; 0 where the fee is taken from what it buys."""
+        return ZERO if self.fee_in_base else self.taker_rate
+
+    @property
+    def spent(self) -> Decimal:
+        """Quote units that a buy's fills have cost in all, fees in quote included."""
+        return self.filled_cost if self.fee_in_base else self.filled_cost + self.fee
+
+    @property
+    def exact_spent(self) -> Decimal:
+        """`spent` before rounding."""
+        return self.exact_cost if self.fee_in_base else self.exact_cost + self.exact_fee
+
+    @property
     def average_price(self) -> Decimal | None:
         """Quote per base over all fills, unrounded."""
         return self.exact_cost / self.filled_quantity if self.filled_quantity else None
@@ -279,7 +296,7 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class Trade:
-    """One fill of one order. `cost` (without fee) and `fee` are in quote units."""
+    """One fill of one order. `cost` (without fee) is in quote units; `fee` is too, unless `fee_in_base`."""
 
     trade_id: str
     trade_number: int
@@ -293,6 +310,7 @@ class Trade:
     fee: Decimal
     maker: bool
     time_ns: int
+    fee_in_base: bool = False
 
 
 class LedgerKind(StrEnum):

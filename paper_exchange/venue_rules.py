@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from paper_exchange.orders import ZERO, Side
+
 
 @dataclass(frozen=True)
 class FeeTier:
@@ -33,24 +35,50 @@ COINBASE_FEES = _tiers(
 )
 
 
+# Binance spot, percent, the tiers that follow from volume alone (they also ask for BNB held, which nobody has here).
+BINANCE_FEES = _tiers("0 0.10 0.10, 1000000 0.09 0.10, 5000000 0.08 0.10, 20000000 0.04 0.06, 100000000 0.02 0.04")
+# OKX spot, percent, regular users and the first VIP tiers by volume.
+OKX_FEES = _tiers("0 0.08 0.10, 5000000 0.045 0.05, 10000000 0.04 0.045, 20000000 0.03 0.04")
+NO_FEES = _tiers("0 0 0")
+
+
 @dataclass(frozen=True)
 class VenueRules:
-    """`stops_hold` says whether an untriggered stop holds funds; without, they are looked for when it triggers."""
+    """`stops_hold` says whether an untriggered stop holds funds; without, they are looked for when it triggers.
+
+    With `fees_in_received` a fee is taken from what a fill brings: base for a buy, quote for a sell; without, every
+    fee is in quote.
+    """
 
     fees: tuple[FeeTier, ...]
     stops_hold: bool
     refuses_stops_that_trigger_at_once: bool
     open_orders_per_symbol: int
+    fees_in_received: bool = False
 
     def fee_tier(self, volume_usd: Decimal) -> FeeTier:
         return [tier for tier in self.fees if tier.volume_usd <= volume_usd][-1]
 
+    def fee_in_base(self, side: Side) -> bool:
+        return self.fees_in_received and side is Side.BUY
+
+    def rate_on_top(self, side: Side, taker_rate: Decimal) -> Decimal:
+        """The part of a buy's cost that its fee adds to what it needs in quote."""
+        return ZERO if self.fee_in_base(side) else taker_rate
+
 
 KRAKEN_OPEN_ORDERS = {"starter": 60, "intermediate": 80, "pro": 225}
+COINBASE = VenueRules(COINBASE_FEES, True, True, 500)
+RULES = {
+    "coinbase": COINBASE,
+    "okx": VenueRules(OKX_FEES, True, True, 500, fees_in_received=True),
+    "binance": VenueRules(BINANCE_FEES, True, True, 200, fees_in_received=True),
+    "alpaca": VenueRules(NO_FEES, True, True, 500),
+}
 
 
 def rules_for(brokerage: str, tier: str | None) -> VenueRules:
-    """Kraken's stops hold nothing and cancel themselves when they would trigger at once; Coinbase holds and refuses."""
+    """Kraken's stops hold nothing and cancel themselves when they would trigger at once; the others hold and refuse."""
     if brokerage == "kraken":
         return VenueRules(KRAKEN_FEES, False, False, KRAKEN_OPEN_ORDERS.get(tier or "", 225))
-    return VenueRules(COINBASE_FEES, True, True, 500)
+    return RULES.get(brokerage, COINBASE)

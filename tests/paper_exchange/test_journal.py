@@ -12,7 +12,7 @@ from paper_exchange.journal import Journal, JournalEntry
 NOON_NS = 1_767_268_800_123_456_789
 KEYS = {
     "seq", "time", "brokerage", "account", "type", "endpoint", "nonce", "client_order_id", "order_id", "trade_id",
-    "symbol", "side", "quantity", "price", "fee", "error", "payload_sha256", "verdict",
+    "symbol", "side", "quantity", "price", "fee", "fee_asset", "error", "payload_sha256", "verdict",
 }  # fmt: skip
 
 
