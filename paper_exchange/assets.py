@@ -1,5 +1,7 @@
 """The assets of the catalogue: how many decimals balances have, and a plausible price to start the generator from.
 
+Beside currencies and coins there are stocks and funds of the United States, which only a stock brokerage shows.
+
 Prices are round figures of the right order of magnitude, not quotations.
 """
 
@@ -39,6 +41,17 @@ MINORS = tuple(
     """.split()  # noqa: SIM905 - a list literal of two hundred quoted names reads worse
 )
 
+# US stocks and three funds, all of which trade on the tape; the order is by size, as with the majors.
+STOCKS = {
+    "SPY": "590", "AAPL": "228", "MSFT": "425", "NVDA": "138", "AMZN": "205", "GOOGL": "172", "META": "560",
+    "TSLA": "340", "QQQ": "505", "BRK.B": "468", "JPM": "244", "V": "310", "WMT": "88", "XOM": "119", "HD": "405",
+    "KO": "63", "PEP": "158", "MCD": "292", "DIS": "114", "NFLX": "880", "AMD": "138", "INTC": "24.5", "CSCO": "57",
+    "ORCL": "188", "BAC": "46", "PFE": "25", "NKE": "75", "UBER": "70", "IWM": "238", "F": "11", "PYPL": "86",
+    "SIRI": "26", "NOK": "4.3", "TLRY": "0.62",
+}  # fmt: skip
+WHOLE_SHARES_ONLY = frozenset({"SIRI", "NOK", "TLRY"})
+"""Stocks of which no fraction can be bought."""
+
 
 @dataclass(frozen=True)
 class Asset:
@@ -58,4 +71,5 @@ def all_assets() -> dict[str, Asset]:
         # Spread over four orders of magnitude by position, so that the catalogue has every precision.
         price = Decimal(1 + rank * 7 % 9) * Decimal(10) ** (rank % 5 - 3)
         assets.setdefault(name, Asset(name, 10, 5, price))
+    assets |= {name: Asset(name, 9, 4, Decimal(price)) for name, price in STOCKS.items()}
     return assets

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
-from paper_exchange.assets import FIAT, MAJORS, MINORS, STABLECOINS, Asset, all_assets
+from paper_exchange.assets import FIAT, MAJORS, MINORS, STABLECOINS, STOCKS, WHOLE_SHARES_ONLY, Asset, all_assets
 
 SIGNIFICANT_DIGITS = 6  # of a price on its tick size, within the bounds below
 PRICE_DECIMALS_BOUNDS = (1, 10)
@@ -15,11 +15,18 @@ LOT_DECIMALS = 8
 MINIMUM_ORDER_USD = Decimal(2)
 EVERYWHERE_QUOTES = ("USD", "EUR", "USDT", "USDC")
 MAJORS_QUOTES = ("BTC", "ETH", "GBP", "CAD", "AUD", "CHF", "JPY", "DAI")
-TRADING_CROSSES = (
-    "BTC/EUR", "ETH/EUR", "SOL/EUR", "BTC/USDT", "ETH/USDT", "BTC/USDC", "ETH/USDC", "ETH/BTC", "SOL/BTC",
-)  # fmt: skip
+COINS_AGAINST_TETHER = 15  # the largest of the majors, whose USDT market trades too
+TRADING_CROSSES = ("BTC/EUR", "ETH/EUR", "SOL/EUR", "BTC/USDC", "ETH/USDC", "ETH/BTC", "SOL/BTC")
 TRADING_PEGS = ("EUR/USD", "GBP/USD", "USDT/USD", "USDC/USD")
 COINBASE_QUOTES = frozenset({"USD", "USDC", "EUR", "GBP", "BTC", "ETH", "USDT"})
+STABLECOIN_VENUES = frozenset({"okx", "binance"})
+"""Brokerages where coins are paid for in stablecoins, coins or euros, and dollars are not known."""
+STABLECOIN_VENUE_QUOTES = frozenset({"USDT", "USDC", "BTC", "ETH", "EUR"})
+STOCK_VENUE = "alpaca"
+STOCK_QUOTE = "USD"
+CENT = Decimal("0.01")
+SUB_DOLLAR_TICK = Decimal("0.0001")
+"""Below one dollar US stocks are priced in hundredths of a cent."""
 
 
 class TradingMode(StrEnum):
@@ -86,6 +93,19 @@ def make_listing(base: Asset, quote: Asset, *, trades: bool) -> Listing:
     )  # fmt: skip
 
 
+def make_stock_listing(stock: Asset, quote: Asset) -> Listing:
+    """A stock in dollars, in fractions of a billionth and for a dollar at least, or in whole shares."""
+    whole = stock.name in WHOLE_SHARES_ONLY
+    tick = CENT if stock.reference_usd >= 1 else SUB_DOLLAR_TICK
+    lot_step = Decimal(1) if whole else Decimal(1).scaleb(-stock.decimals)
+    return Listing(
+        symbol=f"{stock.name}/{quote.name}", base=stock.name, quote=quote.name,
+        tick_size=tick, price_decimals=_decimals_of(tick), lot_step=lot_step, lot_decimals=_decimals_of(lot_step),
+        minimum_quantity=lot_step, minimum_notional=SUB_DOLLAR_TICK if whole else Decimal(1),
+        quote_decimals=quote.decimals, trades=True, reference_price=stock.reference_usd / quote.reference_usd,
+    )  # fmt: skip
+
+
 def _pairs(assets: Mapping[str, Asset]) -> Iterator[tuple[str, str]]:
     crypto = [*MAJORS, *(name for name in MINORS if name not in MAJORS)]
     for quote in EVERYWHERE_QUOTES:
@@ -103,12 +123,25 @@ def _is_worth_more(base: Asset, quote: Asset) -> bool:
 def all_listings() -> dict[str, Listing]:
     """Every listing, by symbol, the trading ones first."""
     assets = all_assets()
-    trading = {*(f"{base}/USD" for base in MAJORS), *TRADING_CROSSES, *TRADING_PEGS}
+    against_tether = (f"{base}/USDT" for base in list(MAJORS)[:COINS_AGAINST_TETHER])
+    trading = {*(f"{base}/USD" for base in MAJORS), *against_tether, *TRADING_CROSSES, *TRADING_PEGS}
     found: dict[str, Listing] = {}
     for base, quote in _pairs(assets):
         symbol = f"{base}/{quote}"
         found.setdefault(symbol, make_listing(assets[base], assets[quote], trades=symbol in trading))
+    for stock in STOCKS:
+        listing = make_stock_listing(assets[stock], assets[STOCK_QUOTE])
+        found[listing.symbol] = listing
     return dict(sorted(found.items(), key=lambda item: not item[1].trades))
+
+
+def is_shown_at(brokerage: str, listing: Listing) -> bool:
+    """Stocks at the stock brokerage only, coins everywhere else: at Kraken and unknown brokerages all of them."""
+    if brokerage == STOCK_VENUE or listing.base in STOCKS:
+        return brokerage == STOCK_VENUE and listing.base in STOCKS
+    if brokerage in STABLECOIN_VENUES:
+        return listing.quote in STABLECOIN_VENUE_QUOTES and listing.base not in FIAT
+    return brokerage != "coinbase" or listing.quote in COINBASE_QUOTES
 
 
 class Catalogue:
@@ -120,16 +153,16 @@ class Catalogue:
         self._assets = all_assets()
         self._changes: dict[str, dict[str, str]] = {}
         self._shown = frozenset(self._listings)
+        self._shown_assets = frozenset(self._assets)
 
     def for_brokerage(self, brokerage: str) -> Catalogue:
-        """The listings a brokerage shows: Kraken and unknown brokerages all, Coinbase only its quote currencies."""
+        """The listings that a brokerage shows, by `is_shown_at`, and the assets that they are made of."""
         view = Catalogue.__new__(Catalogue)
         view._listings, view._originals = self._listings, self._originals
+        shown = [listing for listing in self._listings.values() if is_shown_at(brokerage, listing)]
         view._assets, view._changes = self._assets, self._changes
-        view._shown = frozenset(
-            symbol for symbol, listing in self._listings.items()
-            if brokerage != "coinbase" or listing.quote in COINBASE_QUOTES
-        )  # fmt: skip
+        view._shown = frozenset(listing.symbol for listing in shown)
+        view._shown_assets = frozenset({listing.base for listing in shown} | {listing.quote for listing in shown})
         return view
 
     def listing(self, symbol: str) -> Listing:
@@ -144,7 +177,7 @@ class Catalogue:
         return self._originals[symbol]
 
     def asset(self, name: str) -> Asset:
-        """Raises `KeyError`."""
+        """Any asset, shown or not, since an account may hold it. Raises `KeyError`."""
         return self._assets[name]
 
     def __contains__(self, symbol: object) -> bool:
@@ -160,7 +193,7 @@ class Catalogue:
         return [listing for listing in self if listing.trades]
 
     def assets(self) -> dict[str, Asset]:
-        return dict(self._assets)
+        return {name: asset for name, asset in self._assets.items() if name in self._shown_assets}
 
     def set_rules(self, symbol: str, rules: Mapping[str, str]) -> Listing:
         """Change `tick_size`, `lot_step`, `minimum_quantity`, `minimum_notional` (text) or `mode` of a listing.

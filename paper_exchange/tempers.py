@@ -1,8 +1,8 @@
-"""How each listing's market behaves: size and liveliness follow the asset's place in the list of majors."""
+"""How each listing's market behaves: size and liveliness follow the asset's place in the list of its kind."""
 
 from __future__ import annotations
 
-from paper_exchange.assets import FIAT, MAJORS, STABLECOINS
+from paper_exchange.assets import FIAT, MAJORS, STABLECOINS, STOCKS
 from paper_exchange.catalogue import Listing
 from paper_exchange.tape import Temper, stream
 
@@ -37,9 +37,9 @@ def temper_for(listing: Listing, seed: int, reference_usd: float) -> Temper:
 
 
 def _rank(base: str) -> float:
-    """0 for the largest asset, 1 for the smallest."""
-    names = list(MAJORS)
-    return names.index(base) / (len(names) - 1) if base in MAJORS else 1.0
+    """0 for the largest asset of its kind, 1 for the smallest."""
+    names = list(STOCKS if base in STOCKS else MAJORS)
+    return names.index(base) / (len(names) - 1) if base in names else 1.0
 
 
 def _between(large: float, small: float, rank: float) -> float:

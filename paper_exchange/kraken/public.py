@@ -58,7 +58,7 @@ def system_status(context: Context) -> object:
 
 def assets(context: Context) -> object:
     wanted = context.params.items("asset")
-    every = context.exchange.catalogue.assets()
+    every = context.names.catalogue.assets()
     chosen = [_asset(context, text) for text in wanted] if wanted else list(every)
     return {
         asset_id(name): {
