@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import IntEnum
 
 from bot.brokers.balance_book import BalanceBook
+from bot.brokers.capabilities import UNSTATED, Capabilities
 from bot.brokers.key_report import KeyReport
 from bot.brokers.socket_lane import SocketLane
 from bot.brokers.stream_news import NO_NEWS, StreamNews
@@ -54,6 +55,8 @@ class BaseBroker(ABC):
     order_expiry_seconds: float | None = None
     # True where a client order id names one order for ever: the same id and body again can never make a second one.
     client_ids_are_forever: bool = False
+    # What the brokerage can do. Each class states its own; an order is held against it before it is sent.
+    capabilities: Capabilities = UNSTATED
 
     @property
     def broker_type(self) -> BrokerType:

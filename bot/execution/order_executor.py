@@ -157,12 +157,20 @@ class OrderExecutor:
         """
         if self._stop.is_set() or not self._certainly_unsent(intent):
             return self.reload(intent)
+        impossible = self._broker.capabilities.refusal_of(intent.request())
+        if impossible:
+            self._give_up(intent, impossible, None)
+            return self._told(intent)
         left = self._mark_submitted(intent)
         failpoint("submitted_committed")
         if isinstance(left, Veto):
             log.info("%s: %s %s not sent: %s", intent.account_id, intent.side, intent.symbol, left)
         elif not self._held_back(intent, gate):
             self._send_now(intent, left)
+        return self._told(intent)
+
+    def _told(self, intent: OrderIntent) -> OrderIntent:
+        """The intent as it is now written, which is news to whoever follows orders."""
         result = self.reload(intent)
         self._on_order(result)
         return result

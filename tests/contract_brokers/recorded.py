@@ -12,7 +12,7 @@ from bot.brokers.http_session import HttpReply
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.order import OrderAck, OrderRequest, OrderType
 from tests.contract_brokers.conftest import Wiring
-from tests.contract_brokers.test_every_broker import BTC, an_order, resting_price
+from tests.contract_brokers.orders import BTC, an_order, resting_price
 
 Reading = Callable[[BaseBroker], object]
 

@@ -33,9 +33,9 @@ from bot.domain.order import OrderAck, Side, VenueOrderStatus
 from bot.seams.clock import SystemClock
 from tests.contract_brokers.conftest import OpenGate, Wiring
 from tests.contract_brokers.mutation import BYTE_CHANGES, VALUES, dropped, paths, renamed, replaced, spoiled, written
+from tests.contract_brokers.orders import an_order
 from tests.contract_brokers.raw_venue import Asked, RawVenue, Said
 from tests.contract_brokers.recorded import CANCEL, Recorded, readings, record
-from tests.contract_brokers.test_every_broker import an_order
 from tests.exchange_process import ExchangeProcess
 
 OF_A_READING = (UnreadableReply, RetryLater, CredentialsRejected)

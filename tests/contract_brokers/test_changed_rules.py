@@ -11,7 +11,7 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import InsufficientFunds, OrderRefused
 from bot.domain.order import Side
 from tests.contract_brokers.conftest import Wiring
-from tests.contract_brokers.test_every_broker import an_order
+from tests.contract_brokers.orders import an_order
 from tests.exchange_process import ExchangeProcess
 
 D = Decimal

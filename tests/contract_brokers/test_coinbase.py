@@ -23,7 +23,7 @@ from bot.domain.errors import (
     VenueError,
 )
 from tests.contract_brokers.conftest import Wiring
-from tests.contract_brokers.test_every_broker import BTC, an_order, now
+from tests.contract_brokers.orders import BTC, an_order, now
 from tests.exchange_process import ExchangeProcess
 
 D = Decimal

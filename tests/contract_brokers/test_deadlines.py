@@ -17,8 +17,8 @@ from bot.seams.clock import SystemClock
 from bot.seams.failpoints import install
 from tests.contract_brokers import raw_venue
 from tests.contract_brokers.conftest import Wiring
+from tests.contract_brokers.orders import an_order
 from tests.contract_brokers.raw_venue import Asked, RawVenue, Said
-from tests.contract_brokers.test_every_broker import an_order
 from tests.exchange_process import ExchangeProcess, wait_until
 
 # How late a venue may have told its time: whole seconds at Kraken, and the way back.

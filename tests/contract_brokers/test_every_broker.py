@@ -1,10 +1,8 @@
 """One suite for every broker: what the bot may rely on, whatever the brokerage."""
 
-import threading
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -26,12 +24,10 @@ from bot.seams.clock import SystemClock
 from bot.seams.ids import SystemIds
 from tests.contract_brokers.conftest import Wiring
 from tests.contract_brokers.nonsense import NonsenseVenue
+from tests.contract_brokers.orders import BALANCE, BTC, PLACE, after_parking, an_order, now, resting_price
 from tests.exchange_process import ExchangeProcess
 
 D = Decimal
-BTC = "BTC/USD"
-PLACE = {BrokerType.KRAKEN: "AddOrder", BrokerType.COINBASE: "orders"}
-BALANCE = {BrokerType.KRAKEN: "BalanceEx", BrokerType.COINBASE: "accounts"}
 # What leaves nobody sure about an order: the fault, and whether the venue took the order all the same.
 DOUBTFUL: Mapping[str, bool] = {
     "drop_request": False,
@@ -44,35 +40,6 @@ DOUBTFUL: Mapping[str, bool] = {
     "hang": False,
     "drip": True,
 }
-
-
-def an_order(
-    side: Side = Side.BUY,
-    quantity: str = "0.001",
-    *,
-    price: Decimal | None = None,
-    order_type: OrderType | None = None,
-    client_order_id: str | None = None,
-    symbol: str = BTC,
-) -> OrderRequest:
-    return OrderRequest(
-        client_order_id=client_order_id or SystemIds().token(),
-        symbol=symbol,
-        side=side,
-        kind=OrderKind.ENTRY if side is Side.BUY else OrderKind.EXIT,
-        order_type=order_type or (OrderType.MARKET if price is None else OrderType.LIMIT_IOC),
-        quantity=D(quantity),
-        limit_price=price,
-    )
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def resting_price(broker: BaseBroker) -> Decimal:
-    """Far below the market, on the tick."""
-    return broker.get_trading_pairs()[BTC].buy_cap(broker.get_best_bid_ask(BTC).bid / 2)
 
 
 # -- connection and balances ----------------------------------------------------------------------------------------
@@ -309,16 +276,6 @@ def test_orders_and_look_ups_work_with_a_clock_that_is_an_hour_off(
     ack = broker.place_order(request)
     found = broker.find_order(request.client_order_id, symbol=BTC, sent_at=sent_at)
     assert found is not None and found.venue_order_id == ack.venue_order_id
-
-
-def after_parking(ask: Callable[[], Any]) -> Any:
-    """Ask again once: the key may be parked for a moment after a call that overran."""
-    try:
-        return ask()
-    except RetryLater as error:
-        assert error.retry_after_seconds <= 0.2
-        threading.Event().wait(error.retry_after_seconds)
-        return ask()
 
 
 def test_a_connection_refused_before_sending_is_no_unknown_order(wiring: Wiring, account: AccountRef) -> None:

@@ -18,7 +18,7 @@ from bot.seams.clock import SystemClock
 from bot.storage import accounts, fills, identities, migrations
 from bot.storage.store import Store, sqlite_url
 from tests.contract_brokers.conftest import Wiring
-from tests.contract_brokers.test_every_broker import an_order
+from tests.contract_brokers.orders import an_order
 
 WITHDRAW = {
     BrokerType.KRAKEN: ["withdraw-funds", "add-withdraw-address", "update-withdraw-address"],

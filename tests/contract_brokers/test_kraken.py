@@ -29,7 +29,7 @@ from bot.domain.order import OrderType
 from bot.seams.clock import SystemClock
 from bot.seams.ids import SystemIds
 from tests.contract_brokers.conftest import HOLD_SECONDS, Wiring
-from tests.contract_brokers.test_every_broker import BTC, an_order, now, resting_price
+from tests.contract_brokers.orders import BTC, an_order, now, resting_price
 from tests.exchange_process import ExchangeProcess
 
 D = Decimal

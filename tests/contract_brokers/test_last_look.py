@@ -9,7 +9,7 @@ from bot.domain.account import AccountRef
 from bot.domain.errors import HeldBack
 from bot.domain.veto import Veto, VetoRule
 from tests.contract_brokers.conftest import Wiring
-from tests.contract_brokers.test_every_broker import an_order
+from tests.contract_brokers.orders import an_order
 from tests.exchange_process import ExchangeProcess
 
 

@@ -11,7 +11,7 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import OutcomeUnknown, RetryLater, UnreadableReply
 from bot.domain.order import OrderType
 from tests.contract_brokers.conftest import HOLD_SECONDS, OpenGate, Wiring
-from tests.contract_brokers.test_every_broker import BALANCE, BTC, PLACE, after_parking, an_order, now, resting_price
+from tests.contract_brokers.orders import BALANCE, BTC, PLACE, after_parking, an_order, now, resting_price
 from tests.exchange_process import ExchangeProcess, wait_until
 
 EVERY_FAULT: tuple[str | Mapping[str, Any], ...] = (

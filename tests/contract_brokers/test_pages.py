@@ -13,8 +13,8 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply
 from bot.domain.order import OrderType
 from tests.contract_brokers.conftest import Wiring
+from tests.contract_brokers.orders import BTC, an_order, now, resting_price
 from tests.contract_brokers.raw_venue import Asked, RawVenue, Said
-from tests.contract_brokers.test_every_broker import BTC, an_order, now, resting_price
 from tests.exchange_process import ExchangeProcess
 
 OUR_ID = "0123456789abcdef0123456789abcdef"

@@ -17,8 +17,8 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import OutcomeUnknown, RetryLater, UnreadableReply
 from bot.domain.order import OrderType
 from tests.contract_brokers.conftest import Wiring
+from tests.contract_brokers.orders import an_order, now, resting_price
 from tests.contract_brokers.raw_venue import Asked, RawVenue, Said
-from tests.contract_brokers.test_every_broker import an_order, now, resting_price
 from tests.exchange_process import ExchangeProcess, wait_until
 
 LIMIT_TEXTS = ("EAPI:Rate limit exceeded", "EOrder:Rate limit exceeded")

@@ -10,7 +10,7 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import CredentialsRejected
 from bot.seams.clock import SystemClock
 from tests.contract_brokers.conftest import Wiring
-from tests.contract_brokers.test_every_broker import BALANCE, PLACE, an_order, now
+from tests.contract_brokers.orders import BALANCE, PLACE, an_order, now
 from tests.exchange_process import ExchangeProcess
 
 REFUSED = {BrokerType.KRAKEN: "EAPI:Invalid key", BrokerType.COINBASE: "Unauthorized"}

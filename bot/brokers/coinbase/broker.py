@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, RepeatedId
 from bot.brokers.coinbase.calls import CoinbaseCalls, QueryValue
 from bot.brokers.coinbase.client import CoinbaseClient
 from bot.brokers.coinbase.context import CoinbaseContext
@@ -13,6 +14,7 @@ from bot.brokers.coinbase.market_data import candles_from, quotes_from
 from bot.brokers.coinbase.orders import (
     OPEN_STATUS,
     QUEUED_STATUSES,
+    SHAPES,
     accepted_order_id,
     fills_from,
     order_body,
@@ -73,6 +75,16 @@ class CoinbaseBroker(BaseBroker):
     """
 
     client_ids_are_forever = True
+    capabilities = Capabilities(
+        order_types=SHAPES,
+        # Listed in the venue's guide, and refused for spot by others' reports.
+        stop_orders=("stop_limit_stop_limit_gtc", "stop_limit_stop_limit_gtd"),
+        market_by_quote=True,
+        repeated_id=RepeatedId.SAME_ORDER,
+        client_id=r"[!-~]{1,128}",
+        deadline=Deadline.IN_SIGNATURE,
+        fee=FeeTaken.QUOTE,
+    )
 
     def __init__(
         self,

@@ -38,6 +38,13 @@ STATUSES: Mapping[str, VenueOrderStatus] = MappingProxyType(
         "FAILED": VenueOrderStatus.REJECTED,
     }
 )
+SHAPES: Mapping[OrderType, str] = MappingProxyType(
+    {
+        OrderType.MARKET: "market_market_ioc",
+        OrderType.LIMIT_IOC: "sor_limit_ioc",
+        OrderType.LIMIT_GTC: "limit_limit_gtc",
+    }
+)
 OPEN_STATUS = "OPEN"
 QUEUED_STATUSES = ("PENDING", "QUEUED", "CANCEL_QUEUED", "EDIT_QUEUED")
 REFUSAL_REASONS = ("error", "new_order_failure_reason", "preview_failure_reason")
@@ -51,16 +58,11 @@ def order_body(request: OrderRequest) -> dict[str, object]:
         sizes["limit_price"] = wire_number(request.limit_price, name="limit price")
     if request.order_type is OrderType.LIMIT_GTC:
         sizes["post_only"] = False
-    shape = {
-        OrderType.MARKET: "market_market_ioc",
-        OrderType.LIMIT_IOC: "sor_limit_ioc",
-        OrderType.LIMIT_GTC: "limit_limit_gtc",
-    }[request.order_type]
     return {
         "client_order_id": request.client_order_id,
         "product_id": product_id_of(request.symbol),
         "side": request.side.value.upper(),
-        "order_configuration": {shape: sizes},
+        "order_configuration": {SHAPES[request.order_type]: sizes},
     }
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, RepeatedId
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.kraken.api import KrakenApi
@@ -48,7 +49,7 @@ from bot.domain.errors import (
 )
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
-from bot.domain.order import OrderAck, OrderRequest, VenueOrder
+from bot.domain.order import OrderAck, OrderRequest, OrderType, VenueOrder
 from bot.domain.quote import Candle, Quote
 
 # What the bot does with a key, and how Kraken calls the right to it (GetApiKeyInfo).
@@ -70,6 +71,20 @@ class KrakenBroker(BaseBroker):
     Without a context (in a Python shell) one is made from the settings: the running bot's paper exchange, or a private
     one, or in live mode the real venue with the keys of the environment.
     """
+
+    capabilities = Capabilities(
+        order_types={
+            OrderType.MARKET: "market",
+            OrderType.LIMIT_IOC: "limit, timeinforce IOC",
+            OrderType.LIMIT_GTC: "limit",
+        },
+        stop_orders=("stop-loss", "stop-loss-limit", "trailing-stop", "trailing-stop-limit"),
+        market_by_quote=True,
+        repeated_id=RepeatedId.NEW_ORDER,
+        client_id=r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z0-9]{1,18}",
+        deadline=Deadline.IN_ORDER,
+        fee=FeeTaken.QUOTE,
+    )
 
     def __init__(
         self,
