@@ -24,7 +24,8 @@ class SocketClient:
     """``messages`` are those that were looked at and passed over; amounts are Decimal, written as on the wire."""
 
     def __init__(self, url: str, token: str | None = None, *, compression: str | None = None) -> None:
-        self._socket = connect(url, open_timeout=SECONDS, compression=compression, max_size=None)
+        # A message that nobody took keeps this library from seeing the other end of a close, however long it waits.
+        self._socket = connect(url, open_timeout=SECONDS, close_timeout=0.2, compression=compression, max_size=None)
         self.token = token
         self.messages: list[Message] = []
         self.texts: list[str] = []
