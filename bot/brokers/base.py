@@ -24,6 +24,7 @@ from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderKind, OrderRequest, OrderType, Side, VenueOrder
 from bot.domain.quote import Candle, Quote
+from bot.domain.trading_session import ALWAYS_OPEN, Awaited, TradingSession
 
 __all__ = ["AccountRef", "AccountType", "BaseBroker", "BrokerType", "Urgency"]
 
@@ -55,6 +56,8 @@ class BaseBroker(ABC):
     order_expiry_seconds: float | None = None
     # True where a client order id names one order for ever: the same id and body again can never make a second one.
     client_ids_are_forever: bool = False
+    # A limit order that should end at once is cancelled when the venue shows it open for longer than this.
+    immediate_limit_seconds: float = 30.0
     # What the brokerage can do. Each class states its own; an order is held against it before it is sent.
     capabilities: Capabilities = UNSTATED
 
@@ -83,6 +86,27 @@ class BaseBroker(ABC):
     def key_refusal(self) -> str:
         """Why nothing private is sent: the venue refuses this account's key. Empty while it takes it."""
         return ""
+
+    @property
+    def entry_hindrance(self) -> str:
+        """Why the venue would take no entry of this account, by what it last said of it; empty while it would."""
+        return ""
+
+    # -- sessions ---------------------------------------------------------------------------------------------------
+    def trading_session(self) -> TradingSession:
+        """Whether the venue trades now, as far as is known; any thread may ask, and no venue is asked."""
+        return ALWAYS_OPEN
+
+    def renew_trading_session(self) -> TradingSession:
+        """The same, after asking the venue if that is due; in the account's own thread. Does not raise."""
+        return self.trading_session()
+
+    def awaits(self, symbol: str, side: Side) -> Awaited | None:
+        """What an order of this kind would have to wait for now, as far as is known; None = nothing.
+
+        Any thread may ask, and no venue is asked.
+        """
+        return None
 
     # -- connection -------------------------------------------------------------------------------------------------
     @abstractmethod

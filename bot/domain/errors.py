@@ -9,6 +9,7 @@ NijaError
 └── VenueError
     ├── RetryLater           not processed; the same may be tried again after `retry_after_seconds`
     │   ├── HeldBack         an entry that was stopped right before the wire: given up
+    │   ├── MarketClosed         the venue's session is over: after the opening
     │   ├── VenueStopped         nobody sends anything to this venue for now; not this account's failure
     │   └── VenueInMaintenance   the venue says it is closed for now
     ├── OrderRefused         the venue said no, for this order, for good
@@ -18,6 +19,8 @@ NijaError
     │   └── KeyUnfit             the key works, and is not one that this account may be traded with
     └── UnreadableReply      a reading failed: the value stays unknown
 """
+
+from datetime import datetime
 
 from bot.domain.veto import Veto
 
@@ -72,6 +75,14 @@ class HeldBack(RetryLater):
     def __init__(self, veto: Veto) -> None:
         self.veto = veto
         super().__init__(str(veto))
+
+
+class MarketClosed(RetryLater):
+    """Not sent: the venue trades in sessions, and it is closed or about to close. `opens_at` None = nobody knows."""
+
+    def __init__(self, message: str, *, opens_at: datetime | None = None, retry_after_seconds: float = 60.0) -> None:
+        super().__init__(message, venue_code="market_closed", retry_after_seconds=retry_after_seconds)
+        self.opens_at = opens_at
 
 
 class VenueStopped(RetryLater):
