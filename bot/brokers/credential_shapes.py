@@ -12,6 +12,9 @@ from bot.domain.account import BrokerType
 KRAKEN_SECRET_BYTES = 64
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
 _TOKEN = re.compile(r"[!-~]+", re.ASCII)
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", re.ASCII)
+_HEX32 = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
+_ALPACA_KEY = re.compile(r"[PA]K[A-Z0-9]{14,30}", re.ASCII)
 _COINBASE_KEY_NAME = re.compile(r"organizations/[A-Za-z0-9-]{1,64}/apiKeys/[A-Za-z0-9-]{1,64}", re.ASCII)
 
 
@@ -60,24 +63,83 @@ def coinbase(key_variable: str, key: str, secret_variable: str, secret: str) -> 
     return problems, None if problems else Shaped(key, pem.text, warnings)
 
 
-def plain_tokens(key_variable: str, key: str, secret_variable: str, secret: str) -> Outcome:
+def okx(key_variable: str, key: str, secret_variable: str, secret: str) -> Outcome:
+    """Key: a UUID. Secret: 32 hexadecimal digits. Older ones differ, so that only the swapped are refused."""
+    if _HEX32.fullmatch(key) and _UUID.fullmatch(secret):
+        return [f"{key_variable} holds a secret: {key_variable} and {secret_variable} are swapped"], None
+    return _plain_tokens(key_variable, key, secret_variable, secret, venue="OKX")
+
+
+def binance(key_variable: str, key: str, secret_variable: str, secret: str) -> Outcome:
+    """64 letters and digits each: nothing tells a swapped pair. A private key as secret is of another kind of key."""
+    if "PRIVATE KEY" in secret:
+        kind = "make one that Binance itself generates (HMAC); Ed25519 and RSA keys are not used here"
+        return [f"{secret_variable} holds a PEM private key; {kind}"], None
+    return _plain_tokens(key_variable, key, secret_variable, secret, venue="Binance")
+
+
+def alpaca(key_variable: str, key: str, secret_variable: str, secret: str) -> Outcome:
+    """Key: PK… (paper trading) or AK… (live), capitals and digits. Secret: longer, of mixed letters and digits."""
+    if _ALPACA_KEY.fullmatch(secret) and not _ALPACA_KEY.fullmatch(key):
+        return [f"{key_variable} holds a secret: {key_variable} and {secret_variable} are swapped"], None
+    if key.startswith("CK") and _ALPACA_KEY.fullmatch(f"P{key[1:]}"):
+        return [f"{key_variable} is a key of Alpaca's Broker API; make one for the Trading API"], None
+    return _plain_tokens(key_variable, key, secret_variable, secret, venue="Alpaca")
+
+
+def _plain_tokens(key_variable: str, key: str, secret_variable: str, secret: str, *, venue: str) -> Outcome:
     """Venues whose keys are one word of printable characters each."""
-    problems = [
-        f"{variable} has white space or a line break inside"
-        for variable, value in ((key_variable, key), (secret_variable, secret))
-        if not _TOKEN.fullmatch(value)
-    ]
+    problems = []
+    for variable, value in ((key_variable, key), (secret_variable, secret)):
+        if "PRIVATE KEY" in value or value.startswith("organizations/"):
+            problems.append(f"{variable} holds a Coinbase credential, not one of {venue}")
+        elif not _TOKEN.fullmatch(value):
+            problems.append(f"{variable} has white space or a line break inside")
     if not problems and key == secret:
         problems.append(f"{key_variable} and {secret_variable} hold the same value")
     return problems, None if problems else Shaped(key, secret)
 
 
+def passphrase_defects(variable: str, phrase: str, key: str, secret: str) -> list[str]:
+    """What makes a text no pass phrase of an OKX key: its owner typed it, so that it may even have spaces inside."""
+    if "\n" in phrase or "\r" in phrase:
+        return [f"{variable} has a line break inside; it is one line"]
+    if phrase in (key, secret):
+        return [f"{variable} holds the API {'key' if phrase == key else 'secret'}; the pass phrase is what you chose"]
+    return []
+
+
+def passphrase_doubts(variable: str, phrase: str) -> tuple[str, ...]:
+    """OKX asks for 8 to 32 characters; what differs is tried, and OKX has the last word."""
+    if 8 <= len(phrase) <= 32:
+        return ()
+    return (f"{variable} has {len(phrase)} characters; OKX asks for 8 to 32. It may be cut off",)
+
+
+def alpaca_host_defect(variable: str, key: str, *, paper_host: bool) -> str:
+    """Why a key does not fit the host it would be sent to; empty if it does. Keys of one host are unknown to the other.
+
+    Alpaca's keys for paper trading begin with PK, those for real money with AK.
+    """
+    if key.startswith("PK") and not paper_host:
+        return (
+            f"{variable} is a key of Alpaca's paper trading (PK…), and orders would go to its live host; "
+            "set alpaca.paper_keys to true, or make a live key"
+        )
+    if key.startswith("AK") and paper_host:
+        return (
+            f"{variable} is a key for real money (AK…), and orders would go to Alpaca's paper host; "
+            "set alpaca.paper_keys to false, or make a paper key"
+        )
+    return ""
+
+
 SHAPES: dict[BrokerType, Shape] = {
     BrokerType.KRAKEN: kraken,
     BrokerType.COINBASE: coinbase,
-    BrokerType.OKX: plain_tokens,
-    BrokerType.BINANCE: plain_tokens,
-    BrokerType.ALPACA: plain_tokens,
+    BrokerType.OKX: okx,
+    BrokerType.BINANCE: binance,
+    BrokerType.ALPACA: alpaca,
 }
 
 

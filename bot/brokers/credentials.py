@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from bot.brokers.credential_names import Candidate, candidates_of, fields_of
-from bot.brokers.credential_shapes import SHAPES
+from bot.brokers.credential_shapes import SHAPES, passphrase_defects, passphrase_doubts
 from bot.brokers.pasted_text import Repaired, is_blank, repaired
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError
@@ -18,11 +18,14 @@ from bot.domain.errors import ConfigurationError
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """What opens one account. `variables` says where it was read; `warnings` has a sentence for each repair."""
+    """What opens one account. `variables` says where it was read; `warnings` has a sentence for each repair.
+
+    `api_passphrase` is OKX's, which its owner chose when the key was made; other venues have none.
+    """
 
     api_key: str = field(repr=False)
     api_secret: SecretStr = field(repr=False)
-    passphrase: SecretStr | None = field(default=None, repr=False)
+    api_passphrase: SecretStr | None = field(default=None, repr=False)
     variables: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -30,6 +33,12 @@ class Credentials:
     def fingerprint(self) -> str:
         """16 hex characters that tell two keys apart and say nothing about either."""
         return hashlib.sha256(b"nija key|" + self.api_key.encode()).hexdigest()[:16]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every text of it that no log may show."""
+        phrase = () if self.api_passphrase is None else (self.api_passphrase.get_secret_value(),)
+        return (self.api_key, self.api_secret.get_secret_value(), *phrase)
 
     @property
     def masked_key(self) -> str:
@@ -139,21 +148,25 @@ def _refuse_ambiguous(candidates: tuple[Candidate, ...], environ: Mapping[str, s
 
 def _half_a_pair(variable: str, found: Mapping[str, _Found], blank: list[str]) -> str:
     others = " and ".join(item.variable for item in found.values())
-    return f"{others} is set but {variable} is {'blank' if variable in blank else 'missing'}; both are needed"
+    all_of_them = "both" if len(found) == 1 and not variable.endswith("PASSPHRASE") else "all of them"
+    return f"{others} is set but {variable} is {'blank' if variable in blank else 'missing'}; {all_of_them} are needed"
 
 
 def _checked(account: AccountRef, found: Mapping[str, _Found]) -> Credentials:
     """The venue's own shapes; what is repaired there (a pasted PEM) adds its warnings."""
     shape = SHAPES[account.broker]
-    key, secret = found["API_KEY"], found["API_SECRET"]
+    key, secret, phrase = found["API_KEY"], found["API_SECRET"], found.get("API_PASSPHRASE")
     problems, checked = shape(key.variable, key.value, secret.variable, secret.value)
-    if checked is None:
+    doubts: tuple[str, ...] = ()
+    if phrase is not None:
+        problems = [*problems, *passphrase_defects(phrase.variable, phrase.value, key.value, secret.value)]
+        doubts = passphrase_doubts(phrase.variable, phrase.value)
+    if checked is None or problems:
         raise ConfigurationError(*problems)
-    passphrase = found.get("API_PASSPHRASE")
     return Credentials(
         api_key=checked.api_key,
         api_secret=SecretStr(checked.api_secret),
-        passphrase=SecretStr(passphrase.value) if passphrase else None,
+        api_passphrase=None if phrase is None else SecretStr(phrase.value),
         variables=tuple(item.variable for item in found.values()),
-        warnings=(*(warning for item in found.values() for warning in item.warnings), *checked.warnings),
+        warnings=(*(warning for item in found.values() for warning in item.warnings), *checked.warnings, *doubts),
     )

@@ -2,16 +2,20 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
 
+from bot.domain.account import BrokerType
 from bot.settings.model import CopyingSettings, OperatorSettings
 from bot.settings.user_fields import SUPPORTED_BROKERS
 from bot.settings.users import CopySettings, UserSettings
+from bot.settings.venues import ALPACA_DATA_URL
 
 
 def contradictions(settings: OperatorSettings, users: Sequence[UserSettings]) -> Iterator[str]:
     """A sentence for each."""
     yield from _masters(settings)
     yield from _drills_in_live(settings)
+    yield from _hosts_of_others(settings)
     yield from _size_left_open("copying", settings.copying.mode, settings.copying)
     for user in users:
         yield from _size_left_open(f"{user.source_file}: {user.user_id}", user.copy_rules.copy_mode, user.copy_rules)
@@ -36,6 +40,25 @@ def _drills_in_live(settings: OperatorSettings) -> Iterator[str]:
     ):
         if is_set:
             yield f"{name} is set and trading_mode is live; it is for paper mode only"
+
+
+def _hosts_of_others(settings: OperatorSettings) -> Iterator[str]:
+    """A key must not be shown to a brokerage that did not issue it."""
+    urls = {
+        "kraken.rest_url": settings.kraken.rest_url,
+        "coinbase.rest_url": settings.coinbase.rest_url,
+        "okx.rest_url": settings.okx.rest_url,
+        "binance.rest_url": settings.binance.rest_url,
+        "alpaca.rest_url": settings.alpaca.rest_url,
+        "alpaca.data_url": settings.alpaca.data_url or "",
+    }
+    for name, url in urls.items():
+        host, own = (urlsplit(url).hostname or "").split("."), name.partition(".")[0]
+        for broker in BrokerType:
+            if str(broker) in host and str(broker) != own:
+                yield f"{name} is {url}, a host of {broker}; the keys of {own} must not go there"
+    if settings.alpaca.rest_url == ALPACA_DATA_URL:
+        yield f"alpaca.rest_url is {ALPACA_DATA_URL}, which takes no orders; that is alpaca.data_url's"
 
 
 def _size_left_open(place: str, mode: str, rules: CopyingSettings | CopySettings) -> Iterator[str]:

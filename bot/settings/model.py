@@ -6,13 +6,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr
 
 from bot.domain.account import BrokerType
 from bot.settings.origins import Origin
+from bot.settings.section import Section
 from bot.settings.users import UserSettings
 from bot.settings.values import (
     BaseUrl,
+    Currencies,
+    Currency,
     DrillPlan,
     FilePath,
     Flag,
@@ -23,7 +26,6 @@ from bot.settings.values import (
     Percent,
     Positive,
     Seconds,
-    SocketUrl,
     SomeSeconds,
     Symbols,
     Text,
@@ -32,31 +34,21 @@ from bot.settings.values import (
     read_float,
     read_whole_number,
 )
+from bot.settings.venues import (
+    ALPACA_CURRENCY,
+    AlpacaSettings,
+    BinanceSettings,
+    CoinbaseSettings,
+    KrakenSettings,
+    OkxSettings,
+)
 
 TradingMode = Literal["paper", "live"]
-
-CallRate = Annotated[float, BeforeValidator(read_float), Field(gt=0, le=1000)]
-
-KRAKEN_REST_URL = "https://api.kraken.com"
-KRAKEN_SOCKET_URL = "wss://ws.kraken.com"
-KRAKEN_AUTH_SOCKET_URL = "wss://ws-auth.kraken.com"
 
 CYCLE = "time from one cycle of an account to its next"
 MASTER_DELAY = "pause before a master's first connection"
 USER_DELAY = "pause between a master's attempt and its first user"
 BETWEEN_USERS = "pause between users of one brokerage"
-
-
-class Section(BaseModel):
-    """A group of settings. Nothing unknown is taken, nothing changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _empty_is_default(cls, value: object) -> object:
-        """A heading with nothing below it (all of it commented out) sets nothing."""
-        return {} if value is None else value
 
 
 class MasterSettings(Section):
@@ -150,89 +142,6 @@ class CopyingSettings(Section):
     )
 
 
-class KrakenSettings(Section):
-    """Kraken's private calls (mission D2)."""
-
-    private_call_lock: Literal["global", "per_key"] = Field(
-        default="global", description="one private call at a time: global = over all accounts, per_key = per key"
-    )
-    private_call_hold_seconds: SomeSeconds = Field(default=5.0, description="longest that one call may keep the lock")
-    private_call_timeout_seconds: SomeSeconds = Field(default=12.0, description="longest wait for the lock")
-    connect_timeout_seconds: SomeSeconds = Field(default=3.05, description="longest wait for a connection")
-    read_timeout_seconds: SomeSeconds = Field(default=5.0, description="longest silence while an answer arrives")
-    order_deadline_seconds: Annotated[SomeSeconds, Field(ge=5, le=60)] = Field(
-        default=8.0, description="Kraken refuses an order that arrives later"
-    )
-    settle_margin_seconds: Annotated[SomeSeconds, Field(ge=1, le=600)] = Field(
-        default=60.0, description="an order may come to light this long after its deadline; with real money at least 60"
-    )
-    parked_key_seconds: Seconds = Field(
-        default=30.0, description="a key that overran waits this long, except for exits"
-    )
-    nonce_reserve_milliseconds: Annotated[Whole, Field(ge=1, le=60_000)] = Field(
-        default=2000, description="how far ahead nonces are reserved on disk"
-    )
-    tier: Optional[Literal["starter", "intermediate", "pro"]] = Field(
-        default=None,
-        description="rate limits kept: starter, intermediate or pro; null = starter with real money, none on paper",
-    )
-    public_calls_per_second: Optional[CallRate] = Field(
-        default=None, description="pace of calls without a key; null = 1 with real money, any on paper"
-    )
-    rest_url: BaseUrl = Field(default=KRAKEN_REST_URL, description="base URL in live mode")
-    order_entry: Literal["websocket", "rest"] = Field(
-        default="websocket", description="how orders go out: websocket (REST while that is down) or rest"
-    )
-    private_stream: Flag = Field(
-        default=True, description="accounts listen to their fills and balances; orders over WebSocket need it"
-    )
-    market_feed: Flag = Field(default=True, description="prices come over WebSocket")
-    websocket_connects_per_10_minutes: Annotated[Whole, Field(ge=1, le=10_000)] = Field(
-        default=140,
-        description="most connections begun in any ten minutes; Kraken bans an address at about 150",
-        json_schema_extra={"unit": "connections"},
-    )
-    websocket_silence_seconds: Annotated[SomeSeconds, Field(ge=0.2, le=60)] = Field(
-        default=10.0, description="a WebSocket that says nothing for so long is taken for dead"
-    )
-    websocket_order_deadline_seconds: Annotated[SomeSeconds, Field(ge=0.5, le=60)] = Field(
-        default=5.0,
-        description="an order over WebSocket that arrives later is refused; so long its answer is awaited",
-    )
-    websocket_url: Optional[SocketUrl] = Field(
-        default=None,
-        description="base URL of public WebSockets in live mode; null = Kraken's own if rest_url is, else none",
-    )
-    websocket_auth_url: Optional[SocketUrl] = Field(
-        default=None,
-        description="base URL of private WebSockets in live mode; null = Kraken's own if rest_url is, else none",
-    )
-
-    def socket_urls(self) -> tuple[str | None, str | None]:
-        """Public and private base URL in live mode. Keys of one venue must not meet the sockets of another."""
-        if self.rest_url == KRAKEN_REST_URL:
-            return self.websocket_url or KRAKEN_SOCKET_URL, self.websocket_auth_url or KRAKEN_AUTH_SOCKET_URL
-        return self.websocket_url, self.websocket_auth_url
-
-
-class CoinbaseSettings(Section):
-    connect_timeout_seconds: SomeSeconds = Field(default=3.05, description="longest wait for a connection")
-    read_timeout_seconds: SomeSeconds = Field(default=5.0, description="longest silence while an answer arrives")
-    order_deadline_seconds: Annotated[SomeSeconds, Field(ge=15, le=120)] = Field(
-        default=120.0, description="Coinbase refuses an order that arrives later"
-    )
-    settle_margin_seconds: Annotated[SomeSeconds, Field(ge=1, le=600)] = Field(
-        default=10.0, description="an order may come to light this long after its deadline; with real money at least 10"
-    )
-    private_calls_per_second: Optional[CallRate] = Field(
-        default=None, description="most calls of one key; null = 30 with real money, any number on paper"
-    )
-    public_calls_per_second: Optional[CallRate] = Field(
-        default=None, description="most calls without a key; null = 10 with real money, any number on paper"
-    )
-    rest_url: BaseUrl = Field(default="https://api.coinbase.com", description="base URL in live mode")
-
-
 class StrategySettings(Section):
     plugin: Text = Field(
         default="rsi_trend", description="name of a built-in strategy, or package.module:Class of one's own"
@@ -304,8 +213,12 @@ class RiskSettings(Section):
         description="symbols looked at in a cycle, in alphabetical order",
         json_schema_extra={"unit": "symbols"},
     )
-    quote_currency: Annotated[Text, Field(pattern="^[A-Z]{3,5}$")] = Field(
-        default="USD", description="what entries are paid with"
+    quote_currency: Currency = Field(
+        default="USD", description="what entries are paid with, unless the brokerage's section says; limits are in it"
+    )
+    at_par_with_usd: Currencies = Field(
+        default=("USDT", "USDC"),
+        description="count one to one as USD for limits and funding; what is in any other is not known in USD",
     )
 
 
@@ -441,6 +354,9 @@ class OperatorSettings(Section):
     copying: CopyingSettings = Field(default=CopyingSettings(), description="what users get who set nothing else")
     kraken: KrakenSettings = Field(default=KrakenSettings(), description="calls to Kraken")
     coinbase: CoinbaseSettings = Field(default=CoinbaseSettings(), description="calls to Coinbase")
+    okx: OkxSettings = Field(default=OkxSettings(), description="calls to OKX")
+    binance: BinanceSettings = Field(default=BinanceSettings(), description="calls to Binance")
+    alpaca: AlpacaSettings = Field(default=AlpacaSettings(), description="calls to Alpaca")
     strategy: StrategySettings = Field(
         default_factory=StrategySettings, description="what decides on entries and exits"
     )
@@ -460,6 +376,20 @@ class OperatorSettings(Section):
     def pace(self) -> Pace:
         """The pace of the mode in force."""
         return self.paces.live if self.trading_mode == "live" else self.paces.paper
+
+    def quote_currency_of(self, broker: BrokerType) -> str:
+        """The asset in which the accounts of a brokerage are counted and their entries are paid."""
+        own = {
+            BrokerType.OKX: self.okx.quote_currency,
+            BrokerType.BINANCE: self.binance.quote_currency,
+            BrokerType.ALPACA: ALPACA_CURRENCY,
+        }
+        return own.get(broker, self.risk.quote_currency)
+
+    def currencies_at_par(self) -> frozenset[str]:
+        """Those that count one to one as the currency of the limits, itself among them."""
+        dollars = frozenset({"USD", *self.risk.at_par_with_usd})
+        return dollars if self.risk.quote_currency in dollars else frozenset({self.risk.quote_currency})
 
 
 class Settings(OperatorSettings):

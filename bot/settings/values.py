@@ -16,6 +16,7 @@ _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 _DRILL = re.compile(r"[A-Za-z0-9_.-]+:(kill|raise|hang=[0-9]{1,6}(\.[0-9]{1,6})?)", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z]{3,5}", re.ASCII)
 _SYMBOL = re.compile(r"[A-Z0-9.]{1,20}/[A-Z0-9.]{1,20}", re.ASCII)
 
 T = TypeVar("T")
@@ -79,6 +80,21 @@ def read_symbols(value: object) -> object:
         if not isinstance(item, str) or not _SYMBOL.fullmatch(item):
             raise ValueError(f"has {shown(item)}, which is not a symbol such as BTC/USD")
     return tuple(items)
+
+
+def read_currencies(value: object) -> object:
+    """A list, or one text with commas, of currencies such as `USDT`."""
+    items = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    if not isinstance(items, list | tuple | frozenset):
+        raise ValueError(f"must be a list of currencies such as USDT, not {shown(value)}")
+    return tuple(a_currency(item) for item in items)
+
+
+def a_currency(value: object) -> str:
+    """`USD`, `USDT`: capitals, as the venues spell them."""
+    if isinstance(value, str) and _CURRENCY.fullmatch(value):
+        return value
+    raise ValueError(f"has {shown(value)}, which is not a currency such as USDT")
 
 
 def read_parameters(value: object) -> object:
@@ -158,6 +174,8 @@ SomeSeconds = Annotated[float, BeforeValidator(read_float), Field(gt=0, le=86_40
 Fraction = Annotated[float, BeforeValidator(read_float), Field(ge=0, le=1)]
 DrillPlan = Annotated[str, BeforeValidator(read_any_text), AfterValidator(_a_drill_plan)]
 Text = Annotated[str, BeforeValidator(read_text)]
+Currency = Annotated[Text, Field(pattern="^[A-Z]{3,5}$")]
+Currencies = Annotated[tuple[str, ...], BeforeValidator(read_currencies)]
 Symbols = Annotated[tuple[str, ...], BeforeValidator(read_symbols)]
 Parameters = Annotated[
     Mapping[str, str], BeforeValidator(read_parameters), AfterValidator(MappingProxyType), PlainSerializer(dict)

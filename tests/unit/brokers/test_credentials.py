@@ -134,8 +134,8 @@ def test_okx_needs_its_pass_phrase_too() -> None:
     environ = pair("OKX_MASTER", "6fa459ea-ee8a", "0F" * 16)
     assert "OKX_MASTER_API_PASSPHRASE is missing" in refusal(OKX, environ)
     credentials = found(OKX, environ | {"OKX_MASTER_API_PASSPHRASE": "Correct horse 9"})
-    assert credentials.passphrase is not None
-    assert credentials.passphrase.get_secret_value() == "Correct horse 9"
+    assert credentials.api_passphrase is not None
+    assert credentials.api_passphrase.get_secret_value() == "Correct horse 9"
 
 
 # -- repairs and refusals ---------------------------------------------------------------------------------------------
