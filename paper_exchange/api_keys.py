@@ -24,6 +24,7 @@ class Account:
     strict: bool
     nonce_window: int
     created_ns: int
+    passphrase: str = ""
 
 
 class BadAccount(ValueError):
@@ -75,6 +76,7 @@ class AccountRegistry:
             strict=strict,
             nonce_window=nonce_window,
             created_ns=now_ns,
+            passphrase=keys.passphrase,
         )
         self._add(account)
         return account
@@ -82,7 +84,13 @@ class AccountRegistry:
     def rotate(self, account: Account) -> Account:
         """The same account with a new key; the old one is revoked."""
         keys = self.brokerage(account.brokerage).new_key_pair()
-        rotated = replace(account, api_key=keys.api_key, api_secret=keys.api_secret, public_key=keys.public_key)
+        rotated = replace(
+            account,
+            api_key=keys.api_key,
+            api_secret=keys.api_secret,
+            public_key=keys.public_key,
+            passphrase=keys.passphrase,
+        )
         del self._by_key[account.brokerage, account.api_key]
         self._add(rotated)
         return rotated
@@ -114,11 +122,13 @@ class AccountRegistry:
                 "strict": account.strict,
                 "nonce_window": account.nonce_window,
                 "created_ns": account.created_ns,
+                "passphrase": account.passphrase,
             }
             for account in self._by_name.values()
         ]
 
     def restore(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take saved accounts back; those saved before there were passphrases have none."""
         for row in rows:
             fields = dict(row)
             fields["permissions"] = frozenset(fields["permissions"])

@@ -15,18 +15,21 @@ if TYPE_CHECKING:
 class KeyPair:
     """A new API key: what the client gets (``api_key``, ``api_secret``) and what the exchange verifies with.
 
-    ``public_key`` is None where both sides share the secret (HMAC).
+    ``public_key`` is None where both sides share the secret (HMAC). ``passphrase`` is a third thing the client must
+    know, empty where there is none.
     """
 
     api_key: str
     api_secret: str
     public_key: str | None = None
+    passphrase: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brokerage:
     """``permissions`` are all the names a key may carry, ``default_permissions`` those of a key made without a word
-    about them, ``tiers`` the rate-limit tiers, the default first, ``port_offset`` the place from ``--port-base``."""
+    about them, ``tiers`` the rate-limit tiers, the default first, ``port_offset`` the place from ``--port-base``. With
+    ``has_funding`` accounts keep deposits apart from what they trade with, until they are transferred."""
 
     name: str
     port_offset: int
@@ -35,3 +38,4 @@ class Brokerage:
     default_permissions: frozenset[str]
     front: Callable[[Exchange], Front]
     tiers: tuple[str, ...] = ("intermediate",)
+    has_funding: bool = False

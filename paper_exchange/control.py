@@ -99,7 +99,8 @@ class Control:
 
     async def rotate_key(self, request: Request) -> Response:
         rotated = self._exchange.rotate_key(self._named(request))
-        return JSONResponse({"api_key": rotated.api_key, "api_secret": rotated.api_secret})
+        phrase = {"api_passphrase": rotated.passphrase} if rotated.passphrase else {}
+        return JSONResponse({"api_key": rotated.api_key, "api_secret": rotated.api_secret, **phrase})
 
     async def grant(self, request: Request) -> Response:
         body = await read.json_object(request)
@@ -113,11 +114,20 @@ class Control:
         body = await read.json_object(request)
         account = self._named(request)
         asset, amount = read.text(body, "asset"), read.amount(body.pop("amount", None), "amount")
+        to_funding = self._goes_to_funding(account, read.optional_text(body, "to"))
         read.nothing_left(body)
         if amount <= 0:
             raise read.BadBody("amount must be above zero")
-        self._exchange.deposit(account, asset, amount)
+        self._exchange.deposit(account, asset, amount, to_funding=to_funding)
         return JSONResponse(self._describe(account))
+
+    def _goes_to_funding(self, account: Account, to: str | None) -> bool:
+        """Where a brokerage has funding accounts, deposits land there, unless ``to`` says ``trading``."""
+        has_funding = self._exchange.registry.brokerage(account.brokerage).has_funding
+        places = {"trading", "funding"} if has_funding else {"trading"}
+        if to is not None and to not in places:
+            raise read.BadBody(f"to must be one of {', '.join(sorted(places))}")
+        return has_funding and to != "trading"
 
     def _named(self, request: Request) -> Account:
         account = self._exchange.registry.by_name(request.path_params["brokerage"], request.path_params["name"])
@@ -206,6 +216,10 @@ class Control:
             "highest_nonce": _number_text(self._exchange.nonces.highest(account.api_key)),
             "balances": {asset: format(balance.total, "f") for asset, balance in balances.items()},
             "holds": {asset: format(balance.held, "f") for asset, balance in balances.items()},
+            "funding": {
+                asset: format(amount, "f")
+                for asset, amount in self._exchange.funding.balances(account.account_id).items()
+            },
             "open_orders": [_describe_order(order) for order in engine.open_orders(account.account_id)],
         }
 

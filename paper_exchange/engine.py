@@ -77,6 +77,7 @@ class Prepared:
     plan: Plan
     rates: tuple[Decimal, Decimal]
     hold_price: Decimal | None
+    close_at_once: CloseReason | None = None
 
 
 class Engine:
@@ -237,6 +238,9 @@ class Engine:
             new, status, quantity=prepared.plan.quantity if new.quantity is None else new.quantity,
             rates=prepared.rates, queue_ahead=self._queue_ahead(new), now_ns=now_ns,
         )  # fmt: skip
+        if prepared.close_at_once is not None:
+            self._desk.cancel(order, prepared.close_at_once, now_ns)
+            return order
         if prepared.hold_price is not None:
             self._desk.hold(order, prepared.hold_price)
         if not stop:
@@ -323,13 +327,14 @@ class Engine:
         if new.kind in TRIGGERED_KINDS:
             return self._prepare_stop(new, account, listing, rates, last)
         plan = self._plan(new, new.quantity, rates[1], listing)
-        if new.post_only and (plan.fills or plan.meets_own_order):
+        crosses = new.post_only and bool(plan.fills or plan.meets_own_order)
+        if crosses and not account.rules.closes_crossing_post_only:
             raise Refusal(RefusalCode.POST_ONLY_WOULD_CROSS, "the order would take liquidity")
         if new.kind is OrderKind.MARKET and not plan.fills and not plan.meets_own_order:
             raise Refusal(RefusalCode.NO_LIQUIDITY, f"nothing is offered in {new.symbol} for this order")
         if not self._affords(account, new, plan, rates[1], listing):
             raise Refusal(RefusalCode.INSUFFICIENT_FUNDS, f"not enough {hold_asset(new.side, listing)} is available")
-        return Prepared(new, listing, plan, rates, new.limit_price)
+        return Prepared(new, listing, plan, rates, new.limit_price, CloseReason.POST_ONLY if crosses else None)
 
     def _prepare_stop(
         self, new: NewOrder, account: TradingAccount, listing: Listing, rates: tuple[Decimal, Decimal], last: Decimal

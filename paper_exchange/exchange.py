@@ -16,6 +16,8 @@ from paper_exchange.dead_mans_switch import STATE_NAME as SWITCHES
 from paper_exchange.dead_mans_switch import DeadMansSwitches
 from paper_exchange.engine import Engine
 from paper_exchange.faults import FaultPlan
+from paper_exchange.funding import STATE_NAME as FUNDING
+from paper_exchange.funding import FundingAccounts
 from paper_exchange.ids import Ids
 from paper_exchange.journal import Journal, JournalEntry
 from paper_exchange.latency import Latency
@@ -72,6 +74,8 @@ class Exchange:
         """What parts outside the engine had saved; ``parts`` gives what they save now, by the same name."""
         self.switches = DeadMansSwitches(self.saved_parts.get(SWITCHES))
         self.parts: dict[str, Callable[[], object]] = {SWITCHES: self.switches.snapshot}
+        self.funding = FundingAccounts(self.saved_parts.get(FUNDING))
+        self.parts[FUNDING] = self.funding.snapshot
         self.listeners: list[Callable[[Event], None]] = []
         """Called with every event of the engine, after it is journaled; they may place orders."""
         self.money_listeners: list[Callable[[str], None]] = []
@@ -122,6 +126,7 @@ class Exchange:
             "account_id": account.account_id,
             "api_key": account.api_key,
             "api_secret": account.api_secret,
+            **({"api_passphrase": account.passphrase} if account.passphrase else {}),
             "permissions": sorted(account.permissions),
             "tier": account.tier,
             "strict": account.strict,
@@ -176,10 +181,17 @@ class Exchange:
                 for listener in self.listeners:
                     listener(event)
 
-    def deposit(self, account: Account, asset: str, amount: Decimal) -> None:
-        """Raises BadAccount for an asset unknown here."""
+    def deposit(self, account: Account, asset: str, amount: Decimal, *, to_funding: bool = False) -> None:
+        """Money from outside, to trade with or (``to_funding``) into the account's funding account.
+
+        Raises BadAccount for an asset unknown here.
+        """
         self._check_assets({asset: amount})
-        self.engine.deposit(account.account_id, asset, amount, self.advance())
+        if to_funding:
+            deposit_id = self.ids.ledger_id(account.brokerage)
+            self.funding.deposit(account.account_id, asset, amount, deposit_id=deposit_id, now_ns=self.advance())
+        else:
+            self.engine.deposit(account.account_id, asset, amount, self.advance())
         self.note_change()
         for listener in self.money_listeners:
             listener(account.account_id)

@@ -12,12 +12,17 @@ import uuid
 LETTERS = bytes(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"[byte % 32] for byte in range(256))
 """A letter or digit for each byte; those that look alike are left out."""
 
+FIRST_NUMBER = 10**18
+"""OKX's ids are numbers of 19 digits that rise with time: its pages are cut by them."""
+NUMBERS_A_START = 10**11
+
 
 class Ids:
-    """Makes ids that look random and never repeat."""
+    """Makes ids that never repeat; they look random where the brokerage's do."""
 
     def __init__(self, *, seed: int, epoch: int) -> None:
         self._prefix = f"{seed}:{epoch}"
+        self._first_number = FIRST_NUMBER + epoch * NUMBERS_A_START
         self._counter = 0
 
     def order_id(self, brokerage: str) -> str:
@@ -38,6 +43,8 @@ class Ids:
         digest = hashlib.sha256(f"{self._prefix}:{brokerage}:{letter}:{self._counter}".encode()).digest()
         if brokerage == "kraken":
             return kraken_id(letter, digest)
+        if brokerage == "okx":
+            return str(self._first_number + self._counter)
         return str(uuid.UUID(bytes=digest[:16], version=4))
 
 

@@ -55,6 +55,8 @@ class VenueRules:
     refuses_stops_that_trigger_at_once: bool
     open_orders_per_symbol: int
     fees_in_received: bool = False
+    closes_crossing_post_only: bool = False
+    """A post-only order that would take liquidity is accepted and cancelled; without, it is refused."""
 
     def fee_tier(self, volume_usd: Decimal) -> FeeTier:
         return [tier for tier in self.fees if tier.volume_usd <= volume_usd][-1]
@@ -71,7 +73,7 @@ KRAKEN_OPEN_ORDERS = {"starter": 60, "intermediate": 80, "pro": 225}
 COINBASE = VenueRules(COINBASE_FEES, True, True, 500)
 RULES = {
     "coinbase": COINBASE,
-    "okx": VenueRules(OKX_FEES, True, True, 500, fees_in_received=True),
+    "okx": VenueRules(OKX_FEES, False, True, 500, fees_in_received=True, closes_crossing_post_only=True),
     "binance": VenueRules(BINANCE_FEES, True, True, 200, fees_in_received=True),
     "alpaca": VenueRules(NO_FEES, True, True, 500),
 }

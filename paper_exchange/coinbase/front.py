@@ -11,7 +11,6 @@ from paper_exchange.api_keys import Account
 from paper_exchange.brokerage import Brokerage, KeyPair
 from paper_exchange.coinbase import market_data, old_api, order_lookup, wallets
 from paper_exchange.coinbase.client_orders import ClientOrders
-from paper_exchange.coinbase.day_figures import DayFigures
 from paper_exchange.coinbase.keys import new_key_pair
 from paper_exchange.coinbase.order_entry import OrderEntry
 from paper_exchange.coinbase.order_forms import PLAIN_DECIMAL
@@ -28,6 +27,7 @@ from paper_exchange.coinbase.replies import (
 )
 from paper_exchange.coinbase.routes import OLD_API_PREFIX, Endpoint, Request, Route, RouteTable, Scope, json_object
 from paper_exchange.coinbase.tokens import Unauthorized, verify_token
+from paper_exchange.day_figures import DayFigures
 from paper_exchange.exchange import Exchange
 from paper_exchange.http import Call, Front, Reply
 from paper_exchange.write_ahead import Placement

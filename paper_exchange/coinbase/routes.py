@@ -16,7 +16,7 @@ from paper_exchange.http import Call, Reply
 if TYPE_CHECKING:
     from paper_exchange.api_keys import Account
     from paper_exchange.catalogue import Catalogue
-    from paper_exchange.coinbase.day_figures import DayFigures
+    from paper_exchange.day_figures import DayFigures
     from paper_exchange.exchange import Exchange
 
 BROKERAGE_PREFIX = "/api/v3/brokerage/"
