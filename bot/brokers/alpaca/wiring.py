@@ -1,0 +1,56 @@
+"""The way of one account's calls, made of its context. Alpaca's library is imported here, and not before."""
+
+from collections.abc import Callable
+
+from bot.brokers.alpaca.calls import AlpacaCalls
+from bot.brokers.alpaca.context import AlpacaContext
+from bot.brokers.base import Urgency
+from bot.brokers.http_session import VenueSession
+from bot.brokers.rate_budget import RateBudget
+from bot.brokers.refused_key import RefusedKey
+from bot.brokers.venue_gate import VenueGate
+
+
+def calls_of(
+    context: AlpacaContext,
+    *,
+    label: str,
+    session: VenueSession,
+    gate: VenueGate,
+    refused_key: RefusedKey,
+    urgency: Callable[[], Urgency],
+) -> AlpacaCalls:
+    """Calls with this account's key, session and counters."""
+    from bot.brokers.alpaca.client import AlpacaClient  # a bot without this brokerage does not pay for its library
+
+    credentials = context.access.credentials
+    client = AlpacaClient(
+        base_url=context.access.base_url,
+        data_url=context.market_data_url,
+        api_key=credentials.api_key,
+        api_secret=credentials.api_secret.get_secret_value(),
+        session=session,
+    )
+    return AlpacaCalls(
+        client,
+        label=label,
+        clock=context.clock,
+        gate=gate,
+        refused_key=refused_key,
+        budget=_budget(context, label),
+        data_budget=_data_budget(context, label),
+        urgency=urgency,
+        on_private_call=context.on_private_call,
+    )
+
+
+def _budget(context: AlpacaContext, label: str) -> RateBudget:
+    if context.key_budgets is None:
+        return RateBudget(context.clock, name=label, limit=None)
+    return context.key_budgets.for_key(context.access.credentials.api_key, label=label)
+
+
+def _data_budget(context: AlpacaContext, label: str) -> RateBudget:
+    if context.data_budgets is not None:
+        return context.data_budgets.for_key(context.access.credentials.api_key, label=label)
+    return context.public_budget or RateBudget(context.clock, name=f"{label}: market data", limit=None)
