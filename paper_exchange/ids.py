@@ -45,6 +45,9 @@ class Ids:
             return kraken_id(letter, digest)
         if brokerage == "okx":
             return str(self._first_number + self._counter)
+        if brokerage == "binance":
+            # JSON numbers there, so they stay below 2^53, which is all that some clients can read.
+            return str(self._first_number - FIRST_NUMBER + self._counter)
         return str(uuid.UUID(bytes=digest[:16], version=4))
 
 
