@@ -25,6 +25,7 @@ FAILED_AFTER_ERRORS = 5
 LOOK_AGAIN_SECONDS = 5.0
 # An account that could not be compared with the venue yet enters nothing: it is not left waiting for a whole period.
 NOT_HYDRATED_CYCLE_SECONDS = 15.0
+OPENING_SPREAD_SECONDS = 2.0
 
 
 class Note(StrEnum):
@@ -259,8 +260,21 @@ class AccountWorker:
         if not self.desk.reconciler.hydrated:
             period = min(period, NOT_HYDRATED_CYCLE_SECONDS)
         self._cycle_at = max(self._clock.monotonic(), started + period * jitter)
+        opening = self._opening_at()
+        if opening is not None:
+            self._cycle_at = min(self._cycle_at, opening)
         # A cycle reads the balance too.
         self._refresh_at = started + self._times.balance_refresh_seconds
+
+    def _opening_at(self) -> float | None:
+        """When a closed venue opens (monotonic): exits that wait for it are due then. None = it is open, or unknown."""
+        session = self.desk.broker.trading_session()
+        if session.is_open is not False or session.until is None:
+            return None
+        now = self.desk.broker.venue_now() or self._clock.now()
+        # Accounts that waited together need not ask together.
+        spread = OPENING_SPREAD_SECONDS * self._ids.fraction()
+        return self._clock.monotonic() + max(0.0, (session.until - now).total_seconds()) + spread
 
     def _failed_cycle(self, reason: str, *, own: bool) -> None:
         """What stops a whole venue is not counted against one account: it goes on by itself when that is over."""

@@ -34,6 +34,7 @@ from bot.domain.fill import Fill
 from bot.domain.health import AccountHealth, HealthState, Phase
 from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
+from bot.domain.order import Side
 from bot.domain.position import ExitPlan
 from bot.domain.signal import TradeSignal
 from bot.execution.account_status import AccountStatus
@@ -165,6 +166,7 @@ class _Composition:
         self.shared.kraken_feed.watched_by(self.watchdog)
         self.key_locks = KeyLocks()
         self.statuses = self._open_statuses()
+        self.account_by_label = {ref.label: ref for ref in self.statuses}
         self.status_by_label = {ref.label: status for ref, status in self.statuses.items()}
         for broker in dict.fromkeys(ref.broker for ref in self.statuses):
             self._on_venue_state(self.shared.gates[broker].state())  # what an earlier process knew is over
@@ -422,6 +424,10 @@ class _Composition:
         """Why nobody enters this market now, by the venue's last word on it."""
         broker = self.brokerages.get(account_id)
         if broker is BrokerType.KRAKEN and self.market_watch is not None and (why := self.market_watch.venue_closed()):
+            return why
+        account = self.account_by_label.get(account_id)
+        connected = None if account is None else self.manager.broker_of(account)
+        if connected is not None and (why := _why_no_session(connected, symbol)):
             return why
         listed = self._listed(account_id, symbol)
         return "" if listed is None or listed.tradable else f"{symbol} is {listed.status} at {broker}"
@@ -749,6 +755,15 @@ class _Composition:
             ),
             timeout_seconds=VENUE_NOTE_SECONDS,
         )
+
+
+def _why_no_session(broker: BaseBroker, symbol: str) -> str:
+    """Why a buy would not be taken now, by what is known of the venue's hours and of the account; asks nobody."""
+    session = broker.trading_session()
+    if session.is_open is not True:
+        return session.says
+    awaited = broker.awaits(symbol, Side.BUY)
+    return "" if awaited is None else f"an entry {awaited.sentence}"
 
 
 def _balance_age(broker: BaseBroker) -> float:

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 FIRST_WAIT_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 15.0
+# While the venue is closed nothing can be sold: it is looked at again at the opening, or after so long.
+CLOSED_WAIT_SECONDS = 120.0
 KEPT = "the user left with when_disabled: keep; what it holds is its owner's"
 
 
@@ -86,7 +88,17 @@ class Flattening:
             return None
         self._tries += 1
         wait: float = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** min(self._tries, 10))
-        return wait
+        return max(wait, self._closed_seconds())
+
+    def _closed_seconds(self) -> float:
+        """How long the venue takes no order at all, as far as one should wait for it."""
+        session = self._broker.trading_session()
+        if session.is_open is not False:
+            return 0.0
+        if session.until is None:
+            return CLOSED_WAIT_SECONDS
+        left = (session.until - (self._broker.venue_now() or self._clock.now())).total_seconds()
+        return min(CLOSED_WAIT_SECONDS, max(0.0, left))
 
     # -- one campaign -----------------------------------------------------------------------------------------------
     def _advance(self, halt: Halt) -> bool:
@@ -190,6 +202,10 @@ class Flattening:
             if instrument.below_minimum(instrument.floor_quantity(position.quantity), price):
                 self._close_as_dust(position)
             return _Stand(FlattenState.LEFT, f"{plain(position.quantity)} not sold: {size.detail}")
+        self._broker.renew_trading_session()
+        awaited = self._broker.awaits(position.symbol, Side.SELL)
+        if awaited is not None:
+            return _Stand(FlattenState.WORKING, f"{plain(position.quantity)} to be sold: it {awaited.sentence}")
         result = self._executor.place(self._intent(halt, position, size.quantity))
         failpoint("flatten_placed")
         if result.state is IntentState.CREATED:

@@ -15,6 +15,7 @@ from bot.domain.account import AccountRef
 from bot.domain.instrument import Instrument
 from bot.domain.order import IntentState, OrderKind, OrderType
 from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
+from bot.domain.trading_session import Awaited
 from bot.execution.lots import Lots, lots_of
 from bot.execution.order_executor import OrderExecutor, has_ended
 from bot.position_sizer import NoSize, PositionSizer
@@ -97,6 +98,10 @@ class MirroredExits:
         pause = self._not_before.get(signal.signal_id, 0.0) - self._clock.monotonic()
         if pause > 0:
             return pause
+        self._broker.renew_trading_session()
+        awaited = self._broker.awaits(signal.symbol, signal.side)
+        if awaited is not None:
+            return self._postponed(debt, awaited)
         if row.planned_quantity is None:
             return self._begin(debt)
         return self._go_on(debt, row.planned_quantity - debt.filled)
@@ -104,6 +109,14 @@ class MirroredExits:
     def _blocked(self, signal: TradeSignal, why: str) -> float:
         self._answers.note(signal, last_error=why)
         return RETRY_SECONDS
+
+    def _postponed(self, debt: _Debt, awaited: Awaited) -> float:
+        """Nothing is sent while the venue would not take it, or would keep it for later. That is said once."""
+        if debt.row.last_error != awaited.sentence:
+            log.info("%s: the exit of %s %s", self._account.label, debt.signal.symbol, awaited.sentence)
+            self._answers.note(debt.signal, last_error=awaited.sentence)
+        left = awaited.seconds_left(self._broker.venue_now() or self._clock.now())
+        return MAX_RETRY_SECONDS if left is None else min(MAX_RETRY_SECONDS, max(RETRY_SECONDS, left))
 
     # -- how it stands ----------------------------------------------------------------------------------------------
     def _sells_otherwise(self, signal: TradeSignal) -> bool:

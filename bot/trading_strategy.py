@@ -97,6 +97,8 @@ class TradingStrategy:
         self._why_stopped = why_stopped
         self._stopped_symbols = stopped_symbols
         self._desks: dict[AccountRef, AccountDesk] = {}
+        # What was said last of an account's entries and of each of its exits that wait, by account and symbol.
+        self._said: dict[tuple[str, str], str] = {}
         self.trader: MultiBrokerTrader | None = None
 
     def add_desk(self, desk: AccountDesk) -> None:
@@ -115,6 +117,7 @@ class TradingStrategy:
         else:
             log.info("Trading cycle mode: MASTER (full strategy)")
         self._settle_orders(desk)
+        desk.broker.renew_trading_session()
         reading = self._read_balance(desk)
         unread = None if user_mode or desk.reconciler.awaits_outcome() else self._read_fills(desk)
         if desk.reconciler.must_come_first():
@@ -128,7 +131,7 @@ class TradingStrategy:
         if user_mode:
             log.info("USER MODE: Skipping market scan (signals come from copy trade engine)")
             if desk.reconciler.hydrated:
-                desk.status.waiting(self._waited_for(desk.account))
+                desk.status.waiting(self._waited_for(desk.account) or desk.broker.trading_session().says)
         else:
             self._scan_and_enter(desk, reading, held)
 
@@ -232,6 +235,12 @@ class TradingStrategy:
         if not held or desk.leaving is WhenDisabled.KEEP:
             self._mark(desk, {})
             return held
+        session = desk.broker.trading_session()
+        if session.is_open is False:
+            # Prices of a closed market are nobody's offer: nothing is decided by them, and nothing could be sold.
+            if self._is_news(desk, "exits", session.says):
+                log.info("%s: exits of %d positions wait: %s", desk.account.label, len(held), session.says)
+            return held
         if desk.candles is not None:
             # Also while no entries are looked for: the strategy's wish to exit needs fresh candles.
             desk.candles.refresh([position.symbol for position in held])
@@ -289,6 +298,11 @@ class TradingStrategy:
         if instrument is None:
             log.warning("%s: %s is not listed any more; it cannot be sold", desk.account.label, position.symbol)
             return
+        awaited = desk.broker.awaits(position.symbol, Side.SELL)
+        if self._is_news(desk, position.symbol, "" if awaited is None else awaited.sentence) and awaited is not None:
+            log.info("%s: exit %s (%s) %s", desk.account.label, position.symbol, reason, awaited.sentence)
+        if awaited is not None:
+            return
         lots = lots_of(position, desk.broker)
         size = self._sizer.size_exit(due=lots.free, held=lots.free, instrument=instrument, price=quote.bid)
         if isinstance(size, NoSize):
@@ -324,8 +338,9 @@ class TradingStrategy:
             desk.status.recovered()
         veto = self._entry_veto(desk, reading, held)
         desk.status.waiting(veto)
+        is_news = self._is_news(desk, "", veto)
         if veto:
-            log.info("%s: no new entries: %s", desk.account.label, veto)
+            log.log(logging.INFO if is_news else logging.DEBUG, "%s: no new entries: %s", desk.account.label, veto)
             return
         log.info("Scanning for new opportunities...")
         desk.status.step("scanning")
@@ -334,10 +349,20 @@ class TradingStrategy:
         for entry in entries[: min(room, self._rules.max_entries_per_cycle)]:
             self._enter(desk, entry)
 
+    def _is_news(self, desk: AccountDesk, symbol: str, text: str) -> bool:
+        """Whether this is another text than the last one about the same; empty = nothing is to be said of it."""
+        key = (desk.account.label, symbol)
+        is_news = self._said.get(key, "") != text
+        self._said[key] = text
+        return is_news
+
     def _entry_veto(self, desk: AccountDesk, reading: BalanceReading, held: Sequence[Position]) -> str:
         stopped = self._why_stopped(desk.account.label)
         if stopped:
             return stopped
+        session = desk.broker.trading_session()
+        if session.is_open is not True:
+            return session.says
         if not desk.reconciler.hydrated:
             return f"not hydrated yet: {desk.reconciler.problem}"
         if reading.status is not BalanceStatus.FRESH:

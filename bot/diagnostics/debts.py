@@ -29,6 +29,8 @@ from bot.storage.intents import OrderIntent
 
 # A copied exit is done within seconds. What is older than this is worth a look, and ends the command with 1.
 DEFAULT_OLD_SECONDS = 60.0
+# Begins the note of an exit that the venue would not take now (`bot.domain.trading_session.Awaited`).
+_AWAITED = "waits for "
 _CLOSED = ("VenueInMaintenance", "maintenance", "market closed", "market is closed", "closed for now")
 
 
@@ -162,6 +164,8 @@ def _earlier_copy(connection: Connection, debt: ExitDebt) -> str:
 
 def _next_try(debt: ExitDebt) -> str:
     error = debt.row.last_error
+    if error.startswith(_AWAITED):
+        return error.removeprefix(_AWAITED)
     if any(word.lower() in error.lower() for word in _CLOSED):
         return "the market to be open again; it is tried until then"
     if "tied up" in error:

@@ -12,6 +12,8 @@ def missing_for_entries(broker: BaseBroker, reconciler: Reconciler) -> str:
     """
     if broker.key_refusal:
         return broker.key_refusal
+    if broker.entry_hindrance:
+        return broker.entry_hindrance
     if not reconciler.hydrated:
         return f"not hydrated yet: {reconciler.problem}"
     reading = broker.balance_book.reading()

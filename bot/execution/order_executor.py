@@ -51,7 +51,7 @@ from bot.storage.store import Store
 log = logging.getLogger(__name__)
 
 CONFIRM_POLL_SECONDS = 0.25
-# An immediate-or-cancel order that the venue still shows open after this is cancelled, not waited for.
+# A market order that the venue still shows open after this is cancelled, not waited for. Of limits the broker says it.
 STUCK_IOC_SECONDS = 30.0
 # Look-ups go on for ever, but an order without an outcome for this long is a person's business too.
 ALARM_AFTER_SECONDS = 900.0
@@ -483,7 +483,9 @@ class OrderExecutor:
         return order.status.ended
 
     def _cancel_if_stuck(self, intent: OrderIntent, order: VenueOrder) -> None:
-        stuck_at = (intent.sent_at or intent.created_at) + timedelta(seconds=STUCK_IOC_SECONDS)
+        is_limit = intent.order_type is OrderType.LIMIT_IOC
+        seconds = self._broker.immediate_limit_seconds if is_limit else STUCK_IOC_SECONDS
+        stuck_at = (intent.sent_at or intent.created_at) + timedelta(seconds=seconds)
         if intent.order_type is not OrderType.LIMIT_GTC and self._clock.now() > stuck_at:
             self._request_cancel(intent, order.venue_order_id)
 
