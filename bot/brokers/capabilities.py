@@ -48,7 +48,6 @@ class Capabilities:
     stop order; none is sent, stops are watched here. `market_by_quote`: the venue takes a market buy by its cost; it is
     sent by quantity all the same. `client_id`: what an id of ours must look like in full. `sessions`: the venue is
     closed at times. `withdraw_right_told`: the venue tells whether a key can move money out.
-    `immediate_limit_of_fractions`: a limit order that ends at once may be of less than one unit.
     """
 
     order_types: Mapping[OrderType, str]
@@ -59,7 +58,6 @@ class Capabilities:
     deadline: Deadline
     fee: FeeTaken
     fractions: Fractions = Fractions.EVERY_MARKET
-    immediate_limit_of_fractions: bool = True
     sessions: bool = False
     passphrase: bool = False
     withdraw_right_told: bool = True
@@ -79,9 +77,6 @@ class Capabilities:
             return f"there are no {request.order_type} orders at this brokerage"
         if re.fullmatch(self.client_id, request.client_order_id) is None:
             return f"the client order id {request.client_order_id!r} is not one that this brokerage takes"
-        fraction = request.quantity != request.quantity.to_integral_value()
-        if request.order_type is OrderType.LIMIT_IOC and fraction and not self.immediate_limit_of_fractions:
-            return f"a limit order that ends at once is of whole units here, not of {request.quantity:f}"
         return ""
 
 
