@@ -9,9 +9,10 @@ broker.get_account_balance()
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from bot.brokers.alpaca.broker import AlpacaBroker
 from bot.brokers.base import BaseBroker
 from bot.brokers.coinbase.broker import CoinbaseBroker
-from bot.brokers.contexts import coinbase_context, kraken_context, live_access
+from bot.brokers.contexts import alpaca_context, coinbase_context, kraken_context, live_access
 from bot.brokers.kraken.broker import KrakenBroker
 from bot.brokers.shared_parts import SharedParts, shared_parts
 from bot.brokers.venue_access import VenueAccess
@@ -22,6 +23,7 @@ from bot.settings.model import Settings
 __all__ = [
     "BROKER_CLASSES",
     "AccountType",
+    "AlpacaBroker",
     "BaseBroker",
     "BrokerType",
     "CoinbaseBroker",
@@ -34,7 +36,7 @@ __all__ = [
 ]
 
 BROKER_CLASSES: Mapping[BrokerType, type[BaseBroker]] = MappingProxyType(
-    {BrokerType.KRAKEN: KrakenBroker, BrokerType.COINBASE: CoinbaseBroker}
+    {BrokerType.KRAKEN: KrakenBroker, BrokerType.COINBASE: CoinbaseBroker, BrokerType.ALPACA: AlpacaBroker}
 )
 
 
@@ -45,4 +47,6 @@ def build_broker(account: AccountRef, access: VenueAccess, *, settings: Settings
         return KrakenBroker(account.account_type, account.user_id, context=context)
     if account.broker is BrokerType.COINBASE:
         return CoinbaseBroker(account.account_type, account.user_id, context=coinbase_context(access, settings, shared))
+    if account.broker is BrokerType.ALPACA:
+        return AlpacaBroker(account.account_type, account.user_id, context=alpaca_context(access, settings, shared))
     raise ConfigurationError(f"{account.label}: {account.broker} is not supported in this version.")

@@ -29,6 +29,7 @@ from bot.brokers.venue_gate import VenueState
 from bot.copy_answers import CopyAnswer, CopyAnswers
 from bot.copy_trade_engine import CopyLimits, CopyTradeEngine
 from bot.domain.account import AccountRef, BrokerType
+from bot.domain.balance import BalanceReading
 from bot.domain.errors import ConfigurationError, RetryLater
 from bot.domain.fill import Fill
 from bot.domain.health import AccountHealth, HealthState, Phase
@@ -232,6 +233,7 @@ class _Composition:
                 reserve_percent=HIGHEST_TAKER_FEE_PERCENT,
                 max_signal_age_seconds=settings.copying.max_signal_age_seconds,
                 minimum_funded_quote=settings.minimum_funded_usd,
+                at_par=settings.currencies_at_par(),
             ),
             wake_user=lambda account: self.trader.wake(account),
             on_planned=self._on_planned,
@@ -282,6 +284,7 @@ class _Composition:
             clock=self.world.clock,
             account=ref,
             mode=self.settings.trading_mode,
+            quote_currency=self.settings.quote_currency_of(ref.broker),
             on_health=self._on_health,
         )
 
@@ -297,8 +300,8 @@ class _Composition:
     def _build_broker(self, account: AccountRef) -> BaseBroker:
         access = self._access(account)
         self.statuses[account].fact("configured", true=True, proof=f"its settings, and a {access.mode} key")
-        self.world.redactor.add(access.credentials.api_key)
-        self.world.redactor.add(access.credentials.api_secret.get_secret_value())
+        for secret in access.credentials.secrets:
+            self.world.redactor.add(secret)
         return build_broker(account, access, settings=self.settings, shared=self.shared)
 
     def _access(self, account: AccountRef) -> VenueAccess:
@@ -310,7 +313,8 @@ class _Composition:
     def _paper_credentials(self, paper: PaperVenue, account: AccountRef) -> Credentials:
         try:
             tier = self.settings.kraken.tier if account.broker is BrokerType.KRAKEN else None
-            return paper.open_account(account, self._paper_balance(account), tier=tier)
+            currency = self.settings.quote_currency_of(account.broker)
+            return paper.open_account(account, self._paper_balance(account), currency=currency, tier=tier)
         except ConfigurationError as error:
             # While the bot runs, an exchange that is away may come back: the account waits for it.
             raise RetryLater(str(error)) from error
@@ -390,7 +394,7 @@ class _Composition:
                 account_id=account.label,
                 store=world.store,
                 clock=world.clock,
-                currency=self.settings.risk.quote_currency,
+                currency=broker.quote_currency,
                 fence=executor.refuse_when_fenced,
             ),
         )
@@ -530,7 +534,6 @@ class _Composition:
                 exit_plan=self._exit_plan(),
                 scan_symbols_limit=settings.risk.scan_symbols_limit,
                 max_price_age_seconds=settings.market_watch.max_price_age_seconds,
-                quote_currency=settings.risk.quote_currency,
             ),
             sizer=self.sizer,
             store=world.store,
@@ -576,6 +579,7 @@ class _Composition:
                 balance_refresh_seconds=settings.balance.refresh_seconds,
             ),
             minimum_funded_usd=settings.minimum_funded_usd,
+            at_par=settings.currencies_at_par(),
             multi_broker=settings.multi_broker_independent,
             clock=self.world.clock,
             ids=self.world.ids,
@@ -639,7 +643,6 @@ class _Composition:
         with self.world.store.read() as connection:
             for ref, status in self.statuses.items():
                 reading = self.manager.balance_of(ref)
-                holdings = reading.holdings
                 lines.append(
                     {
                         "account": ref.label,
@@ -647,11 +650,15 @@ class _Composition:
                         "health": str(status.health.state),
                         "reason": status.health.reason,
                         "cycles": status.health.cycles,
-                        "cash": "unknown" if holdings is None else f"{holdings.of('USD').total:.2f} USD",
+                        "cash": self._cash_text(ref, reading),
                         "positions": len(positions.positions_of(connection, ref.label)),
                     }
                 )
         return lines
+
+    def _cash_text(self, account: AccountRef, reading: BalanceReading) -> str:
+        currency = self.settings.quote_currency_of(account.broker)
+        return "unknown" if reading.holdings is None else f"{reading.holdings.of(currency).total:.2f} {currency}"
 
     def _on_connected(self, broker: BaseBroker) -> None:
         status = self.statuses[broker.account]

@@ -188,9 +188,8 @@ class CopyPlanner:
             return NoSize(CopyReason.SYMBOL_UNKNOWN, f"{signal.broker} lists no {signal.symbol}")
         costs = entry.costs_of(label)
         total = cash.total
-        value = sum(costs.values(), total)
-        if value < self._limits.minimum_funded_quote:
-            not_funded = f"not funded: {value:.2f} is below {self._limits.minimum_funded_quote:f}"
+        not_funded = self._not_funded(entry.quote, total, costs)
+        if not_funded:
             return NoSize(CopyReason.ACCOUNT_NOT_READY, not_funded)
         to_copy = EntryToCopy(
             symbol=signal.symbol,
@@ -201,8 +200,17 @@ class CopyPlanner:
             user_available=cash.available,
             reserve_percent=self._reserve_percent,
             user_exposure_by_symbol=costs,
+            at_par=self._limits.at_par,
         )
         return self._sizer.size_entry(to_copy, follower.rules, instrument)
+
+    def _not_funded(self, quote: str, cash: Decimal, costs: Mapping[str, Decimal]) -> str:
+        """Why the account is too small to copy, or empty. What nobody can put into USD is never taken for too little:
+        such an account has a thread only because it was found to be funded."""
+        value, least, at_par = sum(costs.values(), cash), self._limits.minimum_funded_quote, self._limits.at_par
+        if value >= least or not all(one in at_par for one in (quote, *map(quote_of, costs))):
+            return ""
+        return f"not funded: {value:.2f} is below {least:f}"
 
     def _intent(self, entry: _EntrySignal, label: str, size: Size) -> OrderIntent:
         signal = entry.signal

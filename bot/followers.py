@@ -1,6 +1,7 @@
 """The users of a brokerage as whoever plans their copies needs to see them."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -44,9 +45,13 @@ class Followers(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class CopyLimits:
-    """Bounds of a copied entry; `reserve_percent` covers the taker fee. An account worth less does not trade."""
+    """Bounds of a copied entry; `reserve_percent` covers the taker fee. An account worth less does not trade.
+
+    `at_par` are the currencies that count one to one as that of `minimum_funded_quote` and of the users' caps.
+    """
 
     max_copy_slippage_percent: Decimal
     reserve_percent: Decimal
     max_signal_age_seconds: float
     minimum_funded_quote: Decimal
+    at_par: AbstractSet[str] = frozenset({"USD"})

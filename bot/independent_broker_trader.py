@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -66,6 +67,7 @@ class IndependentBrokerTrader:
         strategy: TradingStrategy,
         times: CycleTimes,
         minimum_funded_usd: Decimal,
+        at_par: AbstractSet[str] = frozenset({"USD"}),
         multi_broker: bool,
         clock: Clock,
         ids: IdSource,
@@ -83,6 +85,7 @@ class IndependentBrokerTrader:
         self._strategy = strategy
         self._times = times
         self._minimum_funded_usd = minimum_funded_usd
+        self._at_par = at_par
         self._multi_broker = multi_broker
         self._clock = clock
         self._ids = ids
@@ -298,9 +301,14 @@ class IndependentBrokerTrader:
             return ""
         if reading.holdings is None:
             return f"balance unknown: {reading.reason}"
-        value = broker.value_holdings(reading.holdings)
+        value, currency = broker.value_holdings(reading.holdings), broker.quote_currency
+        if currency not in self._at_par and self._minimum_funded_usd > 0:
+            return (
+                f"not known to be funded: it has {value:.2f} {currency}, and what that is in USD is not known; "
+                f"name {currency} in risk.at_par_with_usd to count it one to one, or set minimum_funded_usd to 0"
+            )
         if value < self._minimum_funded_usd:
-            return f"not funded: {value:.2f} is below {self._minimum_funded_usd:f} {broker.quote_currency}"
+            return f"not funded: {value:.2f} is below {self._minimum_funded_usd:f} {currency}"
         return ""
 
     def _may_trade(self, account: AccountRef) -> bool:

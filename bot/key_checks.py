@@ -143,4 +143,4 @@ class KeyChecks:
 
 
 def _venue(broker: BaseBroker) -> str:
-    return str(broker.broker_type).capitalize()
+    return broker.broker_type.proper_name

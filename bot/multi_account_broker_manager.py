@@ -259,10 +259,10 @@ class MultiAccountBrokerManager:
                 self.user_brokers.setdefault(account.user_id, {})[account.broker] = broker
         self.failed_brokers.pop(account.label, None)
         if account.is_master:
-            log.info("%s MASTER connected", str(account.broker).capitalize())
-            log.info("%s registered as MASTER broker in multi-account manager", str(account.broker).capitalize())
+            log.info("%s MASTER connected", account.broker.proper_name)
+            log.info("%s registered as MASTER broker in multi-account manager", account.broker.proper_name)
         else:
-            log.info("%s connected to %s", self._name_of(account), str(account.broker).capitalize())
+            log.info("%s connected to %s", self._name_of(account), account.broker.proper_name)
         self._on_connected(broker)
 
     def _still_counts(self, broker: BaseBroker) -> None:

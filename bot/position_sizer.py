@@ -1,6 +1,7 @@
 """How large a copy is. Pure: values in, a size or a reason out."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -8,6 +9,7 @@ from enum import StrEnum
 from bot.domain.instrument import Instrument
 from bot.domain.money import percent_to_fraction
 from bot.domain.signal import CopyReason
+from bot.domain.symbol import quote_of
 
 _ZERO = Decimal(0)
 
@@ -22,7 +24,7 @@ class CopyMode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class CopyRules:
-    """One user's copy settings. Amounts are quote units; None = no cap."""
+    """One user's copy settings. Amounts are in the currency of the limits (USD); None = no cap."""
 
     mode: CopyMode = CopyMode.BALANCE_RATIO
     risk_multiplier: Decimal = Decimal(1)
@@ -39,7 +41,8 @@ class CopyRules:
 class EntryToCopy:
     """The master's entry and both balances from before its order (cash in the quote currency).
 
-    `reserve_percent` of the price is kept back for the fee and the price bound.
+    `reserve_percent` of the price is kept back for the fee and the price bound. `at_par` are the currencies that count
+    one to one as that of the caps; an amount in any other is not compared with them.
     """
 
     symbol: str
@@ -50,6 +53,11 @@ class EntryToCopy:
     user_available: Decimal
     reserve_percent: Decimal
     user_exposure_by_symbol: Mapping[str, Decimal]
+    at_par: AbstractSet[str] = frozenset({"USD"})
+
+    def not_comparable(self, symbols: AbstractSet[str]) -> str:
+        """Which of these markets is paid in a currency that nobody can put into that of the caps; empty = none."""
+        return next((symbol for symbol in sorted(symbols) if quote_of(symbol) not in self.at_par), "")
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,8 @@ def _ratio(entry: EntryToCopy, rules: CopyRules) -> Decimal | NoSize:
     if rules.mode is CopyMode.FIXED_AMOUNT:
         if rules.fixed_amount_quote is None:
             return NoSize(CopyReason.CAP_REACHED, "copy mode fixed_amount has no amount set")
+        if entry.not_comparable({entry.symbol}):
+            return _not_known(entry.symbol, "fixed_amount_usd")
         return rules.risk_multiplier * rules.fixed_amount_quote / (entry.quantity * entry.price)
     if rules.mode is CopyMode.FIXED_RATIO:
         if rules.fixed_ratio is None:
@@ -146,6 +156,9 @@ def _capped_notional(entry: EntryToCopy, rules: CopyRules, notional: Decimal) ->
     ):
         if cap is None:
             continue
+        unknown = entry.not_comparable({entry.symbol, *(symbol for symbol in used or () if exposure.get(symbol))})
+        if unknown:
+            return _not_known(unknown, name)
         room = cap if used is None else cap - sum((exposure.get(symbol, _ZERO) for symbol in used), _ZERO)
         if room <= 0:
             total = sum(exposure.values(), _ZERO)
@@ -155,3 +168,7 @@ def _capped_notional(entry: EntryToCopy, rules: CopyRules, notional: Decimal) ->
     if affordable <= 0:
         return NoSize(CopyReason.INSUFFICIENT_FUNDS, f"available cash is {entry.user_available:f}")
     return min(notional, affordable)
+
+
+def _not_known(symbol: str, setting: str) -> NoSize:
+    return NoSize(CopyReason.CAP_REACHED, f"{setting} cannot be held: what {symbol} is worth in USD is not known")

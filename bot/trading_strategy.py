@@ -46,7 +46,6 @@ class MasterRules:
     order_percent_of_cash: Decimal
     exit_plan: ExitPlan
     scan_symbols_limit: int
-    quote_currency: str
     max_price_age_seconds: float = 10.0
 
 
@@ -408,11 +407,11 @@ class TradingStrategy:
         return sorted(found, key=lambda entry: (-entry.confidence, entry.symbol))
 
     def _scan_symbols(self, desk: AccountDesk, besides: frozenset[str]) -> list[str]:
-        pairs = desk.broker.get_trading_pairs()
+        pairs, currency = desk.broker.get_trading_pairs(), desk.broker.quote_currency
         symbols = [
             symbol
             for symbol, instrument in sorted(pairs.items())
-            if instrument.tradable and quote_of(symbol) == self._rules.quote_currency and symbol not in besides
+            if instrument.tradable and quote_of(symbol) == currency and symbol not in besides
         ]
         return symbols[: self._rules.scan_symbols_limit]
 
@@ -430,7 +429,7 @@ class TradingStrategy:
             return
         holdings = desk.broker.balance_book.reading().holdings
         assert holdings is not None, "entries are vetoed without a fresh balance"
-        cash = holdings.of(self._rules.quote_currency)
+        cash = holdings.of(desk.broker.quote_currency)
         size = self._sizer.size_master_entry(
             cash_quote=cash.available,
             percent_of_cash=self._rules.order_percent_of_cash,

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from bot.brokers import contexts
+from bot.brokers.alpaca.context import AlpacaContext
 from bot.brokers.coinbase.context import CoinbaseContext
 from bot.brokers.contexts import live_access
 from bot.brokers.credentials import MissingCredentials, find_credentials
@@ -37,6 +38,12 @@ def coinbase_context(account: AccountRef) -> CoinbaseContext:
     """Raises `ConfigurationError`: an account that is not configured, no key, no exchange."""
     access = _access(account)
     return contexts.coinbase_context(access, _settings_in_force(), _parts())
+
+
+def alpaca_context(account: AccountRef) -> AlpacaContext:
+    """Raises `ConfigurationError`: an account that is not configured, no key, no exchange."""
+    access = _access(account)
+    return contexts.alpaca_context(access, _settings_in_force(), _parts())
 
 
 def paper_balance(account: AccountRef, settings: Settings) -> Decimal:
@@ -109,4 +116,5 @@ def _access(account: AccountRef) -> VenueAccess:
     balance = paper_balance(account, settings)
     venue, _ = _paper()
     tier = settings.kraken.tier if account.broker is BrokerType.KRAKEN else None
-    return venue.access(account.broker, venue.open_account(account, balance, tier=tier))
+    currency = settings.quote_currency_of(account.broker)
+    return venue.access(account.broker, venue.open_account(account, balance, currency=currency, tier=tier))

@@ -1,5 +1,6 @@
 """From settings to what each brokerage's class is given."""
 
+from bot.brokers.alpaca.context import AlpacaContext
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.coinbase.context import CoinbaseContext
 from bot.brokers.credentials import Credentials
@@ -11,6 +12,7 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError
 from bot.seams.clock import Clock
 from bot.settings.model import Settings
+from bot.settings.venues import AlpacaSettings, BinanceSettings, CoinbaseSettings, OkxSettings
 
 # A public call may carry a list of megabytes and holds nobody up; it gets this many times the limit of one read.
 PUBLIC_CALL_READS = 3
@@ -38,6 +40,8 @@ def live_access(broker: BrokerType, settings: Settings, credentials: Credentials
         )
     if broker is BrokerType.COINBASE:
         return VenueAccess(base_url=settings.coinbase.rest_url, credentials=credentials, mode="live")
+    if broker is BrokerType.ALPACA:
+        return VenueAccess(base_url=settings.alpaca.rest_url, credentials=credentials, mode="live")
     raise ConfigurationError(f"{broker} is not supported in this version; set its master to enabled: false")
 
 
@@ -71,6 +75,7 @@ def kraken_context(account: AccountRef, access: VenueAccess, settings: Settings,
         gather_seconds=settings.copying.gather_partial_fills_milliseconds / 1000,
         values=shared.kraken_values if kraken.market_feed else None,
         max_price_age_seconds=settings.market_watch.max_price_age_seconds,
+        quote_currency=settings.quote_currency_of(BrokerType.KRAKEN),
     )
 
 
@@ -82,16 +87,45 @@ def coinbase_context(access: VenueAccess, settings: Settings, shared: SharedPart
         instruments=shared.coinbase_instruments,
         reaper=shared.reaper,
         resolver=shared.resolver,
-        public_budget=shared.coinbase_public,
-        key_budgets=shared.coinbase_keys,
+        public_budget=shared.budgets[BrokerType.COINBASE].public,
+        key_budgets=shared.budgets[BrokerType.COINBASE].keys,
         gate=shared.gates[BrokerType.COINBASE],
         clock=shared.clock,
-        limits=CallLimits(
-            connect_seconds=coinbase.connect_timeout_seconds,
-            read_seconds=coinbase.read_timeout_seconds,
-            call_seconds=coinbase.connect_timeout_seconds + coinbase.read_timeout_seconds,
-        ),
+        limits=_limits(coinbase),
         order_deadline_seconds=coinbase.order_deadline_seconds,
         settle_margin_seconds=coinbase.settle_margin_seconds,
         on_private_call=shared.on_private_call,
+        quote_currency=settings.quote_currency_of(BrokerType.COINBASE),
+    )
+
+
+def alpaca_context(access: VenueAccess, settings: Settings, shared: SharedParts) -> AlpacaContext:
+    alpaca, budgets = settings.alpaca, shared.budgets[BrokerType.ALPACA]
+    return AlpacaContext(
+        access=access,
+        balance_book=balance_book(settings, shared.clock),
+        instruments=shared.stocks,
+        hours=shared.stock_hours,
+        reaper=shared.reaper,
+        resolver=shared.resolver,
+        public_budget=budgets.public,
+        key_budgets=budgets.keys,
+        data_budgets=budgets.data,
+        gate=shared.gates[BrokerType.ALPACA],
+        clock=shared.clock,
+        limits=_limits(alpaca),
+        order_deadline_seconds=alpaca.order_deadline_seconds,
+        settle_margin_seconds=alpaca.settle_margin_seconds,
+        on_private_call=shared.on_private_call,
+        # The paper exchange tells prices where it takes orders.
+        data_url=alpaca.market_data_url() if access.mode == "live" else access.base_url,
+        data_feed=alpaca.data_feed,
+    )
+
+
+def _limits(venue: CoinbaseSettings | OkxSettings | BinanceSettings | AlpacaSettings) -> CallLimits:
+    return CallLimits(
+        connect_seconds=venue.connect_timeout_seconds,
+        read_seconds=venue.read_timeout_seconds,
+        call_seconds=venue.connect_timeout_seconds + venue.read_timeout_seconds,
     )

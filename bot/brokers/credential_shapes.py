@@ -116,24 +116,6 @@ def passphrase_doubts(variable: str, phrase: str) -> tuple[str, ...]:
     return (f"{variable} has {len(phrase)} characters; OKX asks for 8 to 32. It may be cut off",)
 
 
-def alpaca_host_defect(variable: str, key: str, *, paper_host: bool) -> str:
-    """Why a key does not fit the host it would be sent to; empty if it does. Keys of one host are unknown to the other.
-
-    Alpaca's keys for paper trading begin with PK, those for real money with AK.
-    """
-    if key.startswith("PK") and not paper_host:
-        return (
-            f"{variable} is a key of Alpaca's paper trading (PK…), and orders would go to its live host; "
-            "set alpaca.paper_keys to true, or make a live key"
-        )
-    if key.startswith("AK") and paper_host:
-        return (
-            f"{variable} is a key for real money (AK…), and orders would go to Alpaca's paper host; "
-            "set alpaca.paper_keys to false, or make a paper key"
-        )
-    return ""
-
-
 SHAPES: dict[BrokerType, Shape] = {
     BrokerType.KRAKEN: kraken,
     BrokerType.COINBASE: coinbase,

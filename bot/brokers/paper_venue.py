@@ -20,7 +20,7 @@ from pydantic import SecretStr
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.credentials import Credentials
 from bot.brokers.http_session import CallLimits, ReplyLost, RequestNotSent, VenueSession
-from bot.brokers.replies import as_object, decode_json, text_of
+from bot.brokers.replies import as_object, decode_json, optional_text, text_of
 from bot.brokers.venue_access import VenueAccess
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError, UnreadableReply
@@ -143,23 +143,27 @@ class PaperVenue:
         venue.close()
         return None
 
-    def open_account(self, account: AccountRef, balance: Decimal, *, tier: str | None = None) -> Credentials:
-        """Open the account with `balance` USD, or find it as it is; the same keys each time.
+    def open_account(
+        self, account: AccountRef, balance: Decimal, *, currency: str = "USD", tier: str | None = None
+    ) -> Credentials:
+        """Open the account with `balance` of `currency`, or find it as it is; the same keys each time.
 
         With a `tier` the exchange enforces that tier's rate limits on a new account; without one it enforces none.
         """
         body: dict[str, object] = {
             "brokerage": str(account.broker),
             "name": account.venue_account_name,
-            "balances": {"USD": plain(balance)},
+            "balances": {currency: plain(balance)},
         }
         if tier is not None:
             body |= {"tier": tier, "strict": True}
         try:
             opened = self.control("POST", "/accounts", body)
+            phrase = optional_text(opened, "api_passphrase")
             return Credentials(
                 api_key=text_of(opened, "api_key", where="paper exchange"),
                 api_secret=SecretStr(text_of(opened, "api_secret", where="paper exchange")),
+                api_passphrase=None if not phrase else SecretStr(phrase),
             )
         except UnreadableReply as error:
             raise ConfigurationError(f"The paper exchange opened no account for {account.label}: {error}") from error

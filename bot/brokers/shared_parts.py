@@ -6,6 +6,7 @@ Nothing here belongs to an account; an account that fails leaves nothing behind 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bot.brokers.alpaca.hours import MarketHours
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.connect_budget import ConnectBudget
 from bot.brokers.ending import Ending
@@ -16,10 +17,11 @@ from bot.brokers.kraken.rates import TIERS, Tier
 from bot.brokers.kraken.socket import SocketWire
 from bot.brokers.kraken.symbols import KrakenCatalogue
 from bot.brokers.market_values import MarketValues
-from bot.brokers.rate_budget import RateBudget, RateBudgets
+from bot.brokers.rate_budget import RateBudget
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.socket_observer import NOBODY, SocketObserver
+from bot.brokers.venue_budgets import VenueBudgets, venue_budgets
 from bot.brokers.venue_gate import VenueGate, VenueState
 from bot.domain.account import BrokerType
 from bot.domain.instrument import Instrument
@@ -32,11 +34,9 @@ from bot.supervision.probes import Probe
 CallObserver = Callable[[str, str, float, str], None]
 # What Kraken forgives at once, in seconds of the steady pace.
 KRAKEN_PUBLIC_BURST_SECONDS = 10.0
-# With real money and nothing else said. Coinbase: per key, and per address.
+# With real money and nothing else said.
 LIVE_KRAKEN_TIER = "starter"
 LIVE_KRAKEN_PUBLIC_PER_SECOND = 1.0
-LIVE_COINBASE_PRIVATE_PER_SECOND = 30.0
-LIVE_COINBASE_PUBLIC_PER_SECOND = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +51,9 @@ class SharedParts:
     kraken_catalogues: SharedReading[KrakenCatalogue]
     coinbase_instruments: SharedReading[Mapping[str, Instrument]]
     kraken_public: RateBudget
-    coinbase_public: RateBudget
-    coinbase_keys: RateBudgets
+    stocks: SharedReading[Mapping[str, Instrument]]
+    stock_hours: MarketHours
+    budgets: Mapping[BrokerType, VenueBudgets]
     gates: Mapping[BrokerType, VenueGate]
     kraken_feed: FeedLoop
     kraken_wire: SocketWire
@@ -64,7 +65,7 @@ class SharedParts:
         """For the watchdog: what every account of the process needs."""
         registers = [self.resolver.probe(), self.kraken_keys.probe(), self.kraken_locks.probe()]
         registers.append(self.kraken_feed.probe())
-        budgets = [self.kraken_public.probe(), self.coinbase_public.probe()]
+        budgets = [self.kraken_public.probe(), *(budgets.probe() for budgets in self.budgets.values())]
         return [*registers, *budgets, *(gate.probe() for gate in self.gates.values())]
 
     def close(self) -> None:
@@ -104,8 +105,9 @@ def shared_parts(
         kraken_catalogues=SharedReading(clock),
         coinbase_instruments=SharedReading(clock),
         kraken_public=_kraken_public(settings, clock, ending),
-        coinbase_public=_coinbase_public(settings, clock, ending),
-        coinbase_keys=_coinbase_keys(settings, clock, ending),
+        stocks=SharedReading(clock),
+        stock_hours=MarketHours(clock),
+        budgets=venue_budgets(settings, clock, ending),
         gates={broker: VenueGate(clock, str(broker), on_change=on_venue_state, ending=ending) for broker in BrokerType},
         kraken_feed=feed,
         kraken_values=MarketValues(clock),
@@ -135,21 +137,5 @@ def _kraken_public(settings: Settings, clock: Clock, ending: Ending) -> RateBudg
     return RateBudget(clock, name="Kraken's public calls", limit=limit, decay_per_second=rate or 1.0, ending=ending)
 
 
-def _coinbase_public(settings: Settings, clock: Clock, ending: Ending) -> RateBudget:
-    rate = settings.coinbase.public_calls_per_second or _live_only(settings, LIVE_COINBASE_PUBLIC_PER_SECOND)
-    return _each_second(clock, "Coinbase's public calls", rate, ending)
-
-
-def _coinbase_keys(settings: Settings, clock: Clock, ending: Ending) -> RateBudgets:
-    rate = settings.coinbase.private_calls_per_second or _live_only(settings, LIVE_COINBASE_PRIVATE_PER_SECOND)
-    return RateBudgets(lambda label: _each_second(clock, f"{label}: Coinbase's calls per second", rate, ending))
-
-
 def _live_only(settings: Settings, rate: float) -> float | None:
     return rate if settings.trading_mode == "live" else None
-
-
-def _each_second(clock: Clock, name: str, rate: float | None, ending: Ending) -> RateBudget:
-    """Half of the rate at once and half of it as the pace: no second sees more than the whole."""
-    half = None if rate is None else max(1.0, rate / 2)
-    return RateBudget(clock, name=name, limit=half, decay_per_second=half or 1.0, ending=ending)

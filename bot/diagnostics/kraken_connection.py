@@ -10,7 +10,7 @@ from bot import exit_codes
 from bot.brokers.kraken.broker import KrakenBroker
 from bot.diagnostics.command import command_parser, configuration_error
 from bot.diagnostics.kraken_accounts import kraken_accounts
-from bot.domain.account import AccountRef
+from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError, NijaError
 from bot.domain.money import plain
 from bot.settings import Settings, load_settings
@@ -96,5 +96,6 @@ def _print(settings: Settings, results: Sequence[dict[str, Any]], *, as_json: bo
     if not results:
         print("No account at Kraken is switched on.")
     for result in results:
-        word = f"connected, balance {result['balance']} USD" if result["connected"] else f"FAILED: {result['error']}"
+        balance = f"{result.get('balance')} {settings.quote_currency_of(BrokerType.KRAKEN)}"
+        word = f"connected, balance {balance}" if result["connected"] else f"FAILED: {result['error']}"
         print(f"{result['account']}: {word}")

@@ -13,6 +13,11 @@ class BrokerType(StrEnum):
     BINANCE = "binance"
     ALPACA = "alpaca"
 
+    @property
+    def proper_name(self) -> str:
+        """As the brokerage writes itself."""
+        return "OKX" if self is BrokerType.OKX else self.value.capitalize()
+
 
 class AccountType(StrEnum):
     """A master runs a strategy; a user mirrors the master of the same brokerage."""

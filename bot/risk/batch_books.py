@@ -131,10 +131,10 @@ class BatchBooks:
         counted[0] = len(self._out)
         return taken
 
-    def rough_of_all(self, *, currency: str, besides: str) -> Rough:
-        rows = self._once("rough", lambda: self._rows.rough_of_all(currency=currency, besides=""))
-        # What is in another currency has no cost in this one.
-        out = self._rough_of_out[currency] if self._rough_of_out.keys() <= {currency} else math.nan
+    def rough_of_all(self, *, currencies: AbstractSet[str], besides: str) -> Rough:
+        rows = self._once("rough", lambda: self._rows.rough_of_all(currencies=currencies, besides=""))
+        # What is in another currency has no cost in these.
+        out = sum(self._rough_of_out.values()) if self._rough_of_out.keys() <= currencies else math.nan
         cost = None if rows.cost is None or math.isnan(out) else rows.cost + out
         return Rough(rows.places + len(self._out), cost)
 

@@ -50,8 +50,8 @@ class Books(Protocol):
     def places_of_all(self, pricing: Pricing, *, besides: str) -> AbstractSet[Place]:
         """(account, symbol) of all that is held, dust apart, and of all that is being entered."""
 
-    def rough_of_all(self, *, currency: str, besides: str) -> Rough:
-        """About what all accounts hold and are entering."""
+    def rough_of_all(self, *, currencies: AbstractSet[str], besides: str) -> Rough:
+        """About what all accounts hold and are entering in these currencies, one to one."""
 
     def sent(self, account_id: str, *, since: datetime, besides: str) -> int:
         """How many entries of the account were sent after `since`."""
@@ -102,8 +102,8 @@ class RowBooks:
         entries = exposure.open_entries_of_all(self._connection, besides=besides)
         return places(pricing, exposure.held_by_all(self._connection), entries)
 
-    def rough_of_all(self, *, currency: str, besides: str) -> Rough:
-        return exposure.rough_of_all(self._connection, currency=currency, besides=besides)
+    def rough_of_all(self, *, currencies: AbstractSet[str], besides: str) -> Rough:
+        return exposure.rough_of_all(self._connection, currencies=currencies, besides=besides)
 
     def sent(self, account_id: str, *, since: datetime, besides: str) -> int:
         return exposure.entries_sent(self._connection, account_id, since=since, besides=besides)

@@ -23,7 +23,10 @@ class NotKnown(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class LimitRules:
-    """Every limit; None = off. Percents are of what the name says, `_quote` is the quote currency."""
+    """Every limit; None = off. Percents are of what the name says, `_quote` is in `quote_currency`.
+
+    `at_par` are other currencies that count one to one as that; what is paid in any else is not known in it.
+    """
 
     max_positions: int | None = None
     max_positions_all_accounts: int | None = None
@@ -42,6 +45,12 @@ class LimitRules:
     # A mark older than this says nothing about the present profit.
     mark_stale_seconds: float = 600.0
     quote_currency: str = "USD"
+    at_par: AbstractSet[str] = frozenset()
+
+    @cached_property
+    def currencies(self) -> AbstractSet[str]:
+        """All in which an amount counts as it stands."""
+        return {self.quote_currency, *self.at_par}
 
 
 class Case:
@@ -69,7 +78,7 @@ class Case:
     @cached_property
     def rough_of_all(self) -> Rough:
         """About what all accounts hold and are entering, without this entry."""
-        return self.books.rough_of_all(currency=self.rules.quote_currency, besides=self.intent.client_order_id)
+        return self.books.rough_of_all(currencies=self.rules.currencies, besides=self.intent.client_order_id)
 
     def cost_of_all(self) -> Decimal:
         """What all accounts hold and may still buy, without this entry. Raises `NotKnown`."""
@@ -107,8 +116,8 @@ class Case:
         return is_dust(quantity, held.average_entry_price, self._listed(held.account_id, held.symbol))
 
     def check_currency(self, symbol: str) -> None:
-        """Raises `NotKnown` for a market that is not paid in the currency the limits are in."""
-        if quote_of(symbol) != self.rules.quote_currency:
+        """Raises `NotKnown` for a market that is not paid in the currency of the limits, nor in one at par."""
+        if quote_of(symbol) not in self.rules.currencies:
             raise NotKnown(f"what {symbol} is worth in {self.rules.quote_currency} is not known")
 
     def cost_of(self, held: Iterable[Held]) -> Decimal:

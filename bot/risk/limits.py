@@ -77,6 +77,7 @@ def limit_rules(settings: Settings) -> LimitRules:
         duplicate_entry_seconds=risk.duplicate_entry_seconds,
         mark_stale_seconds=max(MARK_STALE_SECONDS, 4 * settings.pace.cycle_seconds),
         quote_currency=risk.quote_currency,
+        at_par=settings.currencies_at_par(),
     )
 
 

@@ -12,11 +12,12 @@ from bot.storage.risk_marks import LossMark
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss in quote units and as percent of `equity`, the account's worth when it began."""
+    """A loss in `currency` and as percent of `equity`, the account's worth when it began."""
 
     quote: Decimal
     percent: Decimal
     equity: Decimal | None
+    currency: str = ""
 
 
 NO_LOSS = Loss(Decimal(0), Decimal(0), None)
@@ -94,17 +95,17 @@ def _loss(mark: LossMark, start: Decimal, equity: Decimal | None, when: str) -> 
     if not lost.is_finite():
         raise NotKnown("what the account's trades have made is no amount")
     if lost <= 0:
-        return Loss(Decimal(0), Decimal(0), equity)
+        return Loss(Decimal(0), Decimal(0), equity, mark.quote_currency)
     if equity is None:
         raise NotKnown(f"what the account was worth {when} is not known")
     if equity <= 0:
         # Nothing of what was there then is left: a loss of all of it.
-        return Loss(lost, Decimal(100), equity)
-    return Loss(lost, lost / positive(equity, "the account's worth") * 100, equity)
+        return Loss(lost, Decimal(100), equity, mark.quote_currency)
+    return Loss(lost, lost / positive(equity, "the account's worth") * 100, equity, mark.quote_currency)
 
 
 def _lost(case: Case, rule: VetoRule, loss: Loss, limit: Decimal, since: str) -> Veto:
-    currency = case.rules.quote_currency
+    currency = loss.currency
     numbers = {
         "lost_quote": shown(loss.quote),
         "lost_percent": shown(loss.percent),

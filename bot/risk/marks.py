@@ -59,7 +59,7 @@ class AccountMarks:
 
         def work(connection: Connection) -> RiskMark | None:
             self._fence(connection)
-            old = risk_marks.find_mark(connection, self._account_id)
+            old = self._comparable(risk_marks.find_mark(connection, self._account_id))
             found = self._found(connection, old, quotes, reading)
             mark = self._next(old, found, now)
             if mark is not None:
@@ -70,6 +70,18 @@ class AccountMarks:
         if mark is not None and mark.problem:
             log.warning("%s: what its trades have made is not known: %s", self._account_id, mark.problem)
         return mark
+
+    def _comparable(self, old: RiskMark | None) -> RiskMark | None:
+        """Profits in one currency say nothing about those in another: an account that changes it begins anew."""
+        if old is None or old.quote_currency == self._currency:
+            return old
+        log.warning(
+            "%s is counted in %s now, was %s: its profit, day and peak begin anew",
+            self._account_id,
+            self._currency,
+            old.quote_currency,
+        )
+        return None
 
     def _found(
         self, connection: Connection, old: RiskMark | None, quotes: Mapping[str, Quote], reading: BalanceReading

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from urllib.parse import urlsplit
 
 from bot.domain.account import BrokerType
 from bot.settings.model import CopyingSettings, OperatorSettings
@@ -16,6 +15,7 @@ def contradictions(settings: OperatorSettings, users: Sequence[UserSettings]) ->
     yield from _masters(settings)
     yield from _drills_in_live(settings)
     yield from _hosts_of_others(settings)
+    yield from _impatience_in_live(settings)
     yield from _size_left_open("copying", settings.copying.mode, settings.copying)
     for user in users:
         yield from _size_left_open(f"{user.source_file}: {user.user_id}", user.copy_rules.copy_mode, user.copy_rules)
@@ -53,12 +53,25 @@ def _hosts_of_others(settings: OperatorSettings) -> Iterator[str]:
         "alpaca.data_url": settings.alpaca.data_url or "",
     }
     for name, url in urls.items():
-        host, own = (urlsplit(url).hostname or "").split("."), name.partition(".")[0]
+        host, own = url.partition("://")[2].partition(":")[0].split("."), name.partition(".")[0]
         for broker in BrokerType:
             if str(broker) in host and str(broker) != own:
                 yield f"{name} is {url}, a host of {broker}; the keys of {own} must not go there"
     if settings.alpaca.rest_url == ALPACA_DATA_URL:
         yield f"alpaca.rest_url is {ALPACA_DATA_URL}, which takes no orders; that is alpaca.data_url's"
+
+
+def _impatience_in_live(settings: OperatorSettings) -> Iterator[str]:
+    """With real money absence is believed only after the venue's own bound, as far as one is known."""
+    if settings.trading_mode != "live":
+        return
+    for name, seconds, least in (
+        ("okx", settings.okx.settle_margin_seconds, 10),
+        ("binance", settings.binance.settle_margin_seconds, 12),
+        ("alpaca", settings.alpaca.settle_margin_seconds, 110),
+    ):
+        if seconds < least:
+            yield f"{name}.settle_margin_seconds is {seconds:g}; with real money it is at least {least}"
 
 
 def _size_left_open(place: str, mode: str, rules: CopyingSettings | CopySettings) -> Iterator[str]:

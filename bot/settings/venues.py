@@ -140,7 +140,7 @@ class BinanceSettings(Section):
     connect_timeout_seconds: SomeSeconds = Field(default=3.05, description="longest wait for a connection")
     read_timeout_seconds: SomeSeconds = Field(default=5.0, description="longest silence while an answer arrives")
     order_deadline_seconds: Annotated[SomeSeconds, Field(ge=1, le=60)] = Field(
-        default=5.0, description="Binance refuses an order that arrives later (recvWindow)"
+        default=8.0, description="Binance refuses an order that arrives later (recvWindow)"
     )
     settle_margin_seconds: Annotated[SomeSeconds, Field(ge=1, le=600)] = Field(
         default=15.0, description="an order may come to light this long after its deadline; with real money at least 12"
@@ -173,7 +173,10 @@ class AlpacaSettings(Section):
     public_calls_per_second: Optional[CallRate] = Field(
         default=None, description="most calls for market data; null = 3 with real money, any number on paper"
     )
-    rest_url: BaseUrl = Field(default=ALPACA_REST_URL, description="base URL for orders in live mode")
+    rest_url: BaseUrl = Field(
+        default=ALPACA_REST_URL,
+        description=f"base URL for orders in live mode; keys of paper trading (PK…): {ALPACA_PAPER_REST_URL}",
+    )
     data_url: Optional[BaseUrl] = Field(
         default=None,
         description="base URL for market data in live mode; null = Alpaca's own if rest_url is, else rest_url",
@@ -181,16 +184,9 @@ class AlpacaSettings(Section):
     data_feed: Literal["iex", "sip"] = Field(
         default="iex", description="whose quotes: iex (every plan) or sip (all exchanges, with a paid plan)"
     )
-    paper_keys: Flag = Field(
-        default=False, description="in live mode: the keys are of Alpaca's paper trading; its host is used"
-    )
     session: Literal["always_open", "calendar"] = Field(
         default="always_open", description="hours of the paper exchange's stock market: always_open or calendar"
     )
-
-    def trading_url(self) -> str:
-        """Where orders go in live mode."""
-        return ALPACA_PAPER_REST_URL if self.paper_keys and self.rest_url == ALPACA_REST_URL else self.rest_url
 
     def market_data_url(self) -> str:
         """Where prices come from in live mode. Keys of one host must not go to another."""

@@ -6,12 +6,14 @@ a sum is far from its limit.
 
 import math
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Float, bindparam, cast, func, select
+from sqlalchemy import Connection, Float, Select, bindparam, cast, false, func, or_, select
 
 from bot.domain.order import IntentState, OrderKind, Side
 from bot.storage.schema import account, fill, order_intent, position, signal
@@ -29,11 +31,6 @@ _HELD_COLUMNS = (position.c.account_id, position.c.symbol, position.c.quantity, 
 _HELD = select(*_HELD_COLUMNS).where(position.c.account_id == bindparam("account_id"))
 _ALL_HELD = select(*_HELD_COLUMNS)
 _COST = cast(position.c.quantity, Float) * cast(position.c.average_entry_price, Float)
-_IN_CURRENCY = position.c.symbol.like(bindparam("markets"))
-_ROUGH = select(
-    func.count(), func.sum(_COST), func.min(_COST), func.count().filter(_IN_CURRENCY)
-).select_from(position)  # fmt: skip
-
 ENTRY_COLUMNS = (
     order_intent.c.account_id,
     order_intent.c.client_order_id,
@@ -50,12 +47,6 @@ _ALL_OPEN_ENTRIES = select(*ENTRY_COLUMNS).where(
 )
 _AT = cast(func.coalesce(order_intent.c.limit_price, order_intent.c.reference_price), Float)
 _LEFT = cast(order_intent.c.quantity, Float) - cast(order_intent.c.filled_quantity, Float)
-_ROUGH_OPEN = select(
-    func.count(),
-    func.sum(_LEFT * _AT),
-    func.min(cast(order_intent.c.quantity, Float) * _AT),
-    func.count(_AT).filter(order_intent.c.symbol.like(bindparam("markets"))),
-).where(order_intent.c.account_id.in_(select(account.c.account_id)), IS_ENTRY, order_intent.c.state.in_(OPEN), _OTHERS)
 _ANY_OPEN = select(order_intent.c.client_order_id).where(_OF_ACCOUNT, order_intent.c.state.in_(OPEN)).limit(1)
 _SENT = select(func.count()).where(_OF_ACCOUNT, SENT_SINCE, IS_ENTRY, _OTHERS)
 _ALL_SENT = select(func.count()).where(
@@ -131,7 +122,7 @@ class Twin:
 class Rough:
     """Of all accounts: how many positions and open entries there are, and about what they cost.
 
-    None = no sum could be made: a row is no positive amount, has no price, or is in another currency.
+    None = no sum could be made: a row is no positive amount, has no price, or is in a currency that does not count.
     """
 
     places: int
@@ -146,17 +137,37 @@ def held_by_all(connection: Connection) -> Sequence[Held]:
     return [Held(*row) for row in connection.execute(_ALL_HELD)]
 
 
-def rough_of_all(connection: Connection, *, currency: str, besides: str = "") -> Rough:
-    """A binary floating-point sum over all accounts, good to about 1e-12 of itself."""
+def rough_of_all(connection: Connection, *, currencies: AbstractSet[str], besides: str = "") -> Rough:
+    """A binary floating-point sum over all accounts, good to about 1e-12 of itself; `currencies` count one to one."""
     places, cost = 0, 0.0
-    for query in (_ROUGH, _ROUGH_OPEN):
-        keys = {"markets": f"%/{currency}"} | ({"besides": besides} if query is _ROUGH_OPEN else {})
+    held, entered = _rough_queries(tuple(sorted(currencies)))
+    for query in (held, entered):
+        keys = {"besides": besides} if query is entered else {}
         number, total, smallest, counted = connection.execute(query, keys).one()
         places += number
         # What is no number counts as 0 in SQL, or as none.
         sound = number == 0 or (counted == number and smallest > 0)
         cost += float(total or 0) if sound else math.nan
     return Rough(places, None if math.isnan(cost) else cost)
+
+
+@lru_cache(maxsize=8)  # the settings name one set of currencies
+def _rough_queries(currencies: tuple[str, ...]) -> tuple[Select[Any], Select[Any]]:
+    """Of positions and of open entries: how many, their sum, the least, and how many are paid in these currencies."""
+    paid_so = or_(false(), *(position.c.symbol.like(f"%/{one}") for one in currencies))
+    held = select(
+        func.count(), func.sum(_COST), func.min(_COST), func.count().filter(paid_so)
+    ).select_from(position)  # fmt: skip
+    paid_so = or_(false(), *(order_intent.c.symbol.like(f"%/{one}") for one in currencies))
+    entered = select(
+        func.count(),
+        func.sum(_LEFT * _AT),
+        func.min(cast(order_intent.c.quantity, Float) * _AT),
+        func.count(_AT).filter(paid_so),
+    ).where(
+        order_intent.c.account_id.in_(select(account.c.account_id)), IS_ENTRY, order_intent.c.state.in_(OPEN), _OTHERS
+    )
+    return held, entered
 
 
 def open_entries_of(connection: Connection, account_id: str, *, besides: str = "") -> Sequence[OpenEntry]:

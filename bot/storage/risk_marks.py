@@ -61,6 +61,7 @@ class LossMark(NamedTuple):
     peak_equity: Decimal | None
     marked_at: datetime
     problem: str
+    quote_currency: str
 
 
 @dataclass(frozen=True)

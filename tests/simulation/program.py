@@ -151,7 +151,6 @@ class Program:
                 order_percent_of_cash=Decimal(10),
                 exit_plan=self._world.exit_plan,
                 scan_symbols_limit=0,
-                quote_currency="USD",
             ),
             sizer=PositionSizer(),
             store=self._store,

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
@@ -250,6 +251,7 @@ def trader_over(
     *,
     troubled: str,
     on_left: Callable[[AccountRef], None] = lambda _account: None,
+    at_par: AbstractSet[str] = frozenset({"USD"}),
 ) -> tuple[IndependentBrokerTrader, list[AccountStatus]]:
     """A thread keeper whose look at one account raises; nobody else has duties, and cash decides. No thread starts."""
     accounts = [MASTER, user("anna"), user("ben")]
@@ -272,6 +274,7 @@ def trader_over(
         strategy=cast(TradingStrategy, None),
         times=CycleTimes(5.0, 0.0, 45.0),
         minimum_funded_usd=Decimal(20_000),
+        at_par=at_par,
         multi_broker=True,
         clock=bench.clock,
         ids=SeededIds(1),

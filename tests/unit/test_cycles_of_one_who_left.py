@@ -36,7 +36,6 @@ class Cycles:
                 order_percent_of_cash=Decimal(10),
                 exit_plan=ExitPlan(),
                 scan_symbols_limit=0,
-                quote_currency="USD",
             ),
             sizer=PositionSizer(),
             store=store,

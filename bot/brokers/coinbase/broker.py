@@ -136,6 +136,10 @@ class CoinbaseBroker(BaseBroker):
             return RateBudget(context.clock, name=self.account.label, limit=None)
         return context.key_budgets.for_key(context.access.credentials.api_key, label=self.account.label)
 
+    @property
+    def quote_currency(self) -> str:
+        return self._context.quote_currency
+
     def venue_now(self) -> datetime | None:
         return self.venue_clock.now() if self.venue_clock.is_measured else None
 

@@ -28,6 +28,7 @@ class CoinbaseContext:
     `gate` is the process's; without one the account stands alone at the venue.
     `order_deadline_seconds`: an order's token is good for so long; after it the venue takes the order no more.
     `settle_margin_seconds`: for so long after that an order may still come to light.
+    `quote_currency`: what entries are paid with.
     """
 
     access: VenueAccess
@@ -43,6 +44,7 @@ class CoinbaseContext:
     order_deadline_seconds: float = TOKEN_SECONDS
     settle_margin_seconds: float = LEAST_MARGIN_SECONDS
     on_private_call: CallObserver | None = None
+    quote_currency: str = "USD"
 
     def __post_init__(self) -> None:
         if not 15 <= self.order_deadline_seconds <= TOKEN_SECONDS:

@@ -168,6 +168,10 @@ class KrakenBroker(BaseBroker):
             on_private_call=context.on_private_call,
         )
 
+    @property
+    def quote_currency(self) -> str:
+        return self._context.quote_currency
+
     def venue_now(self) -> datetime | None:
         return self.venue_clock.now() if self.venue_clock.is_measured else None
 

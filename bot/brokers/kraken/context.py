@@ -37,6 +37,7 @@ class KrakenContext:
     it, each good for `socket_deadline_seconds`. `gather_seconds`: see `AccountView`.
     `values`: prices of the venue's feed, which serve while they are not older than `max_price_age_seconds`.
     `settle_margin_seconds`: for so long after that an order may still come to light; readings lag behind the engine.
+    `quote_currency`: what entries are paid with.
     """
 
     access: VenueAccess
@@ -62,6 +63,7 @@ class KrakenContext:
     gather_seconds: float = 0.5
     values: MarketValues | None = None
     max_price_age_seconds: float = 10.0
+    quote_currency: str = "USD"
 
     def __post_init__(self) -> None:
         # Kraken takes deadlines from 2 s to 60 s ahead. It tells its time in whole seconds, and late: we are up to 3 s

@@ -31,7 +31,6 @@ class CyclingBench(ReconcilerBench):
                 order_percent_of_cash=Decimal(1),
                 exit_plan=ExitPlan(),
                 scan_symbols_limit=0,
-                quote_currency="USD",
             ),
             sizer=PositionSizer(),
             store=store,
