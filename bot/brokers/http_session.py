@@ -111,7 +111,7 @@ class VenueSession(requests.Session):
         url: str,
         *,
         params: Params | None = None,
-        data: Mapping[str, object] | None = None,
+        data: Mapping[str, object] | bytes | None = None,
         json: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         call_seconds: float | None = None,

@@ -1,0 +1,1 @@
+"""Brokerages whose requests ccxt signs: OKX and Binance."""

@@ -1,0 +1,59 @@
+"""In which markets an account may have traded. Binance lists trades market by market, and has too many to ask for all.
+
+A trade moves two balances. So the markets to ask about are those between two assets whose balances have changed since
+the last time, and those in which there are orders of ours; each for a while longer, for lists may lag. When nothing is
+known yet, they are the markets of everything held against the account's currency.
+"""
+
+from collections.abc import Mapping
+
+from bot.domain.balance import AssetBalance
+from bot.domain.symbol import base_of, quote_of
+from bot.seams.clock import Clock
+
+# As long as the venue's lists of trades may lag behind its balances.
+LINGER_SECONDS = 120.0
+
+
+class TradedMarkets:
+    """One account's; its own thread asks."""
+
+    def __init__(self, clock: Clock, *, quote_currency: str) -> None:
+        self._clock = clock
+        self._quote_currency = quote_currency
+        self._balances: Mapping[str, AssetBalance] | None = None
+        self._until: dict[str, float] = {}
+
+    def touched(self, symbol: str) -> None:
+        """There is, or may soon be, an order of ours in this market."""
+        self._until[symbol] = self._clock.monotonic() + LINGER_SECONDS
+
+    def changed(self, balances: Mapping[str, AssetBalance], listed: Mapping[str, object]) -> None:
+        """Take in what the account holds now; `listed` are the symbols of the venue."""
+        if self._balances is None:
+            held = [asset for asset, balance in balances.items() if balance.total > 0]
+            moved = [f"{asset}/{self._quote_currency}" for asset in held]
+        else:
+            assets = self._moved(self._balances, balances)
+            moved = [symbol for symbol in listed if base_of(symbol) in assets and quote_of(symbol) in assets]
+        for symbol in moved:
+            if symbol in listed:
+                self.touched(symbol)
+
+    def to_ask(self) -> list[str]:
+        """The markets in which there may be trades that were not read yet."""
+        now = self._clock.monotonic()
+        self._until = {symbol: until for symbol, until in self._until.items() if until > now}
+        return sorted(self._until)
+
+    def read(self, balances: Mapping[str, AssetBalance]) -> None:
+        """The trades of all of them have been read; the next change is one against these balances."""
+        self._balances = dict(balances)
+
+    def _moved(self, before: Mapping[str, AssetBalance], after: Mapping[str, AssetBalance]) -> set[str]:
+        return {asset for asset in before.keys() | after.keys() if _total(before, asset) != _total(after, asset)}
+
+
+def _total(balances: Mapping[str, AssetBalance], asset: str) -> object:
+    balance = balances.get(asset)
+    return 0 if balance is None else balance.total
