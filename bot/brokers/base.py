@@ -6,7 +6,7 @@ was accepted, and `OutcomeUnknown` for anything else after sending.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from decimal import Decimal
@@ -301,6 +301,12 @@ class BaseBroker(ABC):
     @abstractmethod
     def get_order_fills(self, venue_order_id: str, *, since: datetime) -> Sequence[Fill]:
         """The fills of one order, oldest first."""
+
+    def expect_trades(self, symbols: Collection[str]) -> None:  # noqa: B027 - most venues list the trades of all markets
+        """In these markets the books hold something, so it may have been sold: for venues that list trades by market.
+
+        Asks nobody; said before each `get_fills_since`.
+        """
 
     @abstractmethod
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:

@@ -26,7 +26,7 @@ from bot.storage import fills as fill_rows
 from bot.storage import process
 from bot.storage.accounts import first_seen_at
 from bot.storage.intents import OrderIntent, find_by_venue_order, symbols_needing_a_person
-from bot.storage.positions import positions_of
+from bot.storage.positions import positions_of, symbols_held
 from bot.storage.store import Store
 from bot.storage.symbol_pauses import pause_symbol
 
@@ -94,7 +94,7 @@ class AccountHistory:
         trade is of: nothing behind such a trade is booked, for the order of things decides what a copy is a share of.
         For the same reason a master's trades of a market wait while an order of ours in it waits for a person.
         """
-        fills = self._broker.get_fills_since(self._since())
+        fills = self._trades()
         failpoint("history_read")
         waiting = self._waiting_symbols()
         held_back = [group for group in self._new(fills) if group.symbol in waiting]
@@ -130,7 +130,7 @@ class AccountHistory:
         """
         if self._in_order:
             return  # they are being gone through in their order already
-        listed = self._new(self._broker.get_fills_since(self._since()))
+        listed = self._new(self._trades())
         ids = [group.venue_order_id for group in listed]
         own = ids.index(order.venue_order_id) if order.venue_order_id in ids else None
         with self._one_after_the_other():
@@ -169,6 +169,13 @@ class AccountHistory:
                 if not fills or self._new(fills):
                     still.add(venue_order_id)
         self._drifts.only(DriftKind.FILL_MISSING, still)
+
+    def _trades(self) -> Sequence[Fill]:
+        """What the venue lists, also of markets in which nothing is left of what the books hold."""
+        with self._store.read() as connection:
+            held = symbols_held(connection, self._account.label)
+        self._broker.expect_trades(held)
+        return self._broker.get_fills_since(self._since())
 
     def _since(self) -> datetime:
         """Trades from before the account was first seen are nobody's business here."""

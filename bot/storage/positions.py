@@ -41,11 +41,17 @@ _COSTS = (
     .where(account.c.broker == bindparam("broker"))
 )
 _HOLDERS = select(position.c.account_id).where(position.c.symbol == bindparam("symbol"))
+_SYMBOLS = select(position.c.symbol).where(position.c.account_id == bindparam("account_id"))
 _ALL = select(position).where(position.c.account_id == bindparam("account_id")).order_by(position.c.opened_at)
 
 
 def positions_of(connection: Connection, account_id: str) -> Sequence[Position]:
     return [_position(row) for row in connection.execute(_ALL, {"account_id": account_id})]
+
+
+def symbols_held(connection: Connection, account_id: str) -> Sequence[str]:
+    """Of every position, also of one whose row cannot be read."""
+    return list(connection.execute(_SYMBOLS, {"account_id": account_id}).scalars())
 
 
 def find_position(connection: Connection, account_id: str, symbol: str) -> Position | None:
