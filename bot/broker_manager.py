@@ -11,13 +11,20 @@ from types import MappingProxyType
 
 from bot.brokers.alpaca.broker import AlpacaBroker
 from bot.brokers.base import BaseBroker
+from bot.brokers.by_ccxt.broker import BinanceBroker, OKXBroker
 from bot.brokers.coinbase.broker import CoinbaseBroker
-from bot.brokers.contexts import alpaca_context, coinbase_context, kraken_context, live_access
+from bot.brokers.contexts import (
+    alpaca_context,
+    binance_context,
+    coinbase_context,
+    kraken_context,
+    live_access,
+    okx_context,
+)
 from bot.brokers.kraken.broker import KrakenBroker
 from bot.brokers.shared_parts import SharedParts, shared_parts
 from bot.brokers.venue_access import VenueAccess
 from bot.domain.account import AccountRef, AccountType, BrokerType
-from bot.domain.errors import ConfigurationError
 from bot.settings.model import Settings
 
 __all__ = [
@@ -25,9 +32,11 @@ __all__ = [
     "AccountType",
     "AlpacaBroker",
     "BaseBroker",
+    "BinanceBroker",
     "BrokerType",
     "CoinbaseBroker",
     "KrakenBroker",
+    "OKXBroker",
     "SharedParts",
     "VenueAccess",
     "build_broker",
@@ -36,17 +45,27 @@ __all__ = [
 ]
 
 BROKER_CLASSES: Mapping[BrokerType, type[BaseBroker]] = MappingProxyType(
-    {BrokerType.KRAKEN: KrakenBroker, BrokerType.COINBASE: CoinbaseBroker, BrokerType.ALPACA: AlpacaBroker}
+    {
+        BrokerType.KRAKEN: KrakenBroker,
+        BrokerType.COINBASE: CoinbaseBroker,
+        BrokerType.OKX: OKXBroker,
+        BrokerType.BINANCE: BinanceBroker,
+        BrokerType.ALPACA: AlpacaBroker,
+    }
 )
 
 
 def build_broker(account: AccountRef, access: VenueAccess, *, settings: Settings, shared: SharedParts) -> BaseBroker:
-    """One account's broker, not yet connected. Raises `ConfigurationError` for a brokerage without a class here."""
-    if account.broker is BrokerType.KRAKEN:
-        context = kraken_context(account, access, settings, shared)
-        return KrakenBroker(account.account_type, account.user_id, context=context)
-    if account.broker is BrokerType.COINBASE:
-        return CoinbaseBroker(account.account_type, account.user_id, context=coinbase_context(access, settings, shared))
-    if account.broker is BrokerType.ALPACA:
-        return AlpacaBroker(account.account_type, account.user_id, context=alpaca_context(access, settings, shared))
-    raise ConfigurationError(f"{account.label}: {account.broker} is not supported in this version.")
+    """One account's broker, not yet connected. Raises `ConfigurationError` for settings that its venue cannot keep."""
+    who, user_id = account.account_type, account.user_id
+    match account.broker:
+        case BrokerType.KRAKEN:
+            return KrakenBroker(who, user_id, context=kraken_context(account, access, settings, shared))
+        case BrokerType.COINBASE:
+            return CoinbaseBroker(who, user_id, context=coinbase_context(access, settings, shared))
+        case BrokerType.OKX:
+            return OKXBroker(who, user_id, context=okx_context(access, settings, shared))
+        case BrokerType.BINANCE:
+            return BinanceBroker(who, user_id, context=binance_context(access, settings, shared))
+        case BrokerType.ALPACA:
+            return AlpacaBroker(who, user_id, context=alpaca_context(access, settings, shared))

@@ -30,7 +30,7 @@ from bot.copy_answers import CopyAnswer, CopyAnswers
 from bot.copy_trade_engine import CopyLimits, CopyTradeEngine
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading
-from bot.domain.errors import ConfigurationError, RetryLater
+from bot.domain.errors import ConfigurationError, NotConfigured, RetryLater
 from bot.domain.fill import Fill
 from bot.domain.health import AccountHealth, HealthState, Phase
 from bot.domain.instrument import Instrument
@@ -323,7 +323,9 @@ class _Composition:
         user_ids = {user.user_id for user in self.settings.users}
         found = find_credentials(account, user_ids, self.world.environ)
         if isinstance(found, MissingCredentials):
-            raise ConfigurationError(f"no key is set for {account.label}: {found}")
+            if self.roster.has_duties(account):
+                raise ConfigurationError(f"{account.label} has something to sell or to settle, and no key: {found}")
+            raise NotConfigured(f"not configured: {found}")
         try:
             self.key_locks.hold(found.fingerprint)
         except (KeyInUse, OSError) as error:
@@ -675,7 +677,7 @@ class _Composition:
         status.fact("authenticated", true=failed.key_answered)
         status.fact("permitted", true=False)
         status.waiting(failed.reason)
-        status.move_to(failed.phase, failed.reason, error=True)
+        status.move_to(failed.phase, failed.reason, error=failed.phase is not Phase.STOPPED)
         status.publish()
 
     def _on_left(self, account: AccountRef) -> None:

@@ -18,6 +18,7 @@ def check_live_keys(accounts: Sequence[AccountRef], user_ids: Collection[str], e
     """
     found: dict[AccountRef, Credentials] = {}
     said: list[str] = []
+    absent: list[str] = []
     for account in accounts:
         try:
             credentials = find_credentials(account, user_ids, environ)
@@ -25,7 +26,7 @@ def check_live_keys(accounts: Sequence[AccountRef], user_ids: Collection[str], e
             said += error.problems
             continue
         if isinstance(credentials, MissingCredentials):
-            said.append(f"{account.label} has no key: {credentials}")
+            absent.append(f"{account.label} is not configured: {credentials}")
         else:
             found[account] = credentials
             for warning in credentials.warnings:
@@ -36,9 +37,11 @@ def check_live_keys(accounts: Sequence[AccountRef], user_ids: Collection[str], e
             *(f"{names} have the same key; each account needs a key of its own" for names in shared)
         )
     if not any(account.is_master for account in found):
-        raise ConfigurationError("TRADING_MODE=live, but no master has a usable key.", *said)
+        raise ConfigurationError("TRADING_MODE=live, but no master has a usable key.", *said, *absent)
     for sentence in said:
         log.warning("%s", sentence)
+    for sentence in absent:
+        log.info("%s", sentence)
 
 
 def report_unknown_variables(environ: Mapping[str, str], user_ids: Collection[str], known: Collection[str]) -> None:

@@ -11,7 +11,7 @@ from bot.brokers.refused_key import REFUSED_KEY_PAUSE_SECONDS
 from bot.copy_trade_engine import Follower
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
-from bot.domain.errors import ConfigurationError, CredentialsRejected, Fenced, KeyUnfit, VenueError
+from bot.domain.errors import ConfigurationError, CredentialsRejected, Fenced, KeyUnfit, NotConfigured, VenueError
 from bot.domain.health import Phase
 from bot.domain.instrument import Instrument
 from bot.seams.clock import Clock
@@ -140,6 +140,9 @@ class MultiAccountBrokerManager:
             if broker is not None:
                 broker.close()
             raise
+        except NotConfigured as error:
+            # Nobody said that it should trade: no failure, and nothing to be tried again.
+            self._fail(account, str(error), retry_seconds=None, phase=Phase.STOPPED)
         except ConfigurationError as error:
             self._fail(account, "; ".join(error.problems), retry_seconds=None, phase=Phase.FAILED_CONFIG)
         except CredentialsRejected as error:
@@ -291,7 +294,8 @@ class MultiAccountBrokerManager:
         failed = replace(kept, key_answered=key_answered, phase=phase)
         if old is None or old.reason != reason:
             again = "" if retry_seconds is None else f"; next try in {retry_seconds:.0f} s"
-            log.warning("%s not connected: %s%s", account.label, reason, again)
+            level = logging.INFO if phase is Phase.STOPPED else logging.WARNING
+            log.log(level, "%s not connected: %s%s", account.label, reason, again)
         self._on_failed(failed)
 
     def _keep_failure(self, account: AccountRef, reason: str, *, retry_seconds: float | None) -> FailedConnection:

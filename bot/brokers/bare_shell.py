@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bot.brokers import contexts
 from bot.brokers.alpaca.context import AlpacaContext
+from bot.brokers.by_ccxt.context import CcxtContext
 from bot.brokers.coinbase.context import CoinbaseContext
 from bot.brokers.contexts import live_access
 from bot.brokers.credentials import MissingCredentials, find_credentials
@@ -38,6 +39,18 @@ def coinbase_context(account: AccountRef) -> CoinbaseContext:
     """Raises `ConfigurationError`: an account that is not configured, no key, no exchange."""
     access = _access(account)
     return contexts.coinbase_context(access, _settings_in_force(), _parts())
+
+
+def okx_context(account: AccountRef) -> CcxtContext:
+    """Raises `ConfigurationError`: an account that is not configured, no key, no exchange."""
+    access = _access(account)
+    return contexts.okx_context(access, _settings_in_force(), _parts())
+
+
+def binance_context(account: AccountRef) -> CcxtContext:
+    """Raises `ConfigurationError`: an account that is not configured, no key, no exchange."""
+    access = _access(account)
+    return contexts.binance_context(access, _settings_in_force(), _parts())
 
 
 def alpaca_context(account: AccountRef) -> AlpacaContext:

@@ -2,6 +2,7 @@
 
 from bot.brokers.alpaca.context import AlpacaContext
 from bot.brokers.balance_book import BalanceBook
+from bot.brokers.by_ccxt.context import CcxtContext
 from bot.brokers.coinbase.context import CoinbaseContext
 from bot.brokers.credentials import Credentials
 from bot.brokers.http_session import CallLimits
@@ -9,7 +10,6 @@ from bot.brokers.kraken.context import KrakenContext, nonce_path
 from bot.brokers.shared_parts import SharedParts
 from bot.brokers.venue_access import VenueAccess
 from bot.domain.account import AccountRef, BrokerType
-from bot.domain.errors import ConfigurationError
 from bot.seams.clock import Clock
 from bot.settings.model import Settings
 from bot.settings.venues import AlpacaSettings, BinanceSettings, CoinbaseSettings, OkxSettings
@@ -28,7 +28,7 @@ def balance_book(settings: Settings, clock: Clock) -> BalanceBook:
 
 
 def live_access(broker: BrokerType, settings: Settings, credentials: Credentials) -> VenueAccess:
-    """The real venue. Raises `ConfigurationError` for one that this version does not know."""
+    """The real venue."""
     if broker is BrokerType.KRAKEN:
         public, private = settings.kraken.socket_urls()
         return VenueAccess(
@@ -38,11 +38,13 @@ def live_access(broker: BrokerType, settings: Settings, credentials: Credentials
             ws_url=public,
             ws_auth_url=private,
         )
-    if broker is BrokerType.COINBASE:
-        return VenueAccess(base_url=settings.coinbase.rest_url, credentials=credentials, mode="live")
-    if broker is BrokerType.ALPACA:
-        return VenueAccess(base_url=settings.alpaca.rest_url, credentials=credentials, mode="live")
-    raise ConfigurationError(f"{broker} is not supported in this version; set its master to enabled: false")
+    urls = {
+        BrokerType.COINBASE: settings.coinbase.rest_url,
+        BrokerType.OKX: settings.okx.rest_url,
+        BrokerType.BINANCE: settings.binance.rest_url,
+        BrokerType.ALPACA: settings.alpaca.rest_url,
+    }
+    return VenueAccess(base_url=urls[broker], credentials=credentials, mode="live")
 
 
 def kraken_context(account: AccountRef, access: VenueAccess, settings: Settings, shared: SharedParts) -> KrakenContext:
@@ -96,6 +98,43 @@ def coinbase_context(access: VenueAccess, settings: Settings, shared: SharedPart
         settle_margin_seconds=coinbase.settle_margin_seconds,
         on_private_call=shared.on_private_call,
         quote_currency=settings.quote_currency_of(BrokerType.COINBASE),
+    )
+
+
+def okx_context(access: VenueAccess, settings: Settings, shared: SharedParts) -> CcxtContext:
+    return _ccxt_context(BrokerType.OKX, settings.okx, access, settings, shared, demo=settings.okx.demo)
+
+
+def binance_context(access: VenueAccess, settings: Settings, shared: SharedParts) -> CcxtContext:
+    return _ccxt_context(BrokerType.BINANCE, settings.binance, access, settings, shared)
+
+
+def _ccxt_context(
+    broker: BrokerType,
+    venue: OkxSettings | BinanceSettings,
+    access: VenueAccess,
+    settings: Settings,
+    shared: SharedParts,
+    *,
+    demo: bool = False,
+) -> CcxtContext:
+    return CcxtContext(
+        access=access,
+        balance_book=balance_book(settings, shared.clock),
+        instruments=shared.ccxt_markets[broker],
+        reaper=shared.reaper,
+        resolver=shared.resolver,
+        public_budget=shared.budgets[broker].public,
+        key_budgets=shared.budgets[broker].keys,
+        gate=shared.gates[broker],
+        clock=shared.clock,
+        limits=_limits(venue),
+        order_deadline_seconds=venue.order_deadline_seconds,
+        settle_margin_seconds=venue.settle_margin_seconds,
+        on_private_call=shared.on_private_call,
+        quote_currency=settings.quote_currency_of(broker),
+        # The keys of the paper exchange are no demo keys, whatever those of the real venue are.
+        demo=demo and access.mode == "live",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.brokers.alpaca.hours import MarketHours
+from bot.brokers.by_ccxt.markets import Markets
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.connect_budget import ConnectBudget
 from bot.brokers.ending import Ending
@@ -51,6 +52,7 @@ class SharedParts:
     kraken_catalogues: SharedReading[KrakenCatalogue]
     coinbase_instruments: SharedReading[Mapping[str, Instrument]]
     kraken_public: RateBudget
+    ccxt_markets: Mapping[BrokerType, SharedReading[Markets]]
     stocks: SharedReading[Mapping[str, Instrument]]
     stock_hours: MarketHours
     budgets: Mapping[BrokerType, VenueBudgets]
@@ -105,6 +107,7 @@ def shared_parts(
         kraken_catalogues=SharedReading(clock),
         coinbase_instruments=SharedReading(clock),
         kraken_public=_kraken_public(settings, clock, ending),
+        ccxt_markets={broker: SharedReading(clock) for broker in (BrokerType.OKX, BrokerType.BINANCE)},
         stocks=SharedReading(clock),
         stock_hours=MarketHours(clock),
         budgets=venue_budgets(settings, clock, ending),

@@ -10,6 +10,7 @@ from sqlalchemy import Row
 
 from bot.diagnostics.store_reading import describe_age
 from bot.domain.balance import BalanceStatus
+from bot.domain.health import Phase
 from bot.domain.money import plain
 from bot.seams.clock import format_time
 
@@ -43,6 +44,12 @@ class Account:
     @property
     def is_master(self) -> bool:
         return bool(self.row.account_type == "master")
+
+    @property
+    def not_configured(self) -> bool:
+        """It has no key at all: nobody asked it to trade. Half a key, or a wrong one, is something else."""
+        row = self.row
+        return bool(row.phase == Phase.STOPPED and row.configured_at is None and row.armed_at is None)
 
     @property
     def why_not_trading(self) -> str:

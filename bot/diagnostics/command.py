@@ -75,11 +75,12 @@ def command_parser(
 
 
 def exit_code(overview: Overview, more: Extra) -> int:
-    """0 only when every account that should trade does."""
+    """0 only when every account that should trade does; one without any key should not."""
     if not overview.state.running:
         return exit_codes.NOT_RUNNING
-    idle = any(account.why_not_trading for account in overview.accounts)
-    if idle or more.wrong or overview.not_taken_up or not overview.accounts:
+    meant = [account for account in overview.accounts if not account.not_configured]
+    idle = any(account.why_not_trading for account in meant)
+    if idle or more.wrong or overview.not_taken_up or not meant:
         return exit_codes.SOMETHING_WRONG
     return exit_codes.OK
 

@@ -42,7 +42,9 @@ class Overview:
         if not self.state.running:
             return self.state.sentence
         trading = sum(not account.why_not_trading for account in self.accounts)
-        return f"{self.state.sentence}; {trading} of {len(self.accounts)} accounts trade"
+        absent = sum(account.not_configured for account in self.accounts)
+        besides = f", {absent} more have no key" if absent else ""
+        return f"{self.state.sentence}; {trading} of {len(self.accounts) - absent} accounts trade{besides}"
 
     def only(self, wanted: Callable[[str], bool]) -> "Overview":
         """The same for some brokerages."""

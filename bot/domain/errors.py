@@ -2,6 +2,7 @@
 
 NijaError
 ├── ConfigurationError       stop and tell the operator what to change
+│   └── NotConfigured            an account without any key: it waits, and nothing is wrong
 ├── BalanceUnknown           no entry; exits go on
 ├── NumberRefused            a number at the edge is not one we accept: treat the reply as unreadable
 ├── StoreUnavailable         nothing may be sent, because nothing can be written down
@@ -35,6 +36,10 @@ class ConfigurationError(NijaError):
     def __init__(self, *problems: str) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+class NotConfigured(ConfigurationError):
+    """The operator has said nothing about this account's key: a state, and no mistake."""
 
 
 class BalanceUnknown(NijaError):

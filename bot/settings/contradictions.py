@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 
 from bot.domain.account import BrokerType
 from bot.settings.model import CopyingSettings, OperatorSettings
-from bot.settings.user_fields import SUPPORTED_BROKERS
 from bot.settings.users import CopySettings, UserSettings
 from bot.settings.venues import ALPACA_DATA_URL
 
@@ -15,7 +14,6 @@ def contradictions(settings: OperatorSettings, users: Sequence[UserSettings]) ->
     yield from _masters(settings)
     yield from _drills_in_live(settings)
     yield from _hosts_of_others(settings)
-    yield from _impatience_in_live(settings)
     yield from _size_left_open("copying", settings.copying.mode, settings.copying)
     for user in users:
         yield from _size_left_open(f"{user.source_file}: {user.user_id}", user.copy_rules.copy_mode, user.copy_rules)
@@ -25,9 +23,6 @@ def _masters(settings: OperatorSettings) -> Iterator[str]:
     for broker, count in Counter(master.broker for master in settings.masters).items():
         if count > 1:
             yield f"masters: {broker} is listed {count} times; a brokerage has one master"
-    for master in settings.masters:
-        if master.enabled and master.broker not in SUPPORTED_BROKERS:
-            yield f"masters: {master.broker} is not supported in this version; set its enabled to false"
 
 
 def _drills_in_live(settings: OperatorSettings) -> Iterator[str]:
@@ -59,19 +54,6 @@ def _hosts_of_others(settings: OperatorSettings) -> Iterator[str]:
                 yield f"{name} is {url}, a host of {broker}; the keys of {own} must not go there"
     if settings.alpaca.rest_url == ALPACA_DATA_URL:
         yield f"alpaca.rest_url is {ALPACA_DATA_URL}, which takes no orders; that is alpaca.data_url's"
-
-
-def _impatience_in_live(settings: OperatorSettings) -> Iterator[str]:
-    """With real money absence is believed only after the venue's own bound, as far as one is known."""
-    if settings.trading_mode != "live":
-        return
-    for name, seconds, least in (
-        ("okx", settings.okx.settle_margin_seconds, 10),
-        ("binance", settings.binance.settle_margin_seconds, 12),
-        ("alpaca", settings.alpaca.settle_margin_seconds, 110),
-    ):
-        if seconds < least:
-            yield f"{name}.settle_margin_seconds is {seconds:g}; with real money it is at least {least}"
 
 
 def _size_left_open(place: str, mode: str, rules: CopyingSettings | CopySettings) -> Iterator[str]:

@@ -17,7 +17,6 @@ from bot.settings.users import CopySettings, UserSettings
 
 AccountClass = Literal["retail", "investor"]
 ACCOUNT_TYPES: tuple[AccountClass, ...] = get_args(AccountClass)
-SUPPORTED_BROKERS = (BrokerType.KRAKEN, BrokerType.COINBASE)
 REQUIRED = ("user_id", "name", "account_type", "broker_type")
 # Someone of this name would be taken for the master's account.
 RESERVED_USER_IDS = frozenset({"master"})
@@ -178,10 +177,6 @@ def _contradictions(members: Mapping[str, JsonNode], kind: FileKind) -> list[Def
                 f"{key} is {members[key].value}, but the file's name says {said_by_name}; move the user or correct it"
             )
             defects.append(Defect(text, members[key].line))
-    enabled = members.get("enabled")
-    if (enabled is None or enabled.value is True) and kind.broker not in SUPPORTED_BROKERS:
-        text = f"enabled: {kind.broker} is not supported in this version; set it to false"
-        defects.append(Defect(text, members["broker_type"].line if enabled is None else enabled.line))
     mode = members.get("copy_mode")
     for key, its_mode in (("fixed_amount_usd", "fixed_amount"), ("fixed_ratio", "fixed_ratio")):
         if mode and mode.value != its_mode and key in members and members[key].value is not None:

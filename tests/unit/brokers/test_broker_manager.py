@@ -1,5 +1,7 @@
 """From an account and the settings to its broker."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +13,9 @@ from bot.broker_manager import BROKER_CLASSES, CoinbaseBroker, KrakenBroker, Sha
 from bot.brokers.credentials import Credentials
 from bot.brokers.venue_access import VenueAccess
 from bot.domain.account import AccountRef, AccountType, BrokerType
-from bot.domain.errors import ConfigurationError
 from bot.seams.clock import SystemClock
 from bot.settings import Settings, load_settings
+from bot.settings.loading import PROJECT_DIR
 
 
 def settings_with(tmp_path: Path, **overrides: str) -> Settings:
@@ -32,7 +34,9 @@ def shared(tmp_path: Path) -> Iterator[SharedParts]:
 def access() -> VenueAccess:
     secret = SecretStr("c2VjcmV0")
     return VenueAccess(
-        base_url="http://127.0.0.1:1", credentials=Credentials(api_key="key", api_secret=secret), mode="paper"
+        base_url="http://127.0.0.1:1",
+        credentials=Credentials(api_key="key", api_secret=secret, api_passphrase=secret),
+        mode="paper",
     )
 
 
@@ -53,9 +57,16 @@ def test_each_brokerage_has_its_class_with_books_of_its_own(
         broker.close()
 
 
-def test_a_brokerage_without_a_class_is_said_to_be_unsupported(tmp_path: Path, shared: SharedParts) -> None:
-    with pytest.raises(ConfigurationError, match="okx"):
-        build_broker(AccountRef.master(BrokerType.OKX), access(), settings=settings_with(tmp_path), shared=shared)
+def test_every_brokerage_has_a_class_and_only_those_in_use_load_their_library(tmp_path: Path) -> None:
+    assert set(BROKER_CLASSES) == set(BrokerType)
+    program = (
+        "import sys; import bot.app, bot.diagnostics.commands; from bot.broker_manager import OKXBroker, AlpacaBroker; "
+        "print(sorted({name.partition('.')[0] for name in sys.modules} & {'ccxt', 'alpaca', 'pandas', 'numpy'}))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], cwd=PROJECT_DIR, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert said.stdout == "[]\n"
 
 
 def test_nonce_files_lie_in_the_state_directory_under_their_fixed_names(tmp_path: Path, shared: SharedParts) -> None:

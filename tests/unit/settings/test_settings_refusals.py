@@ -87,7 +87,31 @@ def problems(
             "config/nija.yaml:2: masters.0.broker must be 'coinbase', 'kraken', 'okx', 'binance' or 'alpaca', "
             "not 'mtgox'",
         ),
-        ("masters:\n- broker: okx\n", "masters: okx is not supported in this version; set its enabled to false"),
+        ("okx: {demo: maybe}\n", "config/nija.yaml:1: okx.demo must be true or false, not 'maybe'"),
+        (
+            "okx: {order_deadline_seconds: 90}\n",
+            "config/nija.yaml:1: okx.order_deadline_seconds must be at most 25, not '90'",
+        ),
+        (
+            "binance: {quote_currency: usdt}\n",
+            "config/nija.yaml:1: binance.quote_currency must look like ^[A-Z]{3,5}$, not 'usdt'",
+        ),
+        (
+            "alpaca: {session: nasdaq}\n",
+            "config/nija.yaml:1: alpaca.session must be 'always_open' or 'calendar', not 'nasdaq'",
+        ),
+        (
+            "risk: {at_par_with_usd: [USDT, Tether]}\n",
+            "config/nija.yaml:1: risk.at_par_with_usd has 'Tether', which is not a currency such as USDT",
+        ),
+        (
+            "okx: {rest_url: 'https://api.binance.com'}\n",
+            "okx.rest_url is https://api.binance.com, a host of binance; the keys of okx must not go there",
+        ),
+        (
+            "alpaca: {rest_url: 'https://data.alpaca.markets'}\n",
+            "alpaca.rest_url is https://data.alpaca.markets, which takes no orders; that is alpaca.data_url's",
+        ),
         (
             "masters:\n- broker: kraken\n- broker: kraken\n",
             "masters: kraken is listed 2 times; a brokerage has one master",
@@ -188,8 +212,8 @@ def test_a_directory_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None
         ),
         ({"NIJA__MASTERS": "kraken"}, "NIJA__MASTERS must be a list, not 'kraken'"),
         (
-            {"NIJA__MASTERS__OKX__ENABLED": "true"},
-            "masters: okx is not supported in this version; set its enabled to false",
+            {"NIJA__RISK__AT_PAR_WITH_USD": "USDT, usd coin"},
+            "NIJA__RISK__AT_PAR_WITH_USD has 'usd coin', which is not a currency such as USDT",
         ),
         (
             {"METRICS_PORT": "1", "NIJA__METRICS_PORT": "2"},

@@ -103,11 +103,11 @@ def test_a_user_may_have_accounts_at_several_brokerages(directory: Path) -> None
     assert {str(user.account.label) for user in read_user_files(directory)} == {"ann_kraken", "ann_coinbase"}
 
 
-def test_a_brokerage_of_a_later_version_may_be_prepared_but_not_enabled(directory: Path) -> None:
-    write(directory, ANN | {"broker_type": "okx", "enabled": False}, name="retail_okx.json")
-    assert not read_user_files(directory)[0].enabled
-    write(directory, ANN | {"broker_type": "okx"}, name="retail_okx.json")
-    assert "okx is not supported in this version" in problem(directory)
+@pytest.mark.parametrize("broker", list(BrokerType))
+def test_every_brokerage_has_user_files(directory: Path, broker: BrokerType) -> None:
+    write(directory, ANN | {"broker_type": str(broker)}, name=f"retail_{broker}.json")
+    (user,) = read_user_files(directory)
+    assert (user.account.label, user.enabled) == (f"ann_{broker}", True)
 
 
 # -- fields -----------------------------------------------------------------------------------------------------------
