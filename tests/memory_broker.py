@@ -11,11 +11,12 @@ from bot.brokers.balance_book import BalanceBook
 from bot.brokers.base import BaseBroker, Urgency
 from bot.domain.account import AccountRef
 from bot.domain.balance import AssetBalance, Holdings
-from bot.domain.errors import UnreadableReply
+from bot.domain.errors import MarketClosed, UnreadableReply
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderKind, OrderRequest, OrderType, Side, VenueOrder, VenueOrderStatus
 from bot.domain.quote import Candle, Quote
+from bot.domain.trading_session import ALWAYS_OPEN, Awaited, TradingSession
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BTC = Instrument(
@@ -59,6 +60,7 @@ class MemoryBroker(BaseBroker):
     `script` holds what the next placements do instead, in order: an exception to raise (before anything happens), or
     a pair (exception, True) to raise after the order was accepted. `fillable` caps the quantity an order gets, and with
     `stays_open` the rest is worked on until it is cancelled. `held_coins` are tied up in orders of the owner.
+    Outside its `session` it takes nothing.
     """
 
     settle_seconds = 30.0
@@ -73,6 +75,7 @@ class MemoryBroker(BaseBroker):
         self.fillable: Decimal | None = None
         self.stays_open = False
         self.tells_time = True
+        self.session = ALWAYS_OPEN
         self.script: list[Exception | tuple[Exception, bool]] = []
         self.lookups_fail = False
         self.hidden_orders: set[str] = set()
@@ -87,6 +90,14 @@ class MemoryBroker(BaseBroker):
 
     def venue_now(self) -> datetime | None:
         return START + timedelta(seconds=self.clock.seconds) if self.tells_time else None
+
+    def trading_session(self) -> TradingSession:
+        return self.session
+
+    def awaits(self, symbol: str, side: Side) -> Awaited | None:
+        if self.session.is_open is not False:
+            return None
+        return Awaited(f"the opening at {self.session.until:%Y-%m-%d %H:%M} UTC", self.session.until)
 
     def connect(self) -> bool:
         self.connected = True
@@ -119,6 +130,8 @@ class MemoryBroker(BaseBroker):
 
     def place_order(self, request: OrderRequest) -> OrderAck:
         self.on_place(request)
+        if self.session.is_open is False:
+            raise MarketClosed(self.session.says, opens_at=self.session.until)
         self.received.append(request)
         planned = self.script.pop(0) if self.script else None
         if isinstance(planned, Exception):

@@ -1,6 +1,6 @@
 """What an Alpaca account is given: its own access and balances, and what it shares with the other accounts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -12,6 +12,7 @@ from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import LOOPBACK_HOSTS, VenueAccess
+from bot.brokers.venue_calls import CallObserver
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.errors import ConfigurationError
 from bot.domain.instrument import Instrument
@@ -25,9 +26,6 @@ DATA_FEEDS = ("iex", "sip", "delayed_sip", "otc", "boats", "overnight")
 ORDER_DEADLINE_SECONDS = 15.0
 # How late an order that has left may still come to light: nobody states a bound, so it is a long one.
 LEAST_MARGIN_SECONDS = 110.0
-
-# (account label, endpoint, seconds on the wire, "ok" or the error's class name)
-CallObserver = Callable[[str, str, float, str], None]
 
 
 @dataclass(frozen=True, kw_only=True)

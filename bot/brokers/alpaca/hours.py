@@ -140,7 +140,7 @@ def _open_session(reading: HoursReading, now: datetime) -> TradingSession:
     if now < reading.next_close - timedelta(seconds=CLOSING_SECONDS):
         return TradingSession(True, reading.next_close)
     # Said before the close, it is the opening of the next session.
-    opening = reading.next_open if reading.next_open > reading.next_close else None
+    opening = reading.next_open if reading.next_open >= reading.next_close else None
     return _closed(opening)
 
 

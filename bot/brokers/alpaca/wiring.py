@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
-from bot.brokers.alpaca.calls import AlpacaCalls
+from bot.brokers.alpaca.calls import AlpacaCalls, Host
 from bot.brokers.alpaca.context import AlpacaContext
+from bot.brokers.alpaca.errors import REFUSED_KEY
 from bot.brokers.base import Urgency
 from bot.brokers.http_session import VenueSession
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
+from bot.brokers.venue_calls import VenueCalls
 from bot.brokers.venue_gate import VenueGate
 
 
@@ -31,16 +33,27 @@ def calls_of(
         api_secret=credentials.api_secret.get_secret_value(),
         session=session,
     )
+
+    def host(gate: VenueGate, budget: RateBudget) -> Host:
+        calls = VenueCalls(
+            venue="alpaca",
+            label=label,
+            clock=context.clock,
+            gate=gate,
+            urgency=urgency,
+            refused_key=refused_key,
+            key_codes=(REFUSED_KEY,),
+            on_private_call=context.on_private_call,
+        )
+        return Host(calls=calls, budget=budget)
+
     return AlpacaCalls(
         client,
         label=label,
         clock=context.clock,
-        gate=gate,
-        refused_key=refused_key,
-        budget=_budget(context, label),
-        data_budget=_data_budget(context, label),
-        urgency=urgency,
-        on_private_call=context.on_private_call,
+        trading=host(gate, _budget(context, label)),
+        # Trading goes on while market data cannot be had, and its trouble counts against nobody's orders.
+        market_data=host(VenueGate(context.clock, "alpaca market data"), _data_budget(context, label)),
     )
 
 
