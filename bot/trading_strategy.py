@@ -232,7 +232,7 @@ class TradingStrategy:
         if desk.executor.stopping:
             return held  # no exit could be sent: nobody needs to ask for prices
         if not held or desk.leaving is WhenDisabled.KEEP:
-            self._mark(desk, {})
+            self._mark(desk, self._prices_besides(desk))
             return held
         session = desk.broker.trading_session()
         if session.is_open is False:
@@ -244,7 +244,7 @@ class TradingStrategy:
             # Also while no entries are looked for: the strategy's wish to exit needs fresh candles.
             desk.candles.refresh([position.symbol for position in held])
         with desk.broker.urgent(Urgency.EXIT):  # an exit may hang on these, and a scan can wait
-            quotes = desk.broker.get_best_bid_ask_batch([position.symbol for position in held])
+            quotes = desk.broker.get_best_bid_ask_batch([*(position.symbol for position in held), *_besides(desk)])
         for position in held:
             quote = quotes.get(position.symbol)
             if quote is None:
@@ -253,6 +253,14 @@ class TradingStrategy:
                 self._manage_position(desk, position, quote)
         self._mark(desk, quotes)
         return self._positions(desk)
+
+    def _prices_besides(self, desk: AccountDesk) -> Mapping[str, Quote]:
+        """What an account that holds nothing needs for its mark; without it the mark says what is missing."""
+        wanted = _besides(desk)
+        try:
+            return desk.broker.get_best_bid_ask_batch(wanted) if wanted else {}
+        except (UnreadableReply, RetryLater):
+            return {}
 
     def _mark(self, desk: AccountDesk, quotes: Mapping[str, Quote]) -> None:
         """Where the account stands by these prices, for the limits on loss. What goes wrong here stops entries only."""
@@ -519,3 +527,9 @@ class TradingStrategy:
     def _announce_master(self, desk: AccountDesk) -> None:
         if desk.account.is_master:
             self._announce(desk.account.broker)
+
+
+def _besides(desk: AccountDesk) -> Sequence[str]:
+    """Markets that are not held and whose price the account's mark lacks."""
+    wanted = None if desk.marks is None else desk.marks.wanted
+    return [wanted] if wanted is not None and wanted in desk.broker.known_trading_pairs() else []

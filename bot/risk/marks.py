@@ -49,6 +49,8 @@ class AccountMarks:
         self._fence = fence
         # What the account has without its profit: only deposits and withdrawals change it.
         self._capital: Decimal | None = None
+        # A market besides those held whose price the last mark lacked, to value a fee in a third currency.
+        self.wanted: str | None = None
 
     def mark(self, quotes: Mapping[str, Quote], reading: BalanceReading) -> RiskMark | None:
         """Write down where the account stands by these prices; None while that was never known.
@@ -94,12 +96,14 @@ class AccountMarks:
         counted = old.counted_fills if old else risk_marks.newest_fill(connection)
         fills = risk_marks.fills_after(connection, self._account_id, counted)
         try:
-            tally = after_fills(start, fills, currency=self._currency)
+            self.wanted = None
+            tally = after_fills(start, fills, currency=self._currency, quotes=quotes)
             # The books have the last word on what is held: dust is closed, and coins are sold by hand.
             tally = replace(tally, lots=held)
             counted = fills[-1].sequence if fills else counted
             profit = tally.realised + unrealised(held, quotes, currency=self._currency)
         except NoPrice as error:
+            self.wanted = error.symbol
             return Worth(start, old.counted_fills if old else counted, None, None, settled, str(error))
         equity = self._equity(held, quotes, reading)
         return Worth(tally, counted, profit, equity, settled, "")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from types import MappingProxyType
 
 from bot.domain.order import Side
 from bot.domain.quote import Quote
@@ -10,10 +11,18 @@ from bot.domain.symbol import base_of, quote_of
 from bot.storage.risk_marks import BookedFill, Lot
 
 NOTHING = Lot(Decimal(0), Decimal(0))
+NO_QUOTES: Mapping[str, Quote] = MappingProxyType({})
 
 
 class NoPrice(Exception):
-    """Something that is held, or a fee that was paid, cannot be put into the quote currency; the message says what."""
+    """Something that is held, or a fee that was paid, cannot be put into the quote currency; the message says what.
+
+    `symbol` is the market whose price is missing.
+    """
+
+    def __init__(self, message: str, *, symbol: str) -> None:
+        super().__init__(message)
+        self.symbol = symbol
 
 
 @dataclass(frozen=True)
@@ -24,26 +33,28 @@ class Tally:
     lots: Mapping[str, Lot]
 
 
-def after_fills(tally: Tally, fills: Iterable[BookedFill], *, currency: str) -> Tally:
+def after_fills(
+    tally: Tally, fills: Iterable[BookedFill], *, currency: str, quotes: Mapping[str, Quote] = NO_QUOTES
+) -> Tally:
     """The tally with these fills. Raises `NoPrice`.
 
     A sale of what is no lot makes no profit: nobody knows what it had cost. Markets that are not paid in `currency` are
-    left out, and so are a user's own trades.
+    left out, and so are a user's own trades. A fee in a third currency (Binance's BNB) costs what `quotes` ask for it.
     """
     for fill in fills:
         if fill.ours and quote_of(fill.symbol) == currency:
-            tally = _after(tally, fill)
+            tally = _after(tally, fill, quotes)
     return tally
 
 
-def _after(tally: Tally, fill: BookedFill) -> Tally:
+def _after(tally: Tally, fill: BookedFill, quotes: Mapping[str, Quote]) -> Tally:
     lot = tally.lots.get(fill.symbol, NOTHING)
     if fill.side == str(Side.BUY):
         made, lot = Decimal(0), _bought(lot, fill)
     else:
         sold = min(fill.quantity, lot.quantity)
         made, lot = sold * (fill.price - lot.price), replace(lot, quantity=lot.quantity - sold)
-    return Tally(tally.realised + made - _fee_quote(fill), {**tally.lots, fill.symbol: lot})
+    return Tally(tally.realised + made - _fee_quote(fill, quotes), {**tally.lots, fill.symbol: lot})
 
 
 def _bought(lot: Lot, fill: BookedFill) -> Lot:
@@ -55,12 +66,16 @@ def _bought(lot: Lot, fill: BookedFill) -> Lot:
     return Lot(quantity, (lot.quantity * lot.price + added * fill.price) / quantity)
 
 
-def _fee_quote(fill: BookedFill) -> Decimal:
+def _fee_quote(fill: BookedFill, quotes: Mapping[str, Quote]) -> Decimal:
     if fill.fee_currency == quote_of(fill.symbol) or fill.fee == 0:
         return fill.fee
     if fill.fee_currency == base_of(fill.symbol):
         return fill.fee * fill.price
-    raise NoPrice(f"a fee of {fill.fee:f} {fill.fee_currency} has no price")
+    symbol = f"{fill.fee_currency}/{quote_of(fill.symbol)}"
+    quote = quotes.get(symbol)
+    if quote is None:
+        raise NoPrice(f"a fee of {fill.fee:f} {fill.fee_currency} has no price", symbol=symbol)
+    return fill.fee * quote.ask
 
 
 def unrealised(lots: Mapping[str, Lot], quotes: Mapping[str, Quote], *, currency: str) -> Decimal:
@@ -80,5 +95,5 @@ def _ours(lots: Mapping[str, Lot], currency: str) -> list[tuple[str, Lot]]:
 def _bid(symbol: str, quotes: Mapping[str, Quote]) -> Decimal:
     quote = quotes.get(symbol)
     if quote is None:
-        raise NoPrice(f"{symbol} has no price")
+        raise NoPrice(f"{symbol} has no price", symbol=symbol)
     return quote.bid

@@ -13,6 +13,7 @@ from bot.broker_manager import BROKER_CLASSES, CoinbaseBroker, KrakenBroker, Sha
 from bot.brokers.credentials import Credentials
 from bot.brokers.venue_access import VenueAccess
 from bot.domain.account import AccountRef, AccountType, BrokerType
+from bot.domain.errors import ConfigurationError
 from bot.seams.clock import SystemClock
 from bot.settings import Settings, load_settings
 from bot.settings.loading import PROJECT_DIR
@@ -96,6 +97,14 @@ def test_the_setting_decides_whether_keys_share_the_lock(tmp_path: Path) -> None
         ("coinbase.order_deadline_seconds", "14"),
         ("coinbase.order_deadline_seconds", "121"),
         ("coinbase.settle_margin_seconds", "0"),
+        ("okx.order_deadline_seconds", "1"),
+        ("okx.order_deadline_seconds", "26"),
+        ("okx.settle_margin_seconds", "0"),
+        ("binance.order_deadline_seconds", "0"),
+        ("binance.order_deadline_seconds", "61"),
+        ("binance.settle_margin_seconds", "0"),
+        ("alpaca.order_deadline_seconds", "0"),
+        ("alpaca.settle_margin_seconds", "0"),
     ],
 )
 def test_a_deadline_the_venue_would_not_take_is_refused_by_the_settings_name(
@@ -105,7 +114,16 @@ def test_a_deadline_the_venue_would_not_take_is_refused_by_the_settings_name(
         settings_with(tmp_path, **{name.replace(".", "__"): value})
 
 
-@pytest.mark.parametrize(("broker", "margin"), [(BrokerType.KRAKEN, "59"), (BrokerType.COINBASE, "9")])
+@pytest.mark.parametrize(
+    ("broker", "margin"),
+    [
+        (BrokerType.KRAKEN, "59"),
+        (BrokerType.COINBASE, "9"),
+        (BrokerType.OKX, "9"),
+        (BrokerType.BINANCE, "11"),
+        (BrokerType.ALPACA, "109"),
+    ],
+)
 def test_with_real_money_nobody_waits_less_than_the_venue_has_been_seen_to_need(
     tmp_path: Path, shared: SharedParts, broker: BrokerType, margin: str
 ) -> None:
@@ -117,9 +135,15 @@ def test_with_real_money_nobody_waits_less_than_the_venue_has_been_seen_to_need(
 
 
 def test_each_broker_tells_the_core_how_long_an_order_may_still_turn_up(tmp_path: Path, shared: SharedParts) -> None:
-    """Kraken: as long on the wire as before it, then the lag of its readings. Coinbase: the token, then the lag."""
+    """Kraken: as long on the wire as before it, then its readings' lag. The others: the deadline, then the lag."""
     settings = settings_with(tmp_path)
-    expected = {BrokerType.KRAKEN: (8.0, 76.0, False), BrokerType.COINBASE: (120.0, 130.0, True)}
+    expected = {
+        BrokerType.KRAKEN: (8.0, 76.0, False),
+        BrokerType.COINBASE: (120.0, 130.0, True),
+        BrokerType.OKX: (8.0, 23.0, False),
+        BrokerType.BINANCE: (8.0, 23.0, False),
+        BrokerType.ALPACA: (None, 125.0, True),
+    }
     for broker_type, told in expected.items():
         broker = build_broker(AccountRef.master(broker_type), access(), settings=settings, shared=shared)
         assert (broker.order_expiry_seconds, broker.settle_seconds, broker.client_ids_are_forever) == told

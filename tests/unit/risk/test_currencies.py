@@ -153,6 +153,20 @@ def test_profit_and_worth_of_an_account_are_in_its_own_currency(store: Store) ->
     assert "has lost 120 USDT (12.00 %)" in desk.details()[-1]
 
 
+def test_a_fee_in_a_third_currency_is_valued_once_its_market_has_a_price(store: Store) -> None:
+    desk = RiskDesk(store, LimitRules(), accounts_=ACCOUNTS)
+    marks, cash = tether_marks(desk), reading(desk, USDT="1000")
+    marks.mark({}, cash)
+    desk.enter("A/USDT", "2", account=OKX)
+    store.write(lambda connection: connection.exec_driver_sql("UPDATE fill SET fee = '0.01', fee_currency = 'BNB'"))
+    lacking = marks.mark(bids(desk, A_USDT="100"), cash)
+    assert lacking is None or lacking.profit is None
+    assert marks.wanted == "BNB/USDT"
+    mark = marks.mark(bids(desk, A_USDT="100", BNB_USDT="600"), cash)
+    assert mark is not None and mark.profit == Decimal(-6)
+    assert marks.wanted is None
+
+
 def test_an_account_that_is_counted_in_another_currency_begins_anew(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
