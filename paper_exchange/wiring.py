@@ -21,11 +21,12 @@ from paper_exchange.journal import Journal
 from paper_exchange.kraken.front import KRAKEN
 from paper_exchange.market import Market
 from paper_exchange.nonces import NonceBook
+from paper_exchange.okx.front import OKX
 from paper_exchange.replay import read_replay
 from paper_exchange.state import StateStore, StateUnusable, encode_snapshot
 from paper_exchange.tape import Bar
 
-BROKERAGES: tuple[Brokerage, ...] = (KRAKEN, COINBASE)
+BROKERAGES: tuple[Brokerage, ...] = (KRAKEN, COINBASE, OKX)
 DEFAULT_SEED = 1
 
 
