@@ -22,6 +22,7 @@ from paper_exchange.journal import amount_text
 from paper_exchange.orders import Order
 
 TOKEN_HEADER = "X-Paper-Token"
+MOST_SECONDS_AHEAD = 35 * 86_400
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -49,6 +50,7 @@ def control_app(exchange: Exchange, *, token: str, addresses: Mapping[str, objec
             route("/market/pause", "POST", control.pause),
             route("/market/resume", "POST", control.resume),
             route("/latency", "POST", control.set_latency),
+            route("/clock", "POST", control.move_clock),
             route("/faults", "GET", control.faults),
             route("/faults", "POST", control.add_fault),
             route("/faults", "DELETE", control.clear_faults),
@@ -177,6 +179,16 @@ class Control:
             raise read.BadBody("milliseconds must be from 0 to 60000")
         self._exchange.latency.seconds = float(milliseconds) / 1000
         return JSONResponse({"milliseconds": amount_text(milliseconds)})
+
+    async def move_clock(self, request: Request) -> Response:
+        """Let the exchange be later by ``advance_seconds``; the market moves on through all of it."""
+        body = await read.json_object(request)
+        seconds = read.amount(body.pop("advance_seconds", None), "advance_seconds")
+        read.nothing_left(body)
+        if not 0 < seconds <= MOST_SECONDS_AHEAD:
+            raise read.BadBody(f"advance_seconds must be above 0 and at most {MOST_SECONDS_AHEAD}")
+        self._exchange.clock.advance_seconds(float(seconds))
+        return JSONResponse({"time_ns": self._exchange.advance()})
 
     async def faults(self, _request: Request) -> Response:
         return JSONResponse(self._exchange.faults.listed())

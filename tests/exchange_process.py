@@ -119,6 +119,10 @@ class ExchangeProcess:
         quote: dict[str, Any] = self.control("POST", "/market", body)
         return quote
 
+    def advance_clock(self, seconds: float) -> None:
+        """Let the exchange be later by so much."""
+        self.control("POST", "/clock", {"advance_seconds": seconds})
+
     def pause(self, *, paused: bool = True) -> None:
         self.control("POST", "/market/pause", {"paused": paused})
 
