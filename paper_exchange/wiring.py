@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from paper_exchange.api_keys import AccountRegistry
+from paper_exchange.binance.front import BINANCE
 from paper_exchange.brokerage import Brokerage
 from paper_exchange.catalogue import Catalogue
 from paper_exchange.clock import SystemClock
@@ -26,7 +27,7 @@ from paper_exchange.replay import read_replay
 from paper_exchange.state import StateStore, StateUnusable, encode_snapshot
 from paper_exchange.tape import Bar
 
-BROKERAGES: tuple[Brokerage, ...] = (KRAKEN, COINBASE, OKX)
+BROKERAGES: tuple[Brokerage, ...] = (KRAKEN, COINBASE, OKX, BINANCE)
 DEFAULT_SEED = 1
 
 
