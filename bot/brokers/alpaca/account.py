@@ -51,12 +51,13 @@ class AccountState:
     @property
     def day_trade_limit(self) -> str:
         """Why what is bought today could not be sold today, in words; empty = it could."""
-        if self.multiplier <= 1 or self.equity >= DAY_TRADER_EQUITY:
+        if self.equity >= DAY_TRADER_EQUITY:
             return ""
         small = f"equity {self.equity:.2f} USD is below {DAY_TRADER_EQUITY:f}"
         if self.is_day_trader:
             return f"Alpaca has flagged the account as a pattern day trader, and its {small}: no entries"
-        if self.day_trades >= DAY_TRADES_ALLOWED:
+        # Who has no margin may trade as often as the money is settled.
+        if self.day_trades >= DAY_TRADES_ALLOWED and self.multiplier > 1:
             return f"{self.day_trades} day trades within five days, and {small}: no entries until one of them is older"
         return ""
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.brokers.alpaca.account import AccountState, account_from, positions_from
 from bot.brokers.alpaca.context import AlpacaContext, misplaced_key
-from bot.brokers.alpaca.errors import DAY_TRADE, MARKET_RULES, WASH_TRADE, is_not_found
+from bot.brokers.alpaca.errors import DAY_TRADE, MARKET_RULES, REFUSED_KEY, WASH_TRADE, is_not_found
 from bot.brokers.alpaca.holds import OrderHolds
 from bot.brokers.alpaca.hours import HoursReading, MarketHours, hours_from
 from bot.brokers.alpaca.market_data import TIMEFRAMES, bars_of, candles_from, earliest_start, quotes_from
@@ -138,7 +138,7 @@ class AlpacaBroker(BaseBroker):
         misplaced = misplaced_key(self._context.access.base_url, self._context.access.credentials.api_key)
         if misplaced:
             raise KeyUnfit(f"{self.account.label}: {misplaced}")
-        state = self._read_account()
+        state = self._read_first()
         if not state.may_trade:
             raise KeyUnfit(f"{self.account.label}: {state.hindrance}; nothing is traded until that is settled there")
         self._hours.take(self._read_hours())
@@ -149,6 +149,14 @@ class AlpacaBroker(BaseBroker):
         )
         self.connected = True
         return True
+
+    def _read_first(self) -> AccountState:
+        try:
+            return self._read_account()
+        except CredentialsRejected as error:
+            if error.venue_code == REFUSED_KEY:
+                raise
+            raise KeyUnfit(f"{error}: the API key may not even see the account") from error
 
     def close(self) -> None:
         self.connected = False

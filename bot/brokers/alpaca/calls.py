@@ -97,7 +97,7 @@ class AlpacaCalls:
         def read(reply: HttpReply, passage: Passage) -> object:
             _tell_of(reply, passage, host.budget)
             if not 200 <= reply.status < 300:
-                raise reading_error(reply, where=where)
+                raise reading_error(reply, where=where, market_data=on_data_host)
             return decode_json(reply.body, where=where)
 
         return host.calls.make(

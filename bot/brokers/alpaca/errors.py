@@ -99,10 +99,15 @@ def _refusal(words: ApiWords, text: str) -> VenueError:
     return OrderRefused(text, venue_code=words.code)
 
 
-def reading_error(reply: HttpReply, *, where: str) -> VenueError:
-    """The error for a reading that was answered with a status other than 2xx."""
+def reading_error(reply: HttpReply, *, where: str, market_data: bool = False) -> VenueError:
+    """The error for a reading that was answered with a status other than 2xx.
+
+    A "no" of the market data host is about what the account has subscribed to, and makes that reading fail alone.
+    """
     words = words_of(reply)
     text = _text(reply, words, where)
+    if reply.status == FORBIDDEN and words.code.startswith("403") and not market_data:
+        return CredentialsRejected(text, venue_code=words.code)
     if _is_key_refused(reply, words) or reply.status == UNAUTHORIZED:
         return CredentialsRejected(text, venue_code=REFUSED_KEY)
     if reply.status == TOO_MANY:

@@ -72,7 +72,7 @@ def test_what_the_next_step_hangs_on_is_named(status: int, message: str, code: s
     [
         (answer(401, 40110000, "request is not authorized"), CredentialsRejected),
         (answer(403, None, "forbidden."), CredentialsRejected),
-        (answer(403, 40310000, "subscription does not permit querying recent SIP data"), UnreadableReply),
+        (answer(403, 40310000, "access to this resource is not permitted for the key"), CredentialsRejected),
         (answer(404, 40410000, "order not found"), UnreadableReply),
         (answer(422, 42210000, "invalid symbol"), UnreadableReply),
         (answer(429, 42910000, "too many requests"), RetryLater),
@@ -87,3 +87,8 @@ def test_a_reading_that_fails_is_classed_by_what_to_do_next(reply: HttpReply, ki
     if reply.retry_after_seconds is not None:
         assert isinstance(error, RetryLater)
         assert error.retry_after_seconds == 7.0
+
+
+def test_what_is_not_subscribed_to_is_no_word_about_the_key() -> None:
+    no = answer(403, 40310000, "subscription does not permit querying recent SIP data")
+    assert type(reading_error(no, where="GET /stocks/bars", market_data=True)) is UnreadableReply
