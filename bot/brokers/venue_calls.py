@@ -31,7 +31,8 @@ RATE_WAIT_SECONDS = 8.0
 class VenueCall:
     """One request: its name in messages and in the metrics, what it costs, and whether it may change orders.
 
-    A call without `endpoint` is not reported to the observer. `last_look` is asked right before the wire.
+    A call without `endpoint` is not reported to the observer, and no drill's. `last_look` is asked right before the
+    wire.
     """
 
     where: str
@@ -119,13 +120,13 @@ class VenueCalls:
         spendings: Sequence[Spending],
         passage: Passage,
     ) -> HttpReply:
-        failpoint(f"{self._venue}.before_{call.verb}")
+        self._failpoint(call, "before")
         call.last_look()
         for spending in spendings:
             spending.leaving()
         try:
             reply = send()
-            failpoint(f"{self._venue}.after_{call.verb}")
+            self._failpoint(call, "after")
         except RequestNotSent as error:
             for spending in spendings:
                 spending.not_sent()
@@ -135,3 +136,7 @@ class VenueCalls:
             passage.not_answered(error)
             raise (OutcomeUnknown if call.changes_orders else UnreadableReply)(f"{call.where}: {error}") from error
         return reply
+
+    def _failpoint(self, call: VenueCall, moment: str) -> None:
+        if call.endpoint:
+            failpoint(f"{self._venue}.{moment}_{call.verb}")

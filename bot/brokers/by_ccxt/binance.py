@@ -249,14 +249,11 @@ class BinanceProfile(VenueProfile):
     # -- trades -----------------------------------------------------------------------------------------------------
     def order_fills(self, market_name: str, number: str, *, since: datetime) -> Sequence[Fill]:
         asked = {"symbol": market_name, "orderId": number}
+        name, markets = order_name(market_name, number), self.listed()
         rows = self._numbered(TRADES_OF_ORDER, asked, asked, "id", follow="fromId")
-        fills, name, markets = [], order_name(market_name, number), self.listed()
-        for row in rows:
-            fill = fill_from(row, markets)
-            # From the second page on the venue may list the trades of other orders as well.
-            if fill.venue_order_id == name or not fills:
-                fills.append(fill)
-        return fills
+        fills = [fill_from(row, markets) for row in rows]
+        # From the second page on a venue may list the trades of other orders as well.
+        return [fill for place, fill in enumerate(fills) if place < PAGE or fill.venue_order_id == name]
 
     def fills_since(self, since: datetime) -> Sequence[Fill]:
         listed, balances = self.listed(), self.balances()

@@ -81,8 +81,10 @@ WORDS: tuple[tuple[str, Meaning], ...] = (
     ("icebergqty exceeds", Meaning.REFUSED),
     ("exceeds the maximum number of tradable symbols", Meaning.REFUSED),
     ("liquidity is less than", Meaning.REFUSED),
+    ("no orders on book", Meaning.REFUSED),
+    ("unsupported order combination", Meaning.REFUSED),
+    ("not possible in this trading phase", Meaning.MARKET_CLOSED),
     ("filter failure", Meaning.REFUSED),
-    ("new order rejected", Meaning.REFUSED),
 )
 ADVICE: Mapping[str, str] = MappingProxyType(
     {

@@ -52,7 +52,11 @@ def accepted_number(document: object, request: OrderRequest, market: Instrument,
     """The venue's number of our order. Raises `UnreadableReply` or `OutcomeUnknown` when it is not about our order."""
     fields = as_object(document, where=where)
     number = number_in(fields, "orderId", where=where)
-    expected = {"symbol": market.venue_symbol, "clientOrderId": request.client_order_id}
+    expected = {
+        "symbol": market.venue_symbol,
+        "clientOrderId": request.client_order_id,
+        "side": request.side.value.upper(),
+    }
     if any(fields.get(name) not in (None, value) for name, value in expected.items()):
         raise OutcomeUnknown(f"{where}: the answer names order {number}, and it is not what was asked for")
     return number
@@ -61,7 +65,7 @@ def accepted_number(document: object, request: OrderRequest, market: Instrument,
 def number_in(fields: Mapping[str, object], name: str, *, where: str) -> str:
     """Orders and trades are numbered from 1, each market for itself. Raises `UnreadableReply`."""
     value = field_of(fields, name, where=where)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UnreadableReply(f"{where}: {str(value)[:40]!r} is no number of an order or a trade")
     return str(value)
 

@@ -13,10 +13,8 @@ log = logging.getLogger(__name__)
 
 NEEDED_RIGHTS = ("read_only", "trade")
 WITHDRAW_RIGHT = "withdraw"
-# Spot, futures (spot orders are paid in cash there too), multi-currency margin. In portfolio margin all is collateral.
-MODES = {"1": "spot", "2": "futures", "3": "multi-currency margin"}
-# What makes the account buy with borrowed money, by mode.
-BORROWING = {"1": "enableSpotBorrow", "3": "autoLoan"}
+# Modes in which spot orders are paid in cash; in the margin modes everything is collateral and orders may borrow.
+MODES = {"1": "spot", "2": "futures"}
 FUNDING_SECONDS = 600.0
 
 
@@ -39,10 +37,9 @@ class OkxAccount:
                 f"{self._label}: the OKX account is in mode {mode}; set it to spot mode (acctLv 1) at OKX",
                 venue_code="51010",
             )
-        borrowing = BORROWING.get(mode)
-        if borrowing is not None and flag_of(fields, borrowing, default=False, where=where):
+        if flag_of(fields, "enableSpotBorrow", default=False, where=where):
             raise KeyUnfit(
-                f"{self._label}: the OKX account borrows by itself ({borrowing}); switch that off at OKX",
+                f"{self._label}: the OKX account buys with borrowed money (enableSpotBorrow); switch that off at OKX",
                 venue_code="51010",
             )
         return KeyReport(

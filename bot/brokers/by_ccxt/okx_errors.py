@@ -28,6 +28,15 @@ MARKET_CLOSED = frozenset({"51021", "51022", "51027", "51028", "51029", "51030",
 MARKET_RULES = frozenset({"51001", "51005", "51020", "51120", "51121", "51150", "51201", "51202", "51203", "51204"})
 REFUSED = MARKET_RULES | frozenset(
     {
+        "50000",  # the body
+        "50002",
+        "50006",
+        "50014",  # a parameter that is missing
+        "50015",
+        "50016",
+        "50024",
+        "50025",
+        "50027",  # the account is restricted
         "51000",  # a parameter
         "51003",  # neither id
         "51004",  # beyond the account's limit

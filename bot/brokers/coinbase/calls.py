@@ -1,32 +1,28 @@
 """Calls of one Coinbase account: signed, bounded, with every failure classed."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 
 from bot.brokers.base import Urgency
 from bot.brokers.coinbase.client import TOKEN_SECONDS, CoinbaseClient
 from bot.brokers.coinbase.errors import REFUSED_KEY, TOO_MANY, is_api_document, status_error
 from bot.brokers.coinbase.tokens import SecretCannotSign
-from bot.brokers.http_session import HttpReply, ReplyLost, RequestNotSent
-from bot.brokers.rate_budget import RateBudget, Spending
+from bot.brokers.http_session import HttpReply
+from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import as_list, as_object, clock_time, decode_json, flag_of, number_of
+from bot.brokers.venue_calls import RATE_WAIT_SECONDS, CallObserver, VenueCall, VenueCalls
 from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import Passage, Trouble, VenueGate
-from bot.domain.errors import CredentialsRejected, NijaError, OutcomeUnknown, RetryLater, UnreadableReply
+from bot.domain.errors import CredentialsRejected, OutcomeUnknown, RetryLater, UnreadableReply
 from bot.domain.order import no_last_look
 from bot.seams.clock import Clock
-from bot.seams.failpoints import failpoint
 
 API = "/api/v3/brokerage"
-CallObserver = Callable[[str, str, float, str], None]
 QueryValue = str | Sequence[str]
 MAX_PAGES = 200
 # A request that has less time left than this may reach the venue too late: it is not sent.
 LEAST_TOKEN_SECONDS = 10.0
-# Longest wait for room on a rate counter.
-RATE_WAIT_SECONDS = 8.0
 
 
 class CoinbaseCalls:
@@ -48,18 +44,27 @@ class CoinbaseCalls:
     ) -> None:
         self._client = client
         self._venue_clock = venue_clock
-        self._refused_key = refused_key
-        self._gate = gate
         self._budget = budget
         self._public_budget = public_budget
-        self._urgency = urgency
         self._label = label
         self._clock = clock
-        self._on_private_call = on_private_call
+        self._way = VenueCalls(
+            venue="coinbase",
+            label=label,
+            clock=clock,
+            gate=gate,
+            urgency=urgency,
+            refused_key=refused_key,
+            key_codes=(REFUSED_KEY,),
+            on_private_call=on_private_call,
+        )
 
     def get(self, path: str, params: Mapping[str, QueryValue] | None = None) -> Mapping[str, object]:
-        """A reading. Raises `RetryLater`, `UnreadableReply` or `CredentialsRejected`."""
-        return self._heeding_refusals(lambda: self._get(path, params))
+        """A reading. Raises `RetryLater`, `UnreadableReply` or `CredentialsRejected`.
+
+        One that was turned away twice counts once: both tokens were made within a moment.
+        """
+        return self._way.heeding_refusals(lambda: self._get(path, params))
 
     def _get(self, path: str, params: Mapping[str, QueryValue] | None) -> Mapping[str, object]:
         try:
@@ -71,18 +76,6 @@ class CoinbaseCalls:
             # was measured anew.
             return self._call("GET", path, params, None)
 
-    def _heeding_refusals(self, call: Callable[[], Mapping[str, object]]) -> Mapping[str, object]:
-        """A reading that was turned away twice counts once: both tokens were made within a moment."""
-        self._refused_key.check()
-        try:
-            reply = call()
-        except CredentialsRejected as error:
-            if error.venue_code == REFUSED_KEY:
-                self._refused_key.refused(error, venue_code=error.venue_code)
-            raise
-        self._refused_key.accepted()
-        return reply
-
     def read_time(self) -> datetime:
         """The venue's time, for which no key is needed. Raises `RetryLater` or `UnreadableReply`."""
         fields = self._public("/time")
@@ -92,18 +85,14 @@ class CoinbaseCalls:
     def _public(self, path: str) -> Mapping[str, object]:
         """A reading that needs no key. Raises `RetryLater` or `UnreadableReply`."""
         where = f"{self._label}: Coinbase GET {path}"
-        with self._on_its_way(self._public_budget, RATE_WAIT_SECONDS) as (spending, passage):
-            spending.leaving()
-            try:
-                reply = self._client.unsigned(f"{API}{path}")
-            except RequestNotSent as error:
-                spending.not_sent()
-                passage.not_answered(error)
-                raise RetryLater(f"{where}: {error}") from error
-            except ReplyLost as error:
-                passage.not_answered(error)
-                raise UnreadableReply(f"{where}: {error}") from error
-            _tell_of(reply, passage, self._public_budget)
+        return self._way.make(
+            VenueCall(where=where, verb="GET", costs=[(self._public_budget, 1)]),
+            lambda: self._client.unsigned(f"{API}{path}"),
+            lambda reply, passage: self._read_public(reply, passage, where),
+        )
+
+    def _read_public(self, reply: HttpReply, passage: Passage, where: str) -> Mapping[str, object]:
+        _tell_of(reply, passage, self._public_budget)
         if reply.status != 200:
             raise UnreadableReply(f"{where}: HTTP {reply.status}", venue_code=str(reply.status))
         return self._decoded(reply, where, changes_orders=False)
@@ -121,7 +110,7 @@ class CoinbaseCalls:
         `last_look` is called right before the wire, and what it raises is raised. Raises also `OrderRefused` and
         `OutcomeUnknown`.
         """
-        return self._heeding_refusals(lambda: self._call("POST", path, None, body, leave_before, last_look))
+        return self._way.heeding_refusals(lambda: self._call("POST", path, None, body, leave_before, last_look))
 
     def pages(self, path: str, name: str, asked: Mapping[str, QueryValue]) -> Iterator[object]:
         """Every item of a list that is read page by page. A page that fails fails the list: raises as `get` does."""
@@ -151,78 +140,43 @@ class CoinbaseCalls:
         within = RATE_WAIT_SECONDS
         if leave_before is not None:
             within = max(0.0, min(within, leave_before - LEAST_TOKEN_SECONDS - self._clock.monotonic()))
-        with self._on_its_way(self._budget, within) as (spending, passage):
-            return self._observed(verb, path, params, body, leave_before, last_look, spending, passage)
+        call = VenueCall(
+            where=f"{self._label}: Coinbase {verb} {path}",
+            verb=verb,
+            endpoint=path.removeprefix("/").partition("/")[0],
+            costs=[(self._budget, 1)],
+            changes_orders=body is not None,
+            within_seconds=within,
+            last_look=last_look,
+        )
+        return self._way.make(
+            call,
+            lambda: self._signed(call.where, verb, path, params, body, leave_before),
+            lambda reply, passage: self._read(reply, passage, call),
+        )
 
-    @contextmanager
-    def _on_its_way(self, budget: RateBudget, within_seconds: float) -> Iterator[tuple[Spending, Passage]]:
-        """Past everything that may hold a request back. Raises `RetryLater`."""
-        urgency = self._urgency()
-        with (
-            self._gate.visit(self._label, urgency),
-            budget.spend(1, urgency, within_seconds=within_seconds) as spending,
-            self._gate.passage(self._label, urgency) as passage,
-        ):
-            yield spending, passage
-
-    def _observed(
+    def _signed(
         self,
+        where: str,
         verb: str,
         path: str,
         params: Mapping[str, QueryValue] | None,
         body: Mapping[str, object] | None,
         leave_before: float | None,
-        last_look: Callable[[], None],
-        spending: Spending,
-        passage: Passage,
-    ) -> Mapping[str, object]:
-        started, outcome = self._clock.monotonic(), "ok"
+    ) -> HttpReply:
+        seconds = self._token_seconds(leave_before, where)
         try:
-            return self._send(verb, path, params, body, leave_before, last_look, spending, passage)
-        except NijaError as error:
-            outcome = type(error).__name__
-            raise
-        finally:
-            if self._on_private_call is not None:
-                endpoint = f"{verb} {path.removeprefix('/').partition('/')[0]}"
-                self._on_private_call(self._label, endpoint, self._clock.monotonic() - started, outcome)
-
-    def _send(
-        self,
-        verb: str,
-        path: str,
-        params: Mapping[str, QueryValue] | None,
-        body: Mapping[str, object] | None,
-        leave_before: float | None,
-        last_look: Callable[[], None],
-        spending: Spending,
-        passage: Passage,
-    ) -> Mapping[str, object]:
-        where = f"{self._label}: Coinbase {verb} {path}"
-        changes_orders = body is not None
-        failpoint(f"coinbase.before_{verb}")
-        last_look()
-        spending.leaving()
-        try:
-            reply = self._client.signed(
-                verb, f"{API}{path}", params, body, token_seconds=self._token_seconds(leave_before, where)
-            )
-            failpoint(f"coinbase.after_{verb}")
-        except RequestNotSent as error:
-            spending.not_sent()
-            passage.not_answered(error)
-            raise RetryLater(f"{where}: {error}") from error
-        except ReplyLost as error:
-            passage.not_answered(error)
-            raise (OutcomeUnknown if changes_orders else UnreadableReply)(f"{where}: {error}") from error
+            return self._client.signed(verb, f"{API}{path}", params, body, token_seconds=seconds)
         except SecretCannotSign as error:
             raise CredentialsRejected(f"{where}: not sent: the API secret cannot sign") from error
+
+    def _read(self, reply: HttpReply, passage: Passage, call: VenueCall) -> Mapping[str, object]:
         if reply.status == 401:
             self._venue_clock.doubt()
         _tell_of(reply, passage, self._budget)
         if not 200 <= reply.status < 300:
-            raise status_error(reply, where=where, order_sent=changes_orders)
-        return self._decoded(reply, where, changes_orders)
+            raise status_error(reply, where=call.where, order_sent=call.changes_orders)
+        return self._decoded(reply, call.where, call.changes_orders)
 
     def _token_seconds(self, leave_before: float | None, where: str) -> float:
         if leave_before is None:

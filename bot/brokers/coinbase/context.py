@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.call_reaper import CallReaper
-from bot.brokers.coinbase.calls import CallObserver
 from bot.brokers.coinbase.client import TOKEN_SECONDS
 from bot.brokers.http_session import CallLimits
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
+from bot.brokers.venue_calls import CallObserver
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.errors import ConfigurationError
 from bot.domain.instrument import Instrument
