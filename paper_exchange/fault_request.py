@@ -17,6 +17,7 @@ ARGUMENT_NAMES: dict[str, str] = {
 }
 """What an argument written right behind the kind means; for all others it is ``seconds``."""
 DEFAULT_STATUS = {FaultKind.STATUS_5XX: 503, FaultKind.ACCEPT_THEN_5XX: 502}
+MAY_TAKE_TEXT = frozenset({FaultKind.ACCEPT_THEN_5XX})
 DEFAULT_CLOSE_CODE = 1006
 CLOSE_CODES = frozenset({1000, 1001, 1006, 1008, 1011, 1012, 1013})
 """RFC 6455, section 7.4.1, and 1006, which is no code on the wire but a connection that just ends."""
@@ -140,12 +141,14 @@ def _status(kind: FaultKind, value: object) -> int | None:
 
 
 def _text(kind: FaultKind, value: object) -> str | None:
-    takes_text = ARGUMENT_NAMES.get(kind) == "text"
-    if takes_text and (not isinstance(value, str) or not value):
-        raise BadFault(f"text is missing: {kind} needs what to answer with")
-    if not takes_text and value is not None:
+    needs_text = ARGUMENT_NAMES.get(kind) == "text"
+    if value is None and not needs_text:
+        return None
+    if not needs_text and kind not in MAY_TAKE_TEXT:
         raise BadFault(f"text has no meaning for {kind}")
-    return value if isinstance(value, str) else None
+    if not isinstance(value, str) or not value:
+        raise BadFault(f"text is missing: {kind} needs what to answer with")
+    return value
 
 
 def _part(value: object) -> str:

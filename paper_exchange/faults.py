@@ -25,7 +25,8 @@ class FaultKind(StrEnum):
     DROP_RESPONSE = "drop_response"
     """Processed, then the connection closes without an answer."""
     ACCEPT_THEN_5XX = "accept_then_5xx"
-    """Processed, then answered with ``status`` (default 502)."""
+    """Processed, then answered with ``status`` (default 502): a page of HTML, or ``text`` in the brokerage's own error
+    envelope."""
     STATUS_5XX = "5xx"
     """Answered with ``status`` (default 503; 400 to 599); not processed."""
     HTML = "html"

@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from http import HTTPStatus
@@ -115,7 +115,7 @@ def front_app(exchange: Exchange, front: Front) -> AsgiApp:
             return
         exchange.keep()
         await _travel(exchange.latency)
-        await _send_faulty(call.fault, reply, wire)
+        await _send_faulty(front, call.fault, reply, wire)
 
     return app
 
@@ -200,13 +200,13 @@ async def _not_processed(exchange: Exchange, front: Front, call: Call, fault: Fa
     return None
 
 
-async def _send_faulty(fault: FaultAction | None, reply: Reply, wire: Wire) -> None:
+async def _send_faulty(front: Front, fault: FaultAction | None, reply: Reply, wire: Wire) -> None:
     match fault.kind if fault is not None else None:
         case FaultKind.DROP_RESPONSE:
             await wire.close()
         case FaultKind.ACCEPT_THEN_5XX:
             assert fault is not None
-            await wire.answer(_status_page(fault.status or 502))
+            await wire.answer(_after_acceptance(front, fault))
         case FaultKind.MALFORMED:
             await wire.answer(Reply(reply.body[: max(1, len(reply.body) * 2 // 3)]))
         case FaultKind.BODY:
@@ -218,6 +218,12 @@ async def _send_faulty(fault: FaultAction | None, reply: Reply, wire: Wire) -> N
             await wire.drip(reply, seconds=seconds, headers_too=fault.part == "headers")
         case _:
             await wire.answer(reply)
+
+
+def _after_acceptance(front: Front, fault: FaultAction) -> Reply:
+    """A page of HTML, or with a text the brokerage's own error, under the fault's status."""
+    status = fault.status or 502
+    return _status_page(status) if fault.text is None else replace(front.error_reply(fault.text), status=status)
 
 
 def _status_page(status: int) -> Reply:
