@@ -172,6 +172,12 @@ class IndependentBrokerTrader:
             }
             return masters | users
 
+    def _thread_of(self, account: AccountRef) -> threading.Thread | None:
+        with self._lock:
+            if account.user_id is None:
+                return self.broker_threads.get(account.broker)
+            return self.user_broker_threads.get(account.user_id, {}).get(account.broker)
+
     def probes(self) -> Sequence[Probe]:
         """What shows whether a thread that hangs has kept what all of them need."""
         return [lock_probe("the registry of threads", self._lock), *self._revival.probes()]
@@ -254,7 +260,7 @@ class IndependentBrokerTrader:
 
     def _look_after(self, broker: BaseBroker) -> None:
         account = broker.account
-        thread = self.threads().get(account)
+        thread = self._thread_of(account)
         if self._manager.is_leaving(account) and not self._has_duties(account):
             self._see_off(account, thread)
             return

@@ -77,6 +77,7 @@ class MultiAccountBrokerManager:
         self.failed_brokers: dict[str, FailedConnection] = {}
         self._masters = tuple(masters)
         self._followers = tuple(followers)
+        self._leaving = {item.account for item in self._followers if item.leaving is not None}
         self._build = build
         self._pauses = pauses
         self._clock = clock
@@ -169,12 +170,13 @@ class MultiAccountBrokerManager:
 
     def is_leaving(self, account: AccountRef) -> bool:
         """Whether the account belongs to a user who is switched off and was not done at the start."""
-        return any(item.account == account and item.leaving is not None for item in self._followers)
+        return account in self._leaving
 
     def release(self, account: AccountRef) -> None:
         """A user who left is done: disconnect it, and know it no more."""
         with self._lock:
             self._followers = tuple(item for item in self._followers if item.account != account)
+            self._leaving.discard(account)
             broker = self.user_brokers.get(account.user_id or "", {}).pop(account.broker, None)
         self.failed_brokers.pop(account.label, None)
         if broker is not None:
