@@ -46,6 +46,11 @@ def read_command_line(arguments: Sequence[str] | None = None) -> ServerOptions:
         metavar="N",
         help="sockets that clients may open in ten minutes, as at Kraken (about 150); beyond that none for ten minutes",
     )
+    parser.add_argument(
+        "--alpaca-session",
+        choices=("calendar", "always-open"),
+        help="trade stocks by New York's calendar, or round the clock (default: as the state says, or the calendar)",
+    )
     options = parser.parse_args(arguments)
     return ServerOptions(
         seed=options.seed,
@@ -56,6 +61,7 @@ def read_command_line(arguments: Sequence[str] | None = None) -> ServerOptions:
         exit_with_stdin=options.exit_with_stdin,
         write_ahead_database=options.write_ahead_database,
         connects_per_10_minutes=options.connects_per_10_minutes,
+        stock_session=options.alpaca_session.replace("-", "_") if options.alpaca_session is not None else None,
     )
 
 

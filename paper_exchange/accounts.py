@@ -101,6 +101,14 @@ class Accounts:
         self.outside[asset] += amount
         return self._post(account, asset, kind, amount, ZERO, self._ids.ledger_id(account.brokerage), now_ns)
 
+    def charge(self, account_id: str, asset: str, amount: Decimal, reference_id: str, now_ns: int) -> LedgerEntry:
+        """A fee that comes by itself, out of what is available."""
+        account = self[account_id]
+        if account.balance(asset).available < amount:
+            raise Refusal(RefusalCode.INSUFFICIENT_FUNDS, f"not enough {asset} is available")
+        self.fees[asset] += amount
+        return self._post(account, asset, LedgerKind.FEE, ZERO, amount, reference_id, now_ns)
+
     def settle(self, trade: Trade, base: str, quote: str) -> None:
         """Book a fill: the fee comes on top of a buyer's cost, or off what is received, base or quote."""
         account = self[trade.account_id]

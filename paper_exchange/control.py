@@ -16,10 +16,13 @@ from starlette.routing import Route
 
 from paper_exchange import control_body as read
 from paper_exchange.api_keys import Account, BadAccount
+from paper_exchange.catalogue import STOCK_VENUE
+from paper_exchange.clock import rfc3339
 from paper_exchange.exchange import BadMarketChange, Exchange
 from paper_exchange.fault_request import BadFault, parse_fault
 from paper_exchange.journal import amount_text
 from paper_exchange.orders import Order
+from paper_exchange.stock_session import BadSession
 
 TOKEN_HEADER = "X-Paper-Token"
 MOST_SECONDS_AHEAD = 35 * 86_400
@@ -45,10 +48,13 @@ def control_app(exchange: Exchange, *, token: str, addresses: Mapping[str, objec
             route("/accounts/{brokerage}/{name}/deposit", "POST", control.deposit),
             route("/accounts/{brokerage}/{name}/key", "POST", control.rotate_key),
             route("/accounts/{brokerage}/{name}/permissions", "POST", control.grant),
+            route("/accounts/{brokerage}/{name}/state", "POST", control.set_state),
             route("/market", "GET", control.market),
             route("/market", "POST", control.set_market),
             route("/market/pause", "POST", control.pause),
             route("/market/resume", "POST", control.resume),
+            route("/session", "GET", control.session),
+            route("/session", "POST", control.set_session),
             route("/latency", "POST", control.set_latency),
             route("/clock", "POST", control.move_clock),
             route("/faults", "GET", control.faults),
@@ -131,6 +137,14 @@ class Control:
             raise read.BadBody(f"to must be one of {', '.join(sorted(places))}")
         return has_funding and to != "trading"
 
+    async def set_state(self, request: Request) -> Response:
+        """Change what the brokerage says of an account; an empty object changes nothing. Gives all of it."""
+        body, account = await read.json_object(request), self._named(request)
+        change = self._exchange.account_states.get(account.brokerage)
+        if change is None:
+            raise read.BadBody(f"brokerage: accounts at {account.brokerage} have no state that can be set")
+        return JSONResponse(change(account, body))
+
     def _named(self, request: Request) -> Account:
         account = self._exchange.registry.by_name(request.path_params["brokerage"], request.path_params["name"])
         if account is None:
@@ -170,6 +184,31 @@ class Control:
     async def resume(self, _request: Request) -> Response:
         self._exchange.set_paused(False)
         return JSONResponse({"paused": False})
+
+    async def session(self, _request: Request) -> Response:
+        return JSONResponse(self._session(self._exchange.advance()))
+
+    async def set_session(self, request: Request) -> Response:
+        """Open or close the stock markets, or leave them to the calendar; times are RFC 3339."""
+        body = await read.json_object(request)
+        brokerage, mode = read.optional_text(body, "brokerage"), read.text(body, "mode")
+        next_open, next_close = read.time_ns(body, "next_open"), read.time_ns(body, "next_close")
+        read.nothing_left(body)
+        if brokerage not in (None, STOCK_VENUE):
+            raise read.BadBody(f"brokerage: only {STOCK_VENUE} has sessions")
+        now_ns = self._exchange.set_session(mode, next_open_ns=next_open, next_close_ns=next_close)
+        return JSONResponse(self._session(now_ns))
+
+    def _session(self, now_ns: int) -> dict[str, object]:
+        session = self._exchange.session
+        return {
+            "brokerage": STOCK_VENUE,
+            "mode": session.mode.value,
+            "is_open": session.is_open(now_ns),
+            "time": rfc3339(now_ns),
+            "next_open": rfc3339(session.next_open(now_ns)),
+            "next_close": rfc3339(session.next_close(now_ns)),
+        }
 
     async def set_latency(self, request: Request) -> Response:
         body = await read.json_object(request)
@@ -252,7 +291,7 @@ def _guarded(exchange: Exchange, handler: Handler, token: str) -> Handler:
             return _problem(401, f"{TOKEN_HEADER} is missing or wrong: it stands in the first line of stdout.")
         try:
             response = await handler(request)
-        except (read.BadBody, BadAccount, BadMarketChange, BadFault) as problem:
+        except (read.BadBody, BadAccount, BadMarketChange, BadFault, BadSession) as problem:
             return _problem(400, str(problem))
         exchange.keep()
         return response

@@ -8,6 +8,8 @@ from typing import Any
 
 from starlette.requests import Request
 
+from paper_exchange.clock import parse_rfc3339
+
 
 class BadBody(ValueError):
     """A request that can't be understood; the message names the field."""
@@ -44,6 +46,15 @@ def optional_text(body: dict[str, Any], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise BadBody(f"{name} must be text")
     return value
+
+
+def time_ns(body: dict[str, Any], name: str) -> int | None:
+    """A time in RFC 3339, as nanoseconds since 1970."""
+    given = optional_text(body, name)
+    try:
+        return parse_rfc3339(given) if given is not None else None
+    except ValueError as problem:
+        raise BadBody(f"{name}: {problem}") from None
 
 
 def texts(value: object, name: str) -> list[str] | None:

@@ -4,7 +4,8 @@ Rules. Stops trigger on the last price. An incoming order takes the best price f
 first, generated liquidity and accounts' orders alike. A resting order fills when the generated quote crosses it (at its
 own price, as far as the quote's quantity goes) or when the tape prints through it, at its price only after what stood
 before it. Liquidity that was taken is back in the next second. Fees are in quote, at the rates that held when the order
-was accepted; at some venues a buy's are in base (`venue_rules`). While the exchange is down nothing matches.
+was accepted; at some venues a buy's are in base (`venue_rules`). While the exchange is down nothing matches, nor while
+a market with sessions is closed: an order that comes then waits for the opening, and what rests stays as it is.
 """
 
 from __future__ import annotations
@@ -120,6 +121,12 @@ class Engine:
         self._check_amount(asset, amount)
         return self._accounts.transfer(account_id, asset, -amount, now_ns)
 
+    @exactly
+    def charge(self, account_id: str, asset: str, amount: Decimal, reference: str, now_ns: int) -> LedgerEntry:
+        """Take a fee that no fill has; `reference` says what for. Raises as `withdraw`."""
+        self._check_amount(asset, amount)
+        return self._accounts.charge(account_id, asset, amount, reference, now_ns)
+
     def _check_amount(self, asset: str, amount: Decimal) -> None:
         known = self._catalogue.assets().get(asset)
         if known is None:
@@ -232,8 +239,8 @@ class Engine:
         self.advance(now_ns)
         prepared = self._prepare(new)
         now_ns = self._processed_ns
-        stop = new.kind in TRIGGERED_KINDS
-        status = OrderStatus.PENDING if stop else OrderStatus.OPEN
+        waits = new.kind in TRIGGERED_KINDS or self._market.is_closed(new.symbol)
+        status = OrderStatus.PENDING if waits else OrderStatus.OPEN
         order = self._desk.accept(
             new, status, quantity=prepared.plan.quantity if new.quantity is None else new.quantity,
             rates=prepared.rates, queue_ahead=self._queue_ahead(new), now_ns=now_ns,
@@ -243,10 +250,10 @@ class Engine:
             return order
         if prepared.hold_price is not None:
             self._desk.hold(order, prepared.hold_price)
-        if not stop:
+        if not waits:
             self._execute(order, prepared.plan, now_ns)
             return order
-        if is_triggered(order, self._market.last(new.symbol)):
+        if new.kind in TRIGGERED_KINDS and is_triggered(order, self._market.last(new.symbol)):
             self._desk.cancel(order, CloseReason.WOULD_TRIGGER_AT_ONCE, now_ns)
         else:
             self._desk.rest(order)
@@ -260,6 +267,14 @@ class Engine:
         self.advance(now_ns)
         order = self._live(account_id, order_id)
         self._desk.cancel(order, reason, self._processed_ns)
+        return order
+
+    @exactly
+    def expire(self, account_id: str, order_id: str, now_ns: int) -> Order:
+        """End a live order whose time is over, as at the close of a session; raises as `cancel`."""
+        self.advance(now_ns)
+        order = self._live(account_id, order_id)
+        self._desk.expire(order, self._processed_ns)
         return order
 
     @exactly
@@ -304,7 +319,7 @@ class Engine:
         if order.reserved and self._desk.hold_under(order, new) > account.balance(asset).available + order.reserved:
             raise Refusal(RefusalCode.INSUFFICIENT_FUNDS, f"not enough {asset} is available")
         if order.status is OrderStatus.PENDING:
-            if is_triggered(replace(order, new=new), last):
+            if new.trigger_price is not None and is_triggered(replace(order, new=new), last):
                 raise Refusal(RefusalCode.STOP_WOULD_TRIGGER, f"the last price is {last:f} already")
             return Plan((), meets_own_order=False)
         assert new.quantity is not None
@@ -326,6 +341,8 @@ class Engine:
         rates = self.fee_rates(new.account_id, new.symbol)
         if new.kind in TRIGGERED_KINDS:
             return self._prepare_stop(new, account, listing, rates, last)
+        if self._market.is_closed(new.symbol):
+            return self._prepare_waiting(new, account, listing, rates, last)
         plan = self._plan(new, new.quantity, rates[1], listing)
         crosses = new.post_only and bool(plan.fills or plan.meets_own_order)
         if crosses and not account.rules.closes_crossing_post_only:
@@ -350,6 +367,18 @@ class Engine:
         if needed > account.balance(hold_asset(new.side, listing)).available:
             raise Refusal(RefusalCode.INSUFFICIENT_FUNDS, f"not enough {hold_asset(new.side, listing)} is available")
         return Prepared(new, listing, nothing, rates, price)
+
+    def _prepare_waiting(
+        self, new: NewOrder, account: TradingAccount, listing: Listing, rates: tuple[Decimal, Decimal], last: Decimal
+    ) -> Prepared:
+        """An order that waits for the opening holds what it will need, as well as that can be known before."""
+        price = new.limit_price or last * (1 + account.rules.opening_margin)
+        needed = full_hold(new, new.quantity or ZERO, price, account.rules.rate_on_top(new.side, rates[1]), listing)
+        if needed > account.balance(hold_asset(new.side, listing)).available:
+            raise Refusal(RefusalCode.INSUFFICIENT_FUNDS, f"not enough {hold_asset(new.side, listing)} is available")
+        quantity = (new.quote_amount / price).quantize(listing.lot_step) if new.quote_amount is not None else ZERO
+        expected = (Offer(price, quantity, None),) if quantity else ()
+        return Prepared(new, listing, Plan(expected, meets_own_order=False), rates, price)
 
     def _would_trigger(self, new: NewOrder, rates: tuple[Decimal, Decimal], last: Decimal) -> bool:
         trial = Order(
@@ -399,7 +428,7 @@ class Engine:
         if plan.meets_own_order:
             # The newest order gives way, so that an account never trades with itself.
             self._desk.cancel(order, CloseReason.SELF_TRADE, now_ns)
-        elif order.quote_amount is not None:
+        elif order.quote_amount is not None and plan.fills:
             self._desk.complete(order, now_ns)
         elif order.kind in MARKET_KINDS:
             self._desk.cancel(order, CloseReason.NO_LIQUIDITY, now_ns)
@@ -436,7 +465,7 @@ class Engine:
             self._market.advance(tick.time_ns)
             self._processed_ns = tick.time_ns
             self._expire(symbol, tick.time_ns)
-            if self._catalogue.listing(symbol).mode in MATCHING_MODES:
+            if self._catalogue.listing(symbol).mode in MATCHING_MODES and not self._market.is_closed(symbol):
                 self._trigger_stops(symbol, tick)
                 for side in Side:
                     self._fill_resting(symbol, side, tick)
@@ -460,11 +489,15 @@ class Engine:
             self._activate(order, tick.time_ns)
 
     def _activate(self, order: Order, now_ns: int) -> None:
-        """A triggered stop becomes a market or limit order; only now does it need funds where stops hold none."""
+        """A triggered stop becomes a market or limit order; only now does it need funds where stops hold none.
+
+        So does an order that has waited for the opening.
+        """
         account = self._accounts[order.account_id]
         listing = self._catalogue.listing(order.symbol)
         self._desk.release(order)
-        plan = self._plan(order.new, order.remaining, order.taker_rate, listing)
+        remaining = order.remaining if order.quantity is not None else None
+        plan = self._plan(order.new, remaining, order.taker_rate, listing)
         if not self._affords(account, order.new, plan, order.taker_rate, listing):
             self._desk.cancel(order, CloseReason.INSUFFICIENT_FUNDS, now_ns)
             return

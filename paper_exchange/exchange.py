@@ -24,6 +24,8 @@ from paper_exchange.latency import Latency
 from paper_exchange.market import Market, Quote
 from paper_exchange.nonces import NonceBook
 from paper_exchange.orders import Accepted, Amended, Canceled, Event, Expired, Filled, Order, Trade
+from paper_exchange.stock_session import STATE_NAME as SESSION
+from paper_exchange.stock_session import BadSession, SessionMode, StockSession
 from paper_exchange.websocket_tokens import WebSocketTokens
 from paper_exchange.write_ahead import WriteAhead
 
@@ -31,6 +33,9 @@ EVENT_TYPES: dict[type[Event], str] = {
     Accepted: "accept", Amended: "amend", Filled: "fill", Canceled: "cancel", Expired: "expire",
 }  # fmt: skip
 """Journal line type by event; a triggered stop has no line of its own, its fills do."""
+
+AccountState = Callable[[Account, Mapping[str, object]], dict[str, object]]
+"""Changes the flags that are named and gives all of them; raises BadAccount."""
 
 
 class BadMarketChange(ValueError):
@@ -73,13 +78,22 @@ class Exchange:
         self.saved_parts = saved_parts or {}
         """What parts outside the engine had saved; ``parts`` gives what they save now, by the same name."""
         self.switches = DeadMansSwitches(self.saved_parts.get(SWITCHES))
-        self.parts: dict[str, Callable[[], object]] = {SWITCHES: self.switches.snapshot}
+        self.session = StockSession(self.saved_parts.get(SESSION))
+        """When the stock markets are open."""
+        self.parts: dict[str, Callable[[], object]] = {
+            SWITCHES: self.switches.snapshot,
+            SESSION: self.session.snapshot,
+        }
         self.funding = FundingAccounts(self.saved_parts.get(FUNDING))
         self.parts[FUNDING] = self.funding.snapshot
         self.listeners: list[Callable[[Event], None]] = []
         """Called with every event of the engine, after it is journaled; they may place orders."""
         self.money_listeners: list[Callable[[str], None]] = []
         """Called with the id of an account whose money came or went without an order."""
+        self.close_listeners: list[Callable[[int], None]] = []
+        """Called with the time of every close of the stock markets."""
+        self.account_states: dict[str, AccountState] = {}
+        """By brokerage, what sets flags of an account there that no client can set, and gives all of them."""
         self.changed = asyncio.Event()
         """Set when there is something new for the state file; ``changes`` counts what was ever new."""
         self.changes = 0
@@ -153,11 +167,25 @@ class Exchange:
     def advance(self) -> int:
         """Bring market and engine to the present, journal what that caused, and return the time in nanoseconds."""
         now_ns = self.clock.now_ns()
+        for change_ns, opens in self.session.take_due(now_ns):
+            self._open_or_close(change_ns, opens=opens)
         for trigger_ns, account_id in self.switches.take_due(now_ns):
             self._cancel_everything(account_id, trigger_ns)
         self.engine.advance(now_ns)
         self.publish_events()
         return now_ns
+
+    def _open_or_close(self, now_ns: int, *, opens: bool) -> None:
+        """The stock markets open or close: what happened until then comes first."""
+        self.note_change()
+        if opens is not self.market.closed:
+            return
+        self.engine.advance(now_ns)
+        if not opens:
+            for listener in self.close_listeners:
+                listener(now_ns)
+        self.market.set_closed(not opens)
+        self.publish_events()
 
     def _cancel_everything(self, account_id: str, now_ns: int) -> None:
         """A dead man's switch has gone off: what the market did until then comes first."""
@@ -169,7 +197,8 @@ class Exchange:
 
     def tick(self) -> None:
         """What time alone does (fills of resting orders, stops, expiries) while nobody calls."""
-        if any(self.engine.open_orders(account.account_id) for account in self.registry):
+        due = self.session.is_due(self.clock.now_ns())
+        if due or any(self.engine.open_orders(account.account_id) for account in self.registry):
             self.advance()
 
     def publish_events(self, *, endpoint: str | None = None, nonce: str | None = None) -> None:
@@ -226,6 +255,13 @@ class Exchange:
         else:
             self.market.resume()
         self.note_change()
+
+    def set_session(self, mode: str, *, next_open_ns: int | None = None, next_close_ns: int | None = None) -> int:
+        """Change when the stock markets are open, and give the time of the change. Raises BadSession."""
+        if mode not in set(SessionMode):
+            raise BadSession(f"mode: {mode!r} is not one of {', '.join(SessionMode)}")
+        self.session.set(SessionMode(mode), self.advance(), next_open_ns=next_open_ns, next_close_ns=next_close_ns)
+        return self.advance()
 
     def quote(self, symbol: str) -> Quote:
         self._check_symbol(symbol)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from paper_exchange.candles import Candle, fold
-from paper_exchange.catalogue import Catalogue, Listing, TradingMode, UnknownSymbol
+from paper_exchange.catalogue import STOCK_VENUE, Catalogue, Listing, TradingMode, UnknownSymbol
 from paper_exchange.orders import Side
 from paper_exchange.symbol_market import MINUTE_NS, RawTick, Segment, SymbolMarket
 from paper_exchange.tape import HISTORY_MINUTES, TAPE_VERSION, Bar, CommonFactor, SymbolTape
@@ -89,6 +89,8 @@ class Market:
         self.origin_ns = origin_ns
         self.now_ns = origin_ns
         self._pauses: list[list[int]] = []  # [start] of a pause that lasts, [start, end] of one that is over
+        self._closings: list[list[int]] = []  # likewise, of the markets that have sessions
+        self._with_sessions = frozenset(listing.symbol for listing in catalogue.for_brokerage(STOCK_VENUE))
         self._epoch_minute = origin_ns // MINUTE_NS
         self._factor = CommonFactor(seed)
         self._replay = dict(replay or {})
@@ -262,22 +264,35 @@ class Market:
 
     @property
     def paused(self) -> bool:
-        return bool(self._pauses) and len(self._pauses[-1]) == 1
+        return _lasts(self._pauses)
+
+    def set_closed(self, closed: bool) -> None:
+        """Close or open the markets that have sessions. A closed market stands still, and nothing matches in it."""
+        if closed == self.closed:
+            return
+        _turn(self._closings, self._next_moment())
+        for symbol in self._with_sessions & self._markets.keys():
+            self._freeze_or_thaw(symbol, self._markets[symbol])
+
+    @property
+    def closed(self) -> bool:
+        """Whether the markets that have sessions are closed."""
+        return _lasts(self._closings)
+
+    def is_closed(self, symbol: str) -> bool:
+        return symbol in self._with_sessions and self.closed
 
     def _set_paused(self, paused: bool) -> None:
         if paused == self.paused:
             return
-        moment = self._next_moment()
-        if paused:
-            self._pauses.append([moment])
-        else:
-            self._pauses[-1].append(moment)
+        _turn(self._pauses, self._next_moment())
         # A symbol that nobody has asked for yet learns of its pauses when it is made.
         for symbol, market in self._markets.items():
             self._freeze_or_thaw(symbol, market)
 
     def _freeze_or_thaw(self, symbol: str, market: SymbolMarket) -> None:
-        if self.paused or self._catalogue.listing(symbol).mode is TradingMode.HALTED:
+        halted = self._catalogue.listing(symbol).mode is TradingMode.HALTED
+        if self.paused or halted or self.is_closed(symbol):
             market.freeze(self._next_moment())
         else:
             market.thaw(self._next_moment())
@@ -293,7 +308,7 @@ class Market:
         """JSON-able; with `restored` the same tape goes on."""
         return {
             "tape_version": TAPE_VERSION, "seed": self.seed, "origin_ns": self.origin_ns, "now_ns": self.now_ns,
-            "pauses": self._pauses, "rules": self._catalogue.rule_changes(),
+            "pauses": self._pauses, "closings": self._closings, "rules": self._catalogue.rule_changes(),
             "segments": {
                 symbol: [[s.start_ns, s.factor.hex(), s.frozen] for s in market.segments]
                 for symbol, market in self._markets.items() if market.segments
@@ -310,20 +325,23 @@ class Market:
                 raise ValueError(f"the market was made by tape version {state['tape_version']}, not {TAPE_VERSION}")
             market = cls(catalogue, _integer(state["seed"]), origin_ns=_integer(state["origin_ns"]), replay=replay)
             market.now_ns = _integer(state["now_ns"])
-            market._restore_changes(state["rules"], state["segments"], state["pauses"])
+            market._restore_changes(state["rules"], state["segments"], state["pauses"], state.get("closings", []))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"the market's state is not readable: {error!r}") from error
         return market
 
-    def _restore_changes(self, rules: object, segments: object, pauses: object) -> None:
-        if not isinstance(rules, dict) or not isinstance(segments, dict) or not isinstance(pauses, list):
-            raise TypeError("rules and segments must be objects, pauses a list")
+    def _restore_changes(self, rules: object, segments: object, pauses: object, closings: object) -> None:
+        if not isinstance(rules, dict) or not isinstance(segments, dict):
+            raise TypeError("rules and segments must be objects")
+        if not isinstance(pauses, list) or not isinstance(closings, list):
+            raise TypeError("pauses and closings must be lists")
         for symbol, changes in rules.items():
             self._catalogue.set_rules(symbol, changes)
         for symbol, rows in segments.items():
             for start_ns, factor, frozen in rows:
                 self._market(symbol).add_segment(Segment(start_ns, float.fromhex(factor), frozen))
         self._pauses = [[_integer(moment) for moment in pause] for pause in pauses]
+        self._closings = [[_integer(moment) for moment in closing] for closing in closings]
 
     # Parts.
 
@@ -335,10 +353,10 @@ class Market:
         found = self._markets.get(symbol)
         if found is None:
             found = self._markets[symbol] = self._make(self._grid(symbol))
-            for pause in self._pauses:
-                found.freeze(pause[0])
-                if len(pause) == 2:
-                    found.thaw(pause[1])
+            for standstill in _united([*self._pauses, *(self._closings if symbol in self._with_sessions else ())]):
+                found.freeze(standstill[0])
+                if len(standstill) == 2:
+                    found.thaw(standstill[1])
         return found
 
     def _make(self, listing: Listing) -> SymbolMarket:
@@ -376,6 +394,30 @@ class Market:
             number = TRADE_NUMBER_AT_START + (minute + HISTORY_MINUTES) * 60
             self._numbers[symbol] = TradeNumbers(market, minute, number)
         return self._numbers[symbol]
+
+
+def _lasts(spans: Sequence[Sequence[int]]) -> bool:
+    """Whether the last of the spans has no end yet."""
+    return bool(spans) and len(spans[-1]) == 1
+
+
+def _turn(spans: list[list[int]], moment: int) -> None:
+    """End the last span, or begin another."""
+    if _lasts(spans):
+        spans[-1].append(moment)
+    else:
+        spans.append([moment])
+
+
+def _united(spans: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The spans in order, those that meet as one: a market that stands still for two reasons moves after both."""
+    united: list[list[int]] = []
+    for start, *end in sorted(spans, key=lambda span: span[0]):
+        if united and (len(united[-1]) == 1 or start <= united[-1][1]):
+            united[-1][1:] = [max(*end, *united[-1][1:])] if end and len(united[-1]) == 2 else []
+        else:
+            united.append([start, *end])
+    return united
 
 
 def _integer(value: object) -> int:

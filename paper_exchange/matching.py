@@ -73,7 +73,9 @@ def hold_asset(side: Side, listing: Listing) -> str:
 
 
 def full_hold(new: NewOrder, quantity: Decimal, price: Decimal, rate_on_top: Decimal, listing: Listing) -> Decimal:
-    """What a resting order reserves: a buy price x quantity and the dearest fee on top of it, a sell its quantity."""
+    """What an order reserves: a buy price x quantity (or its amount) and the dearest fee; a sell its quantity."""
     if new.side is Side.SELL:
         return quantity
+    if new.quote_amount is not None:
+        return round_up(new.quote_amount * (1 + rate_on_top), quote_unit(listing))
     return round_up(quantity * price * (1 + rate_on_top), quote_unit(listing))

@@ -75,9 +75,8 @@ class OrderDesk:
 
     def hold(self, order: Order, price: Decimal) -> None:
         """Reserve what the whole order needs at `price`, on top of nothing."""
-        assert order.quantity is not None
         listing = self._catalogue.original(order.symbol)
-        self._set_reserved(order, full_hold(order.new, order.quantity, price, order.rate_on_top, listing))
+        self._set_reserved(order, full_hold(order.new, order.quantity or ZERO, price, order.rate_on_top, listing))
 
     def release(self, order: Order) -> None:
         self._set_reserved(order, ZERO)

@@ -39,7 +39,7 @@ class TimeInForce(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """PENDING is a stop that has not triggered; OPEN rests in the book; the other three are final."""
+    """PENDING waits for its stop's price or for its market to open; OPEN rests in the book; the others are final."""
 
     PENDING = "pending"
     OPEN = "open"
@@ -122,7 +122,8 @@ class NewOrder:
     Exactly one of `quantity` (base units) and `quote_amount` (quote units, market orders only) is set. With
     `quote_includes_fee` the fee is taken out of `quote_amount` (Coinbase), otherwise it comes on top (Kraken).
     `trigger_price` belongs to the stop and take-profit kinds, which trigger on the last traded price. `deadline_ns` is
-    the latest time at which the engine may accept the order.
+    the latest time at which the engine may accept the order. `venue_terms` is what else its brokerage has to remember
+    of it, in the brokerage's words; the engine only keeps it.
     """
 
     account_id: str
@@ -140,6 +141,7 @@ class NewOrder:
     client_order_id: str | None = None
     user_reference: int | None = None
     deadline_ns: int | None = None
+    venue_terms: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,6 +319,7 @@ class LedgerKind(StrEnum):
     TRADE = "trade"
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
+    FEE = "fee"  # charged by itself, not on a fill
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The accounts' own orders of one symbol: those that rest, by price and time, and stops that wait."""
+"""The accounts' own orders of one symbol: those that rest, by price and time, and those that wait."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class RestingOrders:
         return list(self._open[side])
 
     def triggered_at(self, last: Decimal) -> list[Order]:
-        """The stops that a last price triggers, in the order of their arrival."""
+        """The waiting orders that a last price lets into the market, in the order of their arrival."""
         return [order for order in self.pending if is_triggered(order, last)]
 
     def taken_from_queue(self, side: Side, price: Decimal, quantity: Decimal) -> None:
@@ -54,9 +54,13 @@ class RestingOrders:
 
 
 def is_triggered(order: Order, last: Decimal) -> bool:
-    """A stop-loss sells when the price falls and buys when it rises to the trigger; a take-profit the other way."""
+    """A stop-loss sells when the price falls and buys when it rises to the trigger; a take-profit the other way.
+
+    An order without a trigger has only waited for its market to open.
+    """
     trigger = order.trigger_price
-    assert trigger is not None
+    if trigger is None:
+        return True
     falling = (order.side is Side.SELL) == (order.kind in STOP_LOSS_KINDS)
     return last <= trigger if falling else last >= trigger
 

@@ -56,6 +56,8 @@ class ServerOptions:
     exit_with_stdin: bool = False
     write_ahead_database: Path | None = None
     connects_per_10_minutes: int | None = None
+    stock_session: str | None = None
+    """Sets the session of the stock markets at the start; None leaves it as it was, at first by the calendar."""
 
 
 class CannotStart(Exception):
@@ -102,6 +104,9 @@ class Server:
         self._saver = Saver(opened, store) if store is not None else None
         registry = opened.exchange.registry
         self._fronts = {name: venue.front(opened.exchange) for name, venue in registry.brokerages.items()}
+        # Not before the fronts are there: one of them ends the orders of days that have passed meanwhile.
+        if options.stock_session is not None:
+            opened.exchange.set_session(options.stock_session)
         kraken = self._fronts["kraken"]
         assert isinstance(kraken, KrakenFront)
         self._sockets = KrakenSockets(

@@ -47,7 +47,7 @@ class VenueRules:
     """`stops_hold` says whether an untriggered stop holds funds; without, they are looked for when it triggers.
 
     With `fees_in_received` a fee is taken from what a fill brings: base for a buy, quote for a sell; without, every
-    fee is in quote.
+    fee is in quote. A market buy that waits for the opening reserves the last price and a fraction, `opening_margin`.
     """
 
     fees: tuple[FeeTier, ...]
@@ -57,6 +57,7 @@ class VenueRules:
     fees_in_received: bool = False
     closes_crossing_post_only: bool = False
     """A post-only order that would take liquidity is accepted and cancelled; without, it is refused."""
+    opening_margin: Decimal = ZERO
 
     def fee_tier(self, volume_usd: Decimal) -> FeeTier:
         return [tier for tier in self.fees if tier.volume_usd <= volume_usd][-1]
@@ -75,7 +76,7 @@ RULES = {
     "coinbase": COINBASE,
     "okx": VenueRules(OKX_FEES, False, True, 500, fees_in_received=True, closes_crossing_post_only=True),
     "binance": VenueRules(BINANCE_FEES, True, True, 200, fees_in_received=True),
-    "alpaca": VenueRules(NO_FEES, True, True, 500),
+    "alpaca": VenueRules(NO_FEES, True, True, 500, opening_margin=Decimal("0.04")),
 }
 
 

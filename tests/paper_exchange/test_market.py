@@ -129,7 +129,8 @@ def test_quotes_are_narrow_on_the_tick_and_around_the_last_price() -> None:
             quote = market.quote(symbol)
             assert 0 < quote.bid < quote.ask
             assert quote.bid <= quote.last <= quote.ask
-            assert (quote.ask - quote.bid) / quote.ask < Decimal("0.0015")
+            gap = quote.ask - quote.bid
+            assert gap == listing.tick_size or gap / quote.ask < Decimal("0.0015")
             assert not quote.bid % listing.tick_size and not quote.ask % listing.tick_size
             assert (
                 quote.ask_quantity * quote.ask
