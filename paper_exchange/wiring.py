@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paper_exchange.alpaca.front import ALPACA
 from paper_exchange.api_keys import AccountRegistry
 from paper_exchange.binance.front import BINANCE
 from paper_exchange.brokerage import Brokerage
@@ -27,7 +28,7 @@ from paper_exchange.replay import read_replay
 from paper_exchange.state import StateStore, StateUnusable, encode_snapshot
 from paper_exchange.tape import Bar
 
-BROKERAGES: tuple[Brokerage, ...] = (KRAKEN, COINBASE, OKX, BINANCE)
+BROKERAGES: tuple[Brokerage, ...] = (KRAKEN, COINBASE, OKX, BINANCE, ALPACA)
 DEFAULT_SEED = 1
 
 
