@@ -86,6 +86,8 @@ def _wallet() -> tuple[Endpoint, ...]:
         _sapi("capital/config/getall", wallet.coins),
         _sapi("capital/deposit/hisrec", wallet.deposits),
         _sapi("capital/withdraw/history", wallet.withdrawals),
+        _sapi("margin/allPairs", wallet.margin_pairs),
+        _sapi("margin/isolated/allPairs", wallet.margin_pairs),
     )
 
 

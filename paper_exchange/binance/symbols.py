@@ -15,7 +15,8 @@ from paper_exchange.order_rules import LARGEST_PRICE
 
 LARGEST_ORDER = Decimal(9_000_000)
 """Base units in one order, a round figure of the size that the venue gives for its majors."""
-LARGEST_NOTIONAL = Decimal(9_000_000)
+LARGEST_NOTIONAL = Decimal(100_000_000)
+"""Quote units in one order, far above what the venue allows, so that wanting too much is a matter of the balance."""
 MOST_OPEN_ORDERS = 200
 MOST_OPEN_STOPS = 5
 PRICE_BAND = (Decimal("0.2"), Decimal(5))
