@@ -219,6 +219,7 @@ class RiskSettings(Section):
     at_par_with_usd: Currencies = Field(
         default=("USDT", "USDC"),
         description="count one to one as USD for limits and funding; what is in any other is not known in USD",
+        json_schema_extra={"unit": "currencies"},
     )
 
 

@@ -152,7 +152,7 @@ def rough_of_all(connection: Connection, *, currencies: AbstractSet[str], beside
 
 
 @lru_cache(maxsize=8)  # the settings name one set of currencies
-def _rough_queries(currencies: tuple[str, ...]) -> tuple[Select[Any], Select[Any]]:
+def _rough_queries(currencies: tuple[str, ...]) -> tuple[Select[Any, Any, Any, Any], Select[Any, Any, Any, Any]]:
     """Of positions and of open entries: how many, their sum, the least, and how many are paid in these currencies."""
     paid_so = or_(false(), *(position.c.symbol.like(f"%/{one}") for one in currencies))
     held = select(

@@ -28,7 +28,7 @@ def market(symbol: str) -> Instrument:
         lot_step=Decimal("0.00000001"),
         tick_size=Decimal("0.1"),
         minimum_quantity=Decimal(0),
-        minimum_notional=None,
+        minimum_notional=Decimal(0),
     )
 
 
