@@ -45,6 +45,9 @@ ALLOWED: Mapping[str, Sequence[str]] = MappingProxyType(
         "paper_exchange/liquidity.py": ("random.Random",),
         # Keys and tokens of the exchange must not be guessable; no test depends on them.
         "paper_exchange/kraken/": ("secrets.token_bytes", "secrets.token_urlsafe"),
+        "paper_exchange/okx/": ("secrets.token_bytes", "secrets.token_hex", "secrets.token_urlsafe"),
+        "paper_exchange/binance/": ("secrets.choice",),
+        "paper_exchange/alpaca/": ("secrets.choice",),
         "paper_exchange/wiring.py": ("secrets.token_urlsafe",),
         # The delays that the exchange makes on purpose.
         "paper_exchange/": ("secrets.compare_digest", "asyncio.sleep"),
