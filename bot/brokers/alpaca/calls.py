@@ -18,6 +18,8 @@ from bot.seams.clock import Clock
 if TYPE_CHECKING:  # the library behind it is not imported for looking at this module
     from bot.brokers.alpaca.client import AlpacaClient
 
+NO_CONTENT = 204
+
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
@@ -78,7 +80,7 @@ class AlpacaCalls:
             raise OutcomeUnknown(str(error)) from error
 
     def delete(self, path: str) -> None:
-        """Ask to end an order; an answer without a body is a yes. Raises as `post` does."""
+        """Ask to end an order. Only 204 is a yes: a page of something in front of the API is none. Raises as `post`."""
         call = VenueCall(
             where=self._where("DELETE", path),
             verb="DELETE",
@@ -86,7 +88,9 @@ class AlpacaCalls:
             costs=((self._trading.budget, 1),),
             changes_orders=True,
         )
-        self._change(call, path, None)
+        reply = self._change(call, path, None)
+        if reply.status != NO_CONTENT:
+            raise OutcomeUnknown(f"{call.where}: HTTP {reply.status}, which is neither yes nor no")
 
     # -- inside -----------------------------------------------------------------------------------------------------
     def _read(self, host: Host, path: str, params: Mapping[str, str] | None) -> object:
@@ -133,7 +137,7 @@ def _endpoint(path: str) -> str:
 def _tell_of(reply: HttpReply, passage: Passage, budget: RateBudget) -> None:
     """What an answer says of the host and of the key's limits, apart from what was asked."""
     if 200 <= reply.status < 300:
-        if reply.status == 204 or reply.body.lstrip()[:1] in (b"{", b"["):
+        if reply.status == NO_CONTENT or reply.body.lstrip()[:1] in (b"{", b"["):
             passage.answered()
         else:
             passage.met(Trouble.SERVER_ERROR, "an answer that is not the API's")
