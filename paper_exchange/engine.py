@@ -405,8 +405,7 @@ class Engine:
         available = account.balance(hold_asset(new.side, listing)).available
         rate_on_top = account.rules.rate_on_top(new.side, taker_rate)
         if new.side is Side.SELL:
-            assert new.quantity is not None
-            return new.quantity <= available
+            return (plan.quantity if new.quantity is None else new.quantity) <= available
         if new.limit_price is not None:
             assert new.quantity is not None
             return full_hold(new, new.quantity, new.limit_price, rate_on_top, listing) <= available

@@ -12,7 +12,6 @@ from paper_exchange.orders import (
     OrderKind,
     Refusal,
     RefusalCode,
-    Side,
     TimeInForce,
 )
 
@@ -47,8 +46,8 @@ def _check_combination(new: NewOrder) -> None:
     wrong = None
     if (new.quantity is None) == (new.quote_amount is None):
         wrong = "give either a quantity or an amount of quote currency"
-    elif new.quote_amount is not None and (new.kind is not OrderKind.MARKET or new.side is not Side.BUY):
-        wrong = "only a market buy can be given as an amount of quote currency"
+    elif new.quote_amount is not None and new.kind is not OrderKind.MARKET:
+        wrong = "only a market order can be given as an amount of quote currency"
     elif (new.limit_price is not None) != (new.kind in LIMIT_KINDS):
         wrong = f"a {new.kind.value} order {'needs' if new.kind in LIMIT_KINDS else 'has no'} limit price"
     elif (new.trigger_price is not None) != (new.kind in TRIGGERED_KINDS):

@@ -153,11 +153,16 @@ def _visible(request: Request, trades: Iterable[Trade]) -> Iterable[Trade]:
 
 
 def _times(parameters: Parameters) -> tuple[int | None, int | None]:
-    """``startTime`` and ``endTime``, at most a day apart. Raises BinanceError."""
+    """``startTime`` and ``endTime``, at most a day apart. Raises BinanceError.
+
+    What ``startTime`` alone reaches the documents do not say; here it is that day, on which a client can rely anyhow.
+    """
     since_ns, until_ns = parameters.time_ns("startTime"), parameters.time_ns("endTime")
-    if since_ns is not None and until_ns is not None and until_ns - since_ns > DAY_NS:
+    if since_ns is None:
+        return None, until_ns
+    if until_ns is not None and until_ns - since_ns > DAY_NS:
         raise BinanceError(TOO_LONG, "More than 24 hours between startTime and endTime.")
-    return since_ns, until_ns
+    return since_ns, since_ns + DAY_NS if until_ns is None else until_ns
 
 
 def _is_between(time_ns: int, since_ns: int | None, until_ns: int | None) -> bool:

@@ -69,6 +69,14 @@ def test_a_market_buy_by_money_spends_no_more_than_that(caller: BinanceCaller) -
     assert caller.shown("m3")["origQuoteOrderQty"] == "500.00000000"
 
 
+def test_a_market_sell_by_money_sells_no_more_than_that_is_worth(caller: BinanceCaller) -> None:
+    placed = caller.placed("m4", "SELL", "MARKET", quoteOrderQty="500")
+    assert placed["status"] == "FILLED" and Decimal("499.9") < Decimal(placed["cummulativeQuoteQty"]) <= 500
+    assert Decimal(caller.balance("BTC")["free"]) == 10 - Decimal(placed["executedQty"])
+    dear = caller.refused("m5", "SELL", "MARKET", quoteOrderQty="1000000")
+    assert dear == (-2010, "Account has insufficient balance for requested action.")
+
+
 def test_a_client_id_is_refused_while_its_order_is_open_and_free_afterwards(
     caller: BinanceCaller, exchange: ExchangeProcess
 ) -> None:
@@ -349,6 +357,7 @@ def test_times_bound_a_list_and_span_a_day_at_most(caller: BinanceCaller) -> Non
         assert len(caller.get(path, symbol=SYMBOL, startTime=time, endTime=time + 1000).body) >= 1
         assert caller.get(path, symbol=SYMBOL, startTime=time + 60_000).body == []
         assert caller.get(path, symbol=SYMBOL, startTime=0, endTime=time).body["code"] == -1127
+        assert caller.get(path, symbol=SYMBOL, startTime=time - 25 * 3_600_000).body == []
     together = caller.get("myTrades", symbol=SYMBOL, orderId=order["orderId"], startTime=before)
     assert (together.status, together.body["code"]) == (400, -1128)
 
