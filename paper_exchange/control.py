@@ -143,7 +143,9 @@ class Control:
         change = self._exchange.account_states.get(account.brokerage)
         if change is None:
             raise read.BadBody(f"brokerage: accounts at {account.brokerage} have no state that can be set")
-        return JSONResponse(change(account, body))
+        state = change(account, body)
+        self._exchange.note_change()
+        return JSONResponse(state)
 
     def _named(self, request: Request) -> Account:
         account = self._exchange.registry.by_name(request.path_params["brokerage"], request.path_params["name"])
