@@ -2,10 +2,12 @@
 
 import dataclasses
 import zlib
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from bot.brokers.by_ccxt import binance as binance_profile
 from bot.brokers.by_ccxt.broker import BinanceBroker
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.domain.account import AccountRef, BrokerType
@@ -161,6 +163,34 @@ def test_a_list_of_trades_that_fails_fails_the_reading_and_the_trade_is_found_la
     with pytest.raises(UnreadableReply):
         binance.get_fills_since(since)
     assert {fill.venue_order_id for fill in binance.get_fills_since(since)} == {ack.venue_order_id}
+
+
+def test_what_was_sold_in_whole_while_nobody_looked_is_found_by_the_books(
+    by_hand: BinanceBroker, wiring: Wiring, user: AccountRef
+) -> None:
+    since = now()
+    by_hand.place_order(an_order(quantity="1", symbol=ETH))
+    sold = by_hand.place_order(an_order(Side.SELL, quantity=str(by_hand.fetch_holdings().of("ETH").total), symbol=ETH))
+    after = wiring.broker(user, access=by_hand._context.access)
+    assert after.get_fills_since(since) == []
+    informed = wiring.broker(user, access=by_hand._context.access)
+    informed.expect_trades([ETH])
+    assert sold.venue_order_id in {fill.venue_order_id for fill in informed.get_fills_since(since)}
+
+
+@pytest.mark.parametrize("days", [0, 3])
+def test_trades_of_more_than_a_page_are_read_from_the_first_to_the_last(
+    binance: BinanceBroker, exchange: ExchangeProcess, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    monkeypatch.setattr(binance_profile, "PAGE", 5)
+    since = now()
+    sent = [an_order(quantity="0.001", symbol=BTC) for _ in range(12)]
+    acks = [binance.place_order(request) for request in sent]
+    fills = binance.get_fills_since(since - timedelta(days=days))
+    assert [fill.venue_order_id for fill in fills] == [ack.venue_order_id for ack in acks]
+    exchange.fault("api_error -2013", endpoint="queryOrder")
+    found = binance.find_order(sent[0].client_order_id, symbol=BTC, sent_at=since)
+    assert found is not None and found.venue_order_id == acks[0].venue_order_id
 
 
 def test_orders_with_one_number_in_two_markets_are_two_orders(binance: BinanceBroker) -> None:

@@ -157,7 +157,7 @@ def test_a_reading_signed_by_a_wrong_time_is_made_again_by_a_new_one_and_an_orde
 # -- keys and accounts ----------------------------------------------------------------------------------------------
 def test_a_demo_key_and_a_real_one_are_told_apart_with_what_to_do(okx: OKXBroker) -> None:
     demo = other_context(okx, demo=True)
-    with pytest.raises(CredentialsRejected, match="okx[.]demo"):
+    with pytest.raises(CredentialsRejected, match="trading needs okx"):
         demo.connect()
     demo.close()
 

@@ -11,7 +11,7 @@ from bot.brokers.by_ccxt.binance_orders import accepted_number, fill_from, numbe
 from bot.brokers.by_ccxt.calls import CcxtCalls, Dialect, Endpoint, Params
 from bot.brokers.by_ccxt.markets import Markets, markets_from
 from bot.brokers.by_ccxt.profile import VenueProfile, order_name
-from bot.brokers.by_ccxt.times import milliseconds, venue_time
+from bot.brokers.by_ccxt.times import milliseconds, time_of, venue_time
 from bot.brokers.by_ccxt.traded_markets import TradedMarkets
 from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.replies import as_list, as_object, field_of, flag_of, number_of, optional_text, text_of
@@ -48,6 +48,7 @@ NAMED_BOOKS = 100
 LONGEST_WINDOW_MILLISECONDS = 5000
 # An order's beginning at the venue may lie so much before the moment that was noted as its sending.
 LOOK_BACK = timedelta(hours=1)
+A_DAY = timedelta(days=1)
 NEEDED_RIGHTS = ("enableReading", "enableSpotAndMarginTrading")
 # With each of these money can leave the account.
 WITHDRAW_RIGHTS = ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")
@@ -104,6 +105,9 @@ class BinanceProfile(VenueProfile):
 
     def touched(self, symbol: str) -> None:
         self._traded.touched(symbol)
+
+    def expected(self, symbols: Collection[str]) -> None:
+        self._traded.expected(symbols)
 
     # -- the venue --------------------------------------------------------------------------------------------------
     @staticmethod
@@ -238,9 +242,8 @@ class BinanceProfile(VenueProfile):
 
     def _in_history(self, client_order_id: str, market_name: str, *, since: datetime) -> VenueOrder | None:
         """A second list, for the look-up of one order may lag behind it."""
-        asked = {"symbol": market_name, "startTime": milliseconds(since)}
         markets = self.listed()
-        for row in self._numbered(ALL_ORDERS, {"symbol": market_name}, asked, "orderId", follow="orderId"):
+        for row in self._since(ALL_ORDERS, market_name, since, "orderId", follow="orderId"):
             order = order_from(row, markets)
             if order.client_order_id == client_order_id:
                 return order
@@ -262,11 +265,35 @@ class BinanceProfile(VenueProfile):
         for symbol in self._traded.to_ask():
             market = listed.get(symbol)
             if market is not None:
-                asked = {"symbol": market.venue_symbol}
-                first = {**asked, "startTime": milliseconds(since)}
-                fills += [fill_from(row, listed) for row in self._numbered(TRADES, asked, first, "id", follow="fromId")]
+                rows = self._since(TRADES, market.venue_symbol, since, "id", follow="fromId")
+                fills += [fill_from(row, listed) for row in rows]
         self._traded.read(balances)
         return fills
+
+    # -- lists ------------------------------------------------------------------------------------------------------
+    def _since(
+        self, endpoint: Endpoint, market_name: str, since: datetime, name: str, *, follow: str
+    ) -> Iterator[object]:
+        """At least every row since then. The newest page reaches back far enough but for who trades a lot."""
+        where, asked = self.calls.where(endpoint), {"symbol": market_name}
+        rows = as_list(self.calls.read(endpoint, {**asked, "limit": PAGE}), where=where)
+        moments = [time_of(as_object(row, where=where), "time", where=where) for row in rows]
+        if len(rows) < PAGE or min(moments) < since:
+            yield from rows
+            return
+        begin, now = since, self.calls.venue_clock.now()
+        while begin < now:
+            # The venue lists no more than a day at once, and says so only where both ends are named.
+            end = begin + A_DAY
+            window = {"startTime": milliseconds(begin), "endTime": milliseconds(end) - 1, "limit": PAGE}
+            rows = as_list(self.calls.read(endpoint, {**asked, **window}), where=where)
+            yield from rows
+            if len(rows) == PAGE:
+                # From here on by number, to the end of the list.
+                beyond = {**asked, follow: _newest(rows, name, where=where) + 1}
+                yield from self._numbered(endpoint, asked, beyond, name, follow=follow)
+                return
+            begin = end
 
     def _numbered(
         self, endpoint: Endpoint, asked: Params, first: Params, name: str, *, follow: str
@@ -278,11 +305,15 @@ class BinanceProfile(VenueProfile):
             yield from rows
             if len(rows) < PAGE:
                 return
-            newest = max(int(number_in(as_object(row, where=where), name, where=where)) for row in rows)
+            newest = _newest(rows, name, where=where)
             if newest <= last:
                 raise UnreadableReply(f"{where}: the list goes in circles")
             last, place = newest, {**asked, follow: newest + 1}
         raise UnreadableReply(f"{where}: the list does not end")
+
+
+def _newest(rows: Sequence[object], name: str, *, where: str) -> int:
+    return max(int(number_in(as_object(row, where=where), name, where=where)) for row in rows)
 
 
 def _is_about(document: object, number: str, *, where: str) -> bool:

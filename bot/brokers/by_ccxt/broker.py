@@ -1,6 +1,6 @@
 """One account at OKX or at Binance. What is common is here; each venue's own is in its profile."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import ClassVar
@@ -257,6 +257,9 @@ class CcxtBroker(BaseBroker):
         if any(fill.venue_order_id != venue_order_id for fill in fills):
             raise UnreadableReply(f"{self.account.label}: asked {self._venue} for fills of one order, given another's")
         return fills
+
+    def expect_trades(self, symbols: Collection[str]) -> None:
+        self._profile.expected(symbols)
 
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
         return [fill for fill in in_order(self._profile.fills_since(since)) if fill.executed_at >= since]

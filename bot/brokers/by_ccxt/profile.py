@@ -99,6 +99,9 @@ class VenueProfile(ABC):
     def touched(self, symbol: str) -> None:  # noqa: B027 - most venues list the trades of all markets at once
         """An order of ours may be in this market."""
 
+    def expected(self, symbols: Collection[str]) -> None:  # noqa: B027
+        """The books hold positions in these markets: trades of them matter."""
+
 
 def order_name(market_name: str, number: str) -> str:
     """How an order is called outside of the adapter."""

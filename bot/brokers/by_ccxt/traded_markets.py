@@ -2,10 +2,11 @@
 
 A trade moves two balances. So the markets to ask about are those between two assets whose balances have changed since
 the last time, and those in which there are orders of ours; each for a while longer, for lists may lag. When nothing is
-known yet, they are the markets of everything held against the account's currency.
+known yet, they are the markets of everything held against the account's currency, and those of which the books hold a
+position: what was sold in whole meanwhile is held no more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from bot.domain.balance import AssetBalance
 from bot.domain.symbol import base_of, quote_of
@@ -27,6 +28,12 @@ class TradedMarkets:
     def touched(self, symbol: str) -> None:
         """There is, or may soon be, an order of ours in this market."""
         self._until[symbol] = self._clock.monotonic() + LINGER_SECONDS
+
+    def expected(self, symbols: Collection[str]) -> None:
+        """The books hold positions in these; once balances are known, it is their changes that tell."""
+        if self._balances is None:
+            for symbol in symbols:
+                self.touched(symbol)
 
     def changed(self, balances: Mapping[str, AssetBalance], listed: Mapping[str, object]) -> None:
         """Take in what the account holds now; `listed` are the symbols of the venue."""

@@ -74,3 +74,14 @@ def test_markets_of_orders_of_ours_are_asked_whatever_the_balances_say() -> None
     assert markets.to_ask() == ["SOL/USDT"]
     clock.advance(LINGER_SECONDS + 1)
     assert markets.to_ask() == []
+
+
+def test_what_the_books_hold_is_asked_about_at_first_though_nothing_of_it_is_left() -> None:
+    markets, clock = traded()
+    markets.expected(["ETH/USDT"])
+    markets.changed(holding(USDT="10"), LISTED)
+    assert markets.to_ask() == ["ETH/USDT"]
+    markets.read(holding(USDT="10"))
+    clock.advance(LINGER_SECONDS + 1)
+    markets.expected(["ETH/USDT"])
+    assert markets.to_ask() == []
