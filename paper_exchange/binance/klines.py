@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -32,6 +32,8 @@ SECONDS = {
 }
 DEFAULT_KLINES = 500
 MOST_KLINES = 1000
+MOST_DAYS = 10_000
+"""More than any market here is old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +90,28 @@ def render_kline(kline: Kline) -> list[object]:
 
 
 def _regular(request: Request, symbol: str, seconds: int, wanted: Range) -> list[Kline]:
+    length_ns = seconds * NANOSECONDS_PER_SECOND
+    found = _candles(request, symbol, seconds, wanted)
+    if not found and wanted.since_ns is not None:
+        # From before the market's beginning on means from its beginning on.
+        days = request.exchange.market.candles(symbol, DAY_SECONDS, wanted.since_ns, MOST_DAYS)
+        if days and days[0].open_ns > wanted.since_ns:
+            found = _candles(request, symbol, seconds, replace(wanted, since_ns=days[0].open_ns))
+    return [Kline(candle, candle.open_ns + length_ns) for candle in found]
+
+
+def _candles(request: Request, symbol: str, seconds: int, wanted: Range) -> list[Candle]:
     length_ns, until_ns = seconds * NANOSECONDS_PER_SECOND, wanted.until_ns
     if wanted.since_ns is not None:
         first_ns = -(-wanted.since_ns // length_ns) * length_ns
         last_ns = first_ns + (wanted.limit - 1) * length_ns
         until_ns = last_ns if until_ns is None else min(until_ns, last_ns)
-    found = request.exchange.market.candles(symbol, seconds, wanted.since_ns, wanted.limit, until_ns=until_ns)
-    return [Kline(candle, candle.open_ns + length_ns) for candle in found]
+    return request.exchange.market.candles(symbol, seconds, wanted.since_ns, wanted.limit, until_ns=until_ns)
 
 
 def _by_calendar(request: Request, symbol: str, start_of: Callable[[datetime], datetime], wanted: Range) -> list[Kline]:
     """Weeks and months, put together from days."""
-    days = request.exchange.market.candles(symbol, DAY_SECONDS, None, DAY_SECONDS, until_ns=wanted.until_ns)
+    days = request.exchange.market.candles(symbol, DAY_SECONDS, None, MOST_DAYS, until_ns=wanted.until_ns)
     groups = groupby(days, key=lambda day: start_of(datetime.fromtimestamp(day.open_ns // 10**9, tz=UTC)))
     found = [_joined(start, list(members), start_of) for start, members in groups]
     if wanted.since_ns is None:

@@ -8,11 +8,19 @@ from decimal import Decimal
 
 from paper_exchange.binance.amounts import UNIT, milliseconds, text
 from paper_exchange.binance.day_tickers import DAY_NS
-from paper_exchange.binance.errors import BAD_COMBINATION, BinanceError, json_reply, missing, not_valid
+from paper_exchange.binance.errors import (
+    BAD_COMBINATION,
+    OTHER_STATUS,
+    BinanceError,
+    json_reply,
+    missing,
+    not_valid,
+)
 from paper_exchange.binance.klines import read_klines, render_kline
 from paper_exchange.binance.limits import RATE_LIMITS
 from paper_exchange.binance.parameters import Parameters
 from paper_exchange.binance.routes import Request
+from paper_exchange.binance.symbols import STATUSES, status_of
 from paper_exchange.catalogue import Listing
 from paper_exchange.http import Reply
 from paper_exchange.market import PublicTrade
@@ -138,6 +146,7 @@ def _required(request: Request) -> Listing:
     name = request.parameters.symbol()
     if name is None:
         raise missing("symbol")
+    _in_status(request.parameters, [request.symbols.listing(name)], named=True)
     return request.symbols.traded(name)
 
 
@@ -148,10 +157,21 @@ def _asked(request: Request, *, all_listed: bool = False) -> list[Listing]:
     if name is not None and names is not None:
         raise BinanceError(BAD_COMBINATION)
     if name is not None:
-        return [symbols.listing(name)]
+        names = [name]
     if names is not None:
-        return [symbols.listing(each) for each in names]
-    return list(symbols.listings) if all_listed else symbols.listings.trading()
+        return _in_status(parameters, [symbols.listing(each) for each in names], named=True)
+    return _in_status(parameters, list(symbols.listings) if all_listed else symbols.listings.trading(), named=False)
+
+
+def _in_status(parameters: Parameters, listings: list[Listing], *, named: bool) -> list[Listing]:
+    """Of a list those in the status that is asked for; symbols asked for by name must all be in it."""
+    wanted = parameters.text("symbolStatus")
+    if wanted not in (None, *STATUSES):
+        raise not_valid("symbolStatus")
+    chosen = [listing for listing in listings if wanted in (None, status_of(listing))]
+    if named and len(chosen) < len(listings):
+        raise BinanceError(OTHER_STATUS)
+    return chosen
 
 
 def _listed_names(parameters: Parameters) -> list[str] | None:

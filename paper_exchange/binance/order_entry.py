@@ -98,6 +98,10 @@ def cancel_replace(request: Request) -> Reply:
         raise not_valid("cancelReplaceMode")
     new = read_order(request)
     _check_filters(request, new)
+    try:
+        _charge(request)
+    except TooManyOrders as problem:
+        return problem.reply
     old = named_order(request, symbol, "cancelOrderId", "cancelOrigClientOrderId")
     cancelled = _attempt(lambda: _cancel(request, old, cancel_id_name="cancelNewClientOrderId"))
     if isinstance(cancelled, BinanceError) and mode == "STOP_ON_FAILURE":
@@ -114,11 +118,7 @@ def place(request: Request) -> Order:
     """The order that a request asks for, accepted. Raises BinanceError or TooManyOrders."""
     new = read_order(request)
     _check_filters(request, new)
-    account = request.account
-    over = request.shared.limits.charge_order(account.account_id, request.now_ns, strict=account.strict)
-    if over is not None:
-        reply = error_reply(BinanceError(TOO_MANY_ORDERS, over.message))
-        raise TooManyOrders(replace(reply, headers=(("retry-after", str(over.retry_after_seconds)),)))
+    _charge(request)
     return _enter(request, new)
 
 
@@ -129,6 +129,15 @@ def read_order(request: Request) -> NewOrder:
     listing = request.symbols.traded(parameters.symbol())
     client_order_id = parameters.client_id("newClientOrderId") or _made_up_id(request)
     return new_order(parameters, listing, account_id=request.account.account_id, client_order_id=client_order_id)
+
+
+def _charge(request: Request) -> None:
+    """Count an order; raises TooManyOrders."""
+    account = request.account
+    over = request.shared.limits.charge_order(account.account_id, request.now_ns, strict=account.strict)
+    if over is not None:
+        reply = error_reply(BinanceError(TOO_MANY_ORDERS, over.message))
+        raise TooManyOrders(replace(reply, headers=(("retry-after", str(over.retry_after_seconds)),)))
 
 
 def _enter(request: Request, new: NewOrder) -> Order:

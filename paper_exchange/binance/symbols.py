@@ -26,7 +26,8 @@ ORDER_TYPES = (
 )  # fmt: skip
 SELF_TRADE_PREVENTION = "EXPIRE_TAKER"
 """The only mode: the newer order gives way."""
-STATUS_OF_MODE = {TradingMode.HALTED: "HALT", TradingMode.CANCEL_ONLY: "HALT"}
+TRADING, HALT, BREAK = STATUSES = ("TRADING", "HALT", "BREAK")
+STATUS_OF_MODE = {TradingMode.HALTED: HALT, TradingMode.CANCEL_ONLY: HALT}
 
 
 class Symbols:
@@ -73,10 +74,14 @@ def wire_name(listing: Listing) -> str:
     return f"{listing.base}{listing.quote}"
 
 
+def status_of(listing: Listing) -> str:
+    return STATUS_OF_MODE.get(listing.mode, TRADING) if listing.trades else BREAK
+
+
 def _render(listing: Listing) -> dict[str, object]:
     return {
         "symbol": wire_name(listing),
-        "status": STATUS_OF_MODE.get(listing.mode, "TRADING") if listing.trades else "BREAK",
+        "status": status_of(listing),
         "baseAsset": listing.base,
         "baseAssetPrecision": DECIMALS,
         "quoteAsset": listing.quote,

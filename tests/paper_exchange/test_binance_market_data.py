@@ -53,6 +53,10 @@ def test_symbols_are_picked_by_name(caller: BinanceCaller) -> None:
     two = caller.public("exchangeInfo", symbols='["BTCUSDT","ETHBTC"]').body["symbols"]
     assert [each["symbol"] for each in one] == [SYMBOL]
     assert [each["symbol"] for each in two] == [SYMBOL, "ETHBTC"]
+    idle = caller.public("exchangeInfo", symbolStatus="BREAK").body["symbols"]
+    assert {each["status"] for each in idle} == {"BREAK"}
+    assert caller.public("exchangeInfo", symbol=SYMBOL, symbolStatus="HALT").body["code"] == -1220
+    assert caller.public("exchangeInfo", symbolStatus="SHUT").body["code"] == -1130
     assert caller.public("exchangeInfo", symbol="NONE").body["code"] == -1121
     assert caller.public("exchangeInfo", symbols="BTCUSDT").body["code"] == -1130
     assert caller.public("exchangeInfo", symbol=SYMBOL, symbols='["ETHBTC"]').body["code"] == -1128
@@ -110,6 +114,10 @@ def test_klines_come_oldest_first_and_follow_each_other(caller: BinanceCaller) -
     assert [row[:6] for row in since] == [row[:6] for row in rows[2:5]]
     between = caller.public("klines", symbol=SYMBOL, interval="1h", startTime=rows[2][0] - 1, endTime=rows[4][0]).body
     assert [row[0] for row in between] == [row[0] for row in rows[2:5]]
+    first = caller.public("klines", symbol=SYMBOL, interval="1d", startTime=0, limit=2).body
+    assert len(first) == 2 and first[0][0] < rows[0][0]
+    assert caller.public("klines", symbol=SYMBOL, interval="1h", startTime=now_ms() + 24 * HOUR_MS).body == []
+    assert caller.public("klines", symbol=SYMBOL, interval="1h", endTime=HOUR_MS).body == []
 
 
 def test_weeks_begin_on_monday_and_months_on_the_first(caller: BinanceCaller) -> None:
