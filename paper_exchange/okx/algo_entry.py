@@ -13,6 +13,7 @@ from paper_exchange.okx.account_levels import TRADES_FOR_CASH
 from paper_exchange.okx.algo_ids import CONDITIONAL, KINDS, algo_id_of, is_algo, order_id_of
 from paper_exchange.okx.order_entry import GONE, batch_reply, listing_for_order
 from paper_exchange.okx.order_forms import (
+    CROSS,
     QUOTE,
     check_trade_mode,
     positive,
@@ -95,7 +96,9 @@ def read_algo_order(request: Request, fields: Fields) -> NewOrder:
 
 
 def _place(request: Request, fields: Fields) -> Order:
-    check_trade_mode(fields, takes_cash=request.levels.of(request.account_id) in TRADES_FOR_CASH)
+    # ccxt sends "cross" for every order that waits, and OKX takes it in spot mode too: nothing is borrowed for it.
+    if required_text(fields, "tdMode") != CROSS:
+        check_trade_mode(fields, takes_cash=request.levels.of(request.account_id) in TRADES_FOR_CASH)
     new = read_algo_order(request, fields)
     client_id = new.client_order_id
     if client_id is not None and request.client_ids.live(request.account_id, client_id, algo=True) is not None:

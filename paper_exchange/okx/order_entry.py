@@ -15,7 +15,7 @@ from paper_exchange.okx.accounts import usd_per_unit
 from paper_exchange.okx.algo_ids import is_order
 from paper_exchange.okx.expiry import expiry_ns
 from paper_exchange.okx.order_forms import OrderForm, check_trade_mode, flag, new_order, positive, read_form, text
-from paper_exchange.okx.order_rules import check_price_band, check_size
+from paper_exchange.okx.order_rules import check_price_band, size_problem
 from paper_exchange.okx.query import milliseconds
 from paper_exchange.okx.replies import FAILED, OK, PARTLY_FAILED, ApiError, OrderRefused, json_reply
 from paper_exchange.okx.routes import Fields, Request
@@ -130,9 +130,7 @@ def _place(request: Request, fields: Fields) -> str:
     new = new_order(form, listing, account_id=request.account_id, deadline_ns=expiry_ns(request.call))
     if form.client_id is not None and request.client_ids.live(request.account_id, form.client_id) is not None:
         raise OrderRefused("51016")
-    last = request.exchange.market.last(listing.symbol)
-    check_price_band(new, listing, last)
-    check_size(new, last, usd_per_unit(request, listing.quote))
+    check_price_band(new, listing, request.exchange.market.last(listing.symbol))
     order = _accepted(request, form, new, listing)
     request.client_ids.note(order)
     return order.order_id
@@ -150,17 +148,27 @@ def listing_for_order(request: Request, inst_id: str) -> Listing:
 
 
 def _accepted(request: Request, form: OrderForm, new: NewOrder, listing: Listing) -> Order:
-    engine = request.exchange.engine
     try:
         try:
-            return engine.place(new, request.now_ns)
+            return _engine_takes(request, new, listing)
         except Refusal as refusal:
             smaller = None if form.exact else _smaller(request, new, listing, refusal)
             if smaller is None:
                 raise
-            return engine.place(smaller, request.now_ns)
+            return _engine_takes(request, smaller, listing)
     except Refusal as refusal:
         raise refusals.refused(refusal, new.side, new.kind, listing) from None
+
+
+def _engine_takes(request: Request, new: NewOrder, listing: Listing) -> Order:
+    """Raises Refusal, or OrderRefused for a size that is too large; of a limit order OKX looks for its money first."""
+    last = request.exchange.market.last(listing.symbol)
+    too_large = size_problem(new, last, usd_per_unit(request, listing.quote))
+    if too_large is not None:
+        if new.kind is not OrderKind.MARKET:
+            request.exchange.engine.validate(new, request.now_ns)
+        raise too_large
+    return request.exchange.engine.place(new, request.now_ns)
 
 
 def _smaller(request: Request, new: NewOrder, listing: Listing, refusal: Refusal) -> NewOrder | None:

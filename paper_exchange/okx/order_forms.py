@@ -15,8 +15,8 @@ from paper_exchange.orders import NewOrder, OrderKind, Side, TimeInForce
 CLIENT_ID = re.compile(r"[A-Za-z0-9]{1,32}", re.ASCII)
 TAG = re.compile(r"[A-Za-z0-9]{1,16}", re.ASCII)
 BASE, QUOTE = "base_ccy", "quote_ccy"
-CASH = "cash"
-TRADE_MODES = frozenset({CASH, "cross", "isolated", "spot_isolated"})
+CASH, CROSS = "cash", "cross"
+TRADE_MODES = frozenset({CASH, CROSS, "isolated", "spot_isolated"})
 SELF_TRADE_MODES = frozenset({"cancel_maker", "cancel_taker", "cancel_both"})
 TIMES_IN_FORCE = {
     "market": TimeInForce.IOC,

@@ -31,12 +31,13 @@ def check_price_band(new: NewOrder, listing: Listing, last: Decimal) -> None:
         raise OrderRefused("51006", f"Order price is not within the price limit {band}")
 
 
-def check_size(new: NewOrder, last: Decimal, usd_per_quote: Decimal) -> None:
-    """Raises OrderRefused for an order worth more than OKX takes at once."""
+def size_problem(new: NewOrder, last: Decimal, usd_per_quote: Decimal) -> OrderRefused | None:
+    """What to say of an order worth more than OKX takes at once; None if it is not."""
     notional = new.quote_amount if new.quote_amount is not None else (new.quantity or Decimal(0)) * last
     usd = notional * usd_per_quote
     if new.kind is OrderKind.MARKET and usd > LARGEST_MARKET_USD:
         code = "51201" if new.quote_amount is not None else "51202"
-        raise OrderRefused(code, f"Value of per market order cannot exceed {amount(LARGEST_MARKET_USD)} USDT")
+        return OrderRefused(code, f"Value of per market order cannot exceed {amount(LARGEST_MARKET_USD)} USDT")
     if new.kind is not OrderKind.MARKET and usd > LARGEST_LIMIT_USD:
-        raise OrderRefused("51203", f"Order amount exceeds the limit {amount(LARGEST_LIMIT_USD)}")
+        return OrderRefused("51203", f"Order amount exceeds the limit {amount(LARGEST_LIMIT_USD)}")
+    return None

@@ -128,4 +128,5 @@ def bodies(body: bytes) -> list[Fields] | None:
     """The objects of a body, which is one or a list of them; None for anything else."""
     content = json_body(body)
     rows = content if isinstance(content, list) else [content]
-    return rows if all(isinstance(row, dict) for row in rows) else None
+    objects: list[Fields] = [row for row in rows if isinstance(row, dict)]
+    return objects if len(objects) == len(rows) else None

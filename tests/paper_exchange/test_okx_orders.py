@@ -248,6 +248,7 @@ def test_sizes_and_prices_keep_to_the_instrument(caller: OkxCaller) -> None:
     assert caller.refused("low", "limit", side="sell", sz="0.1", px="30000") == "51006"
     assert caller.refused("nopx", "limit", sz="0.1") == "51204"
     assert caller.refused("huge", "market", sz="2000000") == "51201"
+    assert caller.refused("poor", "limit", sz="1000", px=LOW) == "51008"
     assert caller.refused("none", "limit", sz="0.1", px=LOW, instId="NO-SUCH") == "51001"
     limits = caller.get("public/price-limit", signed=False, instId=INSTRUMENT).rows[0]
     assert caller.placed("edge", "limit", sz="0.001", px=limits["buyLmt"])
