@@ -269,8 +269,10 @@ class AccountWorker:
     def _opening_at(self) -> float | None:
         """When a closed venue opens (monotonic): exits that wait for it are due then. None = it is open, or unknown."""
         session = self.desk.broker.trading_session()
-        if session.is_open is not False or session.until is None:
+        if session.is_open is not False:
             return None
+        if session.until is None:
+            return self._clock.monotonic() + LOOK_AGAIN_SECONDS  # it may open late by its own word
         now = self.desk.broker.venue_now() or self._clock.now()
         # Accounts that waited together need not ask together.
         spread = OPENING_SPREAD_SECONDS * self._ids.fraction()

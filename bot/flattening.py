@@ -96,7 +96,7 @@ class Flattening:
         if session.is_open is not False:
             return 0.0
         if session.until is None:
-            return CLOSED_WAIT_SECONDS
+            return LONGEST_WAIT_SECONDS
         left = (session.until - (self._broker.venue_now() or self._clock.now())).total_seconds()
         return min(CLOSED_WAIT_SECONDS, max(0.0, left))
 

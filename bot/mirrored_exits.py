@@ -116,7 +116,8 @@ class MirroredExits:
             log.info("%s: the exit of %s %s", self._account.label, debt.signal.symbol, awaited.sentence)
             self._answers.note(debt.signal, last_error=awaited.sentence)
         left = awaited.seconds_left(self._broker.venue_now() or self._clock.now())
-        return MAX_RETRY_SECONDS if left is None else min(MAX_RETRY_SECONDS, max(RETRY_SECONDS, left))
+        # A venue may open a little later than it has said, and then does not say when.
+        return UNRESOLVED_LOOK_SECONDS if left is None else min(MAX_RETRY_SECONDS, max(RETRY_SECONDS, left))
 
     # -- how it stands ----------------------------------------------------------------------------------------------
     def _sells_otherwise(self, signal: TradeSignal) -> bool:

@@ -97,7 +97,8 @@ class MemoryBroker(BaseBroker):
     def awaits(self, symbol: str, side: Side) -> Awaited | None:
         if self.session.is_open is not False:
             return None
-        return Awaited(f"the opening at {self.session.until:%Y-%m-%d %H:%M} UTC", self.session.until)
+        when = "" if self.session.until is None else f" at {self.session.until:%Y-%m-%d %H:%M} UTC"
+        return Awaited(f"the opening{when}", self.session.until)
 
     def connect(self) -> bool:
         self.connected = True

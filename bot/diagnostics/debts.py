@@ -31,6 +31,7 @@ from bot.storage.intents import OrderIntent
 DEFAULT_OLD_SECONDS = 60.0
 # Begins the note of an exit that the venue would not take now (`bot.domain.trading_session.Awaited`).
 _AWAITED = "waits for "
+_OPENING = f"{_AWAITED}the opening"
 _CLOSED = ("VenueInMaintenance", "maintenance", "market closed", "market is closed", "closed for now")
 
 
@@ -43,8 +44,12 @@ class _Seen:
     own: Sequence[dict[str, Any]]
 
     def oldest(self) -> float:
-        """Seconds since the oldest of them was due; 0 when there is none."""
-        return max((item["age_seconds"] for item in [*self.debts, *self.own]), default=0.0)
+        """Seconds since the oldest of them was due; 0 when there is none.
+
+        What waits for a closed market to open is not late.
+        """
+        late = [item for item in [*self.debts, *self.own] if not item["last_error"].startswith(_OPENING)]
+        return max((item["age_seconds"] for item in late), default=0.0)
 
 
 def run(settings: Settings, *, as_json: bool, old_seconds: float = DEFAULT_OLD_SECONDS) -> int:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from bot.account_worker import LOOK_AGAIN_SECONDS
 from bot.domain.errors import MarketClosed
 from bot.domain.order import IntentState, OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan
@@ -75,6 +76,18 @@ def test_who_waits_for_the_opening_looks_again_right_then(bench: Bench) -> None:
     bench.master_trades(Side.SELL, "0.01")
     bench.plan()
     assert bench.copy("ann") == 20
+
+
+def test_an_opening_that_is_late_is_looked_for_every_few_seconds(bench: Bench, store: Store) -> None:
+    ann = bench.user("ann")
+    ann.session = TradingSession(False, None, "market closed; nobody says until when")
+    bench.master_trades(Side.SELL, "0.01")
+    bench.plan()
+    assert bench.copy("ann") == 5
+    worker = WorkerBench(store)
+    worker.broker.session = ann.session
+    worker.worker.step()
+    assert worker.worker._cycle_at - worker.clock.seconds == LOOK_AGAIN_SECONDS
 
 
 def test_a_sale_that_the_close_has_overtaken_stays_owed(bench: Bench) -> None:
