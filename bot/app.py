@@ -494,6 +494,7 @@ class _Run:
             clock=self._clock,
             seed=paper.seed,
             latency_milliseconds=paper.latency_milliseconds,
+            stock_session=self._settings.alpaca.session,
         )
         self._redactor.add(venue.endpoint.token)
         log.info("Paper exchange started; its state is in %s", self._settings.state_dir / "paper")

@@ -30,6 +30,11 @@ OVER_WEBSOCKET = {
 }
 
 
+# Most tests are about the machine and not about how many brokerages there are.
+TWO_BROKERAGES = ROOT / "tests" / "two_brokerages" / "config"
+SHIPPED = {"NIJA_CONFIG_DIR": str(ROOT / "config")}
+
+
 def wait_until(condition: Callable[[], Any], *, seconds: float, what: str) -> Any:
     """Poll until the condition gives something true; fail with a sentence otherwise."""
     deadline = time.monotonic() + seconds
@@ -46,7 +51,7 @@ def wait_until(condition: Callable[[], Any], *, seconds: float, what: str) -> An
 def environment(state_dir: Path, exchange: ExchangeProcess | None = None, **more: str) -> dict[str, str]:
     """A clean environment for a bot on a state directory of its own, so that nothing of the machine gets in.
 
-    It trades over REST; pass `**OVER_WEBSOCKET` for the other way.
+    It trades over REST; pass `**OVER_WEBSOCKET` for the other way. Kraken and Coinbase alone; `**SHIPPED` for all five.
     """
     environ = {
         "PATH": os.environ.get("PATH", ""),
@@ -55,6 +60,7 @@ def environment(state_dir: Path, exchange: ExchangeProcess | None = None, **more
         "METRICS_PORT": "0",
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
+        "NIJA_CONFIG_DIR": str(TWO_BROKERAGES),
         **REST_ONLY,
     }
     if exchange is not None:

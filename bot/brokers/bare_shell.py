@@ -108,6 +108,7 @@ def _paper() -> tuple[PaperVenue, Path]:
         clock=clock,
         seed=settings.paper.seed,
         latency_milliseconds=settings.paper.latency_milliseconds,
+        stock_session=settings.alpaca.session,
     )
     atexit.register(venue.close)  # runs before the directory goes: the last registered is the first called
     return venue, directory

@@ -78,13 +78,13 @@ class PaperVenue:
         *,
         child: "subprocess.Popen[bytes] | None" = None,
         directory: Path | None = None,
-        latency_milliseconds: int = 0,
+        options: Sequence[str] = (),
     ) -> None:
         self.endpoint = endpoint
         self._reaper = CallReaper(clock)
         self._child = child
         self._directory = directory
-        self._latency_milliseconds = latency_milliseconds
+        self._options = tuple(options)
 
     @property
     def child_pid(self) -> int | None:
@@ -93,15 +93,23 @@ class PaperVenue:
 
     @classmethod
     def start(
-        cls, *, state_dir: Path, clock: Clock, seed: int | None = None, latency_milliseconds: int = 0
+        cls,
+        *,
+        state_dir: Path,
+        clock: Clock,
+        seed: int | None = None,
+        latency_milliseconds: int = 0,
+        stock_session: str | None = None,
     ) -> "PaperVenue":
         """Start the exchange as a child that ends when we end, however we end. Its state is `state_dir`/paper.
 
+        `stock_session`: `always_open` or `calendar`; None leaves it as the state says.
         Raises `ConfigurationError` with what the exchange said when it does not come up.
         """
         directory = (state_dir / "paper").resolve()
-        child, endpoint = _launch(directory, seed, latency_milliseconds)
-        return cls(endpoint, clock, child=child, directory=directory, latency_milliseconds=latency_milliseconds)
+        options = _options(latency_milliseconds, stock_session)
+        child, endpoint = _launch(directory, [*_seed(seed), *options])
+        return cls(endpoint, clock, child=child, directory=directory, options=options)
 
     def ended(self) -> bool:
         """Whether the exchange is ours and its process is gone."""
@@ -114,7 +122,7 @@ class PaperVenue:
         """
         assert self._child is not None and self._directory is not None, "only an exchange of our own is started again"
         _close_pipes(self._child)
-        self._child, endpoint = _launch(self._directory, None, self._latency_milliseconds)
+        self._child, endpoint = _launch(self._directory, self._options)
         if endpoint != self.endpoint:
             raise ConfigurationError("The paper exchange came back on other ports; restart NIJA to use it.")
 
@@ -230,7 +238,7 @@ class PaperVenue:
             child.wait(STOP_SECONDS)
 
 
-def _launch(directory: Path, seed: int | None, latency_milliseconds: int) -> tuple["subprocess.Popen[bytes]", Endpoint]:
+def _launch(directory: Path, options: Sequence[str]) -> tuple["subprocess.Popen[bytes]", Endpoint]:
     """Start the program, wait until it listens, and leave its address where a shell finds it."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -239,7 +247,7 @@ def _launch(directory: Path, seed: int | None, latency_milliseconds: int) -> tup
         raise ConfigurationError(f"The paper exchange needs {directory}, and {error.strerror}.") from error
     with log:
         child = subprocess.Popen(
-            _command(directory, seed, latency_milliseconds),
+            [sys.executable, "-m", "paper_exchange", "--exit-with-stdin", "--state", str(directory), *options],
             cwd=PROGRAM_ROOT,
             stdin=subprocess.PIPE,  # held open by us: its end tells the child that we are gone
             stdout=subprocess.PIPE,
@@ -259,13 +267,15 @@ def _close_pipes(child: "subprocess.Popen[bytes]") -> None:
             pipe.close()
 
 
-def _command(directory: Path, seed: int | None, latency_milliseconds: int) -> Sequence[str]:
-    command = [sys.executable, "-m", "paper_exchange", "--exit-with-stdin", "--state", str(directory)]
-    if seed is not None:
-        command += ["--seed", str(seed)]
-    if latency_milliseconds:
-        command += ["--latency-ms", str(latency_milliseconds)]
-    return command
+def _seed(seed: int | None) -> Sequence[str]:
+    return [] if seed is None else ["--seed", str(seed)]
+
+
+def _options(latency_milliseconds: int, stock_session: str | None) -> Sequence[str]:
+    """What holds for an exchange that is started again, too; its seed is in its state by then."""
+    latency = ["--latency-ms", str(latency_milliseconds)] if latency_milliseconds else []
+    session = ["--alpaca-session", stock_session.replace("_", "-")] if stock_session is not None else []
+    return [*latency, *session]
 
 
 def _await_first_line(child: "subprocess.Popen[bytes]", directory: Path) -> Endpoint:

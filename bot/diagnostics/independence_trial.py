@@ -17,6 +17,7 @@ from bot.brokers.paper_venue import PaperVenue
 from bot.diagnostics.accounts import Account
 from bot.diagnostics.overview import read_overview
 from bot.diagnostics.store_reading import NoStore
+from bot.domain.account import BrokerType
 from bot.domain.errors import ConfigurationError
 from bot.seams.clock import Clock, SystemClock
 from bot.settings import Settings, load_settings, process_environment
@@ -28,13 +29,9 @@ START_SECONDS = 30.0
 STOP_SECONDS = 15.0
 # Should this program be killed, the bot it started ends by itself.
 SPARE_SECONDS = 60.0
-MASTERS = ("kraken", "coinbase")
-# Both masters and nobody else; entries would only take time from the cycles that are measured.
-CONFIGURATION = """\
-masters:
-  - {broker: kraken}
-  - {broker: coinbase}
-"""
+MASTERS = tuple(str(broker) for broker in BrokerType)
+# All masters and nobody else; entries would only take time from the cycles that are measured.
+CONFIGURATION = "masters:\n" + "".join(f"  - {{broker: {name}}}\n" for name in MASTERS)
 # A cycle counts as on time when it is not later than this, beyond its period: the machine's own noise.
 LATENESS_SECONDS = 3.0
 
@@ -79,11 +76,11 @@ class Trial:
     def run(self) -> Outcome:
         directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="nija-trial-")))
         self._say("Starting a throw-away paper exchange and a bot …")
-        venue = PaperVenue.start(state_dir=directory, clock=self._clock)
+        venue = PaperVenue.start(state_dir=directory, clock=self._clock, stock_session="always_open")
         self._stack.callback(venue.close)
         settings = self._start_bot(directory, venue)
         self._wait_for_cycles(settings)
-        self._say(f"Both trade. Watching their cycles for {self._seconds:g} s …")
+        self._say(f"All trade. Watching their cycles for {self._seconds:g} s …")
         before = self._intervals(settings)
         self._say(f"Breaking {self._broken}: every call of its master hangs. Watching for {self._seconds:g} s …")
         match = {"brokerage": self._broken, "account": "master"}
@@ -116,7 +113,7 @@ class Trial:
         deadline = self._clock.monotonic() + START_SECONDS
         while self._clock.monotonic() < deadline:
             masters = self._masters(settings)
-            if len(masters) > 1 and all(account.row.cycles >= 2 for account in masters):
+            if len(masters) == len(MASTERS) and all(account.row.cycles >= 2 for account in masters):
                 return
             if self._process.poll() is not None:
                 break

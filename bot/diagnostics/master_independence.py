@@ -28,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 = every other master stayed on time, 1 = not proven, 2 = wrong use."""
     parser = command_parser(
         "verify_master_broker_independence.py",
-        "Proves that one master's broken brokerage leaves the other on time. Starts a throw-away paper exchange with a "
-        "bot\nof its own, lets every call of one master hang, and compares the other's cycles before and meanwhile.",
+        "Proves that one master's broken brokerage leaves the others on time. Starts a throw-away paper exchange with "
+        "a bot\nof its own, lets every call of one master hang, and compares the others' cycles before and meanwhile.",
         examples=["", "--break kraken --seconds 20", "--json"],
         codes=CODES,
     )

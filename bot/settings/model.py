@@ -342,9 +342,9 @@ class OperatorSettings(Section):
         default=(
             MasterSettings(broker=BrokerType.KRAKEN),
             MasterSettings(broker=BrokerType.COINBASE),
-            MasterSettings(broker=BrokerType.OKX, enabled=False),
-            MasterSettings(broker=BrokerType.BINANCE, enabled=False),
-            MasterSettings(broker=BrokerType.ALPACA, enabled=False),
+            MasterSettings(broker=BrokerType.OKX),
+            MasterSettings(broker=BrokerType.BINANCE),
+            MasterSettings(broker=BrokerType.ALPACA),
         ),
         description="one per brokerage",
     )

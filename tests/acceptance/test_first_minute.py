@@ -1,4 +1,4 @@
-"""What a newcomer gets: both masters trade on a real wire, and every one of their users copies."""
+"""What a newcomer gets: all masters trade on a real wire, and every one of their users copies."""
 
 from collections.abc import Iterator
 from decimal import ROUND_FLOOR, Decimal
@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.bot_process import BotProcess, environment, wait_until
+from bot.domain.account import BrokerType
+from tests.bot_process import SHIPPED, BotProcess, environment, wait_until
 from tests.exchange_process import ExchangeProcess
 
 SEED = 7
@@ -15,7 +16,7 @@ SEED = 7
 
 @pytest.fixture
 def exchange() -> Iterator[ExchangeProcess]:
-    with ExchangeProcess(seed=SEED) as process:
+    with ExchangeProcess(seed=SEED, options=["--alpaca-session", "always-open"]) as process:
         yield process
 
 
@@ -28,10 +29,10 @@ def brokers_with_answers(bot: BotProcess) -> dict[str, dict[str, Any]]:
     return done
 
 
-def test_both_masters_trade_and_all_their_users_copy_to_the_lot(exchange: ExchangeProcess, tmp_path: Path) -> None:
-    environ = environment(tmp_path, exchange)
+def test_all_masters_trade_and_all_their_users_copy_to_the_lot(exchange: ExchangeProcess, tmp_path: Path) -> None:
+    environ = environment(tmp_path, exchange, **SHIPPED)
     with BotProcess(environ, log=tmp_path / "out.txt") as bot:
-        wait_until(lambda: len(brokers_with_answers(bot)) == 2, seconds=60, what="a copied signal at both brokerages")
+        wait_until(lambda: len(brokers_with_answers(bot)) == 5, seconds=120, what="a copied signal at each brokerage")
         signals = bot.copies()
         assert bot.stop() == 0
         journal = exchange.journal()
@@ -69,7 +70,7 @@ def check_size(signal: dict[str, Any], user: dict[str, Any]) -> None:
     ideal = Decimal(signal["quantity"]) * ratio
     planned = Decimal(user["planned_quantity"])
     assert planned <= ideal
-    # The lot is a power of ten at both venues; what was cut off is less than one lot.
+    # The lot is a power of ten at each venue; what was cut off is less than one lot.
     lot = Decimal(1).scaleb(planned.normalize().as_tuple().exponent)
     assert planned == (ideal / lot).to_integral_value(rounding=ROUND_FLOOR) * lot
     assert user["status"] == "copied"
@@ -96,11 +97,11 @@ def test_a_master_of_10000_who_buys_500_moves_its_users_by_50_and_250(
     exchange: ExchangeProcess, tmp_path: Path
 ) -> None:
     """Over the wire, from fills in the exchange's journal alone: parts of balances, whatever the price."""
-    environ = environment(tmp_path, exchange, NIJA__RISK__ORDER_FRACTION_OF_BALANCE_PERCENT="5")
+    environ = environment(tmp_path, exchange, **SHIPPED, NIJA__RISK__ORDER_FRACTION_OF_BALANCE_PERCENT="5")
     with BotProcess(environ, log=tmp_path / "out.txt") as bot:
-        wait_until(lambda: len(brokers_with_answers(bot)) == 2, seconds=60, what="a copied signal at both brokerages")
+        wait_until(lambda: len(brokers_with_answers(bot)) == 5, seconds=120, what="a copied signal at each brokerage")
         bot.stop()
-    for brokerage in ("kraken", "coinbase"):
+    for brokerage in BrokerType:
         lines = [line for line in exchange.journal() if line["brokerage"] == brokerage]
         first = next(line for line in lines if line["type"] == "accept" and line["account"] == "master")
         bought: dict[str, Decimal] = {}

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bot.diagnostics import config_show
+from bot.domain.account import BrokerType
 from bot.settings import Settings, load_settings
 from bot.settings.model import OperatorSettings
 from bot.settings.origins import dotted, leaves
@@ -91,7 +92,7 @@ def test_each_account_says_what_it_looks_for_and_what_is_there(
     code, said = shown(tmp_path, capsys, {**MASTER, "KRAKEN_USER_ANN_API_KEY": "  "})
     accounts = {account["account"]: account for account in said["accounts"]}
     assert code == 0
-    assert list(accounts) == ["kraken", "coinbase", "ann_lee_kraken"]
+    assert list(accounts) == ["kraken", "coinbase", "okx", "binance", "alpaca", "ann_lee_kraken"]
     assert accounts["kraken"]["key"] == f"****{KEY[-4:]}"
     assert accounts["coinbase"]["key"] is None
     states = {variable["name"]: variable["state"] for variable in accounts["ann_lee_kraken"]["variables"]}
@@ -139,7 +140,7 @@ def test_the_command_prints_the_shipped_configuration_and_refuses_a_broken_one(t
     assert good.returncode == 0, good.stderr
     users = [user["account"] for user in json.loads(good.stdout)["users"]]
     assert users == [
-        f"{name}_{broker}" for broker in ("coinbase", "kraken") for name in ("daivon_frazier", "tania_gilbert")
+        f"{name}_{broker}" for broker in sorted(BrokerType) for name in ("daivon_frazier", "tania_gilbert")
     ]
     assert (broken.returncode, broken.stdout) == (2, "")
     assert "config/nija.yaml:1: metrics_prot is not a setting; did you mean metrics_port?" in broken.stderr

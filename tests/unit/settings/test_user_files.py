@@ -54,13 +54,11 @@ def problem_of_text(directory: Path, content: str | bytes) -> str:
 
 
 # -- what is read -----------------------------------------------------------------------------------------------------
-def test_the_shipped_users_are_two_at_each_of_two_brokerages() -> None:
+def test_the_shipped_users_are_two_at_each_brokerage() -> None:
     users = {(user.user_id, str(user.broker)): user for user in read_user_files(SHIPPED)}
+    balances = {"daivon_frazier": Decimal(1000), "tania_gilbert": Decimal(5000)}
     assert {key: user.paper_balance for key, user in users.items()} == {
-        ("daivon_frazier", "kraken"): Decimal(1000),
-        ("tania_gilbert", "kraken"): Decimal(5000),
-        ("daivon_frazier", "coinbase"): Decimal(1000),
-        ("tania_gilbert", "coinbase"): Decimal(5000),
+        (name, str(broker)): balance for name, balance in balances.items() for broker in BrokerType
     }
     assert all(user.enabled and not user.shadow for user in users.values())
 
