@@ -28,12 +28,13 @@ Amount = Decimal | str | int
 
 @dataclass(frozen=True)
 class PaperAccount:
-    """What opening an account gives back."""
+    """What opening an account gives back; a passphrase only where the brokerage has one."""
 
     brokerage: str
     name: str
     api_key: str
     api_secret: str
+    api_passphrase: str = ""
 
 
 class ExchangeDidNotStart(AssertionError):
@@ -88,7 +89,9 @@ class ExchangeProcess:
         amounts = {asset: str(amount) for asset, amount in (balances or {"USD": "10000"}).items()}
         body = {"brokerage": brokerage, "name": name, "balances": amounts, **more}
         opened = self.control("POST", "/accounts", body)
-        return PaperAccount(brokerage, name, opened["api_key"], opened["api_secret"])
+        return PaperAccount(
+            brokerage, name, opened["api_key"], opened["api_secret"], opened.get("api_passphrase") or ""
+        )
 
     def accounts(self) -> list[dict[str, Any]]:
         accounts: list[dict[str, Any]] = self.control("GET", "/accounts")

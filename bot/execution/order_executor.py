@@ -34,6 +34,7 @@ from bot.domain.order import (
     OrderType,
     VenueOrder,
 )
+from bot.domain.signal import CopyReason
 from bot.domain.veto import Veto
 from bot.execution.absence import AbsenceWatch
 from bot.execution.departures import Departures
@@ -159,7 +160,7 @@ class OrderExecutor:
             return self.reload(intent)
         impossible = self._broker.capabilities.refusal_of(intent.request())
         if impossible:
-            self._give_up(intent, impossible, None)
+            self._give_up(intent, f"{CopyReason.REFUSED_BY_VENUE}: {impossible}", None)
             return self._told(intent)
         left = self._mark_submitted(intent)
         failpoint("submitted_committed")

@@ -1,10 +1,9 @@
 """Every broker against the real paper exchange, over real HTTP."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
@@ -26,13 +25,18 @@ from bot.brokers.venue_access import VenueAccess
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, BrokerType
 from bot.seams.clock import Clock, SystemClock
+from bot.settings.venues import AlpacaSettings, BinanceSettings, OkxSettings
+from tests.contract_brokers.matrix.rigs import RIGS
 from tests.exchange_process import ExchangeProcess
+
+if TYPE_CHECKING:
+    from bot.brokers.by_ccxt.context import CcxtContext
 
 # Short, so that a fault that hangs costs a test only a second.
 HOLD_SECONDS = 1.0
 # The lists of markets are long; one process of tests reads each once, as the bot does.
 _catalogues: SharedReading[Any] = SharedReading(SystemClock())
-_instruments: SharedReading[Any] = SharedReading(SystemClock())
+_lists_of_markets: Sequence[SharedReading[Any]] = [SharedReading(SystemClock()) for _ in range(4)]
 
 
 class OpenGate(VenueGate):
@@ -62,12 +66,22 @@ class Wiring:
             lambda: PrivateCallLock(self.clock, hold_seconds=HOLD_SECONDS, parked_key_seconds=0.2), per_key=False
         )
         self.keys = KrakenKeys()
+        self._makers: Mapping[BrokerType, Callable[[AccountRef, VenueAccess], BaseBroker]] = {
+            BrokerType.KRAKEN: self._kraken,
+            BrokerType.COINBASE: self._coinbase,
+            BrokerType.OKX: self._okx,
+            BrokerType.BINANCE: self._binance,
+            BrokerType.ALPACA: self._alpaca,
+        }
         self.catalogues = _catalogues
-        self.instruments = _instruments
+        self.instruments, self.okx_markets, self.binance_markets, self.stocks = _lists_of_markets
 
     def forget_markets(self) -> None:
         """As at the start of a process: the lists of markets are still to be read."""
-        self.catalogues, self.instruments = SharedReading(self.clock), SharedReading(self.clock)
+        self.catalogues = SharedReading(self.clock)
+        self.instruments, self.okx_markets, self.binance_markets, self.stocks = (
+            SharedReading(self.clock) for _ in range(4)
+        )
 
     def broker(
         self,
@@ -78,24 +92,37 @@ class Wiring:
         **more: object,
     ) -> BaseBroker:
         access = access or self.access(account, balance=balance, **more)
-        made = self._kraken(account, access) if account.broker is BrokerType.KRAKEN else self._coinbase(account, access)
+        made = self._makers[account.broker](account, access)
         self.brokers.append(made)
         return made
+
+    def markets_of(self, broker: BrokerType) -> SharedReading[Any]:
+        """The list of its markets, which all its accounts share."""
+        return {
+            BrokerType.KRAKEN: self.catalogues,
+            BrokerType.COINBASE: self.instruments,
+            BrokerType.OKX: self.okx_markets,
+            BrokerType.BINANCE: self.binance_markets,
+            BrokerType.ALPACA: self.stocks,
+        }[broker]
 
     def broker_at(self, url: str, account: AccountRef) -> BaseBroker:
         """A broker that talks to a venue of the test's own, with the markets of the exchange."""
         access = self.access(account)
-        shared = self.catalogues if account.broker is BrokerType.KRAKEN else self.instruments
+        shared = self.markets_of(account.broker)
         self.broker(account, access=access).get_trading_pairs()
         known = shared.get(access.base_url, lambda: None)
         shared.get(url, lambda: known)
         return self.broker(account, access=VenueAccess(base_url=url, credentials=access.credentials, mode="paper"))
 
     def access(self, account: AccountRef, *, balance: str = "10000", **more: object) -> VenueAccess:
-        opened = self.exchange.open_account(
-            str(account.broker), account.venue_account_name, {"USD": balance, "BTC": Decimal("0.5")}, **more
+        rig = RIGS[account.broker]
+        opened = self.exchange.open_account(rig.name, account.venue_account_name, rig.opening(balance), **more)
+        credentials = Credentials(
+            api_key=opened.api_key,
+            api_secret=SecretStr(opened.api_secret),
+            api_passphrase=SecretStr(opened.api_passphrase) if opened.api_passphrase else None,
         )
-        credentials = Credentials(api_key=opened.api_key, api_secret=SecretStr(opened.api_secret))
         return VenueAccess(base_url=self.exchange.rest_url(str(account.broker)), credentials=credentials, mode="paper")
 
     def _kraken(self, account: AccountRef, access: VenueAccess) -> KrakenBroker:
@@ -131,6 +158,66 @@ class Wiring:
         )
         return CoinbaseBroker(account.account_type, account.user_id, context=context)
 
+    def _okx(self, account: AccountRef, access: VenueAccess) -> BaseBroker:
+        from bot.brokers.by_ccxt.broker import OKXBroker  # its library is a big one
+
+        return OKXBroker(
+            account.account_type, account.user_id, context=self._by_ccxt(access, self.okx_markets, OkxSettings())
+        )
+
+    def _binance(self, account: AccountRef, access: VenueAccess) -> BaseBroker:
+        from bot.brokers.by_ccxt.broker import BinanceBroker
+
+        return BinanceBroker(
+            account.account_type,
+            account.user_id,
+            context=self._by_ccxt(access, self.binance_markets, BinanceSettings()),
+        )
+
+    def _by_ccxt(
+        self, access: VenueAccess, markets: SharedReading[Any], settings: OkxSettings | BinanceSettings
+    ) -> "CcxtContext":
+        from bot.brokers.by_ccxt.context import CcxtContext
+
+        return CcxtContext(
+            access=access,
+            balance_book=BalanceBook(self.clock, cache_seconds=0.0),
+            instruments=markets,
+            key_budgets=self.key_budgets,
+            reaper=self.reaper,
+            gate=self.gate,
+            public_budget=self.public_budget,
+            clock=self.clock,
+            limits=CallLimits(connect_seconds=1, read_seconds=self.read_seconds, call_seconds=self.read_seconds),
+            on_private_call=lambda *call: self.calls.append(call),
+            order_deadline_seconds=settings.order_deadline_seconds,
+            settle_margin_seconds=settings.settle_margin_seconds,
+            quote_currency=settings.quote_currency,
+        )
+
+    def _alpaca(self, account: AccountRef, access: VenueAccess) -> BaseBroker:
+        from bot.brokers.alpaca.broker import AlpacaBroker
+        from bot.brokers.alpaca.context import AlpacaContext
+        from bot.brokers.alpaca.hours import MarketHours
+
+        settings = AlpacaSettings()
+        context = AlpacaContext(
+            access=access,
+            balance_book=BalanceBook(self.clock, cache_seconds=0.0),
+            instruments=self.stocks,
+            key_budgets=self.key_budgets,
+            reaper=self.reaper,
+            gate=self.gate,
+            public_budget=self.public_budget,
+            clock=self.clock,
+            limits=CallLimits(connect_seconds=1, read_seconds=self.read_seconds, call_seconds=self.read_seconds),
+            on_private_call=lambda *call: self.calls.append(call),
+            order_deadline_seconds=settings.order_deadline_seconds,
+            settle_margin_seconds=settings.settle_margin_seconds,
+            hours=MarketHours(self.clock, max_age_seconds=0.0),
+        )
+        return AlpacaBroker(account.account_type, account.user_id, context=context)
+
     def close(self) -> None:
         for broker in self.brokers:
             broker.close()
@@ -140,6 +227,8 @@ class Wiring:
 @pytest.fixture(scope="session")
 def exchange_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExchangeProcess]:
     with ExchangeProcess(seed=7, state=tmp_path_factory.mktemp("exchange")) as process:
+        if BrokerType.ALPACA in RIGS:
+            process.control("POST", "/session", {"brokerage": "alpaca", "mode": "always_open"})
         _warm_up(process, tmp_path_factory.mktemp("warm-up"))
         yield process
 
@@ -148,7 +237,7 @@ def _warm_up(process: ExchangeProcess, state_dir: Path) -> None:
     """The exchange computes every market's history when it is first asked: longer than the limits of these tests."""
     clock = SystemClock()
     wiring = Wiring(process, state_dir, clock, CallReaper(clock), read_seconds=10)
-    for broker_type in (BrokerType.KRAKEN, BrokerType.COINBASE):
+    for broker_type in RIGS:
         wiring.broker(AccountRef.user(broker_type, "early")).get_trading_pairs()
     wiring.close()
 
