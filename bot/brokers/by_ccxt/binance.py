@@ -115,6 +115,10 @@ class BinanceProfile(VenueProfile):
         where = calls.where(TIME)
         return venue_time(field_of(as_object(calls.read(TIME), where=where), "serverTime", where=where), where=where)
 
+    @staticmethod
+    def wire_name(symbol: str) -> str:
+        return symbol.replace("/", "", 1)
+
     def maintenance(self) -> str:
         fields = as_object(self.calls.read(STATUS), where=self.calls.where(STATUS))
         return (optional_text(fields, "msg") or "maintenance") if fields.get("status") == 1 else ""

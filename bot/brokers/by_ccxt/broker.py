@@ -231,12 +231,9 @@ class CcxtBroker(BaseBroker):
             raise OutcomeUnknown(f"{self.account.label}: {self._venue} cancel: {error}") from error
 
     def find_order(self, client_order_id: str, *, symbol: str, sent_at: datetime) -> VenueOrder | None:
-        market = self.get_trading_pairs().get(symbol)
-        if market is None:
-            raise UnreadableReply(f"{self._venue} does not list {symbol}")
         self._profile.touched(symbol)
         sent_at = self._calls.venue_clock.not_after(sent_at)
-        return self._profile.order_by_client_id(client_order_id, market.venue_symbol, sent_at=sent_at)
+        return self._profile.order_by_client_id(client_order_id, self.profile.wire_name(symbol), sent_at=sent_at)
 
     def get_order(self, venue_order_id: str) -> VenueOrder | None:
         market_name, number = named_order(venue_order_id)

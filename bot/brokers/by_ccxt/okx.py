@@ -108,6 +108,10 @@ class OkxProfile(VenueProfile):
         where = calls.where(TIME)
         return venue_time(field_of(_only(calls.read(TIME), where), "ts", where=where), where=where)
 
+    @staticmethod
+    def wire_name(symbol: str) -> str:
+        return symbol.replace("/", "-", 1)
+
     def maintenance(self) -> str:
         for event in self._rows(STATUS, {"state": "ongoing"}):
             fields = as_object(event, where=self.calls.where(STATUS))

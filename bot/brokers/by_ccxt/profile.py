@@ -44,6 +44,11 @@ class VenueProfile(ABC):
     def read_time(calls: CcxtCalls) -> datetime:
         """The venue's time, for which no key is needed."""
 
+    @staticmethod
+    @abstractmethod
+    def wire_name(symbol: str) -> str:
+        """What the venue calls the market, also when it is listed no more."""
+
     @abstractmethod
     def report(self) -> KeyReport:
         """What the venue says of the key. Raises `KeyUnfit` when the account can't be traded with it."""
