@@ -26,12 +26,11 @@ from paper_exchange.clock import steady_seconds
 from paper_exchange.control import control_app
 from paper_exchange.garbage import Garbage
 from paper_exchange.http import front_app
-from paper_exchange.kraken.front import KrakenFront
-from paper_exchange.kraken.ws.sockets import SOCKET_PORTS, KrakenSockets
 from paper_exchange.saver import Saver
+from paper_exchange.sockets.service import SocketService
 from paper_exchange.state import StateStore
 from paper_exchange.wire import AsgiApp, PaperProtocol
-from paper_exchange.wiring import BROKERAGES, Opened, open_exchange
+from paper_exchange.wiring import BROKERAGES, SOCKETS, Opened, open_exchange
 from paper_exchange.write_ahead import WriteAhead
 
 LOOPBACK = "127.0.0.1"
@@ -107,11 +106,13 @@ class Server:
         # Not before the fronts are there: one of them ends the orders of days that have passed meanwhile.
         if options.stock_session is not None:
             opened.exchange.set_session(options.stock_session)
-        kraken = self._fronts["kraken"]
-        assert isinstance(kraken, KrakenFront)
-        self._sockets = KrakenSockets(
-            opened.exchange, kraken, connects_per_10_minutes=options.connects_per_10_minutes
-        )
+        self._sockets = {
+            sockets.brokerage: SocketService(
+                opened.exchange,
+                sockets.hub(opened.exchange, self._fronts[sockets.brokerage], options.connects_per_10_minutes),
+            )
+            for sockets in SOCKETS
+        }
 
     async def run(self) -> None:
         self._stop_on_signals()
@@ -120,22 +121,25 @@ class Server:
             await self._saver.save()
         self._garbage.start(steady_seconds())
         self._announce()
-        duties = [asyncio.create_task(self._housekeeping()), asyncio.create_task(self._sockets.run())]
+        duties = [asyncio.create_task(self._housekeeping())]
+        duties += [asyncio.create_task(service.run()) for service in self._sockets.values()]
         if self._saver is not None:
             duties.append(asyncio.create_task(self._saver.run()))
         await self._stop.wait()
         for server in servers:
             server.close()
         await _cancel(duties)
-        self._sockets.close()
+        for service in self._sockets.values():
+            service.close()
         await self._end_connections()
         if self._saver is not None:
             await self._saver.save()
         self._exchange.journal.close()
 
     async def _listen(self, name: str, listener: socket.socket) -> asyncio.Server:
-        if name in SOCKET_PORTS:
-            return await self._sockets.listen(name, listener)
+        for sockets in SOCKETS:
+            if name in sockets.ports:
+                return await self._sockets[sockets.brokerage].listen(name, listener)
         config = _protocol_config(self._app(name))
         loop = asyncio.get_running_loop()
 
@@ -158,8 +162,9 @@ class Server:
     def _addresses(self) -> dict[str, dict[str, str | None]]:
         """Where each brokerage listens."""
         addresses: dict[str, dict[str, str | None]] = {name: {"rest": self._url(name)} for name in self._fronts}
-        for port, name in SOCKET_PORTS.items():
-            addresses["kraken"][name] = self._url(port, scheme="ws")
+        for sockets in SOCKETS:
+            for port, name in sockets.ports.items():
+                addresses[sockets.brokerage][name] = self._url(port, scheme="ws")
         return addresses
 
     def _url(self, name: str, *, scheme: str = "http") -> str:
@@ -201,7 +206,8 @@ class Server:
 def _bind_all(port_base: int | None, last_ports: Mapping[str, int]) -> dict[str, socket.socket]:
     """Sockets of all fronts: on the ports asked for, or where it listened last, or on free ones."""
     offsets = {"control": 0, **{brokerage.name: brokerage.port_offset for brokerage in BROKERAGES}}
-    offsets |= {port: max(offsets.values()) + number for number, port in enumerate(SOCKET_PORTS, start=1)}
+    ports = [port for sockets in SOCKETS for port in sockets.ports]
+    offsets |= {port: max(offsets.values()) + number for number, port in enumerate(ports, start=1)}
     if port_base is not None:
         return {name: _bind(name, port_base + offset) for name, offset in offsets.items()}
     return {name: _bind_again(name, last_ports.get(name, 0)) for name in offsets}

@@ -21,14 +21,17 @@ from paper_exchange.exchange import Exchange
 from paper_exchange.ids import Ids
 from paper_exchange.journal import Journal
 from paper_exchange.kraken.front import KRAKEN
+from paper_exchange.kraken.ws.sockets import KRAKEN_SOCKETS
 from paper_exchange.market import Market
 from paper_exchange.nonces import NonceBook
 from paper_exchange.okx.front import OKX
 from paper_exchange.replay import read_replay
+from paper_exchange.sockets.service import SocketPorts
 from paper_exchange.state import StateStore, StateUnusable, encode_snapshot
 from paper_exchange.tape import Bar
 
 BROKERAGES: tuple[Brokerage, ...] = (KRAKEN, COINBASE, OKX, BINANCE, ALPACA)
+SOCKETS: tuple[SocketPorts, ...] = (KRAKEN_SOCKETS,)
 DEFAULT_SEED = 1
 
 

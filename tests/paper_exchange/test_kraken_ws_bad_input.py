@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paper_exchange.kraken.front import KrakenFront
-from paper_exchange.kraken.ws.connection import Connection
-from paper_exchange.kraken.ws.delay_line import DelayLine
 from paper_exchange.kraken.ws.hub import PRIVATE_PORT, PUBLIC_PORT, Hub
 from paper_exchange.latency import Latency
+from paper_exchange.sockets.connection import Connection
+from paper_exchange.sockets.delay_line import DelayLine
 from paper_exchange.wiring import open_exchange
 from tests.paper_exchange.test_kraken_ws_connections import HANDSHAKE, Wire
 

@@ -13,10 +13,10 @@ from websockets.exceptions import InvalidStatus
 from paper_exchange.clock import steady_seconds
 from paper_exchange.kraken.front import KrakenFront
 from paper_exchange.kraken.ws.connect_limit import WINDOW_SECONDS, ConnectLimit
-from paper_exchange.kraken.ws.connection import Connection
-from paper_exchange.kraken.ws.delay_line import DelayLine
 from paper_exchange.kraken.ws.hub import HEARTBEAT_SECONDS, IDLE_SECONDS, PUBLIC_PORT, Hub
 from paper_exchange.latency import Latency
+from paper_exchange.sockets.connection import Connection
+from paper_exchange.sockets.delay_line import DelayLine
 from paper_exchange.websocket_tokens import LIFETIME_SECONDS, WebSocketTokens
 from paper_exchange.wiring import open_exchange
 from tests.exchange_process import ExchangeProcess

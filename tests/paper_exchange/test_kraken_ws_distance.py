@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from paper_exchange.kraken.ws.connection import plain_text, text_frame
-from paper_exchange.kraken.ws.delay_line import DelayLine
 from paper_exchange.latency import Latency
+from paper_exchange.sockets.connection import plain_text, text_frame
+from paper_exchange.sockets.delay_line import DelayLine
 from tests.exchange_process import ExchangeProcess, wait_until
 from tests.paper_exchange.kraken_client import KrakenClient
 from tests.paper_exchange.socket_client import SocketClient, private_socket

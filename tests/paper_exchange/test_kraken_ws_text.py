@@ -8,9 +8,9 @@ import pytest
 
 from paper_exchange.kraken.envelope import KrakenError
 from paper_exchange.kraken.ws.book import changes, checksum
-from paper_exchange.kraken.ws.connection import text_frame
 from paper_exchange.kraken.ws.numbers import encode, number, whole
 from paper_exchange.kraken.ws.requests import UnreadableRequest, number_text, read_request
+from paper_exchange.sockets.connection import text_frame
 
 ASKS = """45285.2/0.00100000 45286.4/1.54571953 45286.6/1.54571109 45289.6/1.54560911 45290.2/0.15890660
 45291.8/1.54553491 45294.7/0.04454749 45296.1/0.35380000 45297.5/0.09945542 45299.5/0.18772827"""

@@ -15,15 +15,16 @@ from paper_exchange.kraken.front import KrakenFront
 from paper_exchange.kraken.ws import answers, trading
 from paper_exchange.kraken.ws.answers import Answer
 from paper_exchange.kraken.ws.connect_limit import ConnectLimit
-from paper_exchange.kraken.ws.connection import ABNORMAL, Connection
 from paper_exchange.kraken.ws.market_feed import CHANNELS, MarketFeed
 from paper_exchange.kraken.ws.methods import TRADES
 from paper_exchange.kraken.ws.private_feed import BALANCES, EXECUTIONS, PrivateFeed
-from paper_exchange.kraken.ws.pushes import BROKERAGE, Pushes
 from paper_exchange.kraken.ws.requests import Request, UnreadableRequest, read_request, unsupported_field
 from paper_exchange.kraken.ws.session import Session
 from paper_exchange.kraken.ws.subscribing import NO_PRIVATE, NO_PUBLIC, PrivateSubscribing, Sent
+from paper_exchange.sockets.connection import ABNORMAL, Connection
+from paper_exchange.sockets.pushes import Pushes
 
+BROKERAGE = "kraken"
 PUBLIC_PORT, PRIVATE_PORT = "kraken_ws", "kraken_ws_auth"
 ROUTES = {(PUBLIC_PORT, "/v2"): False, (PUBLIC_PORT, "/auth/v2"): True, (PRIVATE_PORT, "/v2"): True}
 """Which paths there are, and whether they are private."""
@@ -42,7 +43,7 @@ class Hub:
         self._exchange = exchange
         self._front = front
         self._sessions: dict[Connection, Session] = {}
-        self._pushes = Pushes(exchange)
+        self._pushes = Pushes(exchange, BROKERAGE)
         self._private_feed = PrivateFeed(exchange, front.names, self._pushes)
         self._private = PrivateSubscribing(self._private_feed)
         self._market_feed = MarketFeed(exchange, front.names, self._pushes)

@@ -14,13 +14,13 @@ from paper_exchange.kraken.ws.answers import Answer
 from paper_exchange.kraken.ws.book import BookTopic
 from paper_exchange.kraken.ws.instruments import InstrumentTopic
 from paper_exchange.kraken.ws.ohlc import OhlcTopic
-from paper_exchange.kraken.ws.pushes import Pushes
 from paper_exchange.kraken.ws.requests import Request, check_names, flag, items
 from paper_exchange.kraken.ws.session import Session, Subscription
 from paper_exchange.kraken.ws.subscribing import NOT_SUBSCRIBED, Sent
 from paper_exchange.kraken.ws.ticker import TickerTopic
 from paper_exchange.kraken.ws.topic import Topic, Venue
 from paper_exchange.kraken.ws.trades import TradeTopic
+from paper_exchange.sockets.pushes import Pushes
 
 CHANNELS: dict[str, type[Topic]] = {
     topic.channel: topic for topic in (TickerTopic, TradeTopic, OhlcTopic, BookTopic, InstrumentTopic)

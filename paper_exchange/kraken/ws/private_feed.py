@@ -13,9 +13,9 @@ from paper_exchange.kraken.naming import Names
 from paper_exchange.kraken.ws import balances
 from paper_exchange.kraken.ws.executions import Executions, Item
 from paper_exchange.kraken.ws.numbers import encode
-from paper_exchange.kraken.ws.pushes import Pushes, Update
 from paper_exchange.kraken.ws.session import Session, Subscription
 from paper_exchange.orders import Event
+from paper_exchange.sockets.pushes import Pushes
 
 EXECUTIONS, BALANCES = "executions", "balances"
 SNAPSHOT_TRADES = 50
@@ -25,7 +25,7 @@ TURN = 100
 """Updates sent before requests that have come in meanwhile are looked at."""
 MOST_TURNS_GIVEN_UP = 100
 """Updates let a crowd of requests pass, but not for ever."""
-Leaving = dict[Session, list[Update]]
+Leaving = dict[Session, list[tuple[Subscription, bytes]]]
 
 
 class PrivateFeed:

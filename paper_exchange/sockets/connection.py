@@ -18,7 +18,7 @@ from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.speedups import apply_mask
 
-from paper_exchange.kraken.ws.delay_line import DelayLine
+from paper_exchange.sockets.delay_line import DelayLine
 
 MAXIMUM_MESSAGE_BYTES = 1024 * 1024
 UNREAD_BYTES = 32 * 1024 * 1024

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from paper_exchange.exchange import Exchange
 from paper_exchange.faults import SOCKET_PUSHES, FaultAction, FaultKind
-from paper_exchange.kraken.ws.connection import ABNORMAL
-from paper_exchange.kraken.ws.session import Session, Subscription
+from paper_exchange.sockets.connection import ABNORMAL
+from paper_exchange.sockets.session import SocketSession
 
-BROKERAGE = "kraken"
-Update = tuple[Subscription, bytes]
+
+class Channel(Protocol):
+    """What an update belongs to: a subscription, say."""
+
+    @property
+    def channel(self) -> str: ...
+
+    held_back: list[bytes]
+    """Messages that a fault puts behind the next one."""
 
 
 class Pushes:
-    """Sends the updates of subscriptions and heartbeats."""
+    """Sends the updates of subscriptions and heartbeats of one brokerage."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, brokerage: str) -> None:
         self._faults = exchange.faults
+        self._brokerage = brokerage
 
-    def send(self, session: Session, updates: Sequence[Update]) -> None:
+    def send(self, session: SocketSession, updates: Sequence[tuple[Channel, bytes]]) -> None:
         """Updates of one session, in order and in one write, unless a fault wants one of them."""
         if not self._faults:
             session.send([payload for _, payload in updates])
@@ -35,24 +44,24 @@ class Pushes:
         if leaving:
             session.send(leaving)
 
-    def heartbeat(self, session: Session, payload: bytes) -> None:
+    def heartbeat(self, session: SocketSession, payload: bytes) -> None:
         fault = self._fault(session, "heartbeat") if self._faults else None
         if fault is None:
             session.send([payload])
         self._break(session, fault)
 
-    def spoils_checksum(self, session: Session, channel: str) -> bool:
+    def spoils_checksum(self, session: SocketSession, channel: str) -> bool:
         """Whether this session's next message of the channel is to carry a wrong checksum."""
         if not self._faults:
             return False
         wanted = frozenset({FaultKind.BAD_CHECKSUM})
-        return self._faults.take(BROKERAGE, session.account_name, f"ws/{channel}", wanted) is not None
+        return self._faults.take(self._brokerage, session.account_name, f"ws/{channel}", wanted) is not None
 
-    def _fault(self, session: Session, channel: str) -> FaultAction | None:
+    def _fault(self, session: SocketSession, channel: str) -> FaultAction | None:
         kinds = SOCKET_PUSHES - {FaultKind.BAD_CHECKSUM}
-        return self._faults.take(BROKERAGE, session.account_name, f"ws/{channel}", kinds)
+        return self._faults.take(self._brokerage, session.account_name, f"ws/{channel}", kinds)
 
-    def _let_through(self, subscription: Subscription, payload: bytes, fault: FaultAction | None) -> list[bytes]:
+    def _let_through(self, subscription: Channel, payload: bytes, fault: FaultAction | None) -> list[bytes]:
         kind = fault.kind if fault is not None else None
         if kind is FaultKind.REORDER:
             subscription.held_back.append(payload)
@@ -62,7 +71,7 @@ class Pushes:
         late, subscription.held_back = subscription.held_back, []
         return [payload, *([payload] if kind is FaultKind.DUPLICATE else []), *late]
 
-    def _break(self, session: Session, fault: FaultAction | None) -> None:
+    def _break(self, session: SocketSession, fault: FaultAction | None) -> None:
         if fault is None:
             return
         if fault.kind is FaultKind.SILENCE:

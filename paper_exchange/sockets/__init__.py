@@ -1,0 +1,1 @@
+"""WebSockets as all fronts use them: connections from the bytes up, sessions, faults, and the ports they listen on."""
