@@ -195,10 +195,7 @@ def test_candles_are_closed_oldest_first_and_as_many_as_asked(alpaca: AlpacaBrok
     assert len(candles) == 30
     assert opened == sorted(set(opened))
     assert opened[-1] + timedelta(minutes=minutes) <= venue_now
-    assert all(
-        (later - earlier) % timedelta(minutes=minutes) == timedelta(0)
-        for earlier, later in pairwise(opened)
-    )
+    assert all((later - earlier) % timedelta(minutes=minutes) == timedelta(0) for earlier, later in pairwise(opened))
 
 
 def test_an_interval_without_an_even_grid_is_not_offered(alpaca: AlpacaBroker) -> None:
@@ -326,6 +323,34 @@ def test_a_404_of_something_in_front_of_the_venue_does_not_say_that_there_is_no_
         venue.add(responses.GET, url, body="<html>not here</html>", status=404)
         with pytest.raises(UnreadableReply):
             alpaca.find_order("a" * 32, symbol=AAPL, sent_at=now())
+
+
+def test_what_the_account_does_not_hold_is_not_sold_short(
+    alpaca: AlpacaBroker, exchange: ExchangeProcess, user: AccountRef
+) -> None:
+    """An account with margin may sell short, and the venue would take the sale of lots that the owner has sold."""
+    state = alpaca._state
+    assert state is not None and not state.may_short
+    alpaca._state = replace(state, may_short=True)
+    alpaca.place_order(stock_order(quantity="2"))
+    seen = exchange.last_seq()
+    for symbol, quantity in ((AAPL, "60"), ("MSFT/USD", "1")):
+        with pytest.raises(InsufficientFunds, match="short sale"):
+            alpaca.place_order(an_order(Side.SELL, quantity, symbol=symbol))
+    assert [line for line in exchange.journal(seen, type="request") if line["endpoint"] == "orders"] == []
+    assert alpaca.place_order(stock_order(Side.SELL, "2")).venue_order_id
+
+
+def test_a_position_that_cannot_be_read_holds_a_sale_back_that_could_be_a_short_one(
+    alpaca: AlpacaBroker, exchange: ExchangeProcess, user: AccountRef
+) -> None:
+    assert alpaca._state is not None
+    alpaca._state = replace(alpaca._state, may_short=True)
+    exchange.fault("5xx", account=user.user_id, endpoint="positions/{symbol_or_asset_id}")
+    seen = exchange.last_seq()
+    with pytest.raises(RetryLater, match="not sent"):
+        alpaca.place_order(stock_order(Side.SELL, "1"))
+    assert exchange.journal(seen, type="accept") == []
 
 
 # -- the session ----------------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ class AccountState:
     available: Decimal
     equity: Decimal
     multiplier: Decimal
+    may_short: bool
     day_trades: int
     is_day_trader: bool
 
@@ -92,6 +93,8 @@ def account_from(document: object, *, where: str) -> AccountState:
         available=max(ZERO, min(cash, *powers)),
         equity=number_of(fields, "equity", where=where, minimum=None),
         multiplier=_optional(fields, "multiplier", where, Decimal(1)),
+        # One that does not say so is taken to be able to.
+        may_short=flag_of(fields, "shorting_enabled", default=True, where=where),
         day_trades=int(_optional(fields, "daytrade_count", where, ZERO)),
         is_day_trader=flag_of(fields, "pattern_day_trader", default=False, where=where),
     )

@@ -26,6 +26,7 @@ from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import AssetBalance, Holdings
 from bot.domain.errors import (
     CredentialsRejected,
+    InsufficientFunds,
     KeyUnfit,
     MarketClosed,
     OrderRefused,
@@ -123,7 +124,7 @@ class AlpacaBroker(BaseBroker):
         return self._hours.session()
 
     def renew_trading_session(self) -> TradingSession:
-        self._hours.renew(self._read_hours)
+        self._hours.renew(self._read_hours, reader=self.account.label)
         return self._hours.session()
 
     def awaits(self, symbol: str, side: Side) -> Awaited | None:
@@ -252,6 +253,7 @@ class AlpacaBroker(BaseBroker):
         if request.leave_before is not None:
             leave_before = min(leave_before, request.leave_before)
         self._refuse_unlisted(request.symbol)
+        self._refuse_short(request)
         leave_before = min(leave_before, self._leave_before_close(request))
         body = order_body(request)
         try:
@@ -286,6 +288,22 @@ class AlpacaBroker(BaseBroker):
             opens_at=awaited.until,
             retry_after_seconds=60.0 if left is None else max(1.0, left),
         )
+
+    def _refuse_short(self, request: OrderRequest) -> None:
+        """Where an account may sell short, whole shares that it does not hold would be sold all the same, as a debt."""
+        whole = request.quantity == request.quantity.to_integral_value()
+        if request.side is Side.BUY or not whole or (self._state is not None and not self._state.may_short):
+            return
+        try:
+            held = self._readings.held(ticker_of(request.symbol))
+        except UnreadableReply as error:
+            raise RetryLater(f"not sent: {error}") from error
+        if held < request.quantity:
+            raise InsufficientFunds(
+                f"{self.account.label}: not sent: {held:f} shares of {request.symbol} are free, and no short sale is "
+                f"meant",
+                venue_code="no_position",
+            )
 
     def _learn_from(self, error: OrderRefused, request: OrderRequest) -> None:
         """What the account's state has denied is not asked again until that state may have changed."""

@@ -58,22 +58,27 @@ class MarketHours:
     def __init__(self, clock: Clock, *, max_age_seconds: float = MAX_AGE_SECONDS) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._reader = threading.Lock()
+        self._reading_lock = threading.Lock()
+        self._again_at: dict[str, float] = {}
         self._venue_clock = VenueClock(clock, max_age_seconds=max_age_seconds)
         self._reading: HoursReading | None = None
         self._read_at = 0.0
 
-    def renew(self, read: Callable[[], HoursReading]) -> None:
-        """Read if that is due and nobody else is at it. What fails leaves what is known, for a while."""
-        if not self._is_due() or not self._reader.acquire(blocking=False):
+    def renew(self, read: Callable[[], HoursReading], *, reader: str) -> None:
+        """Read if that is due and nobody else is at it. What fails leaves what is known.
+
+        `reader` names the account that asks: after a failure it waits a little, and the others do not, because what
+        has failed may be its own key.
+        """
+        if not self._is_due(reader) or not self._reading_lock.acquire(blocking=False):
             return
         try:
             self.take(read())
+            self._again_at.pop(reader, None)
         except VenueError:
-            with self._lock:
-                self._venue_clock.postpone(RETRY_SECONDS)
+            self._again_at[reader] = self._clock.monotonic() + RETRY_SECONDS
         finally:
-            self._reader.release()
+            self._reading_lock.release()
 
     def take(self, reading: HoursReading) -> None:
         """What the venue has just said."""
@@ -124,7 +129,9 @@ class MarketHours:
         when = "" if session.until is None else f" at {minute_text(session.until)}"
         return Awaited(f"the opening{when}", session.until)
 
-    def _is_due(self) -> bool:
+    def _is_due(self, reader: str) -> bool:
+        if self._clock.monotonic() < self._again_at.get(reader, 0.0):
+            return False
         with self._lock:
             if self._reading is not None and self._crossed(self._reading, self._venue_clock.now()):
                 self._venue_clock.doubt()

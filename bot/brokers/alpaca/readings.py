@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
+from bot.brokers.alpaca.account import positions_from
 from bot.brokers.alpaca.calls import AlpacaCalls
 from bot.brokers.alpaca.errors import is_not_found
 from bot.brokers.alpaca.orders import of_stocks, order_from
@@ -13,6 +15,7 @@ from bot.domain.order import VenueOrder
 ORDERS_PER_PAGE = 500
 ACTIVITIES_PER_PAGE = 100
 MAX_PAGES = 200
+NOTHING = Decimal(0)
 
 
 class AlpacaReadings:
@@ -30,6 +33,18 @@ class AlpacaReadings:
             if is_not_found(error):
                 return None
             raise
+
+    def held(self, ticker: str) -> Decimal:
+        """Free shares of one stock; 0 on the API's word that there is no position."""
+        where = f"{self._label}: Alpaca position"
+        try:
+            position = self._calls.get(f"/positions/{ticker}")
+        except UnreadableReply as error:
+            if is_not_found(error):
+                return NOTHING
+            raise
+        found = positions_from([position], where=where).get(ticker)
+        return NOTHING if found is None else found.available
 
     def open_orders(self) -> Sequence[object]:
         """Every open order of a stock, the newest first."""

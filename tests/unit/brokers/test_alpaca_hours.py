@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.brokers.alpaca.hours import CLOSING_SECONDS, HoursReading, MarketHours, hours_from
-from bot.domain.errors import RetryLater, UnreadableReply
+from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply
 from tests.memory_broker import TestClock
 
 OPEN_AT = datetime(2026, 1, 30, 14, 30, tzinfo=UTC)
@@ -42,7 +42,7 @@ def clock() -> TestClock:
 
 def hours_at(clock: TestClock, moment: datetime) -> tuple[MarketHours, Venue]:
     hours, venue = MarketHours(clock), Venue(clock, moment)
-    hours.renew(venue.read)
+    hours.renew(venue.read, reader="ann")
     return hours, venue
 
 
@@ -83,11 +83,11 @@ def test_the_opening_is_known_when_the_venue_has_confirmed_it(clock: TestClock) 
     hours, venue = hours_at(clock, OPEN_AT - timedelta(seconds=20))
     assert hours.session().is_open is False
     clock.seconds += 19
-    hours.renew(venue.read)
+    hours.renew(venue.read, reader="ann")
     assert venue.calls == 1, "nothing could have changed"
     clock.seconds += 1
     assert hours.session().is_open is None
-    hours.renew(venue.read)
+    hours.renew(venue.read, reader="ann")
     assert venue.calls == 2
     assert hours.session().is_open is True
 
@@ -102,7 +102,7 @@ def test_a_venue_that_stays_closed_at_its_opening_is_believed_and_asked_again(cl
     assert (session.is_open, session.until) == (False, None)
     asked = venue.calls
     clock.seconds += 3
-    hours.renew(venue.read)
+    hours.renew(venue.read, reader="ann")
     assert venue.calls == asked + 1
 
 
@@ -110,10 +110,10 @@ def test_hours_that_nobody_confirms_for_long_are_not_known(clock: TestClock) -> 
     hours, venue = hours_at(clock, OPEN_AT + timedelta(hours=1))
     venue.answers = False
     clock.seconds += 600
-    hours.renew(venue.read)
+    hours.renew(venue.read, reader="ann")
     assert hours.session().is_open is True
     clock.seconds += 400
-    hours.renew(venue.read)
+    hours.renew(venue.read, reader="ann")
     assert hours.session().is_open is None
 
 
@@ -122,8 +122,25 @@ def test_a_venue_that_does_not_answer_is_not_asked_by_every_call(clock: TestCloc
     venue.answers = False
     clock.seconds += 31
     for _ in range(10):
-        hours.renew(venue.read)
+        hours.renew(venue.read, reader="ann")
     assert venue.calls == 2
+
+
+def test_an_account_that_cannot_read_the_hours_keeps_no_other_from_it(clock: TestClock) -> None:
+    hours, venue = hours_at(clock, OPEN_AT + timedelta(hours=1))
+    clock.seconds += 31
+
+    def refused() -> HoursReading:
+        raise CredentialsRejected("its key is refused")
+
+    hours.renew(refused, reader="bob")
+    hours.renew(venue.read, reader="ann")
+    assert venue.calls == 2
+    clock.seconds += 31
+    hours.renew(refused, reader="bob")
+    hours.renew(refused, reader="bob")
+    hours.renew(venue.read, reader="ann")
+    assert venue.calls == 3
 
 
 def test_a_machine_that_slept_through_the_close_asks_before_it_believes_its_reading(clock: TestClock) -> None:
@@ -131,7 +148,7 @@ def test_a_machine_that_slept_through_the_close_asks_before_it_believes_its_read
     # Asleep: the wall clock went on, the monotonic one stood still.
     clock.wall_offset += 8 * 3600
     venue._offset += timedelta(hours=8)
-    hours.renew(venue.read)
+    hours.renew(venue.read, reader="ann")
     assert venue.calls == 2
     assert hours.session().is_open is False
 
