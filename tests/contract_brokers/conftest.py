@@ -227,8 +227,7 @@ class Wiring:
 @pytest.fixture(scope="session")
 def exchange_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExchangeProcess]:
     with ExchangeProcess(seed=7, state=tmp_path_factory.mktemp("exchange")) as process:
-        if BrokerType.ALPACA in RIGS:
-            process.control("POST", "/session", {"brokerage": "alpaca", "mode": "always_open"})
+        process.control("POST", "/session", {"brokerage": "alpaca", "mode": "always_open"})
         _warm_up(process, tmp_path_factory.mktemp("warm-up"))
         yield process
 

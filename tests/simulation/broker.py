@@ -16,9 +16,10 @@ from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderRequest, VenueOrder
 from bot.domain.quote import Candle, Quote
 from bot.domain.symbol import base_of
+from tests.lone_brokers import facts_of
 from tests.simulation.clock import WorldClock
 from tests.simulation.dice import FaultRates
-from tests.simulation.semantics import LONGEST_DELAY_SECONDS, RepeatedId
+from tests.simulation.semantics import LONGEST_DELAY_SECONDS
 from tests.simulation.socket_lane import SimulatedLane, SimulatedLoop
 from tests.simulation.venue import INSTRUMENTS, IdTaken, LateRequest, Order, Venue
 
@@ -69,7 +70,8 @@ class SimulatedBroker(BaseBroker):
         semantics = venue.semantics
         self.settle_seconds = semantics.settle_seconds
         self.order_expiry_seconds = semantics.expiry_seconds
-        self.client_ids_are_forever = semantics.repeated_id is not RepeatedId.NEW_ORDER
+        self.capabilities = facts_of(account.broker).capabilities
+        self.client_ids_are_forever = self.capabilities.client_ids_are_forever
 
     def venue_now(self) -> datetime | None:
         """The venue's time, where it tells it."""
@@ -238,7 +240,9 @@ class SimulatedBroker(BaseBroker):
         if self.order_expiry_seconds is None:
             return None
         latest = now + self.order_expiry_seconds
-        return latest if request.leave_before is None else min(latest, request.leave_before)
+        if request.leave_before is None or self._venue.semantics.deadline_from_leaving:
+            return latest
+        return min(latest, request.leave_before)
 
     def arrive(self, request: OrderRequest) -> Order:
         """It is there in time."""

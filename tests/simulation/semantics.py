@@ -1,49 +1,62 @@
-"""How the five brokerages differ in what makes an order happen twice or late: the weakest of what each documents."""
+"""How the five brokerages differ in what makes an order happen twice or late: as the bot's own brokers have it."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum
+from functools import cache
 
+from bot.brokers.capabilities import RepeatedId
 from bot.domain.account import BrokerType
+from tests.lone_brokers import facts_of
 
 LOOKUP_LAG_SECONDS = 3.0
-MARGIN_SECONDS = 2.0
 # No network holds a request longer: assumed, and said so where it is published.
 LONGEST_DELAY_SECONDS = 120.0
-
-
-class RepeatedId(Enum):
-    """What becomes of a second order with a client id that was used before."""
-
-    NEW_ORDER = "taken as a new order, unless the first is still open"
-    SAME_ORDER = "answered with the first order"
-    REFUSED = "refused for ever"
+# Their order is that of the draws of a seed.
+BROKERS = (BrokerType.KRAKEN, BrokerType.OKX, BrokerType.BINANCE, BrokerType.COINBASE, BrokerType.ALPACA)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Semantics:
     """`expiry_seconds`: the deadline a request carries; None where the venue knows none.
 
+    `settle_seconds`: after this long the bot believes of an order that is not shown that there is none.
     `rising_nonces`: a request whose nonce is older than one that came before it is dropped.
+    `deadline_from_leaving`: an order that waited for its turn is good for as long again when it leaves; elsewhere its
+    time began when it was written down as being sent.
     """
 
     broker: BrokerType
     repeated_id: RepeatedId
     expiry_seconds: float | None
+    settle_seconds: float
     rising_nonces: bool = False
-
-    @property
-    def settle_seconds(self) -> float:
-        """After this long an order that was sent is there and shown, or never will be."""
-        arrives = LONGEST_DELAY_SECONDS if self.expiry_seconds is None else self.expiry_seconds
-        return arrives + LOOKUP_LAG_SECONDS + MARGIN_SECONDS
+    deadline_from_leaving: bool = False
 
 
-KRAKEN = Semantics(
-    broker=BrokerType.KRAKEN, repeated_id=RepeatedId.NEW_ORDER, expiry_seconds=8.0, rising_nonces=True
-)
-OKX = Semantics(broker=BrokerType.OKX, repeated_id=RepeatedId.NEW_ORDER, expiry_seconds=8.0)
-BINANCE = Semantics(broker=BrokerType.BINANCE, repeated_id=RepeatedId.NEW_ORDER, expiry_seconds=5.0)
-COINBASE = Semantics(broker=BrokerType.COINBASE, repeated_id=RepeatedId.SAME_ORDER, expiry_seconds=120.0)
-ALPACA = Semantics(broker=BrokerType.ALPACA, repeated_id=RepeatedId.REFUSED, expiry_seconds=None)
+def _semantics_of(broker: BrokerType) -> Semantics:
+    facts = facts_of(broker)
+    return Semantics(
+        broker=broker,
+        repeated_id=facts.capabilities.repeated_id,
+        expiry_seconds=facts.order_expiry_seconds,
+        settle_seconds=facts.settle_seconds,
+        rising_nonces=broker is BrokerType.KRAKEN,
+        deadline_from_leaving=broker is BrokerType.KRAKEN,
+    )
 
-VENUES = {str(each.broker): each for each in (KRAKEN, OKX, BINANCE, COINBASE, ALPACA)}
+
+class _Venues(Mapping[str, Semantics]):
+    """By the brokerage's name; a broker is made when it is first asked for."""
+
+    def __getitem__(self, name: str) -> Semantics:
+        return _cached(BrokerType(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(map(str, BROKERS))
+
+    def __len__(self) -> int:
+        return len(BROKERS)
+
+
+_cached = cache(_semantics_of)
+VENUES: Mapping[str, Semantics] = _Venues()

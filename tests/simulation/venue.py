@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from bot.brokers.capabilities import RepeatedId
 from bot.domain.errors import InsufficientFunds, OrderRefused
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
@@ -10,7 +11,7 @@ from bot.domain.order import OrderRequest, OrderType, Side, VenueOrder, VenueOrd
 from bot.domain.symbol import base_of
 from tests.simulation.clock import WorldClock
 from tests.simulation.dice import Dice, FaultRates
-from tests.simulation.semantics import LOOKUP_LAG_SECONDS, RepeatedId, Semantics
+from tests.simulation.semantics import LOOKUP_LAG_SECONDS, Semantics
 
 FEE = Decimal("0.0025")
 

@@ -14,7 +14,6 @@ from bot.domain.errors import (
     VenueInMaintenance,
 )
 from bot.domain.order import OrderType
-from paper_exchange.wiring import BROKERAGES
 
 Words = Mapping[str, type[VenueError]]
 # What no brokerage says to an order that it took, and what proves nothing all the same.
@@ -363,9 +362,6 @@ ALPACA = Rig(
         ' "buying_power": "100", "non_marginable_buying_power": "100", "equity": "100", "multiplier": "1"}'
     ),
 )
-_SERVED = frozenset(brokerage.name for brokerage in BROKERAGES)
-RIGS: Mapping[BrokerType, Rig] = {
-    rig.broker: rig for rig in (KRAKEN, COINBASE, OKX, BINANCE, ALPACA) if rig.name in _SERVED
-}
+RIGS: Mapping[BrokerType, Rig] = {rig.broker: rig for rig in (KRAKEN, COINBASE, OKX, BINANCE, ALPACA)}
 # The kinds of order the bot makes; a brokerage says which of them it has.
 ORDER_TYPES = tuple(OrderType)
