@@ -26,6 +26,8 @@ LOOK_AGAIN_SECONDS = 5.0
 # An account that could not be compared with the venue yet enters nothing: it is not left waiting for a whole period.
 NOT_HYDRATED_CYCLE_SECONDS = 15.0
 OPENING_SPREAD_SECONDS = 2.0
+# What the copies have changed of an account's row is written after them: with many users a batch's bookings come first.
+PUBLISH_AFTER_SECONDS = 1.0
 
 
 class Note(StrEnum):
@@ -79,6 +81,7 @@ class AccountWorker:
         self._stream = StreamBooking(broker=desk.broker, reconciler=desk.reconciler)
         self._stream_at: float | None = None
         self._stream_told = False
+        self._publish_at: float | None = None
         self._begun = False
         self._ended = False
 
@@ -132,9 +135,15 @@ class AccountWorker:
             self._guarded("reading the balance", self._refresh_balance)
         if self._clock.monotonic() >= self._cycle_at:
             self._cycle()
+        if self._publish_at is not None and self._clock.monotonic() >= self._publish_at:
+            self._publish()
+
+    def _publish(self) -> None:
+        self._publish_at = None
+        self.desk.status.publish()
 
     def _next_note(self) -> Note | None:
-        due = [self._cycle_at, self._refresh_at, self._look_at, self._flatten_at, self._stream_at]
+        due = [self._cycle_at, self._refresh_at, self._look_at, self._flatten_at, self._stream_at, self._publish_at]
         wait = min(moment for moment in due if moment is not None) - self._clock.monotonic()
         beat("waiting", max(0.0, wait) + self._step_seconds)
         try:
@@ -156,14 +165,15 @@ class AccountWorker:
             # What has come in since the last look is sold too, while a flatten is in force.
             self._flatten_at = self._clock.monotonic()
         self._judge_key()
-        self.desk.status.publish()
+        if self._publish_at is None:
+            self._publish_at = self._clock.monotonic() + PUBLISH_AFTER_SECONDS
 
     def _hear_stream(self) -> None:
         self._stream_at, self._stream_told = None, False
         wait = self._guarded("listening to the venue", self._take_news)
         self._stream_at = None if wait is None else self._clock.monotonic() + wait
         if self.desk.status.orders_go(self.desk.broker.order_way):
-            self.desk.status.publish()
+            self._publish()
 
     def _take_news(self) -> float | None:
         """Copies first: their orders are then booked whole, with their ends, and the stream finds nothing to add."""
@@ -201,7 +211,7 @@ class AccountWorker:
         self._refresh_at = self._clock.monotonic() + self._times.balance_refresh_seconds
         self.desk.status.balance(self.desk.broker.refresh_balance())
         self._judge_key()
-        self.desk.status.publish()
+        self._publish()
 
     def _cycle(self) -> None:
         started = self._clock.monotonic()
@@ -227,7 +237,7 @@ class AccountWorker:
             self._judge()
             result = "completed"
         status.step("waiting")
-        status.publish()
+        self._publish()
         self._tell_of_cycle(result, self._clock.monotonic() - started)
         self._plan_next_cycle(started)
         if self.desk.copier is not None and self._look_at is None:

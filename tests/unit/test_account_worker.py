@@ -13,6 +13,7 @@ from bot.account_worker import (
     INBOX_BOUND,
     LOOK_AGAIN_SECONDS,
     NOT_HYDRATED_CYCLE_SECONDS,
+    PUBLISH_AFTER_SECONDS,
     AccountWorker,
     CycleTimes,
     Note,
@@ -347,6 +348,7 @@ def test_its_heart_beats_with_its_steps_and_a_wait_is_announced_with_its_length(
         bench.worker.tell(Note.COPY)
         bench.worker.step()
         waits = bench.worker.heart.last
+        bench.after(PUBLISH_AFTER_SECONDS)
         # Something to hear, or it would wait for as long as it says it does: the inbox has no clock but the real one.
         bench.worker.tell(Note.REFRESH)
         bench.worker._next_note()
@@ -418,4 +420,7 @@ def test_a_look_that_finds_no_copy_writes_nothing(bench: Bench) -> None:
     assert (bench.copies.runs - before, writes.commits) == (3, 0)
     bench.copies.found_work = True
     bench.told(Note.COPY)
-    assert writes.commits > 0
+    bench.told(Note.COPY)
+    assert writes.commits == 0, "the bookings of a batch come first"
+    bench.after(PUBLISH_AFTER_SECONDS)
+    assert writes.commits == 1
