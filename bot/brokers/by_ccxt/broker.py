@@ -1,23 +1,30 @@
 """One account at OKX or at Binance. What is common is here; each venue's own is in its profile."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import contextlib
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import ClassVar
 
 from bot.brokers.base import BaseBroker, Urgency
 from bot.brokers.by_ccxt.binance import BinanceProfile
+from bot.brokers.by_ccxt.binance_stream import BinanceSpeech
 from bot.brokers.by_ccxt.calls import CcxtCalls
 from bot.brokers.by_ccxt.context import CcxtContext
 from bot.brokers.by_ccxt.markets import Markets
 from bot.brokers.by_ccxt.okx import OkxProfile
+from bot.brokers.by_ccxt.okx_stream import OkxSpeech
+from bot.brokers.by_ccxt.order_stream import OrderStream
 from bot.brokers.by_ccxt.profile import VenueProfile, named_order, order_name
 from bot.brokers.by_ccxt.signer import CcxtSigner
+from bot.brokers.by_ccxt.stream_speech import StreamSpeech
 from bot.brokers.by_ccxt.times import milliseconds
 from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, RepeatedId
 from bot.brokers.http_session import VenueSession
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
+from bot.brokers.stream_news import NO_NEWS, StreamNews
 from bot.brokers.venue_calls import VenueCalls
 from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import VenueGate
@@ -30,6 +37,7 @@ from bot.domain.errors import (
     OutcomeUnknown,
     RetryLater,
     UnreadableReply,
+    VenueError,
     VenueInMaintenance,
 )
 from bot.domain.fill import Fill
@@ -72,6 +80,24 @@ class CcxtBroker(BaseBroker):
             quote_currency=context.quote_currency,
             listed=self.get_trading_pairs,
         )
+
+        self._stream = self._make_stream(context)
+
+    def _make_stream(self, context: CcxtContext) -> OrderStream | None:
+        if context.wire is None or context.access.ws_auth_url is None:
+            return None
+        return OrderStream(
+            wire=context.wire,
+            url=context.access.ws_auth_url.rstrip("/"),
+            label=self.account.label,
+            is_master=self.account.is_master,
+            gather_seconds=context.gather_seconds,
+            speech=self._speech(context),
+        )
+
+    @abstractmethod
+    def _speech(self, context: CcxtContext) -> StreamSpeech:
+        """How the venue's private stream is spoken with this account's key."""
 
     def _make_calls(self, context: CcxtContext) -> CcxtCalls:
         dialect, label, clock = self.profile.dialect, self.account.label, context.clock
@@ -152,6 +178,8 @@ class CcxtBroker(BaseBroker):
         self.connected = False
         if not self._closed:
             self._closed = True
+            if self._stream is not None:
+                self._stream.close()
             self._session.close()
             self._gate.leave(self.account.label)
 
@@ -162,6 +190,16 @@ class CcxtBroker(BaseBroker):
             yield
         finally:
             self._urgency = outer
+
+    # -- private stream ---------------------------------------------------------------------------------------------
+    def listen(self, wake: Callable[[], None]) -> None:
+        if self._stream is not None:
+            with contextlib.suppress(VenueError):
+                self.get_trading_pairs()  # the stream itself asks nobody
+            self._stream.listen(wake)
+
+    def tend_stream(self) -> StreamNews:
+        return NO_NEWS if self._stream is None else self._stream.tend()
 
     # -- balances ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:
@@ -313,6 +351,16 @@ class OKXBroker(CcxtBroker):
             context = okx_context(account)
         super().__init__(account, context)
 
+    def _speech(self, context: CcxtContext) -> StreamSpeech:
+        credentials = context.access.credentials
+        passphrase = credentials.api_passphrase
+        return OkxSpeech(
+            api_key=credentials.api_key,
+            passphrase="" if passphrase is None else passphrase.get_secret_value(),
+            signer=self._calls.signer,
+            now=self.venue_clock.now,
+        )
+
 
 class BinanceBroker(CcxtBroker):
     """Binance over REST, spot. Without a context (in a Python shell) one is made from the settings."""
@@ -346,3 +394,11 @@ class BinanceBroker(CcxtBroker):
 
             context = binance_context(account)
         super().__init__(account, context)
+
+    def _speech(self, context: CcxtContext) -> StreamSpeech:
+        return BinanceSpeech(
+            api_key=context.access.credentials.api_key,
+            signer=self._calls.signer,
+            now=self.venue_clock.now,
+            markets=lambda: context.instruments.known(context.access.base_url),
+        )

@@ -208,11 +208,15 @@ class CcxtCalls:
     def _least_seconds(self) -> float:
         return LEAST_PART_OF_DEADLINE * self._deadline_seconds
 
-    # -- the wire ---------------------------------------------------------------------------------------------------
-    def _send_signed(self, endpoint: Endpoint, params: Params, headers: Mapping[str, str]) -> HttpReply:
+    def signer(self) -> CcxtSigner:
+        """Made when something is signed for the first time. Signing changes nothing in it: any thread may."""
         if self._signer is None:
             self._signer = self._make_signer(self._urls)
-        made = self._signer.sign(endpoint.interface, endpoint.path, endpoint.verb, params)
+        return self._signer
+
+    # -- the wire ---------------------------------------------------------------------------------------------------
+    def _send_signed(self, endpoint: Endpoint, params: Params, headers: Mapping[str, str]) -> HttpReply:
+        made = self.signer().sign(endpoint.interface, endpoint.path, endpoint.verb, params)
         return self._exchange(endpoint, made.url, headers={**made.headers, **headers}, body=made.body)
 
     def _exchange(

@@ -6,6 +6,7 @@ from bot.brokers.balance_book import BalanceBook
 from bot.brokers.by_ccxt.markets import Markets
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.http_session import CallLimits
+from bot.brokers.kept_socket import SocketWire
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
@@ -26,6 +27,8 @@ class CcxtContext:
     `order_deadline_seconds`: the venue takes an order no later than this after it was written down as being sent.
     `settle_margin_seconds`: for so long after that an order may still come to light.
     `demo`: OKX's demo trading, with keys of its own.
+    `wire` is the process's for this venue's sockets; without it, or without `access.ws_auth_url`, nobody listens.
+    `gather_seconds`: the trades of an order that goes on are told together after so long.
     """
 
     access: VenueAccess
@@ -43,3 +46,5 @@ class CcxtContext:
     settle_margin_seconds: float = 15.0
     on_private_call: CallObserver | None = None
     demo: bool = False
+    wire: SocketWire | None = None
+    gather_seconds: float = 0.5

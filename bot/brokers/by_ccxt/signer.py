@@ -5,12 +5,17 @@ an account's signer is a shallow copy with its own keys, addresses and clock.
 """
 
 import copy
+import hashlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 from bot.domain.errors import CredentialsRejected
+
+# Binance also issues keys whose secret is a private key of the owner's.
+PRIVATE_KEY = "PRIVATE KEY"
+LONGEST_ED25519_PEM = 120
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,12 @@ class _Exchange(Protocol):
     nonce: Callable[[], int]
 
     def sign(self, path: str, api: list[str], method: str, params: dict[str, object]) -> Mapping[str, object]: ...
+
+    def hmac(self, request: bytes, secret: bytes, algorithm: Callable[..., object], digest: str) -> object: ...
+
+    def rsa(self, request: str, secret: str, alg: str) -> object: ...
+
+    def eddsa(self, request: bytes, secret: str, curve: str) -> object: ...
 
 
 _tables_lock = threading.Lock()
@@ -89,3 +100,20 @@ class CcxtSigner:
             headers={str(name): str(value) for name, value in headers.items()},
             body=None if body is None else str(body).encode(),
         )
+
+    def signature(self, text: str, *, base64: bool = False) -> str:
+        """Of what is signed over a WebSocket, by the kind of the secret: hexadecimal unless said otherwise.
+
+        Raises `CredentialsRejected` as `sign` does.
+        """
+        exchange, secret = self._exchange, self._exchange.secret
+        try:
+            if PRIVATE_KEY not in secret:
+                made = exchange.hmac(text.encode(), secret.encode(), hashlib.sha256, "base64" if base64 else "hex")
+            elif len(secret) > LONGEST_ED25519_PEM:
+                made = exchange.rsa(text, secret, "sha256")
+            else:
+                made = exchange.eddsa(text.encode(), secret, "ed25519")
+            return str(made)
+        except Exception:  # noqa: BLE001 - as above
+            raise CredentialsRejected("not sent: the API secret cannot sign") from None
