@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from paper_exchange.alpaca.front import ALPACA
+from paper_exchange.alpaca.stream.sockets import ALPACA_SOCKETS
 from paper_exchange.api_keys import AccountRegistry
 from paper_exchange.binance.front import BINANCE
+from paper_exchange.binance.ws.hub import BINANCE_SOCKETS
 from paper_exchange.brokerage import Brokerage
 from paper_exchange.catalogue import Catalogue
 from paper_exchange.clock import SystemClock
@@ -25,13 +27,14 @@ from paper_exchange.kraken.ws.sockets import KRAKEN_SOCKETS
 from paper_exchange.market import Market
 from paper_exchange.nonces import NonceBook
 from paper_exchange.okx.front import OKX
+from paper_exchange.okx.ws.hub import OKX_SOCKETS
 from paper_exchange.replay import read_replay
 from paper_exchange.sockets.service import SocketPorts
 from paper_exchange.state import StateStore, StateUnusable, encode_snapshot
 from paper_exchange.tape import Bar
 
 BROKERAGES: tuple[Brokerage, ...] = (KRAKEN, COINBASE, OKX, BINANCE, ALPACA)
-SOCKETS: tuple[SocketPorts, ...] = (KRAKEN_SOCKETS,)
+SOCKETS: tuple[SocketPorts, ...] = (KRAKEN_SOCKETS, BINANCE_SOCKETS, OKX_SOCKETS, ALPACA_SOCKETS)
 DEFAULT_SEED = 1
 
 

@@ -14,6 +14,7 @@ UNREAD_PARAMETERS, EMPTY_PARAMETER, NEEDLESS_PARAMETER, TOO_PRECISE = -1104, -11
 BAD_TIME_IN_FORCE, BAD_ORDER_TYPE, BAD_SIDE, BAD_INTERVAL, BAD_SYMBOL = -1115, -1116, -1117, -1120, -1121
 BAD_SYMBOL_STATUS, TOO_LONG, BAD_COMBINATION, BAD_VALUE, BAD_RECV_WINDOW = -1122, -1127, -1128, -1130, -1131
 NEW_ORDER_REJECTED, CANCEL_REJECTED, NO_SUCH_ORDER, BAD_KEY_FORMAT, REJECTED_KEY = -2010, -2011, -2013, -2014, -2015
+ALREADY_SUBSCRIBED = -2035
 PARTLY_REPLACED, NOT_REPLACED, ARCHIVED, OTHER_STATUS = -2021, -2022, -2026, -1220
 
 STATUS_OF_CODE = {
@@ -54,6 +55,7 @@ MESSAGES = {
     NO_SUCH_ORDER: "Order does not exist.",
     BAD_KEY_FORMAT: "API-key format invalid.",
     REJECTED_KEY: "Invalid API-key, IP, or permissions for action.",
+    ALREADY_SUBSCRIBED: "User Data Stream subscription already active.",
     OTHER_STATUS: "The symbol's status does not match the requested symbolStatus.",
     ARCHIVED: "Order was canceled or expired with no executed qty over 90 days ago and has been archived.",
 }
@@ -98,5 +100,10 @@ def json_reply(body: object, *, status: int = 200, error: str | None = None) -> 
     return Reply(json.dumps(body, separators=(",", ":")).encode(), status=status, error=error)
 
 
+def status_of(problem: BinanceError) -> int:
+    """The HTTP status of an error, which a socket tells in its answer."""
+    return STATUS_OF_CODE.get(problem.code, 400)
+
+
 def error_reply(problem: BinanceError) -> Reply:
-    return json_reply(problem.body, status=STATUS_OF_CODE.get(problem.code, 400), error=str(problem))
+    return json_reply(problem.body, status=status_of(problem), error=str(problem))

@@ -10,8 +10,6 @@ from paper_exchange.binance.client_orders import ClientOrders
 from paper_exchange.binance.day_tickers import DayTickers
 from paper_exchange.binance.endpoints import ENTRY, LOOKUPS, all_endpoints
 from paper_exchange.binance.errors import (
-    BAD_KEY_FORMAT,
-    MESSAGES,
     REJECTED_KEY,
     TOO_MANY_REQUESTS,
     UNKNOWN,
@@ -22,7 +20,7 @@ from paper_exchange.binance.errors import (
 from paper_exchange.binance.limits import Limits, OverLimit
 from paper_exchange.binance.parameters import Parameters
 from paper_exchange.binance.routes import API_PREFIX, WALLET_PREFIX, Endpoint, Request, Right, RouteTable, Shared
-from paper_exchange.binance.signature import KEY_FORMAT, check_signature, check_times, new_key_pair
+from paper_exchange.binance.signature import check_signed, check_times, new_key_pair
 from paper_exchange.binance.symbols import Symbols
 from paper_exchange.brokerage import Brokerage
 from paper_exchange.exchange import Exchange
@@ -49,6 +47,11 @@ class BinanceFront(Front):
             day_tickers=DayTickers(exchange.market),
         )
         self._routes = RouteTable(all_endpoints())
+
+    @property
+    def shared(self) -> Shared:
+        """For what comes another way than as a REST request."""
+        return self._shared
 
     def identify(self, call: Call) -> None:
         endpoint = self._routes.find(call.method, call.path)
@@ -91,13 +94,16 @@ class BinanceFront(Front):
 
     def error_reply(self, text: str) -> Reply:
         """``-1007``, which has its usual message, or ``-1007: another message``."""
+        reply = error_reply(self.problem(text))
+        return replace(reply, headers=(("retry-after", "1"),)) if reply.status == 429 else reply
+
+    def problem(self, text: str) -> BinanceError:
+        """The error that a text stands for, as in `error_reply`."""
         code, _, message = (part.strip() for part in text.partition(":"))
         try:
-            number = int(code)
+            return BinanceError(int(code), message or None)
         except ValueError:
-            return error_reply(BinanceError(UNKNOWN, text))
-        reply = error_reply(BinanceError(number, message or MESSAGES.get(number)))
-        return replace(reply, headers=(("retry-after", "1"),)) if reply.status == 429 else reply
+            return BinanceError(UNKNOWN, text)
 
     def _request(self, call: Call, now_ns: int) -> Request:
         return Request(self._shared, call, call.data["parameters"], now_ns)
@@ -113,14 +119,10 @@ class BinanceFront(Front):
         if endpoint.right is None:
             parameters.check(endpoint.names)
             return
-        if not KEY_FORMAT.fullmatch(call.headers.get(KEY_HEADER, "")):
-            raise BinanceError(BAD_KEY_FORMAT)
-        if call.account is None:
-            raise BinanceError(REJECTED_KEY)
-        check_signature(call.account.api_secret, parameters)
+        account = check_signed(parameters, call.headers.get(KEY_HEADER, ""), call.account)
         parameters.check(endpoint.names)
         check_times(parameters, call.received_ns)
-        if endpoint.right not in call.account.permissions:
+        if endpoint.right not in account.permissions:
             raise BinanceError(REJECTED_KEY)
 
     def _with_usage(self, call: Call, reply: Reply) -> Reply:

@@ -175,6 +175,8 @@ def _cancel(request: Request, order: Order | None, *, cancel_id_name: str) -> di
     if order is None:
         raise BinanceError(CANCEL_REJECTED)
     _check_restrictions(request.parameters, order)
+    if order.is_live:
+        request.shared.cancel_ids[order.order_id] = cancel_id
     try:
         request.exchange.engine.cancel(order.account_id, order.order_id, request.now_ns)
     except (UnknownOrder, OrderAlreadyClosed):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,8 @@ class Shared:
     limits: Limits
     client_orders: ClientOrders
     day_tickers: DayTickers
+    cancel_ids: dict[str, str] = field(default_factory=dict)
+    """The client ids of cancels, by the id of the order that each has ended: streams tell both."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,14 @@ import re
 import secrets
 import string
 
+from paper_exchange.api_keys import Account
 from paper_exchange.binance.amounts import NANOSECONDS_PER_MILLISECOND
 from paper_exchange.binance.errors import (
+    BAD_KEY_FORMAT,
     BAD_RECV_WINDOW,
     BAD_SIGNATURE,
     BAD_TIMESTAMP,
+    REJECTED_KEY,
     BinanceError,
     illegal_characters,
     missing,
@@ -45,14 +48,19 @@ def sign(secret: str, text: bytes) -> str:
     return hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
 
 
-def check_signature(secret: str, parameters: Parameters) -> None:
-    """Raises BinanceError when there is no signature or it is not that of these parameters; its case is no matter."""
+def check_signed(parameters: Parameters, api_key: str, account: Account | None) -> Account:
+    """The account whose key signed these parameters; the case of a signature is no matter. Raises BinanceError."""
+    if not KEY_FORMAT.fullmatch(api_key):
+        raise BinanceError(BAD_KEY_FORMAT)
+    if account is None:
+        raise BinanceError(REJECTED_KEY)
     given = parameters.text(SIGNATURE)
     if given is None:
         raise missing(SIGNATURE)
-    expected = sign(secret, parameters.signed_text)
+    expected = sign(account.api_secret, parameters.signed_text)
     if not hmac.compare_digest(given.lower().encode(), expected.encode()):
         raise BinanceError(BAD_SIGNATURE)
+    return account
 
 
 def check_times(parameters: Parameters, now_ns: int) -> None:

@@ -12,6 +12,7 @@ import requests
 
 from tests.exchange_process import ExchangeProcess, wait_until
 from tests.paper_exchange.binance_caller import SYMBOL, BinanceCaller, now_ms
+from tests.paper_exchange.test_write_ahead import BotsBook
 
 LAST = Decimal("50000")
 BALANCES = {"USDT": "100000", "BTC": "10"}
@@ -435,3 +436,33 @@ def test_orders_and_their_ids_survive_a_restart(tmp_path: Path) -> None:
             again = caller.placed("over", "SELL", "MARKET", quantity="0.01")
             assert again["orderId"] > filled["orderId"]
             assert len(caller.get("myTrades", symbol=SYMBOL).body) >= 2
+
+
+def test_an_order_is_judged_by_what_the_bot_has_written_down(tmp_path: Path) -> None:
+    book = BotsBook(tmp_path / "bot.db")
+    with ExchangeProcess(seed=20, options=("--write-ahead-database", str(book.path))) as process:
+        account = process.open_account("binance", "written", BALANCES)
+        with BinanceCaller(process, account) as caller:
+            book.note("w1", "BTC/USDT|buy|market|0.001|")
+            book.note("w2", "BTC/USDT|buy|limit_ioc|0.001|90000")
+            book.note("w3", "BTC/USDT|buy|market|0.002|")
+            caller.order("w1", "BUY", "MARKET", quantity="0.00100")
+            caller.order("w2", "BUY", "LIMIT", timeInForce="IOC", quantity="0.001", price="90000.0")
+            caller.order("w3", "BUY", "MARKET", quantity="0.001")
+            caller.order("w4", "BUY", "MARKET", quantity="0.001")
+        lines = process.journal(type="write_ahead", account="written")
+    book.close()
+    assert [line["verdict"] for line in lines] == ["ok", "ok", "wrong_payload", "missing"]
+
+
+def test_an_order_that_ended_empty_is_archived_after_ninety_days(tmp_path: Path) -> None:
+    with ExchangeProcess(seed=22) as process:
+        account = process.open_account("binance", "old", BALANCES)
+        with BinanceCaller(process, account) as caller:
+            placed = caller.placed("empty", "BUY", "LIMIT", timeInForce="IOC", quantity="0.01", price="40000.0")
+            assert (placed["status"], caller.shown("empty")["status"]) == ("EXPIRED", "EXPIRED")
+            filled = caller.placed("full", "BUY", "MARKET", quantity="0.01")
+            process.advance_clock(91 * 86_400)
+            later = {"symbol": SYMBOL, "timestamp": caller.public("time").body["serverTime"]}
+            assert caller.get("order", orderId=placed["orderId"], **later).body["code"] == -2026
+            assert caller.get("order", orderId=filled["orderId"], **later).body["status"] == "FILLED"

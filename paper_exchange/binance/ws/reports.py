@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from paper_exchange.binance.amounts import milliseconds, text
@@ -19,7 +20,6 @@ from paper_exchange.orders import (
     Expired,
     Filled,
     LedgerEntry,
-    Order,
     Trade,
 )
 
@@ -67,11 +67,10 @@ def execution_report(event: Event, symbols: Symbols, *, cancel_id: str | None) -
     }
 
 
-def account_position(engine: Engine, order: Order, symbols: Symbols, time_ns: int) -> Report:
-    """The balances that an order may have changed, as they are now."""
-    listing = symbols.listings.original(order.symbol)
-    owned = engine.balances(order.account_id)
-    rows = [(asset, owned.get(asset, Balance(ZERO, ZERO))) for asset in (listing.base, listing.quote)]
+def account_position(engine: Engine, account_id: str, assets: Iterable[str], time_ns: int) -> Report:
+    """The balances that may have changed, as they are now."""
+    owned = engine.balances(account_id)
+    rows = [(asset, owned.get(asset, Balance(ZERO, ZERO))) for asset in assets]
     return {
         "e": "outboundAccountPosition",
         "E": milliseconds(time_ns),
