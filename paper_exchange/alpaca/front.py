@@ -56,7 +56,7 @@ class AlpacaFront(Front):
         self._exchange = exchange
         self._limits = RateLimits()
         self._routes = RouteTable(endpoints())
-        self._venue = Venue(
+        self.venue = Venue(
             exchange=exchange,
             listings=listings,
             flags=flags,
@@ -124,14 +124,14 @@ class AlpacaFront(Front):
         return replace(reply, headers=(*reply.headers, *limits, ("x-request-id", f"{call.received_ns:032x}")))
 
     def _request(self, call: Call, route: Route, now_ns: int) -> Request:
-        return Request(venue=self._venue, call=call, parameters=route.parameters, now_ns=now_ns)
+        return Request(venue=self.venue, call=call, parameters=route.parameters, now_ns=now_ns)
 
     def _note_order(self, call: Call) -> None:
         """Put what the body says of an order into the call, for the journal; nothing here is believed yet."""
         body = json_object(call.body) or {}
         client_order_id, stock, side = body.get("client_order_id"), body.get("symbol"), body.get("side")
         call.client_order_id = client_order_id if isinstance(client_order_id, str) else None
-        listing = find_listing(self._venue.listings, stock) if isinstance(stock, str) else None
+        listing = find_listing(self.venue.listings, stock) if isinstance(stock, str) else None
         call.symbol = listing.symbol if listing is not None else None
         call.side = side if isinstance(side, str) else None
         call.quantity = _amount(body.get("qty"))

@@ -57,7 +57,7 @@ def submit(request: Request) -> Reply:
     """
     form = read_form(request.body)
     order = place(request, form)
-    return json_reply(render_order(request, order))
+    return json_reply(render_order(request.venue, order, request.now_ns))
 
 
 def place(request: Request, form: OrderForm) -> Order:
@@ -82,7 +82,7 @@ def change(request: Request) -> Reply:
     check_funds(request, new, freed=order.reserved)
     _check_engine(request, new)
     request.exchange.engine.cancel(order.account_id, order.order_id, request.now_ns, CloseReason.REPLACED)
-    return json_reply(render_order(request, _placed(request, new)))
+    return json_reply(render_order(request.venue, _placed(request, new), request.now_ns))
 
 
 def cancel(request: Request) -> Reply:
@@ -177,4 +177,4 @@ def _changed_form(order: Order, body: dict[str, object]) -> OrderForm:
 
 def _already(request: Request, order: Order) -> ApiError:
     current = request.exchange.engine.order(order.order_id)
-    return ApiError(NOT_POSSIBLE, f'order is already in "{status_of(request, current)}" state')
+    return ApiError(NOT_POSSIBLE, f'order is already in "{status_of(request.venue, current)}" state')

@@ -20,7 +20,7 @@ def one_order(request: Request) -> Reply:
     order = find_order(request, request.parameters["order_id"])
     if not request.is_visible(order.opened_at_ns):
         raise _not_found(order.order_id)
-    return json_reply(render_order(request, order))
+    return json_reply(render_order(request.venue, order, request.now_ns))
 
 
 def by_client_order_id(request: Request) -> Reply:
@@ -32,7 +32,7 @@ def by_client_order_id(request: Request) -> Reply:
     order = request.venue.client_orders.find(request.account_id, client_order_id)
     if order is None or not request.is_visible(order.opened_at_ns):
         raise _not_found(client_order_id)
-    return json_reply(render_order(request, order))
+    return json_reply(render_order(request.venue, order, request.now_ns))
 
 
 def list_orders(request: Request) -> Reply:
@@ -47,7 +47,7 @@ def list_orders(request: Request) -> Reply:
     descending = query.choice("direction", ("desc", "asc")) == "desc"
     chosen.sort(key=lambda order: order.sequence, reverse=descending)
     limit = query.whole("limit", DEFAULT_ORDERS, maximum=MOST_ORDERS)
-    return json_reply([render_order(request, order) for order in chosen[:limit]])
+    return json_reply([render_order(request.venue, order, request.now_ns) for order in chosen[:limit]])
 
 
 def find_order(request: Request, order_id: str) -> Order:

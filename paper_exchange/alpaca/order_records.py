@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from paper_exchange.alpaca.context import Venue
 from paper_exchange.alpaca.instruments import ASSET_CLASS, asset_id
 from paper_exchange.alpaca.numbers import AVERAGE_DIGITS, text, text_or_none
 from paper_exchange.alpaca.order_terms import DAY, Terms
-from paper_exchange.alpaca.routes import Request
 from paper_exchange.clock import rfc3339
 from paper_exchange.orders import CloseReason, Order, OrderStatus
 
@@ -16,14 +16,15 @@ FINAL_STATUSES = {
 }
 
 
-def render_order(request: Request, order: Order) -> dict[str, object]:
+def render_order(venue: Venue, order: Order, now_ns: int) -> dict[str, object]:
+    """The order as it stands, at ``now_ns``."""
     terms = Terms.of(order.new)
     stock = order.symbol.partition("/")[0]
     return {
         "id": order.order_id,
         "client_order_id": order.client_order_id,
-        **_times(request, order, terms),
-        "replaced_by": request.venue.client_orders.replacement_of(order),
+        **_times(venue, order, terms, now_ns),
+        "replaced_by": venue.client_orders.replacement_of(order),
         "replaces": terms.replaces,
         "asset_id": asset_id(stock),
         "symbol": stock,
@@ -41,7 +42,7 @@ def render_order(request: Request, order: Order) -> dict[str, object]:
         # The limit that a buy stop gets once it triggers is not the client's.
         "limit_price": text_or_none(order.limit_price) if terms.kind in ("limit", "stop_limit") else None,
         "stop_price": text_or_none(order.trigger_price),
-        "status": status_of(request, order),
+        "status": status_of(venue, order),
         "extended_hours": terms.extended_hours,
         "legs": None,
         "trail_percent": None,
@@ -52,7 +53,7 @@ def render_order(request: Request, order: Order) -> dict[str, object]:
     }
 
 
-def status_of(request: Request, order: Order) -> str:
+def status_of(venue: Venue, order: Order) -> str:
     """An order that came outside the session is ``accepted`` until the opening."""
     if order.close_reason == CloseReason.REPLACED:
         return "replaced"
@@ -61,14 +62,14 @@ def status_of(request: Request, order: Order) -> str:
     if order.filled_quantity:
         return "partially_filled"
     waits = order.status is OrderStatus.PENDING
-    return "accepted" if waits and (order.trigger_price is None or request.exchange.market.closed) else "new"
+    return "accepted" if waits and (order.trigger_price is None or venue.exchange.market.closed) else "new"
 
 
-def _times(request: Request, order: Order, terms: Terms) -> dict[str, str | None]:
+def _times(venue: Venue, order: Order, terms: Terms, now_ns: int) -> dict[str, str | None]:
     created, closed_ns = rfc3339(order.opened_at_ns), order.closed_at_ns
-    last_fill_ns = request.exchange.engine.trade(order.trades[-1]).time_ns if order.trades else None
+    last_fill_ns = venue.exchange.engine.trade(order.trades[-1]).time_ns if order.trades else None
     updated_ns = max(time_ns for time_ns in (order.opened_at_ns, closed_ns, last_fill_ns) if time_ns is not None)
-    status = status_of(request, order)
+    status = status_of(venue, order)
     expires = terms.time_in_force == DAY and order.is_live
     return {
         "created_at": created,
@@ -76,7 +77,7 @@ def _times(request: Request, order: Order, terms: Terms) -> dict[str, str | None
         "submitted_at": created,
         "filled_at": _time(last_fill_ns) if status == "filled" else None,
         "expired_at": _time(closed_ns) if status == "expired" else None,
-        "expires_at": rfc3339(request.exchange.session.next_close(request.now_ns)) if expires else None,
+        "expires_at": rfc3339(venue.exchange.session.next_close(now_ns)) if expires else None,
         "canceled_at": _time(closed_ns) if status == "canceled" else None,
         "failed_at": None,
         "replaced_at": _time(closed_ns) if status == "replaced" else None,

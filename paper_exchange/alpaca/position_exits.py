@@ -23,7 +23,8 @@ def close_one(request: Request) -> Reply:
     holding = request.venue.costs.holdings(request.account_id).get(listing.base) if listing is not None else None
     if listing is None or holding is None:
         raise ApiError(NOT_FOUND, f"position not found: {name}")
-    return json_reply(render_order(request, _sell(request, listing, _part(request, listing, holding.quantity))))
+    order = _sell(request, listing, _part(request, listing, holding.quantity))
+    return json_reply(render_order(request.venue, order, request.now_ns))
 
 
 def close_all(request: Request) -> Reply:
@@ -36,7 +37,8 @@ def close_all(request: Request) -> Reply:
         listing = find_listing(request.listings, stock)
         assert listing is not None
         try:
-            body = render_order(request, _sell(request, listing, holding.quantity))
+            order = _sell(request, listing, holding.quantity)
+            body = render_order(request.venue, order, request.now_ns)
             rows.append({"symbol": stock, "status": 200, "order_id": body["id"], "body": body})
         except ApiError as problem:
             body = {"code": problem.code, "message": problem.message}
