@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from hashlib import sha256
 
 from paper_exchange.api_keys import Account
+from paper_exchange.exchange import Exchange
 from paper_exchange.http import Reply
 from paper_exchange.okx.account_levels import LEVELS
 from paper_exchange.okx.instruments import SPOT
@@ -27,20 +29,24 @@ def balance(request: Request) -> Reply:
     wanted = request.query.texts("ccy")
     if len(wanted) > MOST_CURRENCIES:
         raise ApiError("50025", f"Parameter ccy count exceeds the limit {MOST_CURRENCIES}")
-    held = request.exchange.engine.balances(request.account_id)
+    return data_reply([render_balance(request.exchange, request.account_id, request.now_ns, wanted)])
+
+
+def render_balance(exchange: Exchange, account_id: str, now_ns: int, wanted: Sequence[str] = ()) -> dict[str, object]:
+    """What the account can trade with; only the ``wanted`` currencies, if any are named."""
+    held = exchange.engine.balances(account_id)
     details = [
-        _detail(request, asset, each)
+        _detail(exchange, asset, each, now_ns)
         for asset, each in sorted(held.items())
         if each.total and (not wanted or asset in wanted)
     ]
-    total = sum((each.total * usd_per_unit(request, asset) for asset, each in held.items()), Decimal(0))
-    row = {
+    total = sum((each.total * usd_per_unit(exchange, asset) for asset, each in held.items()), Decimal(0))
+    return {
         "totalEq": amount(total.quantize(CENTS)),
-        "uTime": milliseconds(request.now_ns),
+        "uTime": milliseconds(now_ns),
         "details": details,
         **dict.fromkeys(MARGIN_FIELDS, ""),
     }
-    return data_reply([row])
 
 
 def config(request: Request) -> Reply:
@@ -128,15 +134,16 @@ def user_number(account: Account) -> str:
     return str(10**17 + int.from_bytes(digest[:8], "big") % (9 * 10**17))
 
 
-def usd_per_unit(request: Request, asset: str) -> Decimal:
+def usd_per_unit(exchange: Exchange, asset: str) -> Decimal:
     """The tape's price, or the catalogue's order of magnitude for what has no tape in dollars."""
     symbol = f"{asset}/USD"
-    if symbol in request.exchange.market.symbols_trading():
-        return request.exchange.market.last(symbol)
-    return request.exchange.catalogue.asset(asset).reference_usd
+    if symbol in exchange.catalogue and exchange.catalogue.listing(symbol).trades:
+        return exchange.market.last(symbol)
+    return exchange.catalogue.asset(asset).reference_usd
 
 
-def _detail(request: Request, asset: str, held: Balance) -> dict[str, str]:
+def _detail(exchange: Exchange, asset: str, held: Balance, now_ns: int) -> dict[str, str]:
+    worth = amount((held.total * usd_per_unit(exchange, asset)).quantize(CENTS))
     return {
         "ccy": asset,
         "eq": amount(held.total),
@@ -144,10 +151,10 @@ def _detail(request: Request, asset: str, held: Balance) -> dict[str, str]:
         "availBal": amount(held.available),
         "frozenBal": amount(held.held),
         "ordFrozen": amount(held.held),
-        "eqUsd": amount((held.total * usd_per_unit(request, asset)).quantize(CENTS)),
-        "disEq": amount((held.total * usd_per_unit(request, asset)).quantize(CENTS)),
+        "eqUsd": worth,
+        "disEq": worth,
         "spotBal": amount(held.total),
-        "uTime": milliseconds(request.now_ns),
+        "uTime": milliseconds(now_ns),
         "fixedBal": "0",
         "stgyEq": "0",
         "uplLiab": "",

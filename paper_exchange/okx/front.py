@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import ClassVar
 
@@ -21,7 +22,7 @@ from paper_exchange.okx.limits import ACCOUNT_WINDOW_SECONDS, ORDERS_OF_AN_ACCOU
 from paper_exchange.okx.placements import placements
 from paper_exchange.okx.query import plain_decimal
 from paper_exchange.okx.replies import ApiError, error_reply, told_error
-from paper_exchange.okx.routes import PREFIX, Endpoint, Request, RouteTable, Scope, bodies
+from paper_exchange.okx.routes import PREFIX, Endpoint, Fields, Request, RouteTable, Scope, bodies
 from paper_exchange.okx.signature import new_key_pair, signature_is_valid, signed_text
 from paper_exchange.write_ahead import Placement
 
@@ -60,7 +61,7 @@ class OkxFront(Front):
         call.endpoint = call.path.removeprefix(PREFIX).lstrip("/")
         call.account = self._exchange.account_by_key(NAME, call.headers.get("ok-access-key", ""))
         if call.method == "POST":
-            _note_order(call)
+            note_orders(call, bodies(call.body) or [])
 
     def admit(self, call: Call) -> Reply | None:
         endpoint: Endpoint | None = call.data["endpoint"]
@@ -86,8 +87,19 @@ class OkxFront(Front):
         """A code of OKX, alone or before words: ``50011``, ``51008: not enough``."""
         return told_error(text)
 
+    def carry_out(self, call: Call, now_ns: int) -> Reply:
+        """A call whose sender is known already, since it came over a socket: rights, rates and expiry are the same."""
+        endpoint = self._routes.find(call.method, PREFIX + call.endpoint)
+        assert endpoint is not None and call.account is not None
+        call.data["endpoint"] = endpoint
+        try:
+            self._check_right(call, endpoint, call.account)
+        except ApiError as problem:
+            return error_reply(problem.code, problem.message)
+        return self.execute(call, now_ns)
+
     def request(self, call: Call, now_ns: int) -> Request:
-        """What a handler is given, also for a call that came another way than as a REST request."""
+        """What a handler is given."""
         return Request(
             exchange=self._exchange,
             listings=self._listings,
@@ -105,6 +117,9 @@ class OkxFront(Front):
         if call.method == "POST":
             _check_body(call)
         account = _verify(call)
+        self._check_right(call, endpoint, account)
+
+    def _check_right(self, call: Call, endpoint: Endpoint, account: Account) -> None:
         if endpoint.scope not in account.permissions:
             raise ApiError("50120")
         if account.strict:
@@ -161,9 +176,8 @@ def _check_time(timestamp: str, now_ns: int) -> None:
         raise ApiError("50102")
 
 
-def _note_order(call: Call) -> None:
-    """Put what the body says of one order into the call, for the journal; nothing here is believed yet."""
-    rows = bodies(call.body) or []
+def note_orders(call: Call, rows: Sequence[Fields]) -> None:
+    """Put what a request says of one order into the call, for the journal; nothing here is believed yet."""
     instruments = {_text(row.get("instId")) for row in rows}
     if len(instruments) == 1:
         call.symbol = symbol_of(instruments.pop() or "") or None

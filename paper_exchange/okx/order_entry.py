@@ -163,7 +163,7 @@ def _accepted(request: Request, form: OrderForm, new: NewOrder, listing: Listing
 def _engine_takes(request: Request, new: NewOrder, listing: Listing) -> Order:
     """Raises Refusal, or OrderRefused for a size that is too large; of a limit order OKX looks for its money first."""
     last = request.exchange.market.last(listing.symbol)
-    too_large = size_problem(new, last, usd_per_unit(request, listing.quote))
+    too_large = size_problem(new, last, usd_per_unit(request.exchange, listing.quote))
     if too_large is not None:
         if new.kind is not OrderKind.MARKET:
             request.exchange.engine.validate(new, request.now_ns)

@@ -1,0 +1,1 @@
+"""OKX's private WebSocket as a part of its front."""
