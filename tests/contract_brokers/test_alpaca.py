@@ -394,6 +394,16 @@ def test_right_before_the_close_nothing_leaves_any_more(alpaca: AlpacaBroker, ex
     assert exchange.journal(seen, type="accept") == []
 
 
+def test_in_the_last_minute_an_exit_is_sent_and_an_entry_is_not(
+    alpaca: AlpacaBroker, exchange: ExchangeProcess
+) -> None:
+    closing = now() + timedelta(seconds=50)
+    exchange.control("POST", "/session", {"mode": "open", "next_close": closing.isoformat()})
+    with pytest.raises(MarketClosed):
+        alpaca.place_order(stock_order(quantity="1"))
+    assert alpaca.place_order(stock_order(Side.SELL, "1")).venue_order_id
+
+
 def test_while_the_hours_are_not_known_no_entry_is_sent_and_an_exit_is_tried(
     wiring: Wiring, user: AccountRef, exchange: ExchangeProcess
 ) -> None:

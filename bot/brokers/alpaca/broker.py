@@ -128,7 +128,7 @@ class AlpacaBroker(BaseBroker):
         return self._hours.session()
 
     def awaits(self, symbol: str, side: Side) -> Awaited | None:
-        return self._hours.awaited() or self._holds.awaited(symbol, side)
+        return self._hours.awaited(side) or self._holds.awaited(symbol, side)
 
     def _read_hours(self) -> HoursReading:
         return hours_from(as_object(self._calls.get("/clock"), where=f"{self.account.label}: Alpaca clock"))
@@ -277,7 +277,7 @@ class AlpacaBroker(BaseBroker):
             raise self._closed_until(awaited)
         if session.is_open is None and request.kind is OrderKind.ENTRY:
             raise MarketClosed(f"{self.account.label}: not sent: {session.says}")
-        seconds = self._hours.closes_in()
+        seconds = self._hours.closes_in(request.side)
         # Hours that are not known hold back no exit.
         return float("inf") if seconds is None else self._context.clock.monotonic() + seconds
 

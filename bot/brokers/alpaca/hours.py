@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from bot.brokers.replies import flag_of, iso_time, text_of
 from bot.brokers.venue_clock import VenueClock
 from bot.domain.errors import UnreadableReply, VenueError
+from bot.domain.order import Side
 from bot.domain.trading_session import Awaited, TradingSession, minute_text
 from bot.seams.clock import Clock
 
@@ -18,6 +19,8 @@ UNKNOWN_AFTER_SECONDS = 900.0
 # From so long before the close on nothing is sent: its acknowledgement could come after the close, and what the venue
 # takes then it keeps for the next day.
 CLOSING_SECONDS = 12.0
+# For a buy longer: no order can be given a deadline here, and one that is late in the network is bought next morning.
+BUY_CLOSING_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -96,13 +99,13 @@ class MarketHours:
         with self._lock:
             return self._venue_clock.not_after(noted_at)
 
-    def closes_in(self) -> float | None:
+    def closes_in(self, side: Side) -> float | None:
         """Seconds until nothing more may leave before the close; None when it is not open, or that is not known."""
         with self._lock:
             reading, now = self._reading, self._venue_clock.now()
         if reading is None or not reading.is_open:
             return None
-        return (reading.next_close - now).total_seconds() - CLOSING_SECONDS
+        return (reading.next_close - now).total_seconds() - _margin(side)
 
     def next_open(self) -> datetime | None:
         """The opening of the next session, if it is known and not over."""
@@ -121,9 +124,11 @@ class MarketHours:
             return _unknown(f"Alpaca has not told its hours for {age / 60:.0f} minutes")
         return _open_session(reading, now) if reading.is_open else _closed_session(reading, now)
 
-    def awaited(self) -> Awaited | None:
-        """The opening, while it is closed."""
-        session = self.session()
+    def awaited(self, side: Side) -> Awaited | None:
+        """The opening, while it is closed or about to close."""
+        session, left = self.session(), self.closes_in(side)
+        if session.is_open and left is not None and left <= 0:
+            session = _closed(self.next_open())
         if session.is_open is not False:
             return None
         when = "" if session.until is None else f" at {minute_text(session.until)}"
@@ -141,6 +146,10 @@ class MarketHours:
         """Whether the hours it speaks of have ended since; asked anew at most each few seconds."""
         boundary = reading.next_close if reading.is_open else reading.next_open
         return now >= boundary and self._clock.monotonic() - self._read_at >= RETRY_SECONDS / 2
+
+
+def _margin(side: Side) -> float:
+    return BUY_CLOSING_SECONDS if side is Side.BUY else CLOSING_SECONDS
 
 
 def _open_session(reading: HoursReading, now: datetime) -> TradingSession:

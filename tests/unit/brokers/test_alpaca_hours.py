@@ -6,6 +6,7 @@ import pytest
 
 from bot.brokers.alpaca.hours import CLOSING_SECONDS, HoursReading, MarketHours, hours_from
 from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply
+from bot.domain.order import Side
 from tests.memory_broker import TestClock
 
 OPEN_AT = datetime(2026, 1, 30, 14, 30, tzinfo=UTC)
@@ -50,14 +51,14 @@ def test_nothing_is_known_before_the_venue_was_asked(clock: TestClock) -> None:
     session = MarketHours(clock).session()
     assert session.is_open is None
     assert "not told its hours" in session.says
-    assert MarketHours(clock).awaited() is None, "an exit is tried while the hours are not known"
+    assert MarketHours(clock).awaited(Side.SELL) is None, "an exit is tried while the hours are not known"
 
 
 def test_within_the_session_it_is_open_until_the_close(clock: TestClock) -> None:
     hours, _ = hours_at(clock, OPEN_AT + timedelta(hours=1))
     session = hours.session()
     assert (session.is_open, session.until, session.says) == (True, CLOSE_AT, "")
-    assert hours.awaited() is None
+    assert hours.awaited(Side.SELL) is None
 
 
 def test_the_close_comes_to_the_moment_without_being_asked_for(clock: TestClock) -> None:
@@ -68,15 +69,25 @@ def test_the_close_comes_to_the_moment_without_being_asked_for(clock: TestClock)
     assert venue.calls == 1
     assert (session.is_open, session.until) == (False, MONDAY)
     assert session.says == "market closed until 2026-02-02 14:30 UTC"
-    assert hours.awaited() is not None
-    assert hours.awaited().sentence == "waits for the opening at 2026-02-02 14:30 UTC"
+    assert hours.awaited(Side.SELL) is not None
+    assert hours.awaited(Side.SELL).sentence == "waits for the opening at 2026-02-02 14:30 UTC"
 
 
 def test_an_order_that_could_be_acknowledged_after_the_close_may_not_leave(clock: TestClock) -> None:
     hours, _ = hours_at(clock, CLOSE_AT - timedelta(seconds=60))
-    assert hours.closes_in() == pytest.approx(60 - CLOSING_SECONDS)
+    assert hours.closes_in(Side.SELL) == pytest.approx(60 - CLOSING_SECONDS)
     clock.seconds += 60
-    assert hours.closes_in() is not None and hours.closes_in() < 0
+    assert hours.closes_in(Side.SELL) is not None and hours.closes_in(Side.SELL) < 0
+
+
+def test_in_the_last_minute_nothing_is_bought_any_more_and_what_is_held_can_be_sold(clock: TestClock) -> None:
+    """No order can be given a deadline here: one that is late in the network would be bought the next morning."""
+    hours, _ = hours_at(clock, CLOSE_AT - timedelta(seconds=45))
+    assert hours.session().is_open is True
+    assert hours.awaited(Side.SELL) is None
+    awaited = hours.awaited(Side.BUY)
+    assert awaited is not None and awaited.until == MONDAY
+    assert hours.closes_in(Side.BUY) == -15
 
 
 def test_the_opening_is_known_when_the_venue_has_confirmed_it(clock: TestClock) -> None:
