@@ -6,7 +6,7 @@ import pytest
 
 from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef
-from tests.contract_brokers.conftest import Wiring
+from tests.contract_brokers.conftest import OpenGate, Wiring
 from tests.contract_brokers.matrix.rigs import RIGS, Rig
 
 
@@ -24,6 +24,16 @@ def account(request: pytest.FixtureRequest, rig: Rig) -> AccountRef:
 @pytest.fixture
 def broker(wiring: Wiring, account: AccountRef) -> BaseBroker:
     """Connected, with the markets read."""
+    made = wiring.broker(account)
+    made.connect()
+    made.get_trading_pairs()
+    return made
+
+
+@pytest.fixture
+def tireless(wiring: Wiring, account: AccountRef) -> BaseBroker:
+    """The same, and it goes on asking a venue that answers nothing sensible for long."""
+    wiring.gate = OpenGate(wiring.clock, str(account.broker))
     made = wiring.broker(account)
     made.connect()
     made.get_trading_pairs()
