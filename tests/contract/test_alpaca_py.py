@@ -112,3 +112,17 @@ def test_when_504_is_answered_it_sends_the_order_again_and_buys_once(exchange: E
     assert report["found"]["status"] == "filled"
     requests = exchange.journal(type="request", account="resender", endpoint="orders")
     assert len(requests) == 2 and len(exchange.journal(type="accept", account="resender")) == 1
+
+
+def test_its_stream_hears_of_orders_as_they_happen(exchange: ExchangeProcess) -> None:
+    account = exchange.open_account("alpaca", "listener", BALANCES)
+    report = run_peer(
+        "alpaca_py_stream.py",
+        url=exchange.rest_url("alpaca"),
+        stream_url=exchange.addresses["alpaca"]["ws"] + "/stream",
+        api_key=account.api_key,
+        api_secret=account.api_secret,
+    )
+    assert [update["event"] for update in report["canceled"]] == ["new", "canceled"]
+    assert [update["event"] for update in report["filled"]] == ["new", "fill"]
+    assert (report["filled"][-1]["qty"], report["filled"][-1]["position_qty"]) == (2, 12)
