@@ -28,14 +28,13 @@ from paper_exchange.market import Market
 from paper_exchange.nonces import NonceBook
 from paper_exchange.okx.front import OKX
 from paper_exchange.okx.ws.hub import OKX_SOCKETS
-from paper_exchange.okx.ws.hub import OKX_SOCKETS
 from paper_exchange.replay import read_replay
 from paper_exchange.sockets.service import SocketPorts
 from paper_exchange.state import StateStore, StateUnusable, encode_snapshot
 from paper_exchange.tape import Bar
 
 BROKERAGES: tuple[Brokerage, ...] = (KRAKEN, COINBASE, OKX, BINANCE, ALPACA)
-SOCKETS: tuple[SocketPorts, ...] = (KRAKEN_SOCKETS, BINANCE_SOCKETS, OKX_SOCKETS, ALPACA_SOCKETS, OKX_SOCKETS)
+SOCKETS: tuple[SocketPorts, ...] = (KRAKEN_SOCKETS, BINANCE_SOCKETS, OKX_SOCKETS, ALPACA_SOCKETS)
 DEFAULT_SEED = 1
 
 
