@@ -11,9 +11,9 @@ from bot.brokers.by_ccxt import binance_errors
 from bot.brokers.by_ccxt.binance_orders import fill_from, order_from
 from bot.brokers.by_ccxt.markets import Markets
 from bot.brokers.by_ccxt.signer import CcxtSigner
-from bot.brokers.by_ccxt.stream_speech import LetDown, Live, StreamSpeech, Told
 from bot.brokers.by_ccxt.times import milliseconds
 from bot.brokers.replies import as_object, decode_json, optional_text
+from bot.brokers.stream_speech import LetDown, Live, StreamSpeech, Told
 from bot.domain.errors import UnreadableReply
 from bot.domain.fill import Fill
 from bot.domain.symbol import quote_of

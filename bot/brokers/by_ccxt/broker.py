@@ -15,16 +15,16 @@ from bot.brokers.by_ccxt.context import CcxtContext
 from bot.brokers.by_ccxt.markets import Markets
 from bot.brokers.by_ccxt.okx import OkxProfile
 from bot.brokers.by_ccxt.okx_stream import OkxSpeech
-from bot.brokers.by_ccxt.order_stream import OrderStream
 from bot.brokers.by_ccxt.profile import VenueProfile, named_order, order_name
 from bot.brokers.by_ccxt.signer import CcxtSigner
-from bot.brokers.by_ccxt.stream_speech import StreamSpeech
 from bot.brokers.by_ccxt.times import milliseconds
 from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, RepeatedId
 from bot.brokers.http_session import VenueSession
+from bot.brokers.order_stream import OrderStream
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.stream_news import NO_NEWS, StreamNews
+from bot.brokers.stream_speech import StreamSpeech
 from bot.brokers.venue_calls import VenueCalls
 from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import VenueGate

@@ -9,8 +9,8 @@ from bot.brokers.account_view import OrderEvent
 from bot.brokers.by_ccxt import okx_errors
 from bot.brokers.by_ccxt.okx_orders import fill_from, order_from
 from bot.brokers.by_ccxt.signer import CcxtSigner
-from bot.brokers.by_ccxt.stream_speech import LetDown, Live, Say, StreamSpeech, Told
 from bot.brokers.replies import as_list, as_object, decode_json, optional_text
+from bot.brokers.stream_speech import LetDown, Live, Say, StreamSpeech, Told
 from bot.domain.errors import UnreadableReply
 from bot.domain.fill import Fill
 

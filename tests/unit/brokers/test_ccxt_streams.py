@@ -15,7 +15,7 @@ from bot.brokers.by_ccxt.binance_stream import BinanceSpeech
 from bot.brokers.by_ccxt.markets import Markets
 from bot.brokers.by_ccxt.okx_stream import OkxSpeech
 from bot.brokers.by_ccxt.signer import CcxtSigner
-from bot.brokers.by_ccxt.stream_speech import LetDown, Live, Say
+from bot.brokers.stream_speech import LetDown, Live, Say
 from bot.domain.errors import UnreadableReply
 from bot.domain.instrument import Instrument
 from bot.domain.order import Side, VenueOrderStatus

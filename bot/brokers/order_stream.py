@@ -1,6 +1,6 @@
 """An account's orders as the venue pushes them: its trades reach the books sooner than by any reading.
 
-Neither OKX nor Binance numbers its messages or shows what there was before. So whatever happened without a connection
+Most venues neither number their messages nor show what there was before. So whatever happened without a connection
 is in the history alone: whenever the stream begins anew the account is told to read that, and the readings go on in any
 case.
 """
@@ -10,10 +10,10 @@ import math
 from collections.abc import Callable
 
 from bot.brokers.account_view import AccountView, OrderEvent
-from bot.brokers.by_ccxt.stream_speech import LetDown, Live, Say, StreamSpeech, Told
 from bot.brokers.connect_budget import Rank
 from bot.brokers.kept_socket import KeptSocket, SocketWire
 from bot.brokers.stream_news import StreamNews
+from bot.brokers.stream_speech import LetDown, Live, Say, StreamSpeech, Told
 from bot.domain.errors import CredentialsRejected, UnreadableReply
 
 log = logging.getLogger(__name__)

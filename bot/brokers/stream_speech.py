@@ -17,7 +17,7 @@ class Say:
 
 @dataclass(frozen=True)
 class Live:
-    """From here on every order is told."""
+    """From here on every order is told. Said again: something has happened that only the history tells."""
 
 
 @dataclass(frozen=True)
