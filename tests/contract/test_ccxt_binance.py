@@ -85,3 +85,25 @@ def test_fees_status_coins_deposits_and_stops_are_known(report: Report) -> None:
     assert report["market_buy_with_cost"]["cost"] == pytest.approx(50, rel=0.01)
     assert {report["stop_loss"]["id"], report["stop_limit"]["id"]} == set(report["cancel_all"])
     assert set(report["cancel_all"]) <= set(report["orders"])
+
+
+@pytest.fixture(scope="module")
+def watched(exchange: ExchangeProcess) -> Report:
+    exchange.set_price("BTC/USDT", "50000")
+    account = exchange.open_account("binance", "ccxt-pro", {"USDT": "10000", "BTC": "1"})
+    report: Report = run_peer(
+        "ccxt_binance_sockets.py",
+        url=exchange.rest_url("binance"),
+        ws_api=exchange.addresses["binance"]["ws_api"],
+        api_key=account.api_key,
+        api_secret=account.api_secret,
+    )["sockets"]
+    return report
+
+
+def test_the_account_is_watched_over_the_websocket_api(watched: Report) -> None:
+    placed = watched["placed"]
+    assert placed["status"] == "closed"
+    assert {order["id"] for order in watched["orders"]} == {placed["id"]}
+    assert {(trade["order"], trade["fee"]["currency"]) for trade in watched["my_trades"]} == {(placed["id"], "BTC")}
+    assert watched["balance"]["BTC"]["total"] == pytest.approx(1 + 0.01 * 0.999)

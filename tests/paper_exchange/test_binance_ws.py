@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -137,7 +138,18 @@ def test_one_connection_carries_several_accounts_and_nobody_elses(
     assert message["subscriptionId"] == 1
     assert stream.event("executionReport")["c"] == "s3"
     assert stream.ask("userDataStream.unsubscribe", {"subscriptionId": 1})["status"] == 200
+    assert stream.event("eventStreamTerminated")
     assert stream.ask("session.subscriptions")["result"] == [{"subscriptionId": 0}]
+
+
+def test_a_stream_ends_when_its_key_is_replaced(
+    caller: BinanceCaller, stream: UserStream, exchange: ExchangeProcess
+) -> None:
+    renewed = exchange.control("POST", f"/accounts/binance/{caller.account.name}/key", {})
+    with BinanceCaller(exchange, replace(caller.account, **renewed)) as again:
+        again.resting("after")
+    assert stream.event("eventStreamTerminated")
+    assert stream.ask("session.subscriptions")["result"] == []
 
 
 def test_a_subscription_needs_a_key_a_signature_and_the_time(exchange: ExchangeProcess, caller: BinanceCaller) -> None:

@@ -189,7 +189,7 @@ class BinanceHub:
         if number is not None and number not in session.subscriptions:
             raise not_valid("subscriptionId")
         for each in list(session.subscriptions) if number is None else [number]:
-            self._user_data.remove(session.subscriptions.pop(each))
+            self._user_data.end(session.subscriptions[each])
         return {}
 
     def _subscriptions(self, session: Session, _request: SocketRequest, _call: Call) -> Result:

@@ -90,6 +90,11 @@ def balance_update(entry: LedgerEntry) -> Report:
     }
 
 
+def terminated(time_ns: int) -> Report:
+    """The last word of a stream."""
+    return {"e": "eventStreamTerminated", "E": milliseconds(time_ns)}
+
+
 def _execution(event: Event) -> str:
     order = event.order
     if isinstance(event, Canceled) and status(order) != "CANCELED":

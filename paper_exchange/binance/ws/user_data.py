@@ -11,10 +11,18 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from paper_exchange.binance.routes import Shared
-from paper_exchange.binance.ws.reports import Report, account_position, balance_update, execution_report
+from paper_exchange.binance.ws.reports import (
+    Report,
+    account_position,
+    balance_update,
+    execution_report,
+    terminated,
+)
 from paper_exchange.binance.ws.session import Subscription, Told
 from paper_exchange.orders import Event, LedgerKind
 from paper_exchange.sockets.pushes import Pushes
+
+NAME = "binance"
 
 
 class UserData:
@@ -31,6 +39,13 @@ class UserData:
         account_id = subscription.account.account_id
         self._subscribed[account_id].append(subscription)
         self._seen_entries.setdefault(account_id, len(self._shared.exchange.engine.ledger(account_id)))
+
+    def end(self, subscription: Subscription) -> None:
+        """Say that the stream is over, and tell it nothing more."""
+        self.remove(subscription)
+        subscription.session.subscriptions.pop(subscription.number, None)
+        report = terminated(self._shared.exchange.clock.now_ns())
+        self._send(subscription, [(subscription.told(str(report["e"])), _wrapped(subscription, report))])
 
     def remove(self, subscription: Subscription) -> None:
         account_id = subscription.account.account_id
@@ -66,6 +81,9 @@ class UserData:
     def _tell(self, account_id: str, reports: list[Report]) -> None:
         """To whoever is still there."""
         for subscription in list(self._subscribed.get(account_id, ())):
+            if self._shared.exchange.account_by_key(NAME, subscription.account.api_key) is None:
+                self.end(subscription)  # Its key was replaced.
+                continue
             updates = [(subscription.told(str(report["e"])), _wrapped(subscription, report)) for report in reports]
             self._send(subscription, updates)
 
