@@ -94,7 +94,7 @@ def watched(exchange: ExchangeProcess) -> Report:
     report: Report = run_peer(
         "ccxt_binance_sockets.py",
         url=exchange.rest_url("binance"),
-        ws_api=exchange.addresses["binance"]["ws_api"],
+        ws_auth=exchange.addresses["binance"]["ws_auth"],
         api_key=account.api_key,
         api_secret=account.api_secret,
     )["sockets"]

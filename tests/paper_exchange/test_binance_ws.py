@@ -42,7 +42,7 @@ class UserStream:
     """A client of the WebSocket API."""
 
     def __init__(self, exchange: ExchangeProcess) -> None:
-        self.socket = SocketClient(exchange.addresses["binance"]["ws_api"] + "/ws-api/v3")
+        self.socket = SocketClient(exchange.addresses["binance"]["ws_auth"] + "/ws-api/v3")
         self._numbers = count(1)
 
     def ask(self, method: str, params: Message | None = None) -> Message:
@@ -189,7 +189,7 @@ def test_an_event_can_be_lost_doubled_or_end_the_connection(
 
 def test_other_paths_are_not_found(exchange: ExchangeProcess) -> None:
     with pytest.raises(Exception, match="404"):
-        SocketClient(exchange.addresses["binance"]["ws_api"] + "/ws/stream")
+        SocketClient(exchange.addresses["binance"]["ws_auth"] + "/ws/stream")
 
 
 def test_a_connection_ends_after_a_day() -> None:

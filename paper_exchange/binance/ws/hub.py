@@ -31,7 +31,7 @@ from paper_exchange.sockets.connection import ABNORMAL, Connection
 from paper_exchange.sockets.pushes import Pushes
 from paper_exchange.sockets.service import SocketPorts
 
-PORT = "binance_ws_api"
+PORT = "binance_ws"
 PATH = "/ws-api/v3"
 LASTS_NS = 24 * 3600 * 1_000_000_000
 """A connection is closed after a day."""
@@ -216,4 +216,4 @@ def _hub(exchange: Exchange, front: Front, _connects_per_10_minutes: int | None)
     return BinanceHub(exchange, front)
 
 
-BINANCE_SOCKETS = SocketPorts(brokerage=NAME, ports={PORT: "ws_api"}, hub=_hub)
+BINANCE_SOCKETS = SocketPorts(brokerage=NAME, ports={PORT: "ws_auth"}, hub=_hub)

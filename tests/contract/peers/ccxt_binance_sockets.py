@@ -27,7 +27,7 @@ def _client(report: Report) -> Any:
     urls = client.urls["api"]
     for name in ("public", "private", "sapi"):
         urls[name] = urls[name].replace(REAL_HOST, options["url"])
-    urls["ws"]["ws-api"]["spot"] = options["ws_api"] + "/ws-api/v3"
+    urls["ws"]["ws-api"]["spot"] = options["ws_auth"] + "/ws-api/v3"
     return client
 
 
