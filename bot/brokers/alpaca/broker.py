@@ -1,7 +1,7 @@
 """One account at Alpaca."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -14,13 +14,14 @@ from bot.brokers.alpaca.market_data import TIMEFRAMES, bars_of, candles_from, ea
 from bot.brokers.alpaca.orders import accepted_order_id, fills_from, order_body, order_from
 from bot.brokers.alpaca.readings import AlpacaReadings
 from bot.brokers.alpaca.stocks import CURRENCY, STOCKS, stocks_from, ticker_of
-from bot.brokers.alpaca.wiring import calls_of
+from bot.brokers.alpaca.wiring import calls_of, trade_bell
 from bot.brokers.base import BaseBroker, Urgency
 from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, Fractions, RepeatedId
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import as_list, as_object
+from bot.brokers.stream_news import NO_NEWS, StreamNews
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import AssetBalance, Holdings
@@ -106,6 +107,7 @@ class AlpacaBroker(BaseBroker):
             urgency=lambda: self._urgency,
         )
         self._readings = AlpacaReadings(self._calls, label=account.label)
+        self._bell = trade_bell(context, account)
 
     def venue_now(self) -> datetime | None:
         return self._hours.now()
@@ -163,6 +165,8 @@ class AlpacaBroker(BaseBroker):
         self.connected = False
         if not self._closed:
             self._closed = True
+            if self._bell is not None:
+                self._bell.close()
             self._session.close()
             self._gate.leave(self.account.label)
 
@@ -173,6 +177,14 @@ class AlpacaBroker(BaseBroker):
             yield
         finally:
             self._urgency = outer
+
+    # -- private stream ---------------------------------------------------------------------------------------------
+    def listen(self, wake: Callable[[], None]) -> None:
+        if self._bell is not None:
+            self._bell.listen(wake)
+
+    def tend_stream(self) -> StreamNews:
+        return NO_NEWS if self._bell is None else self._bell.tend()
 
     # -- balances ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:

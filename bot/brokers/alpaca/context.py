@@ -8,6 +8,7 @@ from bot.brokers.alpaca.hours import MarketHours
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.http_session import CallLimits
+from bot.brokers.kept_socket import SocketWire
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
@@ -37,6 +38,7 @@ class AlpacaContext:
     account stands alone at the venue. `hours` is shared by all accounts of one base URL; without it the account reads
     its own.
     `data_url` empty = the same host on loopback, Alpaca's data host otherwise.
+    `wire`: what the venue's sockets share; without it nobody listens to trades.
     `order_deadline_seconds`: an order leaves within so long or not at all. `settle_margin_seconds`: for so long after
     that an order may still come to light.
     """
@@ -58,6 +60,7 @@ class AlpacaContext:
     data_url: str = ""
     data_feed: str = "iex"
     hours: MarketHours | None = None
+    wire: SocketWire | None = None
 
     def __post_init__(self) -> None:
         if self.order_deadline_seconds <= 0:

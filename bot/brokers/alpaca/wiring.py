@@ -5,12 +5,14 @@ from collections.abc import Callable
 from bot.brokers.alpaca.calls import AlpacaCalls, Host
 from bot.brokers.alpaca.context import AlpacaContext
 from bot.brokers.alpaca.errors import REFUSED_KEY
+from bot.brokers.alpaca.trade_updates import TradeBell
 from bot.brokers.base import Urgency
 from bot.brokers.http_session import VenueSession
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.venue_calls import VenueCalls
 from bot.brokers.venue_gate import VenueGate
+from bot.domain.account import AccountRef
 
 
 def calls_of(
@@ -54,6 +56,21 @@ def calls_of(
         trading=host(gate, _budget(context, label)),
         # Trading goes on while market data cannot be had, and its trouble counts against nobody's orders.
         market_data=host(VenueGate(context.clock, "alpaca market data"), _data_budget(context, label)),
+    )
+
+
+def trade_bell(context: AlpacaContext, account: AccountRef) -> TradeBell | None:
+    """A master's trades are heard of at once, whoever made them; a user's are those of orders that are followed."""
+    url = context.access.ws_auth_url or context.access.ws_url
+    if context.wire is None or url is None or not account.is_master:
+        return None
+    return TradeBell(
+        wire=context.wire,
+        url=url.rstrip("/"),
+        label=account.label,
+        is_master=account.is_master,
+        api_key=context.access.credentials.api_key,
+        api_secret=context.access.credentials.api_secret.get_secret_value(),
     )
 
 
