@@ -28,7 +28,7 @@ def read_command_line(arguments: Sequence[str] | None = None) -> ServerOptions:
     parser.add_argument(
         "--port-base",
         type=_port,
-        help="control gets this port, kraken +1, coinbase +2, kraken's sockets +3 and +4 (default: free ports)",
+        help="control gets this port, the brokerages and then their sockets those after it (default: free ports)",
     )
     parser.add_argument("--latency-ms", type=_latency, default=0.0, help="added to every answer of a brokerage")
     parser.add_argument("--state", type=Path, help="directory or file that keeps accounts and orders over a restart")

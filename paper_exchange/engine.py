@@ -454,23 +454,21 @@ class Engine:
     @exactly
     def _move_on(self, now_ns: int) -> None:
         now_ns = max(now_ns, self._market.now_ns)
-        busy = [symbol for symbol, orders in self._desk.resting.items() if orders]
-        if not busy:
-            self._market.advance(now_ns)
-            self._processed_ns = now_ns
-            return
+        resting = [symbol for symbol, orders in self._desk.resting.items() if orders]
+        # In a closed market nothing happens but that time runs out, however long it is closed.
+        busy = [symbol for symbol in resting if not self._market.is_closed(symbol)]
         streams = (self._ticks(symbol, now_ns) for symbol in busy)
         for tick, symbol in merge(*streams, key=lambda item: item[0].time_ns):
             self._market.advance(tick.time_ns)
             self._processed_ns = tick.time_ns
             self._expire(symbol, tick.time_ns)
-            if self._catalogue.listing(symbol).mode in MATCHING_MODES and not self._market.is_closed(symbol):
+            if self._catalogue.listing(symbol).mode in MATCHING_MODES:
                 self._trigger_stops(symbol, tick)
                 for side in Side:
                     self._fill_resting(symbol, side, tick)
         self._market.advance(now_ns)
         self._processed_ns = now_ns
-        for symbol in busy:
+        for symbol in resting:
             self._expire(symbol, now_ns)
 
     def _ticks(self, symbol: str, now_ns: int) -> Iterator[tuple[Tick, str]]:

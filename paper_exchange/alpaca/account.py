@@ -17,8 +17,6 @@ from paper_exchange.clock import rfc3339
 from paper_exchange.http import Reply
 from paper_exchange.orders import ZERO, Balance
 
-DAY_SECONDS = 86_400
-
 
 def show_account(request: Request) -> Reply:
     """``cash`` does not move for open orders; ``buying_power`` shrinks by open buys."""
@@ -92,18 +90,12 @@ def account_number(account: Account) -> str:
     return "PA3" + sha256(account.account_id.encode()).hexdigest()[:9].upper()
 
 
-def last_day_price(request: Request, symbol: str) -> Decimal:
-    """The last price of the day before, or the first one known."""
-    days = request.exchange.market.candles(symbol, DAY_SECONDS, None, 2)
-    return days[0].close if len(days) == 2 else days[0].open
-
-
 def _market_value(request: Request, *, last_day: bool) -> Decimal:
     value = ZERO
     for asset, balance in request.exchange.engine.balances(request.account_id).items():
         if asset in STOCKS and balance.total:
             symbol = f"{asset}/{STOCK_QUOTE}"
-            price = last_day_price(request, symbol) if last_day else request.exchange.market.last(symbol)
+            price = request.venue.last_day.of(symbol) if last_day else request.exchange.market.last(symbol)
             value += balance.total * price
     return value.quantize(CENT)
 

@@ -28,13 +28,19 @@ MICROSECOND_NS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """``activity_id`` begins with the time; ``number`` orders those of one moment."""
+    """``number`` orders those of one moment; ``unique`` is an id that no other record has."""
 
     kind: str
     time_ns: int
     number: int
-    activity_id: str
+    unique: str
     record: Trade | LedgerEntry
+
+    @property
+    def activity_id(self) -> str:
+        """``20260105143000123::`` and a UUID."""
+        seconds, rest = divmod(self.time_ns, NANOSECONDS_PER_SECOND)
+        return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y%m%d%H%M%S}{rest // 1_000_000:03d}::{self.unique}"
 
     @property
     def place(self) -> tuple[int, bool, int]:
@@ -79,10 +85,10 @@ def _activity_filter(query: Query, kinds: frozenset[str]) -> Callable[[Activity]
 def _all(request: Request) -> Iterator[Activity]:
     engine, account_id = request.exchange.engine, request.account_id
     for trade in engine.trades(account_id):
-        yield Activity(FILL, trade.time_ns, trade.trade_number, _id(trade.time_ns, trade.trade_id), trade)
+        yield Activity(FILL, trade.time_ns, trade.trade_number, trade.trade_id, trade)
     for number, entry in enumerate(engine.ledger(account_id)):
         if entry.kind is not LedgerKind.TRADE:
-            yield Activity(_kind_of(entry), entry.time_ns, number, _id(entry.time_ns, entry.ledger_id), entry)
+            yield Activity(_kind_of(entry), entry.time_ns, number, entry.ledger_id, entry)
 
 
 def _kind_of(entry: LedgerEntry) -> str:
@@ -92,17 +98,12 @@ def _kind_of(entry: LedgerEntry) -> str:
     return {LedgerKind.DEPOSIT: "CSD", LedgerKind.WITHDRAWAL: "CSW"}.get(entry.kind, "FEE")
 
 
-def _id(time_ns: int, unique: str) -> str:
-    """``20260105143000123::`` and a UUID."""
-    seconds, rest = divmod(time_ns, NANOSECONDS_PER_SECOND)
-    return f"{datetime.fromtimestamp(seconds, tz=UTC):%Y%m%d%H%M%S}{rest // 1_000_000:03d}::{unique}"
-
-
 def _after_token(chosen: list[Activity], token: str) -> int:
     if not token:
         return 0
+    unique = token.rpartition("::")[2]
     for position, activity in enumerate(chosen):
-        if activity.activity_id == token:
+        if activity.unique == unique and activity.activity_id == token:
             return position + 1
     raise ApiError(BAD_PARAMETER, "page_token is not the id of one of these activities")
 

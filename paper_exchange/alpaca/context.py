@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from paper_exchange.alpaca.account_flags import AccountFlagBook
 from paper_exchange.alpaca.client_orders import ClientOrders
 from paper_exchange.alpaca.cost_basis import CostBook
+from paper_exchange.alpaca.last_day import LastDayPrices
 from paper_exchange.catalogue import Catalogue
 from paper_exchange.exchange import Exchange
 
@@ -20,3 +21,4 @@ class Venue:
     flags: AccountFlagBook
     client_orders: ClientOrders
     costs: CostBook
+    last_day: LastDayPrices

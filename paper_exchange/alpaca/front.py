@@ -16,6 +16,7 @@ from paper_exchange.alpaca.cost_basis import CostBook
 from paper_exchange.alpaca.endpoints import LOOKUPS, endpoints
 from paper_exchange.alpaca.instruments import find_listing
 from paper_exchange.alpaca.keys import credentials_of, new_key_pair
+from paper_exchange.alpaca.last_day import LastDayPrices
 from paper_exchange.alpaca.order_forms import amount_or_none, placements
 from paper_exchange.alpaca.rate_limit import Headers, RateLimits
 from paper_exchange.alpaca.replies import (
@@ -62,6 +63,7 @@ class AlpacaFront(Front):
             flags=flags,
             client_orders=ClientOrders(exchange.engine),
             costs=CostBook(exchange.engine, listings),
+            last_day=LastDayPrices(exchange.market),
         )
 
     def identify(self, call: Call) -> None:

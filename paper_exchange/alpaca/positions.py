@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from paper_exchange.alpaca.account import last_day_price
 from paper_exchange.alpaca.cost_basis import Holding
 from paper_exchange.alpaca.instruments import ASSET_CLASS, asset_id, exchange_of, find_listing
 from paper_exchange.alpaca.numbers import AVERAGE_DIGITS, CENT, text
@@ -36,7 +35,7 @@ def one_position(request: Request) -> Reply:
 def _describe(request: Request, stock: str, holding: Holding) -> dict[str, object]:
     symbol = f"{stock}/{STOCK_QUOTE}"
     balance = request.exchange.engine.balances(request.account_id)[stock]
-    price, before = request.exchange.market.last(symbol), last_day_price(request, symbol)
+    price, before = request.exchange.market.last(symbol), request.venue.last_day.of(symbol)
     value, profit = holding.quantity * price, holding.quantity * price - holding.cost
     today = holding.quantity * (price - before)
     return {

@@ -178,6 +178,33 @@ def test_by_default_it_follows_the_calendar(exchange: ExchangeProcess) -> None:
         assert len(caller.get("calendar")) > 240
 
 
+def test_days_pass_by_the_calendar() -> None:
+    """From a closed evening into the next session and out of it again; the exchange's clock runs ahead for that."""
+    with (
+        ExchangeProcess(seed=5) as exchange,
+        AlpacaCaller(exchange, exchange.open_account("alpaca", "sleeper", BALANCES)) as caller,
+    ):
+        _run_ahead_to(exchange, caller, "next_close", beyond=60)
+        waits, day = caller.placed(qty="1"), caller.placed(type="limit", qty="1", limit_price="10")
+        assert (waits["status"], day["status"], caller.get("clock")["is_open"]) == ("accepted", "accepted", False)
+        _run_ahead_to(exchange, caller, "next_open", beyond=5)
+        assert caller.get("clock")["is_open"] is True
+        becomes(caller, waits, "filled")
+        becomes(caller, day, "new")
+        closes = caller.get("clock")["next_close"]
+        _run_ahead_to(exchange, caller, "next_close", beyond=5)
+        assert caller.get("clock")["is_open"] is False
+        expired = caller.shown(day["id"])
+        assert expired["status"] == "expired"
+        assert abs(datetime.fromisoformat(expired["expired_at"]) - datetime.fromisoformat(closes)).seconds < 1
+
+
+def _run_ahead_to(exchange: ExchangeProcess, caller: AlpacaCaller, moment: str, *, beyond: float) -> None:
+    clock = caller.get("clock")
+    wait = datetime.fromisoformat(clock[moment]) - datetime.fromisoformat(clock["timestamp"])
+    exchange.control("POST", "/clock", {"advance_seconds": wait.total_seconds() + beyond})
+
+
 @pytest.mark.parametrize(
     ("body", "words"),
     [

@@ -157,3 +157,10 @@ def test_a_fee_by_itself_leaves_the_account_and_keeps_the_books_even(bench: Engi
     assert bench.engine.balances(DAVE)["USD"].total + clearing + fees == outside
     with pytest.raises(Refusal):
         bench.engine.charge(DAVE, "USD", Decimal("99999"), "REG fee", bench.now_ns)
+
+
+def test_an_order_runs_out_while_the_market_is_closed_at_its_own_time(bench: EngineBench) -> None:
+    expires_ns = bench.now_ns + 30 * SECOND_NS
+    order = bench.place(DAVE, "buy", "1", Decimal(50), symbol=AAPL, tif=TimeInForce.GTD, expires_at_ns=expires_ns)
+    bench.wait(3 * 86_400)
+    assert order.status is OrderStatus.EXPIRED and order.closed_at_ns == expires_ns
