@@ -58,7 +58,7 @@ class Trigger:
 
 
 def place(request: Request) -> Reply:
-    fields = request.fields
+    fields = request.with_instrument(request.fields)
     try:
         order = _place(request, fields)
     except OrderRefused as problem:

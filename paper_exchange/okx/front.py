@@ -17,7 +17,7 @@ from paper_exchange.okx.account_levels import AccountLevels
 from paper_exchange.okx.client_ids import ClientIds
 from paper_exchange.okx.endpoints import endpoints
 from paper_exchange.okx.expiry import check_expiry
-from paper_exchange.okx.instruments import symbol_of
+from paper_exchange.okx.instruments import code_of, inst_id_of, symbol_of
 from paper_exchange.okx.limits import ACCOUNT_WINDOW_SECONDS, ORDERS_OF_AN_ACCOUNT, Limit, SlidingCounters
 from paper_exchange.okx.placements import placements
 from paper_exchange.okx.query import plain_decimal
@@ -48,6 +48,8 @@ class OkxFront(Front):
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._listings = exchange.catalogue.for_brokerage(NAME)
+        ids = [inst_id_of(listing.symbol) for listing in self._listings]
+        self._instrument_codes = {str(code_of(inst_id)): inst_id for inst_id in ids}
         self._day_figures = DayFigures(exchange.market)
         self._levels = AccountLevels(exchange.saved_parts.get(LEVELS))
         exchange.parts[LEVELS] = self._levels.snapshot
@@ -104,6 +106,7 @@ class OkxFront(Front):
             exchange=self._exchange,
             listings=self._listings,
             day_figures=self._day_figures,
+            instrument_codes=self._instrument_codes,
             levels=self._levels,
             client_ids=self._client_ids,
             call=call,

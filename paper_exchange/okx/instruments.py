@@ -28,6 +28,11 @@ def symbol_of(inst_id: str) -> str:
     return "" if "/" in inst_id else inst_id.replace("-", "/")
 
 
+def code_of(inst_id: str) -> int:
+    """The number that may stand for an instrument id in an order."""
+    return crc32(inst_id.encode())
+
+
 def state_of(listing: Listing) -> str:
     if not listing.trades:
         return "preopen"
@@ -44,7 +49,7 @@ def render_instrument(listing: Listing) -> dict[str, object]:
     return {
         "instType": SPOT,
         "instId": inst_id,
-        "instIdCode": crc32(inst_id.encode()),
+        "instIdCode": code_of(inst_id),
         "baseCcy": listing.base,
         "quoteCcy": listing.quote,
         "tradeQuoteCcyList": [listing.quote],

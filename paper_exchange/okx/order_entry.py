@@ -76,7 +76,7 @@ def batch_reply(request: Request, rows: list[Row]) -> Reply:
 
 
 def _one(request: Request, step: Step) -> Reply:
-    fields = request.fields
+    fields = request.with_instrument(request.fields)
     try:
         row = _done(request, fields, step(request, fields))
     except OrderRefused as problem:
@@ -89,7 +89,7 @@ def _batch(request: Request, step: Step) -> Reply:
     if len(rows) > MOST_ORDERS_OF_A_BATCH:
         raise ApiError("51111", f"Maximum {MOST_ORDERS_OF_A_BATCH} orders can be placed in bulk")
     results: list[Row] = []
-    for fields in rows:
+    for fields in map(request.with_instrument, rows):
         try:
             results.append(_done(request, fields, step(request, fields)))
         except (OrderRefused, ApiError) as problem:

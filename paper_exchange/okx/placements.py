@@ -21,7 +21,7 @@ def placements(request: Request) -> list[Placement]:
     call = request.call
     if call.method != "POST" or call.endpoint not in ORDERS | ALGO_ORDERS:
         return []
-    return [_placement(request, fields) for fields in bodies(call.body) or []]
+    return [_placement(request, request.with_instrument(fields)) for fields in bodies(call.body) or []]
 
 
 def _placement(request: Request, fields: Fields) -> Placement:

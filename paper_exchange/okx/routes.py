@@ -41,6 +41,7 @@ class Request:
     exchange: Exchange
     listings: Catalogue
     day_figures: DayFigures
+    instrument_codes: Mapping[str, str]
     levels: AccountLevels
     client_ids: ClientIds
     call: Call
@@ -81,6 +82,13 @@ class Request:
         if not rows:
             raise ApiError("50000", "Body for POST request cannot be empty.")
         return rows
+
+    def with_instrument(self, fields: Fields) -> Fields:
+        """An order's fields, its instrument named by its id also where the client named it by ``instIdCode``."""
+        code = str(fields.get("instIdCode") or "")
+        if fields.get("instId") or not code:
+            return fields
+        return {**fields, "instId": self.instrument_codes.get(code, f"code {code}")}
 
     def listing(self, inst_id: str) -> Listing:
         """Raises ApiError for an instrument that OKX doesn't have."""

@@ -58,6 +58,8 @@ def trade(front: OkxFront, call: Call, account: Account, request: Fields, now_ns
     if reply.error is not None:
         call.data["error"] = reply.error
     body: dict[str, object] = json.loads(reply.body)
+    if body["data"]:
+        body["msg"] = ""  # Of orders the socket says only in their rows what went wrong.
     microseconds = str(now_ns // 1000)
     return {
         "id": str(request.get("id") or ""), "op": request.get("op"),
