@@ -119,7 +119,7 @@ def test_its_stream_hears_of_orders_as_they_happen(exchange: ExchangeProcess) ->
     report = run_peer(
         "alpaca_py_stream.py",
         url=exchange.rest_url("alpaca"),
-        stream_url=exchange.addresses["alpaca"]["ws"] + "/stream",
+        stream_url=exchange.addresses["alpaca"]["ws_auth"] + "/stream",
         api_key=account.api_key,
         api_secret=account.api_secret,
     )

@@ -22,7 +22,7 @@ class StreamClient:
     """A bare client: what it receives, in order."""
 
     def __init__(self, exchange: ExchangeProcess, path: str = "/stream") -> None:
-        url = exchange.addresses["alpaca"]["ws"] + path
+        url = exchange.addresses["alpaca"]["ws_auth"] + path
         self._socket = connect(url, open_timeout=SECONDS, close_timeout=0.2)
 
     def ask(self, action: str, data: Any) -> Any:

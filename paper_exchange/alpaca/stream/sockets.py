@@ -14,4 +14,4 @@ def _hub(exchange: Exchange, front: Front, _connects_per_10_minutes: int | None)
     return StreamHub(exchange, front.venue)
 
 
-ALPACA_SOCKETS = SocketPorts(brokerage=BROKERAGE, ports={PORT: "ws"}, hub=_hub)
+ALPACA_SOCKETS = SocketPorts(brokerage=BROKERAGE, ports={PORT: "ws_auth"}, hub=_hub)
