@@ -1,10 +1,10 @@
-"""All connections of the WebSocket API: the way of a request from its text to its answer, with faults and journal."""
+"""Connections to the WebSocket API: what requests there are and how they are answered."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from paper_exchange.binance.amounts import milliseconds
 from paper_exchange.binance.errors import (
@@ -22,193 +22,139 @@ from paper_exchange.binance.parameters import SIGNED_NAMES
 from paper_exchange.binance.routes import Right
 from paper_exchange.binance.signature import check_signed, check_times
 from paper_exchange.binance.ws.requests import SocketRequest, read_request
-from paper_exchange.binance.ws.session import Session
+from paper_exchange.binance.ws.session import Streams, Subscription
 from paper_exchange.binance.ws.user_data import UserData
 from paper_exchange.exchange import Exchange
-from paper_exchange.faults import SOCKET_CONNECTS, SOCKET_REQUESTS, FaultAction, FaultKind
-from paper_exchange.http import Call, Front, write_line
-from paper_exchange.sockets.connection import ABNORMAL, Connection
-from paper_exchange.sockets.pushes import Pushes
+from paper_exchange.http import Call, Front
+from paper_exchange.sockets.hub import Payloads, SocketHub
 from paper_exchange.sockets.service import SocketPorts
+from paper_exchange.sockets.session import SocketSession
 
 PORT = "binance_ws"
-PATH = "/ws-api/v3"
 LASTS_NS = 24 * 3600 * 1_000_000_000
 """A connection is closed after a day."""
 WEIGHT = 2
-SUBSCRIBE = "userDataStream.subscribe.signature"
-UNSUBSCRIBE = "userDataStream.unsubscribe"
 Result = Mapping[str, object] | list[dict[str, object]]
+Method = Callable[["BinanceHub", Streams, SocketRequest, Call], Result]
 
 
-class BinanceHub:
-    """Told of connections by their port; used from one thread only."""
+class BinanceHub(SocketHub):
+    brokerage: ClassVar[str] = NAME
+    paths: ClassVar[frozenset[str]] = frozenset({"/ws-api/v3"})
+    idle_seconds: ClassVar[float] = 86_400.0
+    """An account may have nothing to tell for as long as a connection lasts."""
 
     def __init__(self, exchange: Exchange, front: BinanceFront) -> None:
-        self._exchange = exchange
+        super().__init__(exchange)
         self._front = front
-        self._sessions: dict[Connection, Session] = {}
-        self._connections = 0
-        self._user_data = UserData(front.shared, Pushes(exchange, NAME))
-        self._methods: dict[str, Callable[[Session, SocketRequest, Call], Result]] = {
-            "ping": lambda _session, _request, _call: {},
-            "time": lambda _session, _request, call: {"serverTime": milliseconds(call.received_ns)},
-            SUBSCRIBE: self._subscribe,
-            UNSUBSCRIBE: self._unsubscribe,
-            "session.subscriptions": self._subscriptions,
-        }
+        self._streams: dict[SocketSession, Streams] = {}
+        self._user_data = UserData(front.shared, self.pushes, on_end=self._dropped)
 
-    # Connections.
+    # What the connections are told.
 
-    def on_request(self, connection: Connection, path: str) -> None:
-        call = Call(NAME, "WS", path, b"", {}, b"", self._exchange.clock.now_ns(), endpoint="ws/connect")
-        write_line(self._exchange, call, "request", error=None)
-        fault = self._exchange.faults.take(NAME, None, call.endpoint, SOCKET_CONNECTS)
-        if fault is None:
-            self._open(connection, path)
-        elif fault.kind is FaultKind.DELAY:
-            asyncio.get_running_loop().call_later(fault.seconds or 0.0, self._open, connection, path)
-        elif fault.kind is FaultKind.STATUS_5XX:
-            connection.reject(fault.status or 503, "")
-        elif fault.kind is not FaultKind.HANG:
-            connection.abort()
+    def opened(self, session: SocketSession) -> Payloads:
+        self._streams[session] = Streams(session, began_ns=self._exchange.clock.now_ns())
+        return ()
 
-    def on_gone(self, connection: Connection) -> None:
-        session = self._sessions.pop(connection, None)
-        if session is not None:
-            for subscription in session.subscriptions.values():
-                self._user_data.remove(subscription)
-            session.subscriptions.clear()
-
-    def _open(self, connection: Connection, path: str) -> None:
-        if path != PATH:
-            connection.reject(404, "")
-            return
-        connection.accept()
-        if connection.is_open:
-            self._connections += 1
-            now_ns = self._exchange.clock.now_ns()
-            self._sessions[connection] = Session(connection, connection_id=self._connections, began_ns=now_ns)
-
-    def close_all(self) -> None:
-        for session in list(self._sessions.values()):
-            session.connection.close(1001)
-
-    # Time.
-
-    async def tick(self) -> None:
-        """Nothing of the market is told here."""
+    def ended(self, session: SocketSession) -> None:
+        for subscription in self._streams.pop(session).open.values():
+            self._user_data.remove(subscription)
 
     def beat(self, now: float) -> None:
-        """Once a second: the end of connections that have lasted a day."""
-        for session in list(self._sessions.values()):
-            session.speak_again(now)
-            if self._exchange.clock.now_ns() - session.began_ns >= LASTS_NS:
+        super().beat(now)
+        now_ns = self._exchange.clock.now_ns()
+        for session, streams in list(self._streams.items()):
+            if now_ns - streams.began_ns >= LASTS_NS:
                 session.connection.close(1001)
 
-    # Requests.
-
-    def on_text(self, connection: Connection, text: bytes) -> None:
-        session = self._sessions.get(connection)
-        if session is None:
-            return
-        session.note_arrival()
-        now_ns = self._exchange.advance()
+    def identify(self, session: SocketSession, call: Call) -> None:
         try:
-            request = read_request(text)
+            request = read_request(call.body)
         except BinanceError as problem:
-            self._send(session, _failure(None, problem))
-            return
-        call = Call(NAME, "WS", PATH, b"", {}, text, now_ns, endpoint=f"ws/{request.method}")
-        call.account = self._exchange.account_by_key(NAME, request.api_key)
-        fault = self._exchange.faults.take(NAME, call.account_name, call.endpoint, SOCKET_REQUESTS)
-        write_line(self._exchange, call, "request", error=None)
-        if fault is None:
-            self._send(session, self._carry_out(session, request, call))
-        else:
-            self._misbehave(session, request, call, fault)
+            request, call.data["unreadable"] = SocketRequest(None, "", {}), problem
+        call.data["request"] = request
+        call.endpoint = f"ws/{request.method}"
+        call.account = self._exchange.account_by_key(NAME, request.api_key) or session.account
 
-    def _misbehave(self, session: Session, request: SocketRequest, call: Call, fault: FaultAction) -> None:
-        match fault.kind:
-            case FaultKind.API_ERROR:
-                self._send(session, self._refused(request, call, self._front.problem(fault.text or "")))
-            case FaultKind.STALE_TOKEN:
-                self._send(session, self._refused(request, call, BinanceError(REJECTED_KEY)))
-            case FaultKind.DELAY:
-                loop = asyncio.get_running_loop()
-                loop.call_later(fault.seconds or 0.0, self._late, session, request, call)
-            case FaultKind.DROP_RESPONSE:
-                self._carry_out(session, request, call)
-            case FaultKind.BODY:
-                self._carry_out(session, request, call)
-                session.send([(fault.text or "").encode()])
-            case FaultKind.CLOSE:
-                self._carry_out(session, request, call)
-                session.connection.close(fault.code or ABNORMAL)
-            case FaultKind.RESET:
-                session.connection.abort()
-
-    def _late(self, session: Session, request: SocketRequest, call: Call) -> None:
-        if session.connection in self._sessions:
-            self._send(session, self._carry_out(session, request, call))
-
-    def _carry_out(self, session: Session, request: SocketRequest, call: Call) -> dict[str, object]:
+    def carry_out(self, session: SocketSession, call: Call, now_ns: int) -> Payloads:
+        request: SocketRequest = call.data["request"]
         try:
             result = self._execute(session, request, call)
         except BinanceError as problem:
-            return self._refused(request, call, problem)
-        return {"id": request.request_id, "status": 200, "result": result, "rateLimits": self._used()}
+            return self._refused(call, problem)
+        return [_encoded({"id": request.request_id, "status": 200, "result": result, "rateLimits": self._used()})]
 
-    def _execute(self, session: Session, request: SocketRequest, call: Call) -> Result:
-        method = self._methods.get(request.method)
+    def refusal(self, session: SocketSession, call: Call, text: str) -> Payloads:
+        return self._refused(call, self._front.problem(text or str(REJECTED_KEY)))
+
+    # Requests.
+
+    def _execute(self, session: SocketSession, request: SocketRequest, call: Call) -> Result:
+        if "unreadable" in call.data:
+            raise call.data["unreadable"]
+        method = METHODS.get(request.method)
         if method is None:
             raise BinanceError(UNKNOWN, f"Method {request.method!r} is not one of this exchange's WebSocket API.")
         strict = call.account is not None and call.account.strict
         over = self._front.shared.limits.charge(WEIGHT, call.received_ns, strict=strict)
         if over is not None:
             raise BinanceError(TOO_MANY_REQUESTS, over.message)
-        return method(session, request, call)
+        streams = self._streams.get(session)
+        return {} if streams is None else method(self, streams, request, call)
 
-    def _subscribe(self, session: Session, request: SocketRequest, call: Call) -> Result:
+    def subscribe(self, streams: Streams, request: SocketRequest, call: Call) -> Result:
+        """A key's own account; one connection may carry many."""
         parameters = request.parameters
-        account = check_signed(parameters, request.api_key, call.account)
+        claimed = self._exchange.account_by_key(NAME, request.api_key)
+        account = check_signed(parameters, request.api_key, claimed)
         parameters.check(SIGNED_NAMES | {"apiKey"})
         check_times(parameters, call.received_ns)
         if Right.READ not in account.permissions:
             raise BinanceError(REJECTED_KEY)
-        if any(each.account.account_id == account.account_id for each in session.subscriptions.values()):
+        if streams.has(account):
             raise BinanceError(ALREADY_SUBSCRIBED)
-        session.account = account
-        subscription = session.subscribe(account)
+        subscription = streams.begin(account)
+        subscription.session.account = account
         self._user_data.add(subscription)
         return {"subscriptionId": subscription.number}
 
-    def _unsubscribe(self, session: Session, request: SocketRequest, _call: Call) -> Result:
+    def unsubscribe(self, streams: Streams, request: SocketRequest, _call: Call) -> Result:
         """One stream of the connection, or without a number all of them."""
         number = request.parameters.whole("subscriptionId")
-        if number is not None and number not in session.subscriptions:
+        if number is not None and number not in streams.open:
             raise not_valid("subscriptionId")
-        for each in list(session.subscriptions) if number is None else [number]:
-            self._user_data.end(session.subscriptions[each])
+        for subscription in list(streams.open.values()) if number is None else [streams.open[number]]:
+            self._user_data.end(subscription)
         return {}
 
-    def _subscriptions(self, session: Session, _request: SocketRequest, _call: Call) -> Result:
-        return [{"subscriptionId": number} for number in session.subscriptions]
+    def _dropped(self, subscription: Subscription) -> None:
+        streams = self._streams.get(subscription.session)
+        if streams is not None:
+            streams.drop(subscription)
 
-    def _refused(self, request: SocketRequest, call: Call, problem: BinanceError) -> dict[str, object]:
-        write_line(self._exchange, call, "refuse", error=str(problem))
-        return {**_failure(request.request_id, problem), "rateLimits": self._used()}
+    def _refused(self, call: Call, problem: BinanceError) -> Payloads:
+        call.data["error"] = str(problem)
+        request: SocketRequest = call.data["request"]
+        answer = {"id": request.request_id, "status": status_of(problem), "error": problem.body}
+        return [_encoded({**answer, "rateLimits": self._used()})]
 
     def _used(self) -> list[dict[str, object]]:
         return [{**RATE_LIMITS[0], "count": self._front.shared.limits.used_weight}]
 
-    def _send(self, session: Session, answer: Mapping[str, object]) -> None:
-        self._exchange.keep()
-        session.send([json.dumps(answer, separators=(",", ":")).encode()])
+
+METHODS: Mapping[str, Method] = {
+    "ping": lambda _hub, _streams, _request, _call: {},
+    "time": lambda _hub, _streams, _request, call: {"serverTime": milliseconds(call.received_ns)},
+    "userDataStream.subscribe.signature": BinanceHub.subscribe,
+    "userDataStream.unsubscribe": BinanceHub.unsubscribe,
+    "session.subscriptions": lambda _hub, streams, _request, _call: [
+        {"subscriptionId": number} for number in streams.open
+    ],
+}
 
 
-def _failure(request_id: object, problem: BinanceError) -> dict[str, object]:
-    return {"id": request_id, "status": status_of(problem), "error": problem.body}
+def _encoded(answer: Mapping[str, object]) -> bytes:
+    return json.dumps(answer, separators=(",", ":")).encode()
 
 
 def _hub(exchange: Exchange, front: Front, _connects_per_10_minutes: int | None) -> BinanceHub:

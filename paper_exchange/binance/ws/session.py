@@ -1,11 +1,10 @@
-"""One client's connection to the WebSocket API, and the accounts whose events it is told."""
+"""The accounts whose events a connection to the WebSocket API is told."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from paper_exchange.api_keys import Account
-from paper_exchange.sockets.connection import Connection
 from paper_exchange.sockets.session import SocketSession
 
 
@@ -18,9 +17,9 @@ class Told:
 
 
 class Subscription:
-    """An account's stream in a session."""
+    """An account's stream on a connection."""
 
-    def __init__(self, session: Session, number: int, account: Account) -> None:
+    def __init__(self, session: SocketSession, number: int, account: Account) -> None:
         self.session = session
         self.number = number
         self.account = account
@@ -30,17 +29,23 @@ class Subscription:
         return self._told.setdefault(event, Told(event))
 
 
-class Session(SocketSession):
-    """``began_ns`` is of the exchange's clock; a connection lasts a day."""
+class Streams:
+    """All streams of a connection, by number. ``began_ns`` is of the exchange's clock; a connection lasts a day."""
 
-    def __init__(self, connection: Connection, *, connection_id: int, began_ns: int) -> None:
-        super().__init__(connection, connection_id=connection_id)
+    def __init__(self, session: SocketSession, *, began_ns: int) -> None:
         self.began_ns = began_ns
-        self.subscriptions: dict[int, Subscription] = {}
+        self.open: dict[int, Subscription] = {}
+        self._session = session
         self._next_number = 0
 
-    def subscribe(self, account: Account) -> Subscription:
-        subscription = Subscription(self, self._next_number, account)
+    def begin(self, account: Account) -> Subscription:
+        subscription = Subscription(self._session, self._next_number, account)
         self._next_number += 1
-        self.subscriptions[subscription.number] = subscription
+        self.open[subscription.number] = subscription
         return subscription
+
+    def drop(self, subscription: Subscription) -> None:
+        self.open.pop(subscription.number, None)
+
+    def has(self, account: Account) -> bool:
+        return any(each.account.account_id == account.account_id for each in self.open.values())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from paper_exchange.binance.routes import Shared
 from paper_exchange.binance.ws.reports import (
@@ -26,7 +26,10 @@ NAME = "binance"
 
 
 class UserData:
-    def __init__(self, shared: Shared, pushes: Pushes) -> None:
+    """``on_end`` is called for each stream that ends while its connection lasts."""
+
+    def __init__(self, shared: Shared, pushes: Pushes, *, on_end: Callable[[Subscription], None]) -> None:
+        self._on_end = on_end
         self._shared = shared
         self._pushes = pushes
         self._subscribed: defaultdict[str, list[Subscription]] = defaultdict(list)
@@ -43,7 +46,7 @@ class UserData:
     def end(self, subscription: Subscription) -> None:
         """Say that the stream is over, and tell it nothing more."""
         self.remove(subscription)
-        subscription.session.subscriptions.pop(subscription.number, None)
+        self._on_end(subscription)
         report = terminated(self._shared.exchange.clock.now_ns())
         self._send(subscription, [(subscription.told(str(report["e"])), _wrapped(subscription, report))])
 
