@@ -52,7 +52,7 @@ def run_script(name: str, *arguments: str, environ: Mapping[str, str]) -> "subpr
         env=dict(environ),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -25,13 +25,13 @@ from bot.settings.env_source import CONFIG_DIR_VARIABLE
 
 PROJECT = Path(__file__).resolve().parents[2]
 CYCLE_SECONDS = 1.0
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 # Should this program be killed, the bot it started ends by itself.
 SPARE_SECONDS = 60.0
 MASTERS = tuple(str(broker) for broker in BrokerType)
-# All masters and nobody else; entries would only take time from the cycles that are measured.
-CONFIGURATION = "masters:\n" + "".join(f"  - {{broker: {name}}}\n" for name in MASTERS)
+# All masters and nobody else; long scans and entries would only take time from the cycles that are measured.
+CONFIGURATION = "risk: {scan_symbols_limit: 3}\nmasters:\n" + "".join(f"  - {{broker: {name}}}\n" for name in MASTERS)
 # A cycle counts as on time when it is not later than this, beyond its period: the machine's own noise.
 LATENESS_SECONDS = 3.0
 

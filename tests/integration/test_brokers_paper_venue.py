@@ -1,5 +1,6 @@
 """The paper exchange as the bot's child: it comes up, keeps its state, and ends with us."""
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import requests
 
 from bot.brokers.paper_venue import PaperVenue
 from bot.domain.account import AccountRef, BrokerType
@@ -33,9 +35,38 @@ def test_it_starts_answers_and_opens_an_account_once(venue: PaperVenue) -> None:
     first = venue.open_account(USER, Decimal("1000.50"))
     assert venue.open_account(USER, Decimal(1)) == first
     assert venue.open_account(AccountRef.master(BrokerType.KRAKEN), Decimal(10_000)) != first
-    assert venue.rest_url(BrokerType.KRAKEN).startswith("http://127.0.0.1:")
-    with pytest.raises(ConfigurationError, match="alpaca"):
-        venue.rest_url(BrokerType.ALPACA)
+    urls = {venue.rest_url(broker) for broker in BrokerType}
+    assert len(urls) == len(BrokerType) and all(url.startswith("http://127.0.0.1:") for url in urls)
+
+
+def test_an_account_has_its_own_currency_and_okx_a_pass_phrase(venue: PaperVenue) -> None:
+    keys = {
+        broker: venue.open_account(AccountRef.master(broker), Decimal(1000), currency=currency)
+        for broker, currency in ((BrokerType.OKX, "USDT"), (BrokerType.BINANCE, "USDC"), (BrokerType.ALPACA, "USD"))
+    }
+    assert [broker for broker, key in keys.items() if key.api_passphrase is not None] == [BrokerType.OKX]
+    again = venue.open_account(AccountRef.master(BrokerType.OKX), Decimal(1), currency="USDT")
+    assert again.api_passphrase == keys[BrokerType.OKX].api_passphrase
+    with contextlib.closing(requests.Session()) as session:
+        session.trust_env = False
+        headers = {"X-Paper-Token": venue.endpoint.token}
+        opened = session.get(f"{venue.endpoint.control_url}/accounts", headers=headers, timeout=10).json()
+    balances = {one["brokerage"]: {name: Decimal(much) for name, much in one["balances"].items()} for one in opened}
+    assert balances == {"okx": {"USDT": 1000}, "binance": {"USDC": 1000}, "alpaca": {"USD": 1000}}
+
+
+@pytest.mark.parametrize(("asked", "mode"), [("always_open", "always_open"), ("calendar", "calendar")])
+def test_its_stock_market_has_the_hours_it_was_asked_for_also_after_it_was_started_again(
+    tmp_path: Path, asked: str, mode: str
+) -> None:
+    started = PaperVenue.start(state_dir=tmp_path, clock=SystemClock(), stock_session=asked)
+    with contextlib.closing(started):
+        assert started.control("GET", "/session")["mode"] == mode
+        assert started.child_pid is not None
+        os.kill(started.child_pid, signal.SIGKILL)
+        wait_until(started.ended)
+        started.revive()
+        assert started.control("GET", "/session")["mode"] == mode
 
 
 def test_a_second_program_on_the_same_state_finds_it_and_leaves_it_running(venue: PaperVenue, tmp_path: Path) -> None:

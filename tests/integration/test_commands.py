@@ -209,9 +209,9 @@ def test_independence_is_proven_on_a_throw_away_exchange_and_nothing_is_left(
     assert done.returncode == 0, done.stdout + done.stderr
     shown = json.loads(done.stdout)
     assert (shown["broken"], shown["proven"]) == ("coinbase", True)
-    (kraken,) = shown["others"]
-    assert (kraken["master"], kraken["on_time"]) == ("kraken", True)
-    assert kraken["cycles_during"] >= 4
+    assert {one["master"] for one in shown["others"]} == {"kraken", "okx", "binance", "alpaca"}
+    for one in shown["others"]:
+        assert one["on_time"] and one["cycles_during"] >= 4, one
     assert list(temporary.iterdir()) == []
     assert not (tmp_path / "nija.db").exists()
 
