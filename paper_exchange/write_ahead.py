@@ -23,12 +23,16 @@ QUERY = "SELECT state, payload_sha256 FROM order_intent WHERE client_order_id = 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """An order that a request asks for. ``new`` is None when its form can't be read: then only the row is judged."""
+    """An order that a request asks for. ``new`` is None when its form can't be read: then only the row is judged.
+
+    ``others`` is what the same request may stand for as well, where a venue has one word for two kinds of orders.
+    """
 
     client_order_id: str | None
     symbol: str | None = None
     side: str | None = None
     new: NewOrder | None = None
+    others: tuple[NewOrder, ...] = ()
 
 
 class WriteAhead:
@@ -51,8 +55,10 @@ class WriteAhead:
         state, written = row
         if state != "submitted":
             return f"wrong_state:{state}"
-        matches = placement.new is None or written == payload_sha256(placement.new)
-        return OK if matches else WRONG_PAYLOAD
+        if placement.new is None:
+            return OK
+        readings = {payload_sha256(reading) for reading in (placement.new, *placement.others)}
+        return OK if written in readings else WRONG_PAYLOAD
 
     def close(self) -> None:
         if self._connection is not None:

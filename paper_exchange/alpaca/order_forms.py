@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from paper_exchange.alpaca.instruments import find_listing, is_fractionable
@@ -148,7 +148,10 @@ def placements(request: Request) -> list[Placement]:
         new = new_order(request, form, asked_listing(request, form.stock))
     except ApiError:
         return [Placement(call.client_order_id, call.symbol, call.side)]
-    return [Placement(call.client_order_id, new.symbol, new.side.value, new)]
+    # Fractions of a share are taken for the day only, whether their sender means to cancel the rest at once or not.
+    immediate = replace(new, time_in_force=TimeInForce.IOC)
+    others = (immediate,) if (form.kind, form.time_in_force) == (LIMIT, DAY) else ()
+    return [Placement(call.client_order_id, new.symbol, new.side.value, new, others)]
 
 
 def _refuse_complex(body: Mapping[str, object]) -> None:
