@@ -60,7 +60,7 @@ def test_all_five_masters_trade_and_all_their_users_copy(exchange: ExchangeProce
 
 
 def check_orders(journal: list[dict[str, Any]], signals: list[dict[str, Any]]) -> None:
-    """No order twice, and each that is said to have been copied was taken by the exchange, of the account that says so."""
+    """No order twice, and each that is said to have been copied was taken of the account that says so."""
     taken = [line for line in journal if line["type"] == "accept"]
     ids = [line["client_order_id"] for line in taken]
     assert len(set(ids)) == len(ids)
