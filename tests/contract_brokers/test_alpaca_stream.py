@@ -46,6 +46,11 @@ class Listener:
         return self.missed >= times
 
 
+def socket_url(exchange: ExchangeProcess) -> str:
+    addresses = exchange.addresses["alpaca"]
+    return str(addresses.get("ws_auth") or addresses["ws"])
+
+
 @pytest.fixture
 def wire() -> Iterator[SocketWire]:
     clock, ids = SystemClock(), SystemIds()
@@ -64,7 +69,7 @@ def wire() -> Iterator[SocketWire]:
 @pytest.fixture
 def master(wiring: Wiring, wire: SocketWire, exchange: ExchangeProcess) -> Iterator[Listener]:
     exchange.control("POST", "/session", {"mode": "open"})
-    access = replace(wiring.access(MASTER), ws_url=exchange.addresses["alpaca"]["ws"])
+    access = replace(wiring.access(MASTER), ws_auth_url=socket_url(exchange))
     first = wiring.broker(MASTER, access=access)
     assert isinstance(first, AlpacaBroker)
     broker = AlpacaBroker(context=replace(first._context, wire=wire))
@@ -108,7 +113,7 @@ def test_after_a_break_the_history_is_read_whatever_was_told(master: Listener, e
 
 def test_a_user_listens_to_nothing(wiring: Wiring, wire: SocketWire, exchange: ExchangeProcess) -> None:
     user = AccountRef.user(BrokerType.ALPACA, "quiet")
-    first = wiring.broker(user, access=replace(wiring.access(user), ws_url=exchange.addresses["alpaca"]["ws"]))
+    first = wiring.broker(user, access=replace(wiring.access(user), ws_auth_url=socket_url(exchange)))
     assert isinstance(first, AlpacaBroker)
     broker = AlpacaBroker(user.account_type, user.user_id, context=replace(first._context, wire=wire))
     wiring.brokers.append(broker)
