@@ -10,8 +10,8 @@ from typing import cast
 
 from benchmarks.fanout_drill.anchors import DOLLARS, BareSockets, naive_round
 from benchmarks.fanout_drill.figures import Round, row
-from benchmarks.fanout_drill.fleet import WIRES, Fleet, settle
-from benchmarks.fanout_drill.venue import MARKETS, Venue
+from benchmarks.fanout_drill.fleet import ELSEWHERE, WIRES, Fleet, settle
+from benchmarks.fanout_drill.venue import MARKETS, MARKETS_OF, Venue
 from benchmarks.report import Cell, Report
 from tests.exchange_process import ExchangeProcess
 
@@ -27,7 +27,8 @@ NOTES = (
     "websocket, rest: `python bot.py` with a master and N users at Kraken, whose exchange is a process of its own and"
     " one round trip away. The master's owner buys by hand; times are from that fill, by the exchange's journal and the"
     " bot's books. rest = orders over REST under the global lock; polled = no WebSocket at all, so that the fill is"
-    " found by polling: its times are from the signal.",
+    " found by polling: its times are from the signal. coinbase, okx, binance, alpaca: the same there, polled, each"
+    " account on a connection of its own.",
     "last ack: from the moment the fill is known in the bot to the last acknowledgement's arrival there, which equals"
     " the time from the fill to the last acceptance at the exchange: the way of the news and that of the ack are the"
     " same half round trip. last answer: from the fill until every user's copy is filled, booked and answered.",
@@ -61,9 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def measure(mode: str, users: int, arguments: argparse.Namespace) -> Sequence[Round]:
     """The rounds of one way with so many users, each in a market of its own, without the first."""
-    symbols = MARKETS[: arguments.rounds + 1]
+    brokerage = mode if mode in ELSEWHERE else "kraken"
+    symbols = MARKETS_OF.get(brokerage, MARKETS)[: arguments.rounds + 1]
     with ExchangeProcess(seed=1) as exchange:
-        venue = Venue(exchange)
+        venue = Venue(exchange, brokerage)
         if mode == "naive":
             return _naive(venue, users, symbols[:1], arguments.rtt_ms)
         if mode == "bare":

@@ -1,4 +1,4 @@
-"""A bot with a master and many users at Kraken, as `python bot.py` runs it, and the rounds it is measured in."""
+"""A bot with a master and many users at one brokerage, as `python bot.py` runs it, and the rounds it is measured in."""
 
 import json
 import sqlite3
@@ -11,8 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from benchmarks.fanout_drill.figures import Round
-from benchmarks.fanout_drill.venue import NONCE_WINDOW_NS, Venue, moment
-from tests.acceptance.hand_traded import Hand
+from benchmarks.fanout_drill.hand import owner_of_master
+from benchmarks.fanout_drill.venue import Venue, moment
 from tests.bot_process import BotProcess, environment, wait_until
 
 MASTER_DOLLARS = 1_000_000
@@ -25,7 +25,7 @@ ROUND_SECONDS = 30.0
 # users are begun at once: that they are spread over minutes at the real venue is not what is measured.
 CONFIGURATION = """\
 masters:
-  - {broker: kraken}
+  - {broker: %s}
 strategy:
   plugin: tests.acceptance.still_strategy:StillStrategy
 pace:
@@ -38,14 +38,18 @@ risk:
   max_rejects_in_a_row: null
   duplicate_entry_seconds: null
 """
-CYCLE_SECONDS = {"websocket": 150, "rest": 150, "polled": 3}
+ELSEWHERE = ("coinbase", "okx", "binance", "alpaca")
+CYCLE_SECONDS = {"websocket": 150, "rest": 150}
+POLL_SECONDS = 3
 # By mode: orders over WebSocket with private streams; orders over REST under the lock, fills still heard of at once, so
-# that a poll's interval is no part of the figures; no WebSocket at all.
+# that a poll's interval is no part of the figures; no WebSocket at all. Elsewhere each account has a way of its own.
 WIRES: Mapping[str, Mapping[str, str]] = {
     "websocket": {"NIJA__KRAKEN__ORDER_ENTRY": "websocket", "NIJA__KRAKEN__PRIVATE_STREAM": "true"},
     "rest": {"NIJA__KRAKEN__ORDER_ENTRY": "rest", "NIJA__KRAKEN__PRIVATE_STREAM": "true"},
     "polled": {"NIJA__KRAKEN__ORDER_ENTRY": "rest", "NIJA__KRAKEN__PRIVATE_STREAM": "false"},
+    **{brokerage: {} for brokerage in ELSEWHERE},
 }
+POLLED = {"polled", *ELSEWHERE}
 
 
 class Fleet:
@@ -61,8 +65,8 @@ class Fleet:
         self._log = directory / "out.txt"
         self._state.mkdir(parents=True)
         config = directory / "config"
-        _configure(config, users, cycle_seconds or CYCLE_SECONDS[mode])
-        self._hand = Hand(venue.rest_url, venue.open_account("master", MASTER_DOLLARS, nonce_window=NONCE_WINDOW_NS))
+        _configure(config, venue.brokerage, users, cycle_seconds or CYCLE_SECONDS.get(mode, POLL_SECONDS))
+        self._owner = owner_of_master(venue, MASTER_DOLLARS)
         for number in range(users):
             venue.open_account(f"u{number}", USER_DOLLARS)
         self._environ = environment(self._state, venue.exchange, NIJA_CONFIG_DIR=str(config), **WIRES[mode])
@@ -79,7 +83,7 @@ class Fleet:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._hand.session.close()
+        self._owner.close()
         try:
             self._bot.stop(seconds=60)
         finally:
@@ -97,7 +101,7 @@ class Fleet:
         quantity = self._venue.quantity(symbol, ORDER_DOLLARS)
         with self._venue.away(rtt_milliseconds):
             since = self._venue.exchange.last_seq()
-            self._hand.trades("buy", quantity, symbol)
+            self._owner.trades("buy", quantity, symbol)
             wait_until(
                 lambda: self._answers(symbol) >= self.users,
                 seconds=ROUND_SECONDS + 10 * self.users * rtt_milliseconds / 1000,
@@ -158,7 +162,7 @@ class Fleet:
 
         way_back = 0.0
         signal = after("SELECT min(created_at) AS at FROM signal WHERE symbol = ?")
-        if self._mode == "polled" and signal is not None:
+        if self._mode in POLLED and signal is not None:
             # How long the fill waited for the next poll is a setting, and nothing to be measured. The news is not
             # under way in these figures, so the ack's way back is added.
             filled_at += signal / 1000
@@ -181,14 +185,14 @@ class Fleet:
         )
 
 
-def _configure(config: Path, users: int, cycle_seconds: int) -> None:
+def _configure(config: Path, brokerage: str, users: int, cycle_seconds: int) -> None:
     (config / "users").mkdir(parents=True)
-    (config / "nija.yaml").write_text(CONFIGURATION % cycle_seconds, encoding="utf-8")
+    (config / "nija.yaml").write_text(CONFIGURATION % (brokerage, cycle_seconds), encoding="utf-8")
     rows = [
-        {"user_id": f"u{number}", "name": f"U{number}", "account_type": "retail", "broker_type": "kraken"}
+        {"user_id": f"u{number}", "name": f"U{number}", "account_type": "retail", "broker_type": brokerage}
         for number in range(users)
     ]
-    (config / "users" / "retail_kraken.json").write_text(json.dumps(rows), encoding="utf-8")
+    (config / "users" / f"retail_{brokerage}.json").write_text(json.dumps(rows), encoding="utf-8")
 
 
 def settle(seconds: float) -> None:

@@ -12,7 +12,14 @@ from tests.paper_exchange.kraken_client import KrakenClient
 MARKETS = (
     "BTC/USD", "ETH/USD", "SOL/USD", "XRP/USD", "ADA/USD", "DOGE/USD", "LTC/USD", "DOT/USD", "LINK/USD", "AVAX/USD",
 )  # fmt: skip
-BROKERAGE = "kraken"
+# What the accounts are paid in, and what is bought, where that is not dollars and those markets.
+COINS_FOR_TETHER = tuple(symbol.replace("/USD", "/USDT") for symbol in MARKETS)
+STOCKS = (
+    "AAPL/USD", "MSFT/USD", "NVDA/USD", "AMZN/USD", "GOOGL/USD", "META/USD", "TSLA/USD", "SPY/USD", "QQQ/USD",
+    "AMD/USD",
+)  # fmt: skip
+MARKETS_OF = {"okx": COINS_FOR_TETHER, "binance": COINS_FOR_TETHER, "alpaca": STOCKS}
+CASH_OF = {"okx": "USDT", "binance": "USDT"}
 # The master's own hand and the bot share a key, and their nonces may overtake each other on the way.
 NONCE_WINDOW_NS = 600_000_000_000
 
@@ -20,20 +27,24 @@ NONCE_WINDOW_NS = 600_000_000_000
 class Venue:
     """The paper exchange with its market standing still, so that every order of a round meets the same price."""
 
-    def __init__(self, exchange: ExchangeProcess) -> None:
+    def __init__(self, exchange: ExchangeProcess, brokerage: str = "kraken") -> None:
         self.exchange = exchange
+        self.brokerage = brokerage
+        exchange.control("POST", "/session", {"brokerage": "alpaca", "mode": "always_open"})
         exchange.pause()
 
     @property
     def rest_url(self) -> str:
-        return self.exchange.rest_url(BROKERAGE)
+        return self.exchange.rest_url(self.brokerage)
 
     @property
     def private_socket_url(self) -> str:
-        return f"{self.exchange.addresses[BROKERAGE]['ws_auth']}/v2"
+        return f"{self.exchange.addresses[self.brokerage]['ws_auth']}/v2"
 
     def open_account(self, name: str, dollars: int, *, nonce_window: int = 0) -> PaperAccount:
-        return self.exchange.open_account(BROKERAGE, name, {"USD": dollars}, nonce_window=nonce_window)
+        balances = {CASH_OF.get(self.brokerage, "USD"): dollars}
+        more = {"nonce_window": nonce_window} if nonce_window else {}
+        return self.exchange.open_account(self.brokerage, name, balances, **more)
 
     def client(self, account: PaperAccount) -> KrakenClient:
         return KrakenClient(self.rest_url, account)

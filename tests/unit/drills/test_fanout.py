@@ -36,7 +36,7 @@ def test_a_tiny_run_measures_the_anchors(capsys: pytest.CaptureFixture[str]) -> 
     assert 20 <= said["bare"]["last ack ms"] < said["naive"]["last ack ms"]
 
 
-@pytest.mark.parametrize("mode", ["websocket", "rest", "polled"])
+@pytest.mark.parametrize("mode", ["websocket", "rest", "polled", "coinbase", "okx", "binance", "alpaca"])
 def test_a_tiny_run_measures_the_program(mode: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["--users", "2", "--rtt-ms", "20", "--mode", mode, "--rounds", "1", "--json"])
     (said,) = json.loads(capsys.readouterr().out)["rows"]
