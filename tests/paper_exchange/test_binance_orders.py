@@ -16,6 +16,7 @@ from tests.paper_exchange.test_write_ahead import BotsBook
 
 LAST = Decimal("50000")
 BALANCES = {"USDT": "100000", "BTC": "10"}
+HALF = Decimal("0.5")
 
 
 @pytest.fixture(scope="module")
@@ -467,3 +468,24 @@ def test_an_order_that_ended_empty_is_archived_after_ninety_days(tmp_path: Path)
             later = {"symbol": SYMBOL, "timestamp": caller.public("time").body["serverTime"]}
             assert caller.get("order", orderId=placed["orderId"], **later).body["code"] == -2026
             assert caller.get("order", orderId=filled["orderId"], **later).body["status"] == "FILLED"
+
+
+def test_an_order_larger_than_the_offer_is_filled_in_part(caller: BinanceCaller) -> None:
+    depth = caller.public("depth", symbol=SYMBOL, limit=1).body
+    price, offered = (Decimal(part) for part in depth["asks"][0])
+    part = caller.placed("part", "BUY", "LIMIT", timeInForce="GTC", quantity=f"{offered + HALF:f}", price=f"{price:f}")
+    assert (part["status"], Decimal(part["executedQty"])) == ("PARTIALLY_FILLED", offered)
+    assert Decimal(caller.balance("USDT")["locked"]) == price * HALF
+    only_new = caller.delete("order", symbol=SYMBOL, origClientOrderId="part", cancelRestrictions="ONLY_NEW")
+    assert only_new.body == {"code": -2011, "msg": "Order was not canceled due to cancel restrictions."}
+    cancelled = caller.delete("order", symbol=SYMBOL, origClientOrderId="part").body
+    assert (cancelled["status"], Decimal(cancelled["executedQty"])) == ("CANCELED", offered)
+    killed = caller.placed("fok", "BUY", "LIMIT", timeInForce="FOK", quantity=f"{offered + HALF:f}", price=f"{price:f}")
+    assert (killed["status"], killed["executedQty"], killed["fills"]) == ("EXPIRED", "0.00000000", [])
+
+
+def test_at_most_two_hundred_orders_of_a_symbol_are_open(caller: BinanceCaller) -> None:
+    for number in range(200):
+        caller.resting(f"n{number}", quantity="0.0001")
+    refused = caller.refused("n200", "BUY", "LIMIT", timeInForce="GTC", quantity="0.0001", price="40000.0")
+    assert refused == (-1013, "Filter failure: MAX_NUM_ORDERS")
