@@ -86,8 +86,9 @@ def _wallet() -> tuple[Endpoint, ...]:
         _sapi("capital/config/getall", wallet.coins),
         _sapi("capital/deposit/hisrec", wallet.deposits),
         _sapi("capital/withdraw/history", wallet.withdrawals),
-        _sapi("margin/allPairs", wallet.margin_pairs),
-        _sapi("margin/isolated/allPairs", wallet.margin_pairs),
+        _sapi("margin/allPairs", wallet.nothing),
+        _sapi("margin/isolated/allPairs", wallet.nothing),
+        _sapi("asset/get-funding-asset", wallet.nothing, method="POST"),
     )
 
 
@@ -112,8 +113,8 @@ def _trade(
     return Endpoint(method, f"{API_PREFIX}{path}", name or path, handler, weight, readable, Right.TRADE, to_engine)
 
 
-def _sapi(path: str, handler: Handler) -> Endpoint:
-    return Endpoint("GET", f"{WALLET_PREFIX}{path}", path, handler, 1, None, Right.READ)
+def _sapi(path: str, handler: Handler, *, method: str = "GET") -> Endpoint:
+    return Endpoint(method, f"{WALLET_PREFIX}{path}", path, handler, 1, None, Right.READ)
 
 
 def _open_weight(parameters: Parameters) -> int:

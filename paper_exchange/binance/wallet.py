@@ -131,8 +131,8 @@ def withdrawals(request: Request) -> Reply:
     return json_reply([_withdrawal(entry) for entry in _transfers(request, LedgerKind.WITHDRAWAL)])
 
 
-def margin_pairs(_request: Request) -> Reply:
-    """Nothing is lent here. Clients ask for the pairs when they load the markets."""
+def nothing(_request: Request) -> Reply:
+    """Nothing is lent here, and there is no wallet beside the spot one; clients ask for both."""
     return json_reply([])
 
 

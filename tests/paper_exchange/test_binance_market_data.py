@@ -171,6 +171,7 @@ def test_commissions_coins_and_the_state_of_things_are_told(caller: BinanceCalle
     coins = {coin["coin"]: coin for coin in caller.get("/sapi/v1/capital/config/getall").body}
     assert coins["BTC"]["free"] == "2.00000000" and coins["EUR"]["isLegalMoney"] is True
     assert caller.public("/sapi/v1/system/status").body == {"status": 0, "msg": "normal"}
+    assert caller.post("/sapi/v1/asset/get-funding-asset").body == []
     assert caller.get("/sapi/v1/account/status").body == {"data": "Normal"}
     assert caller.get("/sapi/v1/account/apiTradingStatus").body["data"]["isLocked"] is False
 
