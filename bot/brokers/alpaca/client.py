@@ -13,6 +13,8 @@ from bot.brokers.http_session import MAX_BODY_BYTES, MEBIBYTE, HttpReply, VenueS
 # All US stocks come in one answer of about 600 bytes each.
 MAX_LIST_BYTES = 24 * MEBIBYTE
 LARGE_LISTS = ("/assets",)
+# What takes long is the way of its megabytes, not the venue's silence, which is bounded as for any answer.
+LARGE_LIST_SECONDS = 30.0
 
 
 class AlpacaClient(RESTClient):
@@ -56,5 +58,6 @@ class AlpacaClient(RESTClient):
             params=opts.get("params"),
             json=opts.get("json"),
             headers=opts["headers"],
+            call_seconds=LARGE_LIST_SECONDS if large else None,
             max_body_bytes=MAX_LIST_BYTES if large else MAX_BODY_BYTES,
         )
