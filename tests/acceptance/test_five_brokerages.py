@@ -132,4 +132,4 @@ def test_libraries_of_brokerages_that_are_not_in_use_are_never_imported(tmp_path
         assert bot.stop() == 0
     imported = {line.rpartition("|")[2].strip() for line in bot.log().splitlines() if line.startswith("import time:")}
     assert "bot.brokers.by_ccxt.broker" in imported
-    assert not {name for name in imported if name.partition(".")[0] in ("ccxt", "alpaca", "pandas")}
+    assert not {name for name in imported if name.partition(".")[0] in ("ccxt", "alpaca", "coinbase", "pandas")}

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from bot.brokers.base import BaseBroker, Urgency
 from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, RepeatedId
 from bot.brokers.coinbase.calls import CoinbaseCalls, QueryValue
-from bot.brokers.coinbase.client import CoinbaseClient
 from bot.brokers.coinbase.context import CoinbaseContext
 from bot.brokers.coinbase.errors import BEING_CANCELLED, GONE_ORDER, MARKET_RULES
 from bot.brokers.coinbase.market_data import candles_from, quotes_from
@@ -93,6 +92,8 @@ class CoinbaseBroker(BaseBroker):
         *,
         context: CoinbaseContext | None = None,
     ) -> None:
+        from bot.brokers.coinbase.client import CoinbaseClient  # a bot without this brokerage pays for no library
+
         account = AccountRef(BrokerType.COINBASE, account_type, user_id)
         if context is None:
             from bot.brokers.bare_shell import coinbase_context  # only a shell needs settings and processes

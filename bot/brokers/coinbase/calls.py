@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from bot.brokers.base import Urgency
-from bot.brokers.coinbase.client import TOKEN_SECONDS, CoinbaseClient
 from bot.brokers.coinbase.errors import REFUSED_KEY, TOO_MANY, is_api_document, status_error
-from bot.brokers.coinbase.tokens import SecretCannotSign
+from bot.brokers.coinbase.tokens import TOKEN_SECONDS, SecretCannotSign
 from bot.brokers.http_session import HttpReply
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
@@ -17,6 +17,9 @@ from bot.brokers.venue_gate import Passage, Trouble, VenueGate
 from bot.domain.errors import CredentialsRejected, OutcomeUnknown, RetryLater, UnreadableReply
 from bot.domain.order import no_last_look
 from bot.seams.clock import Clock
+
+if TYPE_CHECKING:
+    from bot.brokers.coinbase.client import CoinbaseClient
 
 API = "/api/v3/brokerage"
 QueryValue = str | Sequence[str]
@@ -30,7 +33,7 @@ class CoinbaseCalls:
 
     def __init__(
         self,
-        client: CoinbaseClient,
+        client: "CoinbaseClient",
         *,
         label: str,
         clock: Clock,

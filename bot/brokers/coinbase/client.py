@@ -7,13 +7,11 @@ from urllib.parse import urlsplit
 from coinbase.constants import USER_AGENT
 from coinbase.rest import RESTClient
 
-from bot.brokers.coinbase.tokens import request_token
+from bot.brokers.coinbase.tokens import TOKEN_SECONDS, request_token
 from bot.brokers.http_session import MAX_BODY_BYTES, MEBIBYTE, HttpReply, VenueSession
 from bot.brokers.venue_clock import VenueClock
 from bot.seams.ids import IdSource, SystemIds
 
-# The longest that Coinbase lets a token be good for; it takes no request whose token has run out.
-TOKEN_SECONDS = 120.0
 MAX_LIST_BYTES = 8 * MEBIBYTE  # the list of products is one long page
 LARGE_LISTS = ("/products",)
 

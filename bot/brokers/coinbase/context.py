@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.call_reaper import CallReaper
-from bot.brokers.coinbase.client import TOKEN_SECONDS
+from bot.brokers.coinbase.tokens import TOKEN_SECONDS
 from bot.brokers.http_session import CallLimits
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver

@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from bot.seams.ids import IdSource
 
+# The longest that Coinbase lets a token be good for; it takes no request whose token has run out.
+TOKEN_SECONDS = 120.0
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 

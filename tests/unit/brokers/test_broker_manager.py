@@ -62,7 +62,7 @@ def test_every_brokerage_has_a_class_and_only_those_in_use_load_their_library(tm
     assert set(BROKER_CLASSES) == set(BrokerType)
     program = (
         "import sys; import bot.app, bot.diagnostics.commands; from bot.broker_manager import OKXBroker, AlpacaBroker; "
-        "print(sorted({name.partition('.')[0] for name in sys.modules} & {'ccxt', 'alpaca', 'pandas', 'numpy'}))"
+        "print(sorted({name.partition('.')[0] for name in sys.modules} & {'ccxt', 'alpaca', 'coinbase', 'pandas'}))"
     )
     said = subprocess.run(
         [sys.executable, "-c", program], cwd=PROJECT_DIR, capture_output=True, text=True, timeout=60, check=True
