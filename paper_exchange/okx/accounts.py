@@ -87,6 +87,11 @@ def config(request: Request) -> Reply:
     return data_reply([row])
 
 
+def positions(_request: Request) -> Reply:
+    """Only derivatives and margin have positions; what spot trading brings is in the balance."""
+    return data_reply([])
+
+
 def set_account_level(request: Request) -> Reply:
     """The mode is changed at once; orders under way stop it (59000)."""
     level = str(request.fields.get("acctLv"))

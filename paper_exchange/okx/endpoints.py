@@ -6,6 +6,7 @@ from paper_exchange.okx import (
     accounts,
     algo_entry,
     algo_lookup,
+    dead_mans_switch,
     funding,
     market_data,
     order_entry,
@@ -42,6 +43,7 @@ def _account() -> tuple[Endpoint, ...]:
     return (
         _read("account/balance", accounts.balance, Limit(10)),
         _read("account/config", accounts.config, Limit(5)),
+        _read("account/positions", accounts.positions, Limit(10)),
         _read("account/trade-fee", accounts.trade_fee, Limit(5)),
         _read("account/instruments", accounts.account_instruments, Limit(20)),
         _write("account/set-account-level", accounts.set_account_level, Limit(5)),
@@ -66,6 +68,7 @@ def _orders() -> tuple[Endpoint, ...]:
         _write("trade/cancel-batch-orders", order_entry.cancel_batch, BATCHES),
         _write("trade/amend-order", order_entry.amend, ORDERS, places=True),
         _write("trade/amend-batch-orders", order_entry.amend_batch, BATCHES, places=True),
+        _write("trade/cancel-all-after", dead_mans_switch.cancel_all_after, Limit(1, 1)),
         _read("trade/order", order_lookup.one_order, ORDERS),
     )
 

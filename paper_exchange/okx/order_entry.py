@@ -127,13 +127,21 @@ def _place(request: Request, fields: Fields) -> str:
     check_trade_mode(fields, takes_cash=request.levels.of(request.account_id) in TRADES_FOR_CASH)
     form = read_form(fields)
     listing = listing_for_order(request, form.inst_id)
-    new = new_order(form, listing, account_id=request.account_id, deadline_ns=expiry_ns(request.call))
+    new = read_order(request, form, listing)
     if form.client_id is not None and request.client_ids.live(request.account_id, form.client_id) is not None:
         raise OrderRefused("51016")
     check_price_band(new, listing, request.exchange.market.last(listing.symbol))
     order = _accepted(request, form, new, listing)
     request.client_ids.note(order)
     return order.order_id
+
+
+def read_order(request: Request, form: OrderForm, listing: Listing) -> NewOrder:
+    """The order in the engine's terms; a sell sized in money becomes the quantity that brings it now."""
+    if form.in_quote and form.side is Side.SELL:
+        quantity = _quantity_worth(request, form.size, listing, Side.BUY)
+        form = replace(form, size=quantity or listing.lot_step, in_quote=False)
+    return new_order(form, listing, account_id=request.account_id, deadline_ns=expiry_ns(request.call))
 
 
 def listing_for_order(request: Request, inst_id: str) -> Listing:
@@ -180,22 +188,24 @@ def _smaller(request: Request, new: NewOrder, listing: Listing, refusal: Refusal
     available = held.available if held is not None else ZERO
     if new.quote_amount is not None:
         return replace(new, quote_amount=available) if available else None
-    step = listing.lot_step
-    quantity = round_down(available, step) if new.side is Side.SELL else _affordable(request, available, step, listing)
+    if new.side is Side.SELL:
+        quantity = round_down(available, listing.lot_step)
+    else:
+        quantity = _quantity_worth(request, available, listing, Side.SELL)
     return replace(new, quantity=quantity) if quantity else None
 
 
-def _affordable(request: Request, budget: Decimal, step: Decimal, listing: Listing) -> Decimal:
-    """The quantity that the money buys, dearer offers included."""
-    bought = ZERO
-    _, asks = request.exchange.engine.book(listing.symbol, DEPTH_LOOKED_AT)
-    for price, offered in asks:
-        quantity = min(offered, round_down(budget / price, step))
-        bought += quantity
-        budget -= quantity * price
-        if quantity < offered:
+def _quantity_worth(request: Request, budget: Decimal, listing: Listing, resting: Side) -> Decimal:
+    """The quantity that the money stands for against the orders on the ``resting`` side, best first."""
+    quantity = ZERO
+    bids, asks = request.exchange.engine.book(listing.symbol, DEPTH_LOOKED_AT)
+    for price, offered in bids if resting is Side.BUY else asks:
+        taken = min(offered, round_down(budget / price, listing.lot_step))
+        quantity += taken
+        budget -= taken * price
+        if taken < offered:
             break
-    return bought
+    return quantity
 
 
 def _cancel(request: Request, fields: Fields) -> str:

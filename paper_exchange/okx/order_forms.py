@@ -75,9 +75,7 @@ def read_form(fields: Fields) -> OrderForm:
 
 
 def new_order(form: OrderForm, listing: Listing, *, account_id: str, deadline_ns: int | None) -> NewOrder:
-    """The order in the engine's terms. Raises ApiError for a market sell that is sized in money."""
-    if form.in_quote and form.side is Side.SELL:
-        raise wrong("tgtCcy")
+    """The order in the engine's terms, which knows no sells sized in money: those are put into quantities before."""
     return NewOrder(
         account_id=account_id,
         symbol=listing.symbol,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from paper_exchange.okx.algo_entry import read_algo_order
-from paper_exchange.okx.expiry import expiry_ns
 from paper_exchange.okx.instruments import symbol_of
-from paper_exchange.okx.order_entry import listing_for_order
-from paper_exchange.okx.order_forms import new_order, read_form
+from paper_exchange.okx.order_entry import listing_for_order, read_order
+from paper_exchange.okx.order_forms import read_form
 from paper_exchange.okx.replies import ApiError, OrderRefused
 from paper_exchange.okx.routes import Fields, Request, bodies
 from paper_exchange.orders import NewOrder
@@ -38,4 +37,4 @@ def _placement(request: Request, fields: Fields) -> Placement:
 def _order(request: Request, fields: Fields) -> NewOrder:
     form = read_form(fields)
     listing = listing_for_order(request, form.inst_id)
-    return new_order(form, listing, account_id=request.account_id, deadline_ns=expiry_ns(request.call))
+    return read_order(request, form, listing)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from paper_exchange.api_keys import AccountRegistry
+from paper_exchange.okx.front import OKX
 from tests.exchange_process import ExchangeProcess, PaperAccount
 from tests.paper_exchange.okx_caller import INSTRUMENT, OkxCaller
 
@@ -135,6 +137,17 @@ def test_the_passphrase_survives_a_restart(tmp_path: Path) -> None:
         assert exchange.open_account("okx", "kept") == account
         with OkxCaller(exchange, account) as caller:
             assert caller.get("account/balance").code == "0"
+
+
+def test_accounts_saved_before_there_were_passphrases_are_taken_back_without() -> None:
+    registry = AccountRegistry([OKX])
+    saved = {
+        "brokerage": "okx", "name": "old", "api_key": "k", "api_secret": "s", "public_key": None, "permissions": [],
+        "tier": "live", "strict": False, "nonce_window": 0, "created_ns": 1,
+    }  # fmt: skip
+    registry.restore([saved])
+    restored = registry.by_key("okx", "k")
+    assert restored is not None and restored.passphrase == ""
 
 
 def test_posts_want_json(caller: OkxCaller) -> None:

@@ -66,6 +66,31 @@ def test_a_market_buy_without_a_word_is_sized_in_money(caller: OkxCaller) -> Non
     assert caller.shown(ordId=caller.placed("d2", "market", sz="0.01", tgtCcy="base_ccy"))["accFillSz"] == "0.01"
 
 
+def test_a_sell_can_be_sized_in_money(caller: OkxCaller) -> None:
+    order = caller.shown(ordId=caller.placed("sq1", "market", side="sell", sz="1000", tgtCcy="quote_ccy"))
+    brought = Decimal(order["accFillSz"]) * Decimal(order["avgPx"])
+    assert order["state"] == "filled" and Decimal("999") < brought <= 1000
+    assert caller.refused("sq2", "market", side="sell", sz="0.1", tgtCcy="quote_ccy") == "51020"
+
+
+def test_an_instrument_can_be_named_by_its_code(caller: OkxCaller) -> None:
+    code = caller.get("public/instruments", instType="SPOT", instId=INSTRUMENT).rows[0]["instIdCode"]
+    order = {"tdMode": "cash", "side": "buy", "ordType": "limit", "sz": "0.1", "px": LOW, "clOrdId": "code1"}
+    assert caller.post("trade/order", {**order, "instIdCode": code}).code == "0"
+    assert caller.shown(clOrdId="code1")["instId"] == INSTRUMENT
+    assert caller.post("trade/cancel-order", {"instIdCode": code, "clOrdId": "code1"}).code == "0"
+    assert caller.post("trade/order", {**order, "instIdCode": 7}).rows[0]["sCode"] == "51001"
+
+
+def test_a_dead_mans_switch_cancels_what_is_open(caller: OkxCaller) -> None:
+    assert [caller.post("trade/cancel-all-after", {"timeOut": text}).code for text in ("9", "121", "soon")] == [
+        "51000"
+    ] * 3
+    armed = caller.post("trade/cancel-all-after", {"timeOut": "10"}).rows[0]
+    assert int(armed["triggerTime"]) - int(armed["ts"]) == 10_000
+    assert caller.post("trade/cancel-all-after", {"timeOut": "0"}).rows[0]["triggerTime"] == "0"
+
+
 def test_fills_agree_with_the_journal_and_add_up_to_the_order(exchange: ExchangeProcess, caller: OkxCaller) -> None:
     order = caller.shown(ordId=caller.placed("f1", "market", sz="5", tgtCcy="base_ccy"))
     fills = _fills(caller, ordId=order["ordId"])
@@ -439,13 +464,16 @@ def test_what_only_time_does_an_operator_can_bring_about(tmp_path: Path) -> None
             empty = caller.placed("empty", "limit", sz="0.1", px=LOW)
             caller.cancel(ordId=empty)
             partly = caller.placed("partly", "ioc", sz="1.5", px="50001")
+            caller.placed("switched", "limit", sz="0.1", px=LOW)
+            caller.post("trade/cancel-all-after", {"timeOut": "60"})
             exchange.advance_clock(7190)
             caller.ahead_seconds = 7190
             assert caller.shown(clOrdId="empty")["state"] == "canceled"
             exchange.advance_clock(20)
             caller.ahead_seconds += 20
             assert caller.get("trade/order", instId=INSTRUMENT, clOrdId="empty").code == "51603"
-            assert [row["ordId"] for row in caller.get("trade/orders-history", instType="SPOT").rows] == [partly]
+            states = {row["clOrdId"]: row["state"] for row in caller.get("trade/orders-history", instType="SPOT").rows}
+            assert states == {"partly": "canceled", "switched": "canceled"} and caller.pending() == []
             exchange.advance_clock(4 * 86400)
             caller.ahead_seconds += 4 * 86400
             assert _fills(caller) == [] and len(caller.get("trade/fills-history", instType="SPOT").rows) >= 1
