@@ -29,6 +29,8 @@ from paper_exchange.write_ahead import Placement
 
 NAME = "binance"
 KEY_HEADER = "x-mbx-apikey"
+OVER_LIMIT = {"429": "Too much request weight used.", "418": "Way too much request weight used; IP banned."}
+"""Statuses that a fault may ask for, with what is said then."""
 
 
 class BinanceFront(Front):
@@ -93,7 +95,11 @@ class BinanceFront(Front):
         return placing.placements(self._request(call, call.received_ns))
 
     def error_reply(self, text: str) -> Reply:
-        """``-1007``, which has its usual message, or ``-1007: another message``."""
+        """``-1007``, which has its usual message, or ``-1007: another message``; also ``429`` and ``418``, the statuses
+        of the limits, with the seconds to stay away: ``418: 120``."""
+        status, _, seconds = (part.strip() for part in text.partition(":"))
+        if status in OVER_LIMIT and (not seconds or seconds.isdecimal()):
+            return _over_limit(OverLimit(int(status), int(seconds or 60), OVER_LIMIT[status]))
         reply = error_reply(self.problem(text))
         return replace(reply, headers=(("retry-after", "1"),)) if reply.status == 429 else reply
 

@@ -140,6 +140,16 @@ def test_a_strict_account_is_stopped_above_the_weight_of_a_minute_and_banned_if_
     assert limits.charge(1, START_NS + 62 * SECOND_NS + FIRST_BAN_NS, strict=True) is None
 
 
+def test_a_fault_can_say_that_the_address_is_over_its_limit_or_banned(
+    exchange: ExchangeProcess, caller: BinanceCaller
+) -> None:
+    for text, status, seconds in (("429: 7", 429, "7"), ("418: 180", 418, "180"), ("-1003", 429, "1")):
+        exchange.fault({"kind": "api_error", "text": text}, account=caller.account.name, endpoint="account")
+        answer = caller.get("account")
+        assert (answer.status, answer.body["code"], answer.headers["Retry-After"]) == (status, -1003, seconds)
+    assert caller.get("account").status == 200
+
+
 def test_a_strict_account_sends_a_hundred_orders_in_ten_seconds() -> None:
     limits = Limits()
     answers = [limits.charge_order("binance:a", START_NS, strict=True) for _ in range(ORDERS_IN_TEN_SECONDS + 1)]
