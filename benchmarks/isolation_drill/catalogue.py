@@ -45,8 +45,10 @@ def _code(name: str, victim: str, deed: str, place: str = STEP) -> Suffering:
     return Suffering(name, victim, deed=deed, place=place)
 
 
-KRAKEN, COINBASE = "kraken", "coinbase"
+KRAKEN, COINBASE, OKX, BINANCE, ALPACA = "kraken", "coinbase", "okx", "binance", "alpaca"
 K1, K2, C1, C2 = "copier_1_kraken", "copier_2_kraken", "copier_1_coinbase", "copier_2_coinbase"
+O1, O2, B1, B2 = "copier_1_okx", "copier_2_okx", "copier_1_binance", "copier_2_binance"
+A1, A2 = "copier_1_alpaca", "copier_2_alpaca"
 
 ALL: tuple[Suffering, ...] = (
     # The network.
@@ -63,6 +65,12 @@ ALL: tuple[Suffering, ...] = (
     _wire("answers of 1 s", C1, "delay", seconds=1),
     _wire("answers of 1 s under the lock", K1, "delay", seconds=1),
     _wire("answers near the deadline", C2, "delay", seconds=4),
+    _wire("hang of every answer at OKX", O1, "hang"),
+    _wire("hang of every answer at Binance", B1, "hang"),
+    _wire("hang of every answer of Alpaca's master", ALPACA, "hang"),
+    _wire("body that drips at OKX", O2, "drip", seconds=0.5),
+    _wire("reset at Binance", B2, "reset"),
+    _wire("answer dropped at Alpaca", A1, "drop_response"),
     # The brokerage.
     _wire("503", K1, "5xx", status=503),
     _wire("502 after it was done", C1, "accept_then_5xx", status=502),
@@ -76,6 +84,17 @@ ALL: tuple[Suffering, ...] = (
     _wire("missing right", K1, "api_error", text="EGeneral:Permission denied"),
     _wire("forbidden", C2, "5xx", status=403),
     _wire("orders refused", K2, "api_error", text="EOrder:Insufficient funds", endpoint="AddOrder"),
+    _wire("503 at OKX", O1, "5xx", status=503),
+    _wire("out of service at OKX", O2, "api_error", text="50001"),
+    _wire("revoked key at OKX", OKX, "api_error", text="50111"),
+    _wire("too many requests at OKX", O1, "api_error", text="50011"),
+    _wire("orders that exist already at OKX", O2, "api_error", text="51016", endpoint="trade/order"),
+    _wire("execution status unknown at Binance", B1, "api_error", text="-1007", endpoint="order"),
+    _wire("banned address at Binance", B2, "5xx", status=418),
+    _wire("revoked key at Binance", B1, "api_error", text="-2015"),
+    _wire("504 after it was done at Alpaca", A2, "accept_then_5xx", status=504, endpoint="orders"),
+    _wire("429 without end at Alpaca", A1, "5xx", status=429),
+    _wire("revoked key at Alpaca", A2, "5xx", status=401),
     # Nonsense.
     _wire("a page of HTML", C1, "html"),
     _wire("JSON cut off", K1, "malformed"),
@@ -86,6 +105,10 @@ ALL: tuple[Suffering, ...] = (
     _wire("open orders that vanish", K2, "body", text=NO_ORDERS, endpoint="OpenOrders"),
     _wire("open orders of garbage", K1, "body", text=GARBAGE_ORDERS, endpoint="OpenOrders"),
     _wire("orders that show up late", C1, "lookup_lag", seconds=3),
+    _wire("null at OKX", O1, "body", text="null"),
+    _wire("a page of HTML at Binance", B2, "html"),
+    _wire("JSON cut off at Alpaca", A1, "malformed"),
+    _wire("orders that show up late at Binance", B1, "lookup_lag", seconds=3),
     # The bot's own code.
     _code("exception in the strategy", COINBASE, "raise", STRATEGY),
     _code("loop in the strategy", KRAKEN, "loop", STRATEGY),
@@ -105,13 +128,20 @@ ALL: tuple[Suffering, ...] = (
     _code("hang with Kraken's lock in hand", K2, "hang", "kraken_nonce.before_write"),
     _code("loop in a user's thread", C1, "loop"),
     _code("no memory in a user's thread", K2, "no memory"),
+    _code("hang in the strategy at OKX", OKX, "hang", STRATEGY),
+    _code("end of the thread in the strategy at Binance", BINANCE, "exit", STRATEGY),
+    _code("exception in a user's thread at Alpaca", A2, "raise"),
+    _code("loop in a user's thread at OKX", O2, "loop"),
+    _code("hang of a user's thread at Binance", B1, "hang"),
 )
 BY_NAME = {each.name: each for each in ALL}
 # One of each kind, for a look that takes a minute.
 QUICK = (
     "hang of every answer",
     "body that drips under the lock",
-    "nonce lock-out",
     "loop in the strategy",
     "end of a user's thread",
+    "hang of every answer at OKX",
+    "execution status unknown at Binance",
+    "JSON cut off at Alpaca",
 )

@@ -12,12 +12,12 @@ from benchmarks.isolation_drill.catalogue import ALL, BY_NAME, QUICK
 from benchmarks.isolation_drill.drill import HEADING, IsolationDrill, Options
 
 DESCRIPTION = """\
-Twelve accounts trade at Kraken and Coinbase (a master and five users each). One after the other is made to suffer; the
+Fifteen accounts trade at five brokerages (a master and two users each). One after the other is made to suffer; the
 others' cycles must begin as they did before: p99 of their lateness within 1.5 times that of the time before, plus a
 floor, plus for Kraken's accounts one hold of Kraken's global lock when one of them suffers. At the end every signal
 has its answers, and what the exchange saw agrees with the books. Exit code 1 if anything of that is not so.
 
-near: the accounts of the same brokerage; far: those of the other one; before, with the fault, and what it may be, in
+near: the accounts of the same brokerage; far: those of the others; before, with the fault, and what it may be, in
 seconds; back: until the account itself had begun two cycles after its fault was over.
 """
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     names = _names(chosen)
     if chosen.list:
-        print("\n".join(f"{each.name:<38} {each.victim}" for each in ALL))
+        print("\n".join(f"{each.name:<44} {each.victim}" for each in ALL))
         return 0
     tell = _silent if chosen.json else _aloud
     tell(HEADING)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.isolation_drill.catalogue import Suffering
-from benchmarks.isolation_drill.installation import IsolationInstallation
+from benchmarks.isolation_drill.installation import BROKERAGES, IsolationInstallation
 from benchmarks.isolation_drill.lateness import Starts, cycle_starts, lateness, percentile
 from benchmarks.kill_drill.books import FINAL_STATES, Books, open_books
 from benchmarks.kill_drill.exchange_process import PROJECT, DrillExchange
@@ -27,11 +27,12 @@ STOP_SECONDS = 20.0
 # `private_call_hold_seconds`: under Kraken's global lock its other accounts may have to wait for one call.
 HOLD_SECONDS = 5.0
 FACTOR = 1.5
+MASTERS = ", ".join(f"'{name}'" for name in BROKERAGES)
 UNFINISHED = (
     "order_intent WHERE state NOT IN ({})".format(", ".join(f"'{state}'" for state in sorted(FINAL_STATES))),
     "copy_result WHERE status = 'planned'",
     "signal WHERE planned_at IS NULL",
-    "position WHERE account_id IN ('kraken', 'coinbase')",
+    f"position WHERE account_id IN ({MASTERS})",
 )
 
 
@@ -54,7 +55,7 @@ class Options:
 
 @dataclass
 class Finding:
-    """What one account's suffering did to the others of its brokerage (`near`) and to those of the other one (`far`).
+    """What one account's suffering did to the others of its brokerage (`near`) and to those of all others (`far`).
 
     Lateness is in seconds, p99. `recovered` is None when the account did not come back.
     """
@@ -282,12 +283,12 @@ def line_of(finding: Finding) -> str:
     """One line of the table."""
     recovered = "never" if finding.recovered is None else f"{finding.recovered:.1f}"
     return (
-        f"{finding.name:<38} {finding.victim:<18} {finding.near_before:6.2f} {finding.near:6.2f} "
+        f"{finding.name:<44} {finding.victim:<18} {finding.near_before:6.2f} {finding.near:6.2f} "
         f"{finding.near_allowed:6.2f}  {finding.far_before:6.2f} {finding.far:6.2f} {finding.far_allowed:6.2f}  "
         f"{recovered:>6}  {'too late' if finding.problems else 'ok'}"
     )
 
 
 HEADING = (
-    f"{'fault':<38} {'account':<18} {'near':>6} {'with':>6} {'may':>6}  {'far':>6} {'with':>6} {'may':>6}  {'back':>6}"
+    f"{'fault':<44} {'account':<18} {'near':>6} {'with':>6} {'may':>6}  {'far':>6} {'with':>6} {'may':>6}  {'back':>6}"
 )

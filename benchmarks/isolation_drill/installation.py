@@ -1,4 +1,4 @@
-"""Two masters and five users of each: twelve accounts that trade all the time, one of which will suffer."""
+"""A master and two users at each of five brokerages: fifteen accounts that trade all the time, one of which suffers."""
 
 import json
 import os
@@ -11,21 +11,19 @@ from benchmarks.kill_drill.exchange_process import DrillExchange
 from benchmarks.kill_drill.installation import Installation, Life
 from benchmarks.kill_drill.terms import SHORT_TIMES
 
-USERS = 5
+USERS = 2
+BROKERAGES = ("kraken", "coinbase", "okx", "binance", "alpaca")
 # Few, so that what is timed is not the load of the drill itself.
 SYMBOLS = 6
 CONFIGURATION = """\
-masters:
-  - {{broker: kraken}}
-  - {{broker: coinbase}}
+masters: [{masters}]
 strategy:
   plugin: benchmarks.isolation_drill.wayward_strategy:WaywardStrategy
   parameters: {{entries: {entries}}}
 pace:
   paper: {{cycle_seconds: {cycle}, cycle_jitter_fraction: 0, reconcile_seconds: 3}}
 supervision: {{step_seconds: 12, suspect_after_seconds: 2, quarantine_after_seconds: 2, most_hung_threads: 20}}
-kraken: {{order_deadline_seconds: {kraken.deadline_seconds}, settle_margin_seconds: {kraken.margin_seconds}}}
-coinbase: {{order_deadline_seconds: {coinbase.deadline_seconds}, settle_margin_seconds: {coinbase.margin_seconds}}}
+{times}
 risk:
   max_positions: 4
   max_entries_per_cycle: 1
@@ -42,7 +40,7 @@ class IsolationInstallation(Installation):
 
     def __init__(self, directory: Path, exchange: DrillExchange, *, cycle_seconds: float) -> None:
         self._cycle_seconds = cycle_seconds
-        super().__init__(directory, exchange, users=USERS, times=SHORT_TIMES)
+        super().__init__(directory, exchange, users=USERS, times=SHORT_TIMES, brokerages=BROKERAGES)
         self._order_file = directory / "wayward.json"
         self._orders = count(1)
         self._number = ""
@@ -93,5 +91,15 @@ class IsolationInstallation(Installation):
     def _write_configuration(self, *, entries: bool) -> None:
         (self.directory / "config" / "users").mkdir(parents=True, exist_ok=True)
         self.state.mkdir(exist_ok=True)
-        text = CONFIGURATION.format(entries=int(entries), symbols=SYMBOLS, cycle=self._cycle_seconds, **self.times)
+        text = CONFIGURATION.format(
+            entries=int(entries),
+            symbols=SYMBOLS,
+            cycle=self._cycle_seconds,
+            masters=", ".join(f"{{broker: {name}}}" for name in self.brokerages),
+            times="\n".join(
+                f"{name}: {{order_deadline_seconds: {self.times[name].deadline_seconds}, "
+                f"settle_margin_seconds: {self.times[name].margin_seconds}}}"
+                for name in self.brokerages
+            ),
+        )
         (self.directory / "config" / "nija.yaml").write_text(text, encoding="utf-8")

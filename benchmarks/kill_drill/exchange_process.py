@@ -25,7 +25,7 @@ class DrillExchange:
         self._process = subprocess.Popen(
             [
                 sys.executable, "-m", "paper_exchange", "--exit-with-stdin", "--seed", str(seed),
-                "--write-ahead-database", str(database),
+                "--write-ahead-database", str(database), "--alpaca-session", "always-open",
             ],
             cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )  # fmt: skip

@@ -15,9 +15,15 @@ def label_of(brokerage: str, account: str) -> str:
     return brokerage if account == "master" else f"{account}_{brokerage}"
 
 
+def order_name(line: Line) -> str:
+    """What the bot's books call an order: where a venue finds none by its number alone, its market stands before it."""
+    market = {"okx": "-", "binance": ""}.get(line["brokerage"])
+    return line["order_id"] if market is None else f"{line['symbol'].replace('/', market)}-{line['order_id']}"
+
+
 @dataclass(frozen=True)
 class VenueFill:
-    """One fill; amounts in base (quantity), quote per base (price) and quote (fee)."""
+    """One fill; amounts in base (quantity), quote per base (price) and `fee_asset` (fee)."""
 
     seq: int
     at: datetime
@@ -29,10 +35,13 @@ class VenueFill:
     quantity: Decimal
     price: Decimal
     fee: Decimal
+    fee_asset: str | None = None
 
     @property
     def signed_quantity(self) -> Decimal:
-        return self.quantity if self.side == "buy" else -self.quantity
+        """Base units that it added, which is less than was bought where the fee is taken from them."""
+        fee_in_base = self.fee if self.fee_asset == self.symbol.partition("/")[0] else Decimal(0)
+        return (self.quantity if self.side == "buy" else -self.quantity) - fee_in_base
 
 
 @dataclass
@@ -130,12 +139,12 @@ class _Reading:
             case "fill":
                 self._fill(line, account)
             case "cancel" | "expire":
-                for order in self._by_order_id[line["order_id"]]:
+                for order in self._by_order_id[order_name(line)]:
                     order.closed = True
 
     def _accept(self, line: Line, account: str) -> None:
         order = AcceptedOrder(
-            line["seq"], _time(line), account, line["order_id"], line["client_order_id"], line["symbol"],
+            line["seq"], _time(line), account, order_name(line), line["client_order_id"], line["symbol"],
             line["side"], Decimal(line["quantity"]),
         )  # fmt: skip
         self.orders.append(order)
@@ -143,8 +152,9 @@ class _Reading:
 
     def _fill(self, line: Line, account: str) -> None:
         fill = VenueFill(
-            line["seq"], _time(line), account, line["symbol"], line["side"], line["trade_id"], line["order_id"],
+            line["seq"], _time(line), account, line["symbol"], line["side"], line["trade_id"], order_name(line),
             Decimal(line["quantity"]), Decimal(line["price"]), Decimal(line["fee"]),
+            line.get("fee_asset"),
         )  # fmt: skip
         self.fills.append(fill)
         for order in self._by_order_id[fill.order_id]:

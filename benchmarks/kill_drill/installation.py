@@ -22,9 +22,12 @@ BROKERAGES = ("kraken", "coinbase")
 USER_DOLLARS = (Decimal(60_000), Decimal(15_000), Decimal(4_000))
 MASTER_DOLLARS = Decimal(100_000)
 OWN_COINS_DOLLARS = Decimal(700)
+CASH = {"okx": "USDT", "binance": "USDT"}
+"""What an account is paid in; dollars where nothing is said."""
 UNRESOLVED = "SELECT account_id FROM order_intent WHERE state IN ('submitted', 'unknown') AND sent_at < ?"
 SYMBOLS = 16
-OFFERED = "ADA/USD"
+OFFERED = {"kraken": "ADA/USD", "coinbase": "ADA/USD"}
+"""What users have left resting by hand."""
 CONFIGURATION = """\
 masters:
   - {{broker: kraken}}
@@ -52,8 +55,15 @@ class Installation:
     """State directory, configuration, and accounts at the exchange with coins of the users' own."""
 
     def __init__(
-        self, directory: Path, exchange: DrillExchange, *, users: int, times: Mapping[str, VenueTimes]
+        self,
+        directory: Path,
+        exchange: DrillExchange,
+        *,
+        users: int,
+        times: Mapping[str, VenueTimes],
+        brokerages: Sequence[str] = BROKERAGES,
     ) -> None:
+        self.brokerages = brokerages
         self.directory = directory
         self.exchange = exchange
         self.state = directory / "state"
@@ -74,7 +84,7 @@ class Installation:
         (self.directory / "config" / "nija.yaml").write_text(text, encoding="utf-8")
 
     def _write_users(self) -> None:
-        for brokerage in BROKERAGES:
+        for brokerage in self.brokerages:
             users = [
                 {
                     "user_id": name, "name": name, "account_type": "retail", "broker_type": brokerage,
@@ -87,28 +97,32 @@ class Installation:
 
     def _open_accounts(self) -> dict[tuple[str, str], Decimal]:
         own_coins: dict[tuple[str, str], Decimal] = {}
-        for brokerage in BROKERAGES:
-            coins = self._coins(brokerage)
-            self.exchange.open_account(brokerage, "master", {"USD": MASTER_DOLLARS})
+        for brokerage in self.brokerages:
+            coins, cash = self._coins(brokerage), cash_of(brokerage)
+            self.exchange.open_account(brokerage, "master", {cash: MASTER_DOLLARS})
             for number, name in enumerate(self._names):
                 dollars = USER_DOLLARS[number % len(USER_DOLLARS)]
-                keys = self.exchange.open_account(brokerage, name, {"USD": dollars, **coins})
+                keys = self.exchange.open_account(brokerage, name, {cash: dollars, **coins})
                 own_coins |= {(label_of(brokerage, name), asset): amount for asset, amount in coins.items()}
-                self.by_hand.add(self._offer_own(brokerage, keys, coins))
+                if brokerage in OFFERED:
+                    self.by_hand.add(self._offer_own(brokerage, keys, coins))
         return own_coins
 
     def _offer_own(self, brokerage: str, keys: Keys, coins: Mapping[str, Decimal]) -> str:
         """All that a user owns of one coin that is traded, at thrice its price: those coins are then on hold."""
-        price = self._catalogue.listing(OFFERED).reference_price * 3
-        tick = self._catalogue.listing(OFFERED).tick_size
-        return rest_sale(brokerage, keys, OFFERED, coins[OFFERED.partition("/")[0]], price.quantize(tick))
+        offered = OFFERED[brokerage]
+        price = self._catalogue.listing(offered).reference_price * 3
+        tick = self._catalogue.listing(offered).tick_size
+        return rest_sale(brokerage, keys, offered, coins[offered.partition("/")[0]], price.quantize(tick))
 
     def _coins(self, brokerage: str) -> dict[str, Decimal]:
         """Some of every coin that is traded: what a user had before must be there afterwards."""
-        listings = [one for one in self._catalogue.for_brokerage(brokerage).trading() if one.quote == "USD"]
-        return {
+        cash = cash_of(brokerage)
+        listings = [one for one in self._catalogue.for_brokerage(brokerage).trading() if one.quote == cash]
+        coins = {
             one.base: (OWN_COINS_DOLLARS / one.reference_price).quantize(one.lot_step, ROUND_DOWN) for one in listings
         }
+        return {asset: amount for asset, amount in coins.items() if amount > 0}
 
     # -- its processes ----------------------------------------------------------------------------------------------
     def start(self, *, failpoint: str | None = None) -> "Life":
@@ -127,7 +141,9 @@ class Installation:
 
     # -- what is known of it ----------------------------------------------------------------------------------------
     def terms(self) -> Terms:
-        users = {brokerage: frozenset(label_of(brokerage, name) for name in self._names) for brokerage in BROKERAGES}
+        users = {
+            brokerage: frozenset(label_of(brokerage, name) for name in self._names) for brokerage in self.brokerages
+        }
         markets = {
             one.symbol: Market(one.minimum_quantity, one.minimum_notional, one.lot_step)
             for one in self._catalogue.trading()
@@ -136,7 +152,12 @@ class Installation:
 
     @property
     def accounts(self) -> Sequence[str]:
-        return [*BROKERAGES, *(label_of(brokerage, name) for brokerage in BROKERAGES for name in self._names)]
+        return [*self.brokerages, *(label_of(brokerage, name) for brokerage in self.brokerages for name in self._names)]
+
+
+def cash_of(brokerage: str) -> str:
+    """What its accounts are paid in."""
+    return CASH.get(brokerage, "USD")
 
 
 class Life:
@@ -191,7 +212,9 @@ class Life:
         try:
             with open_books(self._installation.database) as connection:
                 rows = connection.execute("SELECT account_id, hydrated_at FROM account_state").fetchall()
-                waiting = {row["account_id"] for row in connection.execute(UNRESOLVED, (self.born,))} & set(BROKERAGES)
+                waiting = {row["account_id"] for row in connection.execute(UNRESOLVED, (self.born,))} & set(
+                    self._installation.brokerages
+                )
         except sqlite3.Error:
             return None  # There are no books before the first start has come so far.
         moments = {row["account_id"]: row["hydrated_at"] for row in rows if (row["hydrated_at"] or "") >= self.born}

@@ -18,7 +18,13 @@ class VenueTimes:
 
 REAL_TIMES: Mapping[str, VenueTimes] = {"kraken": VenueTimes(8, 60), "coinbase": VenueTimes(120, 10)}
 """What the bot uses unless told otherwise."""
-SHORT_TIMES: Mapping[str, VenueTimes] = {"kraken": VenueTimes(8, 5), "coinbase": VenueTimes(15, 5)}
+SHORT_TIMES: Mapping[str, VenueTimes] = {
+    "kraken": VenueTimes(8, 5),
+    "coinbase": VenueTimes(15, 5),
+    "okx": VenueTimes(8, 5),
+    "binance": VenueTimes(5, 5),
+    "alpaca": VenueTimes(8, 5),
+}
 """Enough for this exchange, which keeps no order longer than the drill's faults say; they make settling short."""
 
 
