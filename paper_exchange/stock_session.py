@@ -73,21 +73,24 @@ class StockSession:
         return passed[-1] if passed else self.mode is SessionMode.OPEN
 
     def next_open(self, now_ns: int) -> int:
-        """When it opens next. Where nobody has said so, the calendar's next opening."""
+        """When it opens next: where nobody has said so, at the calendar's first opening after now or the next close."""
         if self.mode is SessionMode.ALWAYS_OPEN:
             return _next_midnight(now_ns)
         forced = [moment for moment, opens in self._switches if opens and moment > now_ns]
         if forced:
             return forced[0]
-        session = session_at_or_after(now_ns)
-        return session.open_ns if session.open_ns > now_ns else session_after(session).open_ns
+        after_ns = self.next_close(now_ns) if self.is_open(now_ns) else now_ns
+        session = session_at_or_after(after_ns)
+        return session.open_ns if session.open_ns > after_ns else session_after(session).open_ns
 
     def next_close(self, now_ns: int) -> int:
-        """When it closes next. Where nobody has said so, the calendar's next close."""
+        """When it closes next: where nobody has said so, at the end of the calendar's session now or at the opening."""
         if self.mode is SessionMode.ALWAYS_OPEN:
             return _next_midnight(now_ns)
         forced = [moment for moment, opens in self._switches if not opens and moment > now_ns]
-        return forced[0] if forced else session_at_or_after(now_ns).close_ns
+        if forced:
+            return forced[0]
+        return session_at_or_after(now_ns if self.is_open(now_ns) else self.next_open(now_ns)).close_ns
 
     def is_due(self, now_ns: int) -> bool:
         """Whether `take_due` has something to tell."""

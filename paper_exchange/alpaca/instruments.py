@@ -52,7 +52,7 @@ def one_asset(request: Request) -> Reply:
 
 
 def describe(listing: Listing) -> dict[str, object]:
-    tradable = listing.mode is not TradingMode.HALTED
+    tradable = listing.mode not in (TradingMode.HALTED, TradingMode.CANCEL_ONLY)
     return {
         "id": asset_id(listing.base),
         "class": ASSET_CLASS,

@@ -69,6 +69,14 @@ def test_forced_without_a_time_it_stays_so_and_shows_the_calendars_times() -> No
     assert session.take_due(at("21T10:00")) == [(at("21T10:00"), True)]
     assert session.is_open(at("25T03:00")) and session.take_due(at("25T03:00")) == []
     assert session.next_close(at("21T10:00")) == at("23T16:00")
+    assert session.next_open(at("21T10:00")) == at("24T09:30")
+
+
+def test_closed_in_the_middle_of_a_day_it_opens_before_it_closes() -> None:
+    session = StockSession()
+    session.set(SessionMode.CLOSED, at("20T12:00"))
+    assert session.next_open(at("20T12:00")) == at("23T09:30")
+    assert session.next_close(at("20T12:00")) == at("23T16:00")
 
 
 def test_times_that_make_no_sense_are_refused() -> None:
