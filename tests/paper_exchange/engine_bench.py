@@ -13,7 +13,7 @@ from paper_exchange.orders import Balance, NewOrder, Order, OrderKind, Side, Tim
 
 ORIGIN_NS = 1_800_000_037_500_000_000  # not on a minute, nor on a second
 SECOND_NS = 1_000_000_000
-ALICE, BOB, CAROL = "kraken:alice", "kraken:bob", "coinbase:carol"
+ALICE, BOB, CAROL, DORA = EVERYBODY = ("kraken:alice", "kraken:bob", "coinbase:carol", "binance:dora")
 
 
 class EngineBench:
@@ -70,7 +70,7 @@ class EngineBench:
     def assert_conserved(self) -> None:
         """Per asset, what all accounts and the house have is what came in; nothing is negative or held twice."""
         accounts: dict[str, Decimal] = {}
-        for account_id in (ALICE, BOB, CAROL):
+        for account_id in EVERYBODY:
             self._assert_holds(account_id)
             for asset, balance in self._balances(account_id).items():
                 accounts[asset] = accounts.get(asset, Decimal(0)) + balance.total

@@ -12,9 +12,8 @@ from paper_exchange.engine import Engine
 from paper_exchange.ids import Ids
 from paper_exchange.market import Market
 from paper_exchange.orders import LedgerKind, Refusal
-from tests.paper_exchange.engine_bench import EngineBench
+from tests.paper_exchange.engine_bench import DORA, EngineBench
 
-DORA = "binance:dora"
 SYMBOL = "BTC/USDT"
 TAKER = Decimal("0.001")
 

@@ -27,10 +27,10 @@ from paper_exchange.orders import (
     Side,
     TimeInForce,
 )
-from tests.paper_exchange.engine_bench import ALICE, BOB, CAROL, SECOND_NS, EngineBench
+from tests.paper_exchange.engine_bench import ALICE, BOB, CAROL, DORA, EVERYBODY, SECOND_NS, EngineBench
 
-SYMBOLS = ("BTC/USD", "SHIB/USD", "ETH/BTC")
-accounts = st.sampled_from((ALICE, BOB, CAROL))
+SYMBOLS = ("BTC/USD", "SHIB/USD", "ETH/BTC", "BTC/USDT")
+accounts = st.sampled_from(EVERYBODY)
 symbols = st.sampled_from(SYMBOLS)
 
 
@@ -43,6 +43,7 @@ class TradingDays(RuleBasedStateMachine):
         self.bench.open(ALICE, USD="3000.0001", BTC="0.05", SHIB="1000000")
         self.bench.open(BOB, USD="500000", BTC="3", ETH="40")
         self.bench.open(CAROL, USD="20000", BTC="0.5", SHIB="9999999.99999999")
+        self.bench.open(DORA, USD="1", BTC="1.5", ETH="7", USDT="30000")
 
     @rule(
         target=placed,
@@ -70,7 +71,7 @@ class TradingDays(RuleBasedStateMachine):
         total = balances[asset].total if asset in balances else Decimal(1)
         base_worth = total / last if side is Side.BUY else total
         quantity = base_worth * share / 1000 // listing.lot_step * listing.lot_step + lots * listing.lot_step
-        notional = by_amount and kind is OrderKind.MARKET and side is Side.BUY
+        notional = by_amount and kind is OrderKind.MARKET
         new = NewOrder(
             account_id=account, symbol=symbol, side=side, kind=kind,
             quantity=None if notional else quantity,
@@ -169,8 +170,8 @@ class TradingDays(RuleBasedStateMachine):
         again.restore(saved[0], market.now_ns)
         assert again.snapshot() == bench.engine.snapshot()
         assert market.snapshot() == bench.market.snapshot()
-        assert [again.balances(name) for name in (ALICE, BOB, CAROL)] == [
-            bench.engine.balances(name) for name in (ALICE, BOB, CAROL)
+        assert [again.balances(name) for name in EVERYBODY] == [
+            bench.engine.balances(name) for name in EVERYBODY
         ]
         assert all(market.last(symbol) == bench.market.last(symbol) for symbol in SYMBOLS)
 
@@ -183,7 +184,7 @@ class TradingDays(RuleBasedStateMachine):
     def the_ledger_explains_every_balance(self) -> None:
         if not hasattr(self, "bench"):
             return
-        for name in (ALICE, BOB, CAROL):
+        for name in EVERYBODY:
             sums: dict[str, Decimal] = {}
             for entry in self.bench.engine.ledger(name):
                 sums[entry.asset] = sums.get(entry.asset, Decimal(0)) + entry.amount - entry.fee
