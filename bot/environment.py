@@ -9,7 +9,18 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-NEEDED = ("alembic", "coinbase", "krakenex", "prometheus_client", "pydantic", "rich", "sqlalchemy", "starlette")
+NEEDED = (
+    "alembic",
+    "alpaca",
+    "ccxt",
+    "coinbase",
+    "krakenex",
+    "prometheus_client",
+    "pydantic",
+    "rich",
+    "sqlalchemy",
+    "starlette",
+)
 NOT_INSTALLED = 3
 # As shells count them: 128 and the number of the signal that another program would have ended by.
 INTERRUPTED = 130
