@@ -1,6 +1,6 @@
 """One WebSocket connection, from the bytes up: handshake, frames, and the ways in which it can break.
 
-The protocol itself is that of the websockets library, which does no input or output; text frames on their way out are
+The protocol itself is that of the websockets library, which does no input or output; frames on their way out are
 written here, because there are many and an unmasked frame is a header of a few bytes.
 """
 
@@ -48,6 +48,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._handshake: Request | None = None
         self._fragments: list[bytes] = []
+        self.opcode = Opcode.TEXT
+        """How messages leave; some venues send their JSON as binary."""
         self.silent = False
         """Nothing leaves any more, not even an answer to a ping."""
 
@@ -128,7 +130,7 @@ class Connection(asyncio.Protocol):
         self._pass_on()
 
     def send(self, payloads: Iterable[bytes]) -> None:
-        """Send text messages with one write; nothing happens once the connection has ended."""
+        """Send messages with one write; nothing happens once the connection has ended."""
         if self._transport is None or self._protocol.state is not OPEN:
             return
         self._write(b"".join([self._frame(payload) for payload in payloads]))
@@ -171,18 +173,18 @@ class Connection(asyncio.Protocol):
 
     def _frame(self, payload: bytes) -> bytes:
         if len(payload) > COMPRESSED_ABOVE_BYTES and self._protocol.extensions:
-            return Frame(Opcode.TEXT, payload).serialize(mask=False, extensions=self._protocol.extensions)
-        return text_frame(payload)
+            return Frame(self.opcode, payload).serialize(mask=False, extensions=self._protocol.extensions)
+        return whole_frame(payload, self.opcode)
 
 
-def text_frame(payload: bytes) -> bytes:
-    """A whole unmasked text message (RFC 6455, section 5.2)."""
-    size = len(payload)
+def whole_frame(payload: bytes, opcode: Opcode = Opcode.TEXT) -> bytes:
+    """A whole unmasked message (RFC 6455, section 5.2)."""
+    head, size = 0x80 | opcode, len(payload)
     if size < 126:
-        return struct.pack("!BB", 0x81, size) + payload
+        return struct.pack("!BB", head, size) + payload
     if size < 65_536:
-        return struct.pack("!BBH", 0x81, 126, size) + payload
-    return struct.pack("!BBQ", 0x81, 127, size) + payload
+        return struct.pack("!BBH", head, 126, size) + payload
+    return struct.pack("!BBQ", head, 127, size) + payload
 
 
 def plain_text(data: bytes) -> bytes | None:

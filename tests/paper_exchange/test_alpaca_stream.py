@@ -30,7 +30,9 @@ class StreamClient:
         return self.receive()
 
     def receive(self, seconds: float = SECONDS) -> Any:
-        return json.loads(self._socket.recv(timeout=seconds))
+        message = self._socket.recv(timeout=seconds)
+        assert isinstance(message, bytes), "messages come as binary frames"
+        return json.loads(message)
 
     def login(self, account: PaperAccount, secret: str | None = None) -> str:
         data = {"key_id": account.api_key, "secret_key": secret or account.api_secret}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from paper_exchange.latency import Latency
-from paper_exchange.sockets.connection import plain_text, text_frame
+from paper_exchange.sockets.connection import plain_text, whole_frame
 from paper_exchange.sockets.delay_line import DelayLine
 from tests.exchange_process import ExchangeProcess, wait_until
 from tests.paper_exchange.kraken_client import KrakenClient
@@ -87,11 +87,11 @@ def _masked(frame: bytes) -> bytes:
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"x" * 125, b"y" * 126, b"z" * 60_000])
 def test_a_whole_plain_frame_is_read_at_a_glance(text: bytes) -> None:
-    assert plain_text(_masked(text_frame(text))) == text
+    assert plain_text(_masked(whole_frame(text))) == text
 
 
 def test_anything_but_one_whole_plain_frame_is_left_to_the_protocol() -> None:
-    frame = _masked(text_frame(b'{"method":"ping"}'))
-    compressed, fragment, unmasked = b"\xc1" + frame[1:], b"\x01" + frame[1:], text_frame(b"{}")
+    frame = _masked(whole_frame(b'{"method":"ping"}'))
+    compressed, fragment, unmasked = b"\xc1" + frame[1:], b"\x01" + frame[1:], whole_frame(b"{}")
     for data in (frame[:-1], frame + frame, compressed, fragment, unmasked, b"", b"\x81"):
         assert plain_text(data) is None

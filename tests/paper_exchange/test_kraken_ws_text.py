@@ -10,7 +10,7 @@ from paper_exchange.kraken.envelope import KrakenError
 from paper_exchange.kraken.ws.book import changes, checksum
 from paper_exchange.kraken.ws.numbers import encode, number, whole
 from paper_exchange.kraken.ws.requests import UnreadableRequest, number_text, read_request
-from paper_exchange.sockets.connection import text_frame
+from paper_exchange.sockets.connection import whole_frame
 
 ASKS = """45285.2/0.00100000 45286.4/1.54571953 45286.6/1.54571109 45289.6/1.54560911 45290.2/0.15890660
 45291.8/1.54553491 45294.7/0.04454749 45296.1/0.35380000 45297.5/0.09945542 45299.5/0.18772827"""
@@ -74,7 +74,7 @@ def test_a_level_that_moved_up_into_a_full_book_is_mentioned_with_the_one_that_m
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536])
 def test_frames_carry_their_length(size: int) -> None:
-    frame = text_frame(b"x" * size)
+    frame = whole_frame(b"x" * size)
     header = {0: 2, 1: 2, 125: 2, 126: 4, 65_535: 4, 65_536: 10}[size]
     assert len(frame) == size + header and frame[0] == 0x81
 

@@ -7,6 +7,8 @@ import secrets
 from collections import deque
 from collections.abc import Mapping
 
+from websockets.frames import Opcode
+
 from paper_exchange.alpaca.context import Venue
 from paper_exchange.alpaca.keys import Credentials
 from paper_exchange.alpaca.routes import Scope, json_object
@@ -64,6 +66,8 @@ class StreamHub:
         if path != PATH:
             connection.reject(404, "")
             return
+        # As Alpaca's host for paper accounts does; the one for live accounts sends the same as text.
+        connection.opcode = Opcode.BINARY
         connection.accept()
         if connection.is_open:
             self._connections += 1
