@@ -22,6 +22,7 @@ def report(exchange: ExchangeProcess) -> Report:
     return run_peer(
         "binance_sdk.py",
         url=exchange.rest_url("binance"),
+        ws_auth=exchange.addresses["binance"]["ws_auth"],
         api_key=account.api_key,
         api_secret=account.api_secret,
         other_secret=other.api_secret,
@@ -59,6 +60,13 @@ def test_fills_and_the_account_are_read(report: Report, exchange: ExchangeProces
     assert {row["asset"] for row in report["account"]["balances"]} == {"USDT", "BTC"}
     assert Decimal(report["commission"]["standardCommission"]["taker"]) == Decimal("0.001")
     assert report["order_counts"][1]["count"] >= 4
+
+
+def test_the_account_is_watched_over_the_websocket_api(report: Report) -> None:
+    new, position, traded, _ = report["events"]
+    assert (new["x"], traded["x"], traded["X"]) == ("NEW", "TRADE", "FILLED")
+    assert new["c"] == traded["c"] == "sdk-ws" and traded["N"] == "BTC"
+    assert {row["a"] for row in position["B"]} == {"BTC", "USDT"}
 
 
 def test_refusals_raise_with_the_venues_code(report: Report) -> None:

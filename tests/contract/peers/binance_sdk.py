@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any
 
-from binance_common.configuration import ConfigurationRestAPI
+from binance_common.configuration import ConfigurationRestAPI, ConfigurationWebSocketAPI
 from binance_common.errors import Error
 from binance_sdk_spot.spot import Spot
 from report import Report
 
 SYMBOL = "BTCUSDT"
 TIMEOUT_MILLISECONDS = 10_000
+EVENT_SECONDS = 20.0
 
 
 class Complaints(logging.Handler):
@@ -102,6 +104,23 @@ def _replace(client: Any) -> Any:
     )  # fmt: skip
 
 
+async def _watch(report: Report, client: Any) -> list[dict[str, Any]]:
+    """What the client makes of an account's stream while an order is placed over REST."""
+    options = report.options
+    configuration = ConfigurationWebSocketAPI(
+        api_key=options["api_key"], api_secret=options["api_secret"], stream_url=options["ws_auth"] + "/ws-api/v3"
+    )
+    connection = await Spot(config_ws_api=configuration).websocket_api.create_connection()
+    events: asyncio.Queue[Any] = asyncio.Queue()
+    answer = await connection.user_data_stream_subscribe_signature()
+    answer.stream.on("message", events.put_nowait)
+    order = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": "0.001", "new_client_order_id": "sdk-ws"}
+    await asyncio.to_thread(client.new_order, **order)
+    seen = [_plain(await asyncio.wait_for(events.get(), EVENT_SECONDS)) for _ in range(4)]
+    await connection.close_connection(close_session=True)
+    return seen
+
+
 def main() -> None:
     report = Report()
     options = report.options
@@ -109,6 +128,7 @@ def main() -> None:
     logging.getLogger().addHandler(complaints)
     client = _client(report, options["api_key"], options["api_secret"])
     _read_market(report, client)
+    report.call("events", lambda: asyncio.run(_watch(report, client)))
     _trade(report, client)
     report.call("bad_secret", lambda: _error(_client(report, options["api_key"], options["other_secret"]).get_account))
     report.call("bad_key", lambda: _error(_client(report, "A" * 64, options["other_secret"]).get_account))
