@@ -46,6 +46,7 @@ def control_app(exchange: Exchange, *, token: str, addresses: Mapping[str, objec
             route("/accounts", "GET", control.accounts),
             route("/accounts", "POST", control.open_account),
             route("/accounts/{brokerage}/{name}/deposit", "POST", control.deposit),
+            route("/accounts/{brokerage}/{name}/withdraw", "POST", control.withdraw),
             route("/accounts/{brokerage}/{name}/key", "POST", control.rotate_key),
             route("/accounts/{brokerage}/{name}/permissions", "POST", control.grant),
             route("/accounts/{brokerage}/{name}/state", "POST", control.set_state),
@@ -127,6 +128,16 @@ class Control:
         if amount <= 0:
             raise read.BadBody("amount must be above zero")
         self._exchange.deposit(account, asset, amount, to_funding=to_funding)
+        return JSONResponse(self._describe(account))
+
+    async def withdraw(self, request: Request) -> Response:
+        body = await read.json_object(request)
+        account = self._named(request)
+        asset, amount = read.text(body, "asset"), read.amount(body.pop("amount", None), "amount")
+        read.nothing_left(body)
+        if amount <= 0:
+            raise read.BadBody("amount must be above zero")
+        self._exchange.withdraw(account, asset, amount)
         return JSONResponse(self._describe(account))
 
     def _goes_to_funding(self, account: Account, to: str | None) -> bool:

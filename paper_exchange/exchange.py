@@ -23,7 +23,7 @@ from paper_exchange.journal import Journal, JournalEntry
 from paper_exchange.latency import Latency
 from paper_exchange.market import Market, Quote
 from paper_exchange.nonces import NonceBook
-from paper_exchange.orders import Accepted, Amended, Canceled, Event, Expired, Filled, Order, Trade
+from paper_exchange.orders import Accepted, Amended, Canceled, Event, Expired, Filled, Order, Refusal, Trade
 from paper_exchange.stock_session import STATE_NAME as SESSION
 from paper_exchange.stock_session import BadSession, SessionMode, StockSession
 from paper_exchange.websocket_tokens import WebSocketTokens
@@ -220,7 +220,18 @@ class Exchange:
             deposit_id = self.ids.ledger_id(account.brokerage)
             self.funding.deposit(account.account_id, asset, amount, deposit_id=deposit_id, now_ns=self.advance())
         else:
-            self.engine.deposit(account.account_id, asset, amount, self.advance())
+            with _bad_amount():
+                self.engine.deposit(account.account_id, asset, amount, self.advance())
+        self._note_money(account)
+
+    def withdraw(self, account: Account, asset: str, amount: Decimal) -> None:
+        """Money that its owner takes out of what can be traded with. Raises BadAccount for more than is available."""
+        self._check_assets({asset: amount})
+        with _bad_amount():
+            self.engine.withdraw(account.account_id, asset, amount, self.advance())
+        self._note_money(account)
+
+    def _note_money(self, account: Account) -> None:
         self.note_change()
         for listener in self.money_listeners:
             listener(account.account_id)
@@ -311,6 +322,15 @@ class Exchange:
 def _fee_asset(trade: Trade) -> str:
     base, _, quote = trade.symbol.partition("/")
     return base if trade.fee_in_base else quote
+
+
+@contextmanager
+def _bad_amount() -> Iterator[None]:
+    """Turn what the engine has against an amount into a sentence that names the field."""
+    try:
+        yield
+    except (Refusal, ValueError) as problem:
+        raise BadAccount(f"amount: {problem}") from None
 
 
 @contextmanager

@@ -324,8 +324,18 @@ def test_money_that_was_paid_in_is_an_activity(caller: AlpacaCaller, exchange: E
     newest, first = caller.get("account/activities", activity_types="TRANS")
     assert (newest["activity_type"], newest["net_amount"], first["net_amount"]) == ("CSD", "250.5", "100000")
     assert caller.get("account/activities/CSW") == [] == caller.get("account/activities", activity_types="FEE,CSW")
+    exchange.control("POST", f"/accounts/alpaca/{caller.account.name}/withdraw", {"asset": "USD", "amount": "0.5"})
+    assert caller.get("account/activities", activity_types="TRANS")[0]["net_amount"] == "-0.5"
+    assert caller.get("account/activities/CSW")[0]["activity_type"] == "CSW" and _cash(caller)[0] == 100250
     kinds = {row["activity_type"] for row in caller.get("account/activities")}
-    assert kinds == {"CSD", "JNLS"}
+    assert kinds == {"CSD", "CSW", "JNLS"}
+
+
+@pytest.mark.parametrize("amount", ["100000.01", "0", "-1", "0.00001"])
+def test_no_more_can_be_taken_out_than_is_there(caller: AlpacaCaller, exchange: ExchangeProcess, amount: str) -> None:
+    with pytest.raises(AssertionError, match=r"400.*amount"):
+        exchange.control("POST", f"/accounts/alpaca/{caller.account.name}/withdraw", {"asset": "USD", "amount": amount})
+    assert _cash(caller)[0] == 100000
 
 
 def test_positions_can_be_closed(caller: AlpacaCaller) -> None:
