@@ -165,6 +165,7 @@ class _Composition:
         world.metrics.lock_round_seconds.set_function(self.lock_load.round_seconds)
         self.watchdog = self._watchdog()
         self.shared.kraken_feed.watched_by(self.watchdog)
+        self.shared.stream_feed.watched_by(self.watchdog)
         self.key_locks = KeyLocks()
         self.statuses = self._open_statuses()
         self.account_by_label = {ref.label: ref for ref in self.statuses}

@@ -44,7 +44,8 @@ def live_access(broker: BrokerType, settings: Settings, credentials: Credentials
         BrokerType.BINANCE: settings.binance.rest_url,
         BrokerType.ALPACA: settings.alpaca.rest_url,
     }
-    return VenueAccess(base_url=urls[broker], credentials=credentials, mode="live")
+    streams = {BrokerType.OKX: settings.okx.socket_url(), BrokerType.BINANCE: settings.binance.socket_url()}
+    return VenueAccess(base_url=urls[broker], credentials=credentials, mode="live", ws_auth_url=streams.get(broker))
 
 
 def kraken_context(account: AccountRef, access: VenueAccess, settings: Settings, shared: SharedParts) -> KrakenContext:
@@ -135,6 +136,8 @@ def _ccxt_context(
         quote_currency=settings.quote_currency_of(broker),
         # The keys of the paper exchange are no demo keys, whatever those of the real venue are.
         demo=demo and access.mode == "live",
+        wire=shared.stream_wires[broker] if venue.private_stream else None,
+        gather_seconds=settings.copying.gather_partial_fills_milliseconds / 1000,
     )
 
 

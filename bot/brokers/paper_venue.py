@@ -47,7 +47,7 @@ class Endpoint:
     control_url: str
     token: str
     rest_urls: Mapping[str, str]
-    socket_urls: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    socket_urls: Mapping[str, tuple[str | None, str]] = field(default_factory=dict)
 
     @classmethod
     def from_line(cls, fields: Mapping[str, object]) -> "Endpoint":
@@ -64,7 +64,7 @@ class Endpoint:
     def to_json(self) -> str:
         venues = {name: {"rest": url} for name, url in self.rest_urls.items()}
         for name, (public, private) in self.socket_urls.items():
-            venues[name] |= {"ws": public, "ws_auth": private}
+            venues[name] |= {"ws_auth": private} if public is None else {"ws": public, "ws_auth": private}
         return json.dumps({"control": {"url": self.control_url, "token": self.token}, **venues}) + "\n"
 
 
@@ -309,14 +309,14 @@ def _rest_urls(venues: Mapping[str, object]) -> dict[str, str]:
     }
 
 
-def _socket_urls(venues: Mapping[str, object]) -> dict[str, tuple[str, str]]:
-    """Of the brokerages that have both."""
-    found: dict[str, tuple[str, str]] = {}
+def _socket_urls(venues: Mapping[str, object]) -> dict[str, tuple[str | None, str]]:
+    """The public one, where there is one, and the private one."""
+    found: dict[str, tuple[str | None, str]] = {}
     for name, value in venues.items():
         fields = as_object(value, where="paper exchange")
         public, private = fields.get("ws"), fields.get("ws_auth")
-        if isinstance(public, str) and isinstance(private, str):
-            found[name] = (public, private)
+        if isinstance(private, str):
+            found[name] = (public if isinstance(public, str) else None, private)
     return found
 
 

@@ -5,6 +5,7 @@ Nothing here belongs to an account; an account that fails leaves nothing behind 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from bot.brokers.alpaca.hours import MarketHours
 from bot.brokers.by_ccxt.markets import Markets
@@ -12,10 +13,10 @@ from bot.brokers.call_reaper import CallReaper
 from bot.brokers.connect_budget import ConnectBudget
 from bot.brokers.ending import Ending
 from bot.brokers.feed_loop import FeedLoop
+from bot.brokers.kept_socket import SocketWire
 from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import LockUse, PrivateCallLock, PrivateCallLocks
 from bot.brokers.kraken.rates import TIERS, Tier
-from bot.brokers.kraken.socket import SocketWire
 from bot.brokers.kraken.symbols import KrakenCatalogue
 from bot.brokers.market_values import MarketValues
 from bot.brokers.rate_budget import RateBudget
@@ -35,6 +36,11 @@ from bot.supervision.probes import Probe
 CallObserver = Callable[[str, str, float, str], None]
 # What Kraken forgives at once, in seconds of the steady pace.
 KRAKEN_PUBLIC_BURST_SECONDS = 10.0
+# A third of it after the last message a stream is asked whether it lives. OKX ends one that says nothing for 30 s; at
+# Binance every question counts in the weight that an address may use.
+STREAM_SILENCE_SECONDS = MappingProxyType({BrokerType.OKX: 15.0, BrokerType.BINANCE: 45.0, BrokerType.ALPACA: 15.0})
+# OKX takes three connections a second of an address, Binance 300 in five minutes.
+STREAM_CONNECTS_PER_10_MINUTES = 300
 # With real money and nothing else said.
 LIVE_KRAKEN_TIER = "starter"
 LIVE_KRAKEN_PUBLIC_PER_SECOND = 1.0
@@ -60,18 +66,22 @@ class SharedParts:
     kraken_feed: FeedLoop
     kraken_wire: SocketWire
     kraken_values: MarketValues
+    # One loop for the private streams of all brokerages that only push.
+    stream_feed: FeedLoop
+    stream_wires: Mapping[BrokerType, SocketWire]
     on_private_call: CallObserver | None = None
     ending: Ending = field(default_factory=Ending)
 
     def probes(self) -> Sequence[Probe]:
         """For the watchdog: what every account of the process needs."""
         registers = [self.resolver.probe(), self.kraken_keys.probe(), self.kraken_locks.probe()]
-        registers.append(self.kraken_feed.probe())
+        registers += [self.kraken_feed.probe(), self.stream_feed.probe()]
         budgets = [self.kraken_public.probe(), *(budgets.probe() for budgets in self.budgets.values())]
         return [*registers, *budgets, *(gate.probe() for gate in self.gates.values())]
 
     def close(self) -> None:
         self.kraken_feed.close()
+        self.stream_feed.close()
         self.reaper.close()
 
 
@@ -98,6 +108,7 @@ def shared_parts(
         )
 
     ids, resolver, feed = ids or SystemIds(), Resolver(clock), FeedLoop("kraken", clock)
+    streams = FeedLoop("streams", clock)
     return SharedParts(
         clock=clock,
         reaper=CallReaper(clock),
@@ -123,6 +134,19 @@ def shared_parts(
             silence_seconds=kraken.websocket_silence_seconds,
             observer=sockets or NOBODY,
         ),
+        stream_feed=streams,
+        stream_wires={
+            broker: SocketWire(
+                feed=streams,
+                budget=ConnectBudget(clock, ids, limit=STREAM_CONNECTS_PER_10_MINUTES),
+                clock=clock,
+                ids=ids,
+                resolver=resolver,
+                silence_seconds=silence,
+                observer=sockets or NOBODY,
+            )
+            for broker, silence in STREAM_SILENCE_SECONDS.items()
+        },
         on_private_call=on_private_call,
         ending=ending,
     )

@@ -44,6 +44,8 @@ def _hosts_of_others(settings: OperatorSettings) -> Iterator[str]:
         "coinbase.rest_url": settings.coinbase.rest_url,
         "okx.rest_url": settings.okx.rest_url,
         "binance.rest_url": settings.binance.rest_url,
+        "okx.websocket_url": settings.okx.websocket_url or "",
+        "binance.websocket_url": settings.binance.websocket_url or "",
         "alpaca.rest_url": settings.alpaca.rest_url,
         "alpaca.data_url": settings.alpaca.data_url or "",
     }

@@ -22,6 +22,11 @@ CallRate = Annotated[float, BeforeValidator(read_float), Field(gt=0, le=1000)]
 KRAKEN_REST_URL = "https://api.kraken.com"
 KRAKEN_SOCKET_URL = "wss://ws.kraken.com"
 KRAKEN_AUTH_SOCKET_URL = "wss://ws-auth.kraken.com"
+OKX_REST_URL = "https://www.okx.com"
+OKX_SOCKET_URL = "wss://ws.okx.com:8443"
+OKX_DEMO_SOCKET_URL = "wss://wspap.okx.com:8443"
+BINANCE_REST_URL = "https://api.binance.com"
+BINANCE_SOCKET_URL = "wss://ws-api.binance.com"
 ALPACA_REST_URL = "https://api.alpaca.markets"
 ALPACA_PAPER_REST_URL = "https://paper-api.alpaca.markets"
 ALPACA_HOSTS = frozenset({ALPACA_REST_URL, ALPACA_PAPER_REST_URL})
@@ -129,11 +134,25 @@ class OkxSettings(Section):
         default=None, description="most calls without a key; null = 5 with real money, any number on paper"
     )
     rest_url: BaseUrl = Field(
-        default="https://www.okx.com",
+        default=OKX_REST_URL,
         description="base URL in live mode; keys of other regions have a host of their own",
     )
     demo: Flag = Field(default=False, description="the keys are of OKX's demo trading; no real money moves there")
     quote_currency: Currency = Field(default="USDT", description="what entries are paid with")
+    private_stream: Flag = Field(
+        default=True, description="accounts listen to their trades, so that they are copied sooner"
+    )
+    websocket_url: Optional[SocketUrl] = Field(
+        default=None,
+        description="base URL of private WebSockets in live mode; null = OKX's own if rest_url is, else none",
+    )
+
+    def socket_url(self) -> str | None:
+        """In live mode, None without a stream. Keys of one venue must not meet the sockets of another."""
+        if not self.private_stream:
+            return None
+        own = OKX_DEMO_SOCKET_URL if self.demo else OKX_SOCKET_URL
+        return self.websocket_url or (own if self.rest_url == OKX_REST_URL else None)
 
 
 class BinanceSettings(Section):
@@ -152,9 +171,22 @@ class BinanceSettings(Section):
         default=None, description="most calls without a key; null = 5 with real money, any number on paper"
     )
     rest_url: BaseUrl = Field(
-        default="https://api.binance.com", description="base URL in live mode; Binance.US is https://api.binance.us"
+        default=BINANCE_REST_URL, description="base URL in live mode; Binance.US is https://api.binance.us"
     )
     quote_currency: Currency = Field(default="USDT", description="what entries are paid with")
+    private_stream: Flag = Field(
+        default=True, description="accounts listen to their trades, so that they are copied sooner"
+    )
+    websocket_url: Optional[SocketUrl] = Field(
+        default=None,
+        description="base URL of private WebSockets in live mode; null = Binance's own if rest_url is, else none",
+    )
+
+    def socket_url(self) -> str | None:
+        """In live mode, None without a stream. Keys of one venue must not meet the sockets of another."""
+        if not self.private_stream:
+            return None
+        return self.websocket_url or (BINANCE_SOCKET_URL if self.rest_url == BINANCE_REST_URL else None)
 
 
 class AlpacaSettings(Section):
