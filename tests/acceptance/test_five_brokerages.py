@@ -59,6 +59,27 @@ def test_all_five_masters_trade_and_all_their_users_copy(exchange: ExchangeProce
     assert len(status) == 15 and "Traceback" not in log
 
 
+def test_the_operators_word_stops_one_brokerage_and_then_sells_what_all_of_them_hold(
+    exchange: ExchangeProcess, tmp_path: Path
+) -> None:
+    # What was bought is kept until it is told to be sold, and none of it by a stop of its own.
+    kept = {"NIJA__STRATEGY__PARAMETERS__KEPT_PERCENT": "100"}
+    environ = environment(tmp_path, exchange, **SHIPPED, **BUSY, **kept)
+    with BotProcess(environ, log=tmp_path / "out.txt") as bot:
+        wait_until(lambda: set(copied_at(bot)) == set(BROKERAGES), seconds=120, what="a copied entry at each brokerage")
+        assert bot.command("bot.py", "pause", "binance", "--by", "Anna", "--reason", "a look at it").returncode == 0
+        halted = json.loads(bot.command("bot.py", "halts", "--json").stdout)
+        done = bot.command("bot.py", "flatten", "all", "--yes", "--wait", "50")
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert bot.stop() == 0
+    assert "binance" in json.dumps(halted)
+    for account in exchange.accounts():
+        currency = {"okx": "USDT", "binance": "USDT"}.get(account["brokerage"], "USD")
+        held = {asset: Decimal(much) for asset, much in account["balances"].items() if asset != currency}
+        # What is left of a fee that was taken in coins is less than the brokerage would buy.
+        assert all(much < Decimal("0.01") for much in held.values()), account
+
+
 def check_orders(journal: list[dict[str, Any]], signals: list[dict[str, Any]]) -> None:
     """No order twice, and each that is said to have been copied was taken of the account that says so."""
     taken = [line for line in journal if line["type"] == "accept"]

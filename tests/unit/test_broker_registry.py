@@ -17,8 +17,8 @@ from bot.brokers.refused_key import REFUSED_KEY_PAUSE_SECONDS
 from bot.copy_trade_engine import Follower
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceStatus
-from bot.domain.errors import ConfigurationError, CredentialsRejected, RetryLater, UnreadableReply
-from bot.domain.health import HealthState
+from bot.domain.errors import ConfigurationError, CredentialsRejected, NotConfigured, RetryLater, UnreadableReply
+from bot.domain.health import HealthState, Phase
 from bot.domain.leaving import WhenDisabled
 from bot.execution.account_status import AccountStatus
 from bot.independent_broker_trader import IndependentBrokerTrader
@@ -245,6 +245,22 @@ def test_a_stop_ends_the_connecting_and_arms_nothing() -> None:
 
 
 # -- looking after connected accounts ---------------------------------------------------------------------------------
+def test_an_account_without_any_key_is_left_out_without_a_retry_and_without_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench("anna", "ben")
+    bench.errors[user("anna")] = NotConfigured("not configured: set KRAKEN_USER_ANNA_API_KEY")
+    bench.errors[user("ben")] = ConfigurationError("KRAKEN_USER_BEN_API_SECRET is missing")
+    bench.manager.connect_brokerage(KRAKEN)
+    anna, ben = bench.failures
+    assert (anna.phase, anna.phase.health, anna.next_try_monotonic) == (Phase.STOPPED, HealthState.STOPPED, None)
+    assert ben.phase is Phase.FAILED_CONFIG
+    assert "anna" not in "".join(one.message for one in caplog.records if one.levelname == "WARNING")
+    assert bench.manager.not_ready_reason(user("anna")) == (
+        "not connected: not configured: set KRAKEN_USER_ANNA_API_KEY"
+    )
+
+
 def trader_over(
     bench: Bench,
     store: Store,
