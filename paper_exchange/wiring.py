@@ -17,6 +17,7 @@ from paper_exchange.brokerage import Brokerage
 from paper_exchange.catalogue import Catalogue
 from paper_exchange.clock import SystemClock
 from paper_exchange.coinbase.front import COINBASE
+from paper_exchange.coinbase.ws.hub import COINBASE_SOCKETS
 from paper_exchange.engine import Engine
 from paper_exchange.engine_history import EngineHistory
 from paper_exchange.exchange import Exchange
@@ -34,7 +35,7 @@ from paper_exchange.state import StateStore, StateUnusable, encode_snapshot
 from paper_exchange.tape import Bar
 
 BROKERAGES: tuple[Brokerage, ...] = (KRAKEN, COINBASE, OKX, BINANCE, ALPACA)
-SOCKETS: tuple[SocketPorts, ...] = (KRAKEN_SOCKETS, BINANCE_SOCKETS, OKX_SOCKETS, ALPACA_SOCKETS)
+SOCKETS: tuple[SocketPorts, ...] = (KRAKEN_SOCKETS, BINANCE_SOCKETS, OKX_SOCKETS, ALPACA_SOCKETS, COINBASE_SOCKETS)
 DEFAULT_SEED = 1
 
 

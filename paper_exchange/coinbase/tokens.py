@@ -2,7 +2,8 @@
 
 Rules: algorithm ES256; header ``kid`` and claim ``sub`` are both the key's name; ``iss`` names the developer platform;
 ``nbf`` has come, ``exp`` has not, and lies at most two minutes ahead; ``uri`` is ``"{METHOD} {host}{path}"`` of this
-very request, without the query. A token may be used more than once while it lives: Coinbase keeps no nonces.
+very request, without the query; on a socket there is none. A token may be used more than once while it lives: Coinbase
+keeps no nonces.
 """
 
 from __future__ import annotations
@@ -52,7 +53,29 @@ def verify_token(
     ``authorization`` is the header's text, ``host`` the Host header (with the port), ``path`` the path without query,
     and ``public_key_of`` gives the public PEM of a key's name, or None for a key that was never issued.
     """
-    token = _bearer(authorization)
+    name, claims = _verified(_bearer(authorization), now_ns, public_key_of)
+    _check_uri(claims, method, host, path)
+    return name
+
+
+def verify_socket_token(token: str, *, now_ns: int, public_key_of: Callable[[str], str | None]) -> str:
+    """The name of the key that signed a message on a socket, as ``verify_token``; one made for a request is no good."""
+    name, claims = _verified(token, now_ns, public_key_of)
+    if "uri" in claims:
+        raise Unauthorized("the token is that of a request")
+    return name
+
+
+def key_claimed(token: str) -> str:
+    """The name of the key that a token says has signed it; empty if it says nothing."""
+    try:
+        return _key_name(token)
+    except Unauthorized:
+        return ""
+
+
+def _verified(token: str, now_ns: int, public_key_of: Callable[[str], str | None]) -> tuple[str, dict[str, object]]:
+    """The key that signed a token that holds now, and its claims. Raises Unauthorized."""
     name = _key_name(token)
     public_pem = public_key_of(name)
     if public_pem is None:
@@ -63,8 +86,7 @@ def verify_token(
     if claims.get("iss") not in ISSUERS:
         raise Unauthorized("iss is not the platform's")
     _check_lifetime(claims, now_ns)
-    _check_uri(claims, method, host, path)
-    return name
+    return name, claims
 
 
 def _bearer(authorization: str | None) -> str:

@@ -1,0 +1,1 @@
+"""Coinbase's sockets: what its user endpoint tells of an account's orders."""
