@@ -44,7 +44,11 @@ def live_access(broker: BrokerType, settings: Settings, credentials: Credentials
         BrokerType.BINANCE: settings.binance.rest_url,
         BrokerType.ALPACA: settings.alpaca.rest_url,
     }
-    streams = {BrokerType.OKX: settings.okx.socket_url(), BrokerType.BINANCE: settings.binance.socket_url()}
+    streams = {
+        BrokerType.OKX: settings.okx.socket_url(),
+        BrokerType.BINANCE: settings.binance.socket_url(),
+        BrokerType.ALPACA: settings.alpaca.socket_url(),
+    }
     return VenueAccess(base_url=urls[broker], credentials=credentials, mode="live", ws_auth_url=streams.get(broker))
 
 
@@ -162,6 +166,7 @@ def alpaca_context(access: VenueAccess, settings: Settings, shared: SharedParts)
         # The paper exchange tells prices where it takes orders.
         data_url=alpaca.market_data_url() if access.mode == "live" else access.base_url,
         data_feed=alpaca.data_feed,
+        wire=shared.stream_wires[BrokerType.ALPACA] if alpaca.private_stream else None,
     )
 
 

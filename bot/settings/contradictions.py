@@ -48,6 +48,7 @@ def _hosts_of_others(settings: OperatorSettings) -> Iterator[str]:
         "binance.websocket_url": settings.binance.websocket_url or "",
         "alpaca.rest_url": settings.alpaca.rest_url,
         "alpaca.data_url": settings.alpaca.data_url or "",
+        "alpaca.websocket_url": settings.alpaca.websocket_url or "",
     }
     for name, url in urls.items():
         host, own = url.partition("://")[2].partition(":")[0].split("."), name.partition(".")[0]

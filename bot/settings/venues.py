@@ -220,6 +220,21 @@ class AlpacaSettings(Section):
         default="always_open", description="hours of the paper exchange's stock market: always_open or calendar"
     )
 
+    private_stream: Flag = Field(
+        default=True, description="the master listens to its trades, so that they are copied sooner"
+    )
+    websocket_url: Optional[SocketUrl] = Field(
+        default=None,
+        description="base URL of the private WebSocket in live mode; null = Alpaca's own if rest_url is, else none",
+    )
+
+    def socket_url(self) -> str | None:
+        """In live mode, None without a stream. Keys of one host must not go to another."""
+        if not self.private_stream:
+            return None
+        own = self.rest_url.replace("https://", "wss://", 1) if self.rest_url in ALPACA_HOSTS else None
+        return self.websocket_url or own
+
     def market_data_url(self) -> str:
         """Where prices come from in live mode. Keys of one host must not go to another."""
         return self.data_url or (ALPACA_DATA_URL if self.rest_url in ALPACA_HOSTS else self.rest_url)
