@@ -136,7 +136,7 @@ def _trades(request: Request) -> Sequence[PublicTrade]:
         trade
         for trade in request.exchange.market.recent_trades(symbol, MOST_TRADES)
         if (since_ns is None or trade.time_ns >= since_ns)
-        and (until_ns is None or trade.time_ns <= until_ns)
+        and (until_ns is None or milliseconds(trade.time_ns) <= milliseconds(until_ns))
         and (first is None or trade.number >= first)
     ]
     return known[-limit:] if since_ns is None and first is None else known[:limit]
