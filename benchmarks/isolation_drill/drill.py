@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.isolation_drill.catalogue import Suffering
-from benchmarks.isolation_drill.installation import BROKERAGES, IsolationInstallation
+from benchmarks.isolation_drill.installation import IsolationInstallation
 from benchmarks.isolation_drill.lateness import Starts, cycle_starts, lateness, percentile
 from benchmarks.kill_drill.books import FINAL_STATES, Books, open_books
 from benchmarks.kill_drill.exchange_process import PROJECT, DrillExchange
 from benchmarks.kill_drill.exchange_side import ExchangeSide
-from benchmarks.kill_drill.installation import Life
+from benchmarks.kill_drill.installation import ALL_BROKERAGES, Life
 from benchmarks.kill_drill.judge import judge
 
 READY_SECONDS = 90.0
@@ -27,7 +27,7 @@ STOP_SECONDS = 20.0
 # `private_call_hold_seconds`: under Kraken's global lock its other accounts may have to wait for one call.
 HOLD_SECONDS = 5.0
 FACTOR = 1.5
-MASTERS = ", ".join(f"'{name}'" for name in BROKERAGES)
+MASTERS = ", ".join(f"'{name}'" for name in ALL_BROKERAGES)
 UNFINISHED = (
     "order_intent WHERE state NOT IN ({})".format(", ".join(f"'{state}'" for state in sorted(FINAL_STATES))),
     "copy_result WHERE status = 'planned'",

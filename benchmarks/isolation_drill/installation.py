@@ -8,11 +8,10 @@ from pathlib import Path
 from benchmarks.isolation_drill.catalogue import Suffering
 from benchmarks.isolation_drill.mischief import VARIABLE, begun_file
 from benchmarks.kill_drill.exchange_process import DrillExchange
-from benchmarks.kill_drill.installation import Installation, Life
+from benchmarks.kill_drill.installation import ALL_BROKERAGES, Installation, Life
 from benchmarks.kill_drill.terms import SHORT_TIMES
 
 USERS = 2
-BROKERAGES = ("kraken", "coinbase", "okx", "binance", "alpaca")
 # Few, so that what is timed is not the load of the drill itself.
 SYMBOLS = 6
 CONFIGURATION = """\
@@ -40,7 +39,7 @@ class IsolationInstallation(Installation):
 
     def __init__(self, directory: Path, exchange: DrillExchange, *, cycle_seconds: float) -> None:
         self._cycle_seconds = cycle_seconds
-        super().__init__(directory, exchange, users=USERS, times=SHORT_TIMES, brokerages=BROKERAGES)
+        super().__init__(directory, exchange, users=USERS, times=SHORT_TIMES, brokerages=ALL_BROKERAGES)
         self._order_file = directory / "wayward.json"
         self._orders = count(1)
         self._number = ""
@@ -92,14 +91,6 @@ class IsolationInstallation(Installation):
         (self.directory / "config" / "users").mkdir(parents=True, exist_ok=True)
         self.state.mkdir(exist_ok=True)
         text = CONFIGURATION.format(
-            entries=int(entries),
-            symbols=SYMBOLS,
-            cycle=self._cycle_seconds,
-            masters=", ".join(f"{{broker: {name}}}" for name in self.brokerages),
-            times="\n".join(
-                f"{name}: {{order_deadline_seconds: {self.times[name].deadline_seconds}, "
-                f"settle_margin_seconds: {self.times[name].margin_seconds}}}"
-                for name in self.brokerages
-            ),
+            entries=int(entries), symbols=SYMBOLS, cycle=self._cycle_seconds, **self._of_each_brokerage()
         )
         (self.directory / "config" / "nija.yaml").write_text(text, encoding="utf-8")

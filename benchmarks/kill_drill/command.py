@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.kill_drill.drill import SETTLE_LIMIT_SECONDS, Options, run_drill
+from benchmarks.kill_drill.installation import ALL_BROKERAGES, BROKERAGES
 from benchmarks.kill_drill.judge import INVARIANTS
 from benchmarks.kill_drill.outcome import READY_TARGET_SECONDS, Outcome, summed
 from benchmarks.kill_drill.terms import REAL_TIMES, SHORT_TIMES
@@ -19,7 +20,7 @@ from benchmarks.kill_drill.terms import REAL_TIMES, SHORT_TIMES
 DESCRIPTION = """\
 Kill the bot with SIGKILL again and again, then compare what it believes with what the exchange saw.
 
-The exchange keeps running; the bot (both masters, some users each, trading all the time) is started, killed and
+The exchange keeps running; the bot (the masters, some users each, trading all the time) is started, killed and
 started again: at random moments, at its failpoints, twice in quick succession, and every fifth time once it is ready.
 At the end it finishes what is unfinished and sells what it holds. Then the journal of the exchange is compared with
 the bot's books, invariant by invariant. Exit code 1 if there is any problem.
@@ -58,7 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kills", type=int, default=30, help="how often to kill in all (default 30)")
     parser.add_argument("--seed", type=int, default=1, help="of market, moments and faults; jobs count on from it")
     parser.add_argument("--longest", type=float, default=3.5, metavar="SEC", help="longest random life (default 3.5)")
-    parser.add_argument("--users", type=int, default=2, help="users of each of the two brokerages (default 2)")
+    parser.add_argument("--users", type=int, default=2, help="users of each brokerage (default 2)")
+    parser.add_argument(
+        "--all-brokerages", action="store_true", help="five brokerages and not only Kraken and Coinbase"
+    )
     parser.add_argument("--faults", action="store_true", help="the exchange also loses, delays and spoils answers")
     parser.add_argument("--jobs", type=int, default=1, help="installations side by side (default 1)")
     parser.add_argument("--each", type=int, default=250, help="most kills of one installation (default 250)")
@@ -90,6 +94,7 @@ def _options(chosen: argparse.Namespace, seed: int, kills: int) -> Options:
         directory=chosen.directory / f"seed-{seed}", kills=kills, seed=seed, longest=chosen.longest,
         users=chosen.users, faults=chosen.faults, settle_limit=chosen.settle_limit,
         times=SHORT_TIMES if chosen.short_times else REAL_TIMES,
+        brokerages=ALL_BROKERAGES if chosen.all_brokerages else BROKERAGES,
     )  # fmt: skip
 
 

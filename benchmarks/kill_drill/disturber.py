@@ -8,6 +8,9 @@ from benchmarks.kill_drill.exchange_process import DrillExchange
 ORDER_ENDPOINTS: Sequence[Mapping[str, str]] = (
     {"brokerage": "kraken", "endpoint": "AddOrder"},
     {"brokerage": "coinbase", "endpoint": "orders"},
+    {"brokerage": "okx", "endpoint": "trade/order"},
+    {"brokerage": "binance", "endpoint": "order"},
+    {"brokerage": "alpaca", "endpoint": "orders"},
 )
 ORDER_FAULTS: Sequence[Mapping[str, object]] = (
     {"kind": "drop_response"},
@@ -31,19 +34,20 @@ READ_FAULTS: Sequence[Mapping[str, object]] = (
 class Disturber:
     """Orders a few faults for each life; what was not hit is taken back before the next ones."""
 
-    def __init__(self, exchange: DrillExchange, chance: random.Random) -> None:
+    def __init__(self, exchange: DrillExchange, chance: random.Random, brokerages: Sequence[str]) -> None:
         self._exchange = exchange
+        self._brokerages = tuple(brokerages)
         self._chance = chance
         self.ordered = 0
 
     def disturb(self) -> None:
         self._exchange.clear_faults()
         for match in ORDER_ENDPOINTS:
-            if self._chance.random() < 0.7:
+            if match["brokerage"] in self._brokerages and self._chance.random() < 0.7:
                 nth = {"nth": self._chance.randint(1, 4)}
                 self._order({**match, **nth}, self._chance.choice(ORDER_FAULTS))
         if self._chance.random() < 0.5:
-            brokerage = self._chance.choice(("kraken", "coinbase"))
+            brokerage = self._chance.choice(self._brokerages)
             self._order({"brokerage": brokerage, "nth": self._chance.randint(5, 60)}, self._chance.choice(READ_FAULTS))
 
     def _order(self, match: Mapping[str, object], action: Mapping[str, object]) -> None:

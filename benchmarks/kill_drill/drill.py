@@ -6,7 +6,7 @@ import signal
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -53,6 +53,7 @@ class Options:
     settle_limit: float = SETTLE_LIMIT_SECONDS
     hurry_after: float = inf
     times: Mapping[str, VenueTimes] = field(default_factory=lambda: REAL_TIMES)
+    brokerages: Sequence[str] = BROKERAGES
 
 
 def run_drill(options: Options, progress: Callable[[int, str], None]) -> Outcome:
@@ -73,8 +74,11 @@ class _Drill:
         self._exchange = exchange
         self._progress = progress
         self._chance = random.Random(options.seed)
-        self._installation = Installation(options.directory, exchange, users=options.users, times=options.times)
-        self._disturber = Disturber(exchange, random.Random(options.seed + 1)) if options.faults else None
+        self._installation = Installation(
+            options.directory, exchange, users=options.users, times=options.times, brokerages=options.brokerages
+        )
+        chance = random.Random(options.seed + 1)
+        self._disturber = Disturber(exchange, chance, options.brokerages) if options.faults else None
         self._outcome = Outcome(options.seed)
         self._kills: Counter[str] = Counter()
 
@@ -176,7 +180,7 @@ class _Drill:
             held = connection.execute("SELECT account_id, symbol, quantity FROM position").fetchall()
         # Every account must have had its look round in this life, and no master may hold what it can sell.
         looked = all((row["last_cycle_at"] or "") > life.born for row in beats)
-        return looked and not open_rows and not any(row["account_id"] in BROKERAGES for row in held)
+        return looked and not open_rows and not any(row["account_id"] in self._options.brokerages for row in held)
 
     def _judge(self) -> None:
         exchange = ExchangeSide.from_lines(self._exchange.journal())
@@ -185,7 +189,7 @@ class _Drill:
         outcome.orders, outcome.fills = len(exchange.orders), len(exchange.fills)
         outcome.signals, outcome.copies = len(books.signals), len(books.copies)
         outcome.checks = len(exchange.checks)
-        idle = {*BROKERAGES, *self._installation.accounts} - {fill.account for fill in exchange.fills}
+        idle = {*self._options.brokerages, *self._installation.accounts} - {fill.account for fill in exchange.fills}
         outcome.problems += [f"drill: {account} never traded, so nothing was tested of it" for account in sorted(idle)]
         terms = self._installation.terms()
         outcome.problems += [str(problem) for problem in sorted(judge(exchange, books, terms))]

@@ -19,6 +19,7 @@ from benchmarks.kill_drill.terms import Market, Terms, VenueTimes
 from paper_exchange.catalogue import Catalogue
 
 BROKERAGES = ("kraken", "coinbase")
+ALL_BROKERAGES = (*BROKERAGES, "okx", "binance", "alpaca")
 USER_DOLLARS = (Decimal(60_000), Decimal(15_000), Decimal(4_000))
 MASTER_DOLLARS = Decimal(100_000)
 OWN_COINS_DOLLARS = Decimal(700)
@@ -29,16 +30,13 @@ SYMBOLS = 16
 OFFERED = {"kraken": "ADA/USD", "coinbase": "ADA/USD"}
 """What users have left resting by hand."""
 CONFIGURATION = """\
-masters:
-  - {{broker: kraken}}
-  - {{broker: coinbase}}
+masters: [{masters}]
 strategy:
   plugin: benchmarks.kill_drill.busy_strategy:BusyStrategy
   parameters: {{entries: {entries}}}
 pace:
   paper: {{cycle_seconds: 0.4}}
-kraken: {{order_deadline_seconds: {kraken.deadline_seconds}, settle_margin_seconds: {kraken.margin_seconds}}}
-coinbase: {{order_deadline_seconds: {coinbase.deadline_seconds}, settle_margin_seconds: {coinbase.margin_seconds}}}
+{times}
 risk:
   max_positions: 12
   max_entries_per_cycle: 2
@@ -80,8 +78,20 @@ class Installation:
     def _write_configuration(self, *, entries: bool) -> None:
         (self.directory / "config" / "users").mkdir(parents=True, exist_ok=True)
         self.state.mkdir(exist_ok=True)
-        text = CONFIGURATION.format(entries=int(entries), symbols=SYMBOLS, **self.times)
+        text = CONFIGURATION.format(entries=int(entries), symbols=SYMBOLS, **self._of_each_brokerage())
         (self.directory / "config" / "nija.yaml").write_text(text, encoding="utf-8")
+
+    def _of_each_brokerage(self) -> dict[str, str]:
+        """The parts of a configuration that name every brokerage: its masters and the times of its orders."""
+        times = [
+            f"{name}: {{order_deadline_seconds: {self.times[name].deadline_seconds}, "
+            f"settle_margin_seconds: {self.times[name].margin_seconds}}}"
+            for name in self.brokerages
+        ]
+        return {
+            "masters": ", ".join(f"{{broker: {name}}}" for name in self.brokerages),
+            "times": "\n".join(times),
+        }
 
     def _write_users(self) -> None:
         for brokerage in self.brokerages:

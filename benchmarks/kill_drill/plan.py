@@ -13,7 +13,11 @@ TWIN_SHARE = 0.1
 SHORTEST_SECONDS = 0.1
 TWIN_SECONDS = (0.05, 1.5)
 AFTER_READY_SECONDS = 1.0
-ORDER_CALLS = ("kraken.before_AddOrder", "kraken.after_AddOrder", "coinbase.before_POST", "coinbase.after_POST")
+ORDER_CALLS = (
+    "kraken.before_AddOrder",
+    "kraken.after_AddOrder",
+    *(f"{name}.{when}_POST" for name in ("coinbase", "okx", "binance", "alpaca") for when in ("before", "after")),
+)
 """Failpoints whose names are put together when they are reached."""
 
 

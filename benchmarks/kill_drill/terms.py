@@ -16,7 +16,13 @@ class VenueTimes:
     margin_seconds: int
 
 
-REAL_TIMES: Mapping[str, VenueTimes] = {"kraken": VenueTimes(8, 60), "coinbase": VenueTimes(120, 10)}
+REAL_TIMES: Mapping[str, VenueTimes] = {
+    "kraken": VenueTimes(8, 60),
+    "coinbase": VenueTimes(120, 10),
+    "okx": VenueTimes(8, 15),
+    "binance": VenueTimes(8, 15),
+    "alpaca": VenueTimes(15, 110),
+}
 """What the bot uses unless told otherwise."""
 SHORT_TIMES: Mapping[str, VenueTimes] = {
     "kraken": VenueTimes(8, 5),

@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.isolation_drill.catalogue import ALL, BY_NAME, QUICK
 from benchmarks.isolation_drill.drill import Finding
-from benchmarks.isolation_drill.installation import BROKERAGES
 from benchmarks.isolation_drill.lateness import cycle_starts, lateness, percentile
+from benchmarks.kill_drill.installation import ALL_BROKERAGES
 
 LOG = """\
 2026-11-21 10:00:01,250 INFO    [Trader-kraken] kraken - Cycle #1
@@ -60,5 +60,5 @@ def test_an_account_that_does_not_come_back_is_a_problem() -> None:
 def test_the_faults_are_many_and_have_names_of_their_own() -> None:
     assert len(BY_NAME) == len(ALL) >= 60
     assert set(QUICK) <= set(BY_NAME)
-    assert {each.brokerage for each in ALL} == set(BROKERAGES)
-    assert {BY_NAME[name].brokerage for name in QUICK} == set(BROKERAGES)
+    assert {each.brokerage for each in ALL} == set(ALL_BROKERAGES)
+    assert {BY_NAME[name].brokerage for name in QUICK} == set(ALL_BROKERAGES)
