@@ -186,7 +186,7 @@ def test_fills_are_found_by_a_machine_whose_clock_is_an_hour_ahead(wiring: Wirin
 
 
 # -- market data ----------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("minutes", [1, 60, 1440])
+@pytest.mark.parametrize("minutes", [1, 60, 240, 1440])
 def test_candles_are_closed_oldest_first_and_as_many_as_asked(alpaca: AlpacaBroker, minutes: int) -> None:
     candles = alpaca.get_candles(AAPL, interval_minutes=minutes, limit=30)
     venue_now = alpaca.venue_now()
@@ -199,8 +199,8 @@ def test_candles_are_closed_oldest_first_and_as_many_as_asked(alpaca: AlpacaBrok
 
 
 def test_an_interval_without_an_even_grid_is_not_offered(alpaca: AlpacaBroker) -> None:
-    with pytest.raises(ValueError, match="240"):
-        alpaca.get_candles(AAPL, interval_minutes=240, limit=10)
+    with pytest.raises(ValueError, match="360"):
+        alpaca.get_candles(AAPL, interval_minutes=360, limit=10)
 
 
 def test_market_data_that_cannot_be_had_stops_no_order(

@@ -39,7 +39,7 @@ masters:
 strategy:
   plugin: tests.integration.composed_bot:PatientStrategy
 pace:
-  paper: {cycle_seconds: 1}
+  paper: {cycle_seconds: %s}
 alpaca:
   settle_margin_seconds: 1
 risk: {scan_symbols_limit: 1}
@@ -50,10 +50,10 @@ PATIENCE_SECONDS = 40.0
 class StockBot:
     """A master and ann at Alpaca; the master is traded by hand. It hears of the session within half a second."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, cycle_seconds: int = 1) -> None:
         config = directory / "config"
         (config / "users").mkdir(parents=True)
-        (config / "nija.yaml").write_text(CONFIGURATION, encoding="utf-8")
+        (config / "nija.yaml").write_text(CONFIGURATION % cycle_seconds, encoding="utf-8")
         rows = [{"user_id": "ann", "name": "Ann", "account_type": "retail", "broker_type": "alpaca"}]
         (config / "users" / "retail_alpaca.json").write_text(json.dumps(rows), encoding="utf-8")
         self.exchange = ExchangeProcess(seed=5)
@@ -141,9 +141,9 @@ class StockBot:
 
 
 @pytest.fixture
-def bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StockBot]:
+def bot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[StockBot]:
     monkeypatch.setattr(shared_parts, "MarketHours", partial(MarketHours, max_age_seconds=0.5))
-    made = StockBot(tmp_path)
+    made = StockBot(tmp_path, cycle_seconds=getattr(request, "param", 1))
     try:
         made.start()
         wait_until(made.ready, seconds=PATIENCE_SECONDS, what="a connected master and ann")
@@ -195,3 +195,18 @@ def test_an_entry_right_before_the_close_is_skipped_and_says_why(bot: StockBot) 
     assert bot.held("ann") == 0
     waiting = bot.parts.statuses[MASTER].waiting_for
     assert waiting.startswith("market closed until")
+
+
+@pytest.mark.parametrize("bot", [600], indirect=True, ids=["a cycle of ten minutes"])
+def test_a_trade_of_the_owner_is_copied_when_the_stream_rings_and_not_a_cycle_later(bot: StockBot) -> None:
+    master = bot.parts.manager.broker_of(MASTER)
+    assert master is not None
+    wait_until(
+        lambda: bot.exchange.journal(type="request", endpoint="ws/listen"), seconds=20, what="a master that listens"
+    )
+    bot.by_hand("buy", "10")
+    within(bot, "copied", 1)
+    bot.by_hand("sell", "10")
+    within(bot, "copied", 2)
+    assert bot.held("ann") == 0
+    assert bot.parts.statuses[MASTER].health.cycles == 1

@@ -10,7 +10,15 @@ from bot.brokers.alpaca.context import AlpacaContext, misplaced_key
 from bot.brokers.alpaca.errors import DAY_TRADE, MARKET_RULES, REFUSED_KEY, WASH_TRADE, is_not_found
 from bot.brokers.alpaca.holds import OrderHolds
 from bot.brokers.alpaca.hours import HoursReading, MarketHours, hours_from
-from bot.brokers.alpaca.market_data import TIMEFRAMES, bars_of, candles_from, earliest_start, quotes_from
+from bot.brokers.alpaca.market_data import (
+    MADE_OF,
+    TIMEFRAMES,
+    bars_of,
+    candles_from,
+    earliest_start,
+    gathered,
+    quotes_from,
+)
 from bot.brokers.alpaca.orders import accepted_order_id, fills_from, order_body, order_from
 from bot.brokers.alpaca.readings import AlpacaReadings
 from bot.brokers.alpaca.stocks import CURRENCY, STOCKS, stocks_from, ticker_of
@@ -225,16 +233,24 @@ class AlpacaBroker(BaseBroker):
         return stocks_from(as_list(listed, where="Alpaca assets"))
 
     def get_candles(self, symbol: str, *, interval_minutes: int, limit: int) -> Sequence[Candle]:
-        timeframe = TIMEFRAMES.get(interval_minutes)
-        if timeframe is None:
-            raise ValueError(f"Alpaca has candles of {sorted(TIMEFRAMES)} minutes, not {interval_minutes}")
+        part_minutes = MADE_OF.get(interval_minutes, interval_minutes)
+        if part_minutes not in TIMEFRAMES:
+            known = sorted({*TIMEFRAMES, *MADE_OF})
+            raise ValueError(f"Alpaca has candles of {known} minutes, not {interval_minutes}")
         self.renew_trading_session()
+        if part_minutes == interval_minutes:
+            return self._candles(symbol, interval_minutes, limit)
+        parts = self._candles(symbol, part_minutes, (limit + 2) * interval_minutes // part_minutes)
+        now = self._hours.now() or self._context.clock.now()
+        return gathered(parts, interval_minutes=interval_minutes, now=now)[-limit:]
+
+    def _candles(self, symbol: str, interval_minutes: int, limit: int) -> Sequence[Candle]:
         now = self._hours.now() or self._context.clock.now()
         start = earliest_start(now, interval_minutes=interval_minutes, limit=limit)
         ticker, where = ticker_of(symbol), f"Alpaca bars of {symbol}"
         asked = {
             "symbols": ticker,
-            "timeframe": timeframe,
+            "timeframe": TIMEFRAMES[interval_minutes],
             "start": _iso(start),
             # The newest first, and the one that is still forming among them.
             "limit": str(min(limit + 2, MOST_BARS)),

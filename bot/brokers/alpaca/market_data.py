@@ -7,7 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from bot.brokers.alpaca.stocks import symbol_of
-from bot.brokers.replies import as_list, as_object, iso_time, number_of, text_of
+from bot.brokers.replies import EPOCH, as_list, as_object, iso_time, number_of, text_of
 from bot.domain.errors import UnreadableReply
 from bot.domain.quote import Candle, Quote
 
@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 # Others are cut by the exchange's day, whose offset changes twice a year: they have no even grid.
 TIMEFRAMES = {1: "1Min", 5: "5Min", 15: "15Min", 30: "30Min", 60: "1Hour", 1440: "1Day"}
 DAY_MINUTES = 1440
+# These are put together here, of bars that have an even grid: minutes of each, by minutes of the whole.
+MADE_OF = {240: 60}
 EXCHANGE_ZONE = ZoneInfo("America/New_York")
 # Minutes of trading in a week are a fifth of all: so much further back lie as many bars of a market that trades.
 CALENDAR_FACTOR = 6
@@ -43,6 +45,30 @@ def candles_from(rows: Iterable[object], *, interval_minutes: int, now: datetime
     candles = [_candle(row, where, daily=interval_minutes == DAY_MINUTES) for row in rows]
     closed = {candle.opened_at: candle for candle in candles if candle.opened_at + interval <= now}
     return [closed[opened] for opened in sorted(closed)]
+
+
+def gathered(candles: Sequence[Candle], *, interval_minutes: int, now: datetime) -> list[Candle]:
+    """Longer candles made of shorter ones, by the clock of UTC; the one that is still forming is left out.
+
+    The oldest is left out too: it may have begun before the first of the shorter ones.
+    """
+    interval = timedelta(minutes=interval_minutes)
+    parts: dict[datetime, list[Candle]] = {}
+    for candle in candles:
+        parts.setdefault(candle.opened_at - (candle.opened_at - EPOCH) % interval, []).append(candle)
+    whole = [_joined(opened, parts[opened]) for opened in sorted(parts) if opened + interval <= now]
+    return whole[1:]
+
+
+def _joined(opened_at: datetime, parts: Sequence[Candle]) -> Candle:
+    return Candle(
+        opened_at,
+        parts[0].open,
+        max(part.high for part in parts),
+        min(part.low for part in parts),
+        parts[-1].close,
+        sum((part.volume for part in parts), Decimal(0)),
+    )
 
 
 def _candle(row: object, where: str, *, daily: bool) -> Candle:

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from bot.brokers.alpaca.calls import AlpacaCalls, Host
 from bot.brokers.alpaca.context import AlpacaContext
 from bot.brokers.alpaca.errors import REFUSED_KEY
-from bot.brokers.alpaca.trade_updates import TradeBell
+from bot.brokers.alpaca.trade_updates import AlpacaSpeech
 from bot.brokers.base import Urgency
 from bot.brokers.http_session import VenueSession
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
+from bot.brokers.trade_bell import TradeBell
 from bot.brokers.venue_calls import VenueCalls
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef
@@ -69,8 +70,10 @@ def trade_bell(context: AlpacaContext, account: AccountRef) -> TradeBell | None:
         url=url.rstrip("/"),
         label=account.label,
         is_master=account.is_master,
-        api_key=context.access.credentials.api_key,
-        api_secret=context.access.credentials.api_secret.get_secret_value(),
+        speech=AlpacaSpeech(
+            api_key=context.access.credentials.api_key,
+            api_secret=context.access.credentials.api_secret.get_secret_value(),
+        ),
     )
 
 

@@ -7,11 +7,12 @@ import pytest
 
 from bot.brokers.alpaca.account import account_from, positions_from
 from bot.brokers.alpaca.context import misplaced_key
-from bot.brokers.alpaca.market_data import candles_from, quotes_from
+from bot.brokers.alpaca.market_data import candles_from, gathered, quotes_from
 from bot.brokers.alpaca.orders import fills_from, order_body, order_from
 from bot.brokers.alpaca.stocks import stocks_from
 from bot.domain.errors import UnreadableReply
 from bot.domain.order import OrderKind, OrderRequest, OrderType, Side, VenueOrderStatus
+from bot.domain.quote import Candle
 
 D = Decimal
 
@@ -303,6 +304,16 @@ def test_days_that_are_an_hour_apart_in_summer_are_on_one_grid() -> None:
     assert [candle.opened_at for candle in candles] == [
         datetime(2026, 3, 6, tzinfo=UTC),
         datetime(2026, 3, 9, tzinfo=UTC),
+    ]
+
+
+def test_four_hours_are_gathered_of_hours_without_the_first_and_the_forming_ones() -> None:
+    start = datetime(2026, 1, 30, 10, tzinfo=UTC)
+    hours = [Candle(start + timedelta(hours=n), D(n + 10), D(n + 12), D(n + 9), D(n + 11), D(n)) for n in range(12)]
+    candles = gathered(hours, interval_minutes=240, now=start + timedelta(hours=12))
+    assert [(each.opened_at.hour, each.open, each.high, each.low, each.close, each.volume) for each in candles] == [
+        (12, D(12), D(17), D(11), D(16), D(14)),
+        (16, D(16), D(21), D(15), D(20), D(30)),
     ]
 
 
