@@ -132,12 +132,17 @@ class AlpacaFront(Front):
         """Put what the body says of an order into the call, for the journal; nothing here is believed yet."""
         body = json_object(call.body) or {}
         client_order_id, stock, side = body.get("client_order_id"), body.get("symbol"), body.get("side")
-        call.client_order_id = client_order_id if isinstance(client_order_id, str) else None
+        call.client_order_id = _printable(client_order_id)
         listing = find_listing(self.venue.listings, stock) if isinstance(stock, str) else None
         call.symbol = listing.symbol if listing is not None else None
-        call.side = side if isinstance(side, str) else None
+        call.side = _printable(side)
         call.quantity = _amount(body.get("qty"))
         call.price = _amount(body.get("limit_price"))
+
+
+def _printable(value: object) -> str | None:
+    """Text that the journal can hold, which a lone surrogate is not."""
+    return value if isinstance(value, str) and value.isprintable() else None
 
 
 def _amount(value: object) -> Decimal | None:

@@ -22,6 +22,8 @@ from paper_exchange.write_ahead import Placement
 
 PLAIN_DECIMAL = re.compile(r"\d{1,30}(\.\d{0,30})?|\.\d{1,30}", re.ASCII)
 MOST_DECIMALS = 9
+MOST_DIGITS = 15
+"""Before or behind the point: beyond that a number is no amount, and reckoning with it would not be exact."""
 LARGEST_ID = 128
 ONE_DOLLAR = Decimal(1)
 MARKET, LIMIT, STOP, STOP_LIMIT = "market", "limit", "stop", "stop_limit"
@@ -78,7 +80,7 @@ def read_client_order_id(body: Mapping[str, object]) -> str | None:
     given = body.get("client_order_id")
     if given is None or given == "":
         return None
-    if not isinstance(given, str) or len(given) > LARGEST_ID:
+    if not isinstance(given, str) or len(given) > LARGEST_ID or not given.isprintable():
         raise ApiError(BAD_PARAMETER, f"client_order_id must be no more than {LARGEST_ID} characters")
     return given
 
@@ -87,13 +89,17 @@ def amount_or_none(value: object, name: str) -> Decimal | None:
     """A JSON number or plain digits in text; None when it is absent. Raises ApiError for anything else."""
     if value is None or value == "":
         return None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    if isinstance(value, str) and PLAIN_DECIMAL.fullmatch(value):
-        return Decimal(value)
-    if isinstance(value, Decimal) and value.is_finite():
-        return value
-    raise ApiError(BAD_PARAMETER, f"{name} is not a number")
+    amount: Decimal | None = None
+    match value:
+        case bool():
+            pass
+        case int() | Decimal():
+            amount = Decimal(value)
+        case str() if PLAIN_DECIMAL.fullmatch(value):
+            amount = Decimal(value)
+    if amount is None or not amount.is_finite() or abs(amount.adjusted()) > MOST_DIGITS:
+        raise ApiError(BAD_PARAMETER, f"{name} is not a number")
+    return amount
 
 
 def new_order(request: Request, form: OrderForm, listing: Listing, *, replaces: str | None = None) -> NewOrder:

@@ -9,6 +9,14 @@ from paper_exchange.alpaca.replies import BAD_PARAMETER, ApiError
 from paper_exchange.clock import parse_rfc3339
 from paper_exchange.trading_calendar import at_new_york
 
+LAST_DAY = date(2199, 12, 31)
+
+
+def _date(text: str) -> date:
+    """A day from 1970 to the last one. Raises ValueError."""
+    day = date.fromisoformat(text)
+    return min(max(day, date(1970, 1, 1)), LAST_DAY)
+
 
 class Query:
     """Raises ApiError, naming the parameter, for a value that can't be read."""
@@ -46,13 +54,15 @@ class Query:
         if not given:
             return None
         try:
-            return at_new_york(date.fromisoformat(given), time()) if len(given) == 10 else parse_rfc3339(given)
-        except ValueError:
+            found = at_new_york(_date(given), time()) if len(given) == 10 else parse_rfc3339(given)
+        except (ValueError, OverflowError):
             raise ApiError(BAD_PARAMETER, f"{name} is not a time in RFC 3339") from None
+        # What lies beyond is as good as the first or the last time there is.
+        return min(max(found, 0), at_new_york(LAST_DAY, time()))
 
     def day(self, name: str, default: date) -> date:
         given = self.text(name)
         try:
-            return date.fromisoformat(given[:10]) if given else default
+            return _date(given[:10]) if given else default
         except ValueError:
             raise ApiError(BAD_PARAMETER, f"{name} is not a date") from None
