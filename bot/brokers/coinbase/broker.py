@@ -1,6 +1,6 @@
 """One account at Coinbase Advanced Trade."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -20,6 +20,7 @@ from bot.brokers.coinbase.orders import (
     order_from,
 )
 from bot.brokers.coinbase.products import instruments_from, product_id_of
+from bot.brokers.coinbase.user_stream import CoinbaseSpeech
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.rate_budget import RateBudget
@@ -35,6 +36,8 @@ from bot.brokers.replies import (
     optional_text,
     text_of,
 )
+from bot.brokers.stream_news import NO_NEWS, StreamNews
+from bot.brokers.trade_bell import TradeBell
 from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, AccountType, BrokerType
@@ -131,6 +134,21 @@ class CoinbaseBroker(BaseBroker):
             urgency=lambda: self._urgency,
             on_private_call=context.on_private_call,
         )
+        self._bell = self._trade_bell(context)
+
+    def _trade_bell(self, context: CoinbaseContext) -> TradeBell | None:
+        """A master's trades are heard of at once, whoever made them; a user's are those of orders that are followed."""
+        wire, url, credentials = context.wire, context.access.ws_auth_url, context.access.credentials
+        if wire is None or url is None or not self.account.is_master:
+            return None
+        speech = CoinbaseSpeech(
+            api_key=credentials.api_key,
+            api_secret=credentials.api_secret.get_secret_value(),
+            now=self.venue_clock.now,
+            ids=wire.ids,
+            on_gap=lambda: wire.observer.gap("user"),
+        )
+        return TradeBell(wire=wire, url=url.rstrip("/"), label=self.account.label, is_master=True, speech=speech)
 
     def _budget(self, context: CoinbaseContext) -> RateBudget:
         if context.key_budgets is None:
@@ -179,6 +197,8 @@ class CoinbaseBroker(BaseBroker):
         self.connected = False
         if not self._closed:
             self._closed = True
+            if self._bell is not None:
+                self._bell.close()
             self._session.close()
             self._gate.leave(self.account.label)
 
@@ -189,6 +209,14 @@ class CoinbaseBroker(BaseBroker):
             yield
         finally:
             self._urgency = outer
+
+    # -- private stream ---------------------------------------------------------------------------------------------
+    def listen(self, wake: Callable[[], None]) -> None:
+        if self._bell is not None:
+            self._bell.listen(wake)
+
+    def tend_stream(self) -> StreamNews:
+        return NO_NEWS if self._bell is None else self._bell.tend()
 
     # -- balances ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:

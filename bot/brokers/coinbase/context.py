@@ -7,6 +7,7 @@ from bot.brokers.balance_book import BalanceBook
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.coinbase.tokens import TOKEN_SECONDS
 from bot.brokers.http_session import CallLimits
+from bot.brokers.kept_socket import SocketWire
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
@@ -29,6 +30,7 @@ class CoinbaseContext:
     `order_deadline_seconds`: an order's token is good for so long; after it the venue takes the order no more.
     `settle_margin_seconds`: for so long after that an order may still come to light.
     `quote_currency`: what entries are paid with.
+    `wire`: what the venue's sockets share; without it, or without `access.ws_auth_url`, nobody listens to trades.
     """
 
     access: VenueAccess
@@ -45,6 +47,7 @@ class CoinbaseContext:
     settle_margin_seconds: float = LEAST_MARGIN_SECONDS
     on_private_call: CallObserver | None = None
     quote_currency: str = "USD"
+    wire: SocketWire | None = None
 
     def __post_init__(self) -> None:
         if not 15 <= self.order_deadline_seconds <= TOKEN_SECONDS:

@@ -5,7 +5,9 @@ minute longer than anybody waits for it; a little behind, and nothing is accepte
 """
 
 import base64
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -24,19 +26,32 @@ class SecretCannotSign(Exception):
 
 def request_token(uri: str, *, key_name: str, secret: str, valid_from: datetime, seconds: float, ids: IdSource) -> str:
     """A token for one request, `uri` being method, host and path. Raises `SecretCannotSign`, saying nothing of it."""
-    not_before = int(valid_from.timestamp())
-    claims = {
+    return signed_token({"uri": uri}, key_name=key_name, secret=secret, valid_from=valid_from, seconds=seconds, ids=ids)
+
+
+def signed_token(
+    claims: Mapping[str, str] = MappingProxyType({}),
+    *,
+    key_name: str,
+    secret: str,
+    valid_from: datetime,
+    seconds: float,
+    ids: IdSource,
+) -> str:
+    """A token with these claims and its lifetime; a WebSocket's names no request. Raises `SecretCannotSign`."""
+    lifetime = {
         "sub": key_name,
         "iss": "cdp",
-        "nbf": not_before,
+        "nbf": int(valid_from.timestamp()),
         # Rounded down: never good for longer than was meant.
         "exp": int(valid_from.timestamp() + seconds),
-        "uri": uri,
     }
     try:
         key = private_key(secret)
         algorithm = "EdDSA" if isinstance(key, ed25519.Ed25519PrivateKey) else "ES256"
-        return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": key_name, "nonce": ids.token()})
+        return jwt.encode(
+            {**lifetime, **claims}, key, algorithm=algorithm, headers={"kid": key_name, "nonce": ids.token()}
+        )
     except Exception:  # noqa: BLE001 - many kinds, from many libraries, and their words are about the secret
         raise SecretCannotSign from None
 
