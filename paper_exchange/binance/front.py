@@ -55,6 +55,12 @@ class BinanceFront(Front):
         """For what comes another way than as a REST request."""
         return self._shared
 
+    def endpoint(self, method: str, path: str) -> Endpoint:
+        """One that there is."""
+        found = self._routes.find(method, path)
+        assert found is not None, f"{method} {path} is no endpoint"
+        return found
+
     def identify(self, call: Call) -> None:
         endpoint = self._routes.find(call.method, call.path)
         call.data["endpoint"] = endpoint
@@ -64,7 +70,7 @@ class BinanceFront(Front):
         call.data["parameters"] = parameters
         call.account = self._exchange.account_by_key(NAME, call.headers.get(KEY_HEADER, ""))
         if endpoint is not None and endpoint.right is not None:
-            self._note_order(call, parameters)
+            self.note_order(call, endpoint, parameters)
 
     def admit(self, call: Call) -> Reply | None:
         endpoint: Endpoint | None = call.data["endpoint"]
@@ -75,7 +81,7 @@ class BinanceFront(Front):
             over = self._charge(call, endpoint)
             if over is not None:
                 return self._with_usage(call, _over_limit(over))
-            self._check(call, endpoint)
+            check_request(call, endpoint, call.headers.get(KEY_HEADER, ""))
         except BinanceError as problem:
             return self._with_usage(call, error_reply(problem))
         return None
@@ -119,18 +125,6 @@ class BinanceFront(Front):
         strict = call.account is not None and call.account.strict
         return self._shared.limits.charge(weight, call.received_ns, strict=strict)
 
-    def _check(self, call: Call, endpoint: Endpoint) -> None:
-        """Key, signature, parameters, time, rights; raises BinanceError."""
-        parameters: Parameters = call.data["parameters"]
-        if endpoint.right is None:
-            parameters.check(endpoint.names)
-            return
-        account = check_signed(parameters, call.headers.get(KEY_HEADER, ""), call.account)
-        parameters.check(endpoint.names)
-        check_times(parameters, call.received_ns)
-        if endpoint.right not in account.permissions:
-            raise BinanceError(REJECTED_KEY)
-
     def _with_usage(self, call: Call, reply: Reply) -> Reply:
         """Every reply says what has been used, those to orders also how many orders."""
         used = str(self._shared.limits.used_weight)
@@ -140,16 +134,31 @@ class BinanceFront(Front):
             headers += [("x-mbx-order-count-10s", str(ten_seconds)), ("x-mbx-order-count-1d", str(day))]
         return replace(reply, headers=(*reply.headers, *headers))
 
-    def _note_order(self, call: Call, parameters: Parameters) -> None:
+    def note_order(self, call: Call, endpoint: Endpoint, parameters: Parameters) -> None:
         """Put what is said of an order into the call, for the journal; nothing here is believed yet."""
         call.client_order_id = parameters.text("newClientOrderId")
-        if call.endpoint not in ENTRY:
+        if endpoint.name not in ENTRY:
             call.client_order_id = parameters.text("origClientOrderId")
             call.order_id = parameters.text("orderId")
         call.symbol = self._shared.symbols.symbol(parameters.text("symbol"))
         call.side = (parameters.text("side") or "").lower() or None
         call.quantity = parameters.readable_amount("quantity")
         call.price = parameters.readable_amount("price")
+
+
+def check_request(call: Call, endpoint: Endpoint, api_key: str, *, also: frozenset[str] = frozenset()) -> None:
+    """Key, signature, parameters (those in ``also`` too), time, rights. Raises BinanceError."""
+    parameters: Parameters = call.data["parameters"]
+    names = endpoint.names
+    readable = None if names is None else names | also
+    if endpoint.right is None:
+        parameters.check(readable)
+        return
+    account = check_signed(parameters, api_key, call.account)
+    parameters.check(readable)
+    check_times(parameters, call.received_ns)
+    if endpoint.right not in account.permissions:
+        raise BinanceError(REJECTED_KEY)
 
 
 def _over_limit(over: OverLimit) -> Reply:

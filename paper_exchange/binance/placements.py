@@ -13,7 +13,7 @@ PLACING = frozenset({"order", "cancelReplace"})
 def placements(request: Request) -> list[Placement]:
     """One for the endpoints that place orders, also when the client order id is taken; else none."""
     call, parameters = request.call, request.parameters
-    if call.endpoint not in PLACING:
+    if call.data["endpoint"].name not in PLACING:
         return []
     try:
         listing = request.symbols.listing(parameters.symbol())

@@ -187,6 +187,43 @@ def test_an_event_can_be_lost_doubled_or_end_the_connection(
     assert caller.shown("end")["status"] == "NEW"
 
 
+def test_orders_are_placed_found_and_cancelled_over_the_socket(
+    caller: BinanceCaller, stream: UserStream, exchange: ExchangeProcess
+) -> None:
+    terms = {"symbol": SYMBOL, "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01"}
+    placed = stream.ask("order.place", signed(caller.account, newClientOrderId="w1", price="40000.0", **terms))
+    assert (placed["status"], placed["result"]["status"]) == (200, "NEW")
+    twice = stream.ask("order.place", signed(caller.account, newClientOrderId="w1", price="40000.0", **terms))
+    assert (twice["status"], twice["error"]) == (400, {"code": -2010, "msg": "Duplicate order sent."})
+    found = stream.ask("order.status", signed(caller.account, symbol=SYMBOL, origClientOrderId="w1"))["result"]
+    assert found == caller.shown("w1")
+    assert len(stream.ask("openOrders.status", signed(caller.account))["result"]) == 1
+    assert stream.ask("order.cancel", signed(caller.account, symbol=SYMBOL, origClientOrderId="w1"))["status"] == 200
+    none = stream.ask("order.status", signed(caller.account, symbol=SYMBOL, origClientOrderId="nobody"))
+    assert none["error"]["code"] == -2013
+    assert stream.ask("order.place", terms)["error"]["code"] == -2014
+    prices = stream.ask("ticker.book", {"symbols": [SYMBOL, "ETHUSDT"]})["result"]
+    assert [price["symbol"] for price in prices] == [SYMBOL, "ETHUSDT"]
+    (accepted,) = exchange.journal(type="accept", brokerage="binance", account=caller.account.name)
+    assert (accepted["endpoint"], accepted["client_order_id"]) == ("ws/order.place", "w1")
+
+
+def test_an_order_over_the_socket_whose_answer_is_lost_or_late_is_found_or_refused(
+    caller: BinanceCaller, stream: UserStream, exchange: ExchangeProcess
+) -> None:
+    order = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": "0.01"}
+    exchange.fault("drop_response", brokerage="binance", account=caller.account.name, endpoint="ws/order.place")
+    params = signed(caller.account, newClientOrderId="silent", **order)
+    stream.socket.send({"id": "lost", "method": "order.place", "params": params})
+    assert stream.event("executionReport", c="silent", x="TRADE")["X"] == "FILLED"
+    assert caller.shown("silent")["status"] == "FILLED"
+    late = {"kind": "delay", "seconds": 1.2}
+    exchange.fault(late, brokerage="binance", account=caller.account.name, endpoint="ws/order.place")
+    refused = stream.ask("order.place", signed(caller.account, newClientOrderId="late", recvWindow=1000, **order))
+    assert refused["error"]["code"] == -1021
+    assert not exchange.journal(type="accept", client_order_id="late")
+
+
 def test_other_paths_are_not_found(exchange: ExchangeProcess) -> None:
     with pytest.raises(Exception, match="404"):
         SocketClient(exchange.addresses["binance"]["ws_auth"] + "/ws/stream")

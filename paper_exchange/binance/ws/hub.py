@@ -16,16 +16,16 @@ from paper_exchange.binance.errors import (
     not_valid,
     status_of,
 )
-from paper_exchange.binance.front import NAME, BinanceFront
+from paper_exchange.binance.front import NAME, BinanceFront, check_request
 from paper_exchange.binance.limits import RATE_LIMITS
 from paper_exchange.binance.parameters import SIGNED_NAMES
-from paper_exchange.binance.routes import Right
+from paper_exchange.binance.routes import API_PREFIX, Right
 from paper_exchange.binance.signature import check_signed, check_times
 from paper_exchange.binance.ws.requests import SocketRequest, read_request
 from paper_exchange.binance.ws.session import Streams, Subscription
 from paper_exchange.binance.ws.user_data import UserData
 from paper_exchange.exchange import Exchange
-from paper_exchange.http import Call, Front
+from paper_exchange.http import Call, Front, check_write_ahead
 from paper_exchange.sockets.hub import Payloads, SocketHub
 from paper_exchange.sockets.service import SocketPorts
 from paper_exchange.sockets.session import SocketSession
@@ -34,6 +34,7 @@ PORT = "binance_ws"
 LASTS_NS = 24 * 3600 * 1_000_000_000
 """A connection is closed after a day."""
 WEIGHT = 2
+KEY_NAME = frozenset({"apiKey"})
 Result = Mapping[str, object] | list[dict[str, object]]
 Method = Callable[["BinanceHub", Streams, SocketRequest, Call], Result]
 
@@ -72,13 +73,26 @@ class BinanceHub(SocketHub):
             request = read_request(call.body)
         except BinanceError as problem:
             request, call.data["unreadable"] = SocketRequest(None, "", {}), problem
-        call.data["request"] = request
+        call.data["request"], call.data["parameters"] = request, request.parameters
         call.endpoint = f"ws/{request.method}"
-        call.account = self._exchange.account_by_key(NAME, request.api_key) or session.account
+        claimed = self._exchange.account_by_key(NAME, request.api_key)
+        call.account = claimed if request.api_key else session.account
+        if request.method in REST_METHODS:
+            method, path = REST_METHODS[request.method]
+            call.data["endpoint"] = endpoint = self._front.endpoint(method, f"{API_PREFIX}{path}")
+            self._front.note_order(call, endpoint, request.parameters)
+
+    def arrived(self, session: SocketSession, call: Call) -> None:
+        """Judge now whether an order was written down; whether it may be placed is seen when its time comes."""
+        if "endpoint" in call.data and call.account is not None:
+            call.data["judged"] = True
+            check_write_ahead(self._exchange, call, lambda: self._front.placements(call))
 
     def carry_out(self, session: SocketSession, call: Call, now_ns: int) -> Payloads:
         request: SocketRequest = call.data["request"]
         try:
+            if "endpoint" in call.data:
+                return self._rest(session, call, now_ns)
             result = self._execute(session, request, call)
         except BinanceError as problem:
             return self._refused(call, problem)
@@ -89,25 +103,41 @@ class BinanceHub(SocketHub):
 
     # Requests.
 
+    def _rest(self, session: SocketSession, call: Call, now_ns: int) -> Payloads:
+        """A request of REST; it is refused and answered as there."""
+        request, endpoint = call.data["request"], call.data["endpoint"]
+        self._charge(call, endpoint.weight_of(request.parameters))
+        check_request(call, endpoint, request.api_key, also=KEY_NAME)
+        if endpoint.right is not None and "judged" not in call.data:
+            self.arrived(session, call)
+        reply = self._front.execute(call, now_ns)
+        answer: dict[str, object] = {"id": request.request_id, "status": reply.status}
+        if reply.error is not None:
+            call.data["error"] = reply.error
+        answer["result" if reply.status == 200 else "error"] = json.loads(reply.body)
+        return [_encoded({**answer, "rateLimits": self._used()})]
+
+    def _charge(self, call: Call, weight: int) -> None:
+        strict = call.account is not None and call.account.strict
+        over = self._front.shared.limits.charge(weight, call.received_ns, strict=strict)
+        if over is not None:
+            raise BinanceError(TOO_MANY_REQUESTS, over.message)
+
     def _execute(self, session: SocketSession, request: SocketRequest, call: Call) -> Result:
         if "unreadable" in call.data:
             raise call.data["unreadable"]
         method = METHODS.get(request.method)
         if method is None:
             raise BinanceError(UNKNOWN, f"Method {request.method!r} is not one of this exchange's WebSocket API.")
-        strict = call.account is not None and call.account.strict
-        over = self._front.shared.limits.charge(WEIGHT, call.received_ns, strict=strict)
-        if over is not None:
-            raise BinanceError(TOO_MANY_REQUESTS, over.message)
+        self._charge(call, WEIGHT)
         streams = self._streams.get(session)
         return {} if streams is None else method(self, streams, request, call)
 
     def subscribe(self, streams: Streams, request: SocketRequest, call: Call) -> Result:
         """A key's own account; one connection may carry many."""
         parameters = request.parameters
-        claimed = self._exchange.account_by_key(NAME, request.api_key)
-        account = check_signed(parameters, request.api_key, claimed)
-        parameters.check(SIGNED_NAMES | {"apiKey"})
+        account = check_signed(parameters, request.api_key, call.account)
+        parameters.check(SIGNED_NAMES | KEY_NAME)
         check_times(parameters, call.received_ns)
         if Right.READ not in account.permissions:
             raise BinanceError(REJECTED_KEY)
@@ -142,6 +172,30 @@ class BinanceHub(SocketHub):
         return [{**RATE_LIMITS[0], "count": self._front.shared.limits.used_weight}]
 
 
+REST_METHODS: Mapping[str, tuple[str, str]] = {
+    "order.place": ("POST", "order"),
+    "order.test": ("POST", "order/test"),
+    "order.status": ("GET", "order"),
+    "order.cancel": ("DELETE", "order"),
+    "order.cancelReplace": ("POST", "order/cancelReplace"),
+    "openOrders.status": ("GET", "openOrders"),
+    "openOrders.cancelAll": ("DELETE", "openOrders"),
+    "allOrders": ("GET", "allOrders"),
+    "myTrades": ("GET", "myTrades"),
+    "account.status": ("GET", "account"),
+    "account.commission": ("GET", "account/commission"),
+    "account.rateLimits.orders": ("GET", "rateLimit/order"),
+    "exchangeInfo": ("GET", "exchangeInfo"),
+    "depth": ("GET", "depth"),
+    "trades.recent": ("GET", "trades"),
+    "trades.aggregate": ("GET", "aggTrades"),
+    "klines": ("GET", "klines"),
+    "avgPrice": ("GET", "avgPrice"),
+    "ticker.24hr": ("GET", "ticker/24hr"),
+    "ticker.price": ("GET", "ticker/price"),
+    "ticker.book": ("GET", "ticker/bookTicker"),
+}
+"""Requests that are those of REST under another name, with the key among their parameters."""
 METHODS: Mapping[str, Method] = {
     "ping": lambda _hub, _streams, _request, _call: {},
     "time": lambda _hub, _streams, _request, call: {"serverTime": milliseconds(call.received_ns)},

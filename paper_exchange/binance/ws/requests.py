@@ -45,6 +45,4 @@ def read_request(text: bytes) -> SocketRequest:
 
 def _text(value: Any) -> str:
     """As it stands in the text that is signed."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
