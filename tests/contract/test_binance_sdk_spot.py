@@ -65,6 +65,7 @@ def test_fills_and_the_account_are_read(report: Report, exchange: ExchangeProces
 def test_the_account_is_watched_over_the_websocket_api(report: Report) -> None:
     new, position, traded, _ = report["events"]
     assert (new["x"], traded["x"], traded["X"]) == ("NEW", "TRADE", "FILLED")
+    assert report["placed_over_the_socket"]["result"]["orderId"] == new["i"]
     assert new["c"] == traded["c"] == "sdk-ws" and traded["N"] == "BTC"
     assert {row["a"] for row in position["B"]} == {"BTC", "USDT"}
 

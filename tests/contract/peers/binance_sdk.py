@@ -104,8 +104,8 @@ def _replace(client: Any) -> Any:
     )  # fmt: skip
 
 
-async def _watch(report: Report, client: Any) -> list[dict[str, Any]]:
-    """What the client makes of an account's stream while an order is placed over REST."""
+async def _watch(report: Report) -> list[dict[str, Any]]:
+    """What the client makes of an account's stream while an order is placed over the same connection."""
     options = report.options
     configuration = ConfigurationWebSocketAPI(
         api_key=options["api_key"], api_secret=options["api_secret"], stream_url=options["ws_auth"] + "/ws-api/v3"
@@ -115,7 +115,8 @@ async def _watch(report: Report, client: Any) -> list[dict[str, Any]]:
     answer = await connection.user_data_stream_subscribe_signature()
     answer.stream.on("message", events.put_nowait)
     order = {"symbol": SYMBOL, "side": "BUY", "type": "MARKET", "quantity": "0.001", "new_client_order_id": "sdk-ws"}
-    await asyncio.to_thread(client.new_order, **order)
+    placed = _plain((await connection.order_place(**order)).data())
+    report.call("placed_over_the_socket", lambda: placed)
     seen = [_plain(await asyncio.wait_for(events.get(), EVENT_SECONDS)) for _ in range(4)]
     await connection.close_connection(close_session=True)
     return seen
@@ -128,7 +129,7 @@ def main() -> None:
     logging.getLogger().addHandler(complaints)
     client = _client(report, options["api_key"], options["api_secret"])
     _read_market(report, client)
-    report.call("events", lambda: asyncio.run(_watch(report, client)))
+    report.call("events", lambda: asyncio.run(_watch(report)))
     _trade(report, client)
     report.call("bad_secret", lambda: _error(_client(report, options["api_key"], options["other_secret"]).get_account))
     report.call("bad_key", lambda: _error(_client(report, "A" * 64, options["other_secret"]).get_account))
