@@ -45,6 +45,7 @@ def live_access(broker: BrokerType, settings: Settings, credentials: Credentials
         BrokerType.ALPACA: settings.alpaca.rest_url,
     }
     streams = {
+        BrokerType.COINBASE: settings.coinbase.socket_url(),
         BrokerType.OKX: settings.okx.socket_url(),
         BrokerType.BINANCE: settings.binance.socket_url(),
         BrokerType.ALPACA: settings.alpaca.socket_url(),
@@ -103,6 +104,7 @@ def coinbase_context(access: VenueAccess, settings: Settings, shared: SharedPart
         settle_margin_seconds=coinbase.settle_margin_seconds,
         on_private_call=shared.on_private_call,
         quote_currency=settings.quote_currency_of(BrokerType.COINBASE),
+        wire=shared.stream_wires[BrokerType.COINBASE] if coinbase.private_stream else None,
     )
 
 

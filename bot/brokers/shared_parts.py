@@ -37,9 +37,11 @@ CallObserver = Callable[[str, str, float, str], None]
 # What Kraken forgives at once, in seconds of the steady pace.
 KRAKEN_PUBLIC_BURST_SECONDS = 10.0
 # A third of it after the last message a stream is asked whether it lives. OKX ends one that says nothing for 30 s; at
-# Binance every question counts in the weight that an address may use.
-STREAM_SILENCE_SECONDS = MappingProxyType({BrokerType.OKX: 15.0, BrokerType.BINANCE: 45.0, BrokerType.ALPACA: 15.0})
-# OKX takes three connections a second of an address, Binance 300 in five minutes.
+# Binance every question counts in the weight that an address may use. Coinbase's heart beats every second.
+STREAM_SILENCE_SECONDS = MappingProxyType(
+    {BrokerType.COINBASE: 10.0, BrokerType.OKX: 15.0, BrokerType.BINANCE: 45.0, BrokerType.ALPACA: 15.0}
+)
+# OKX takes three connections a second of an address, Coinbase eight, Binance 300 in five minutes.
 STREAM_CONNECTS_PER_10_MINUTES = 300
 # With real money and nothing else said.
 LIVE_KRAKEN_TIER = "starter"

@@ -44,6 +44,7 @@ def _hosts_of_others(settings: OperatorSettings) -> Iterator[str]:
         "coinbase.rest_url": settings.coinbase.rest_url,
         "okx.rest_url": settings.okx.rest_url,
         "binance.rest_url": settings.binance.rest_url,
+        "coinbase.websocket_url": settings.coinbase.websocket_url or "",
         "okx.websocket_url": settings.okx.websocket_url or "",
         "binance.websocket_url": settings.binance.websocket_url or "",
         "alpaca.rest_url": settings.alpaca.rest_url,

@@ -22,6 +22,8 @@ CallRate = Annotated[float, BeforeValidator(read_float), Field(gt=0, le=1000)]
 KRAKEN_REST_URL = "https://api.kraken.com"
 KRAKEN_SOCKET_URL = "wss://ws.kraken.com"
 KRAKEN_AUTH_SOCKET_URL = "wss://ws-auth.kraken.com"
+COINBASE_REST_URL = "https://api.coinbase.com"
+COINBASE_SOCKET_URL = "wss://advanced-trade-ws-user.coinbase.com"
 OKX_REST_URL = "https://www.okx.com"
 OKX_SOCKET_URL = "wss://ws.okx.com:8443"
 OKX_DEMO_SOCKET_URL = "wss://wspap.okx.com:8443"
@@ -115,7 +117,20 @@ class CoinbaseSettings(Section):
     public_calls_per_second: Optional[CallRate] = Field(
         default=None, description="most calls without a key; null = 10 with real money, any number on paper"
     )
-    rest_url: BaseUrl = Field(default="https://api.coinbase.com", description="base URL in live mode")
+    rest_url: BaseUrl = Field(default=COINBASE_REST_URL, description="base URL in live mode")
+    private_stream: Flag = Field(
+        default=True, description="the master listens to its trades, so that they are copied sooner"
+    )
+    websocket_url: Optional[SocketUrl] = Field(
+        default=None,
+        description="base URL of the private WebSocket in live mode; null = Coinbase's own if rest_url is, else none",
+    )
+
+    def socket_url(self) -> str | None:
+        """In live mode, None without a stream. Keys of one venue must not meet the sockets of another."""
+        if not self.private_stream:
+            return None
+        return self.websocket_url or (COINBASE_SOCKET_URL if self.rest_url == COINBASE_REST_URL else None)
 
 
 class OkxSettings(Section):
