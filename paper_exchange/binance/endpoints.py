@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paper_exchange.binance import market_data, order_entry, order_lookup, wallet
+from paper_exchange.binance import market_data, order_entry, order_lookup, tickers, wallet
 from paper_exchange.binance.order_form import FORM
 from paper_exchange.binance.parameters import Parameters
 from paper_exchange.binance.routes import API_PREFIX, WALLET_PREFIX, Endpoint, Handler, Right, Weight
@@ -37,10 +37,10 @@ def _market() -> tuple[Endpoint, ...]:
         _public("ping", market_data.ping, 1, NOTHING),
         _public("time", market_data.server_time, 1, NOTHING),
         _public("exchangeInfo", market_data.exchange_info, 20, (*SYMBOLS, "permissions", "showPermissionSets")),
-        _public("ticker/bookTicker", market_data.book_ticker, market_data.ticker_weight, SYMBOLS),
-        _public("ticker/price", market_data.price_ticker, market_data.ticker_weight, SYMBOLS),
-        _public("ticker/24hr", market_data.day_ticker, market_data.day_weight, (*SYMBOLS, "type")),
-        _public("avgPrice", market_data.average_price, 2, ("symbol",)),
+        _public("ticker/bookTicker", tickers.book_ticker, tickers.ticker_weight, SYMBOLS),
+        _public("ticker/price", tickers.price_ticker, tickers.ticker_weight, SYMBOLS),
+        _public("ticker/24hr", tickers.day_ticker, tickers.day_weight, (*SYMBOLS, "type")),
+        _public("avgPrice", tickers.average_price, 2, ("symbol",)),
         _public("depth", market_data.depth, market_data.depth_weight, (*one, "symbolStatus")),
         _public("trades", market_data.recent_trades, 25, one),
         _public("historicalTrades", market_data.recent_trades, 25, (*one, "fromId")),
