@@ -54,8 +54,9 @@ class OkxSpeech(StreamSpeech):
         event = optional_text(message, "event")
         if event is not None:
             return self._answered(event, message)
-        channel = as_object(message.get("arg"), where=WHERE).get("channel")
-        if channel != ORDERS["channel"]:
+        if "arg" not in message:
+            return ()  # a kind of message that is new
+        if as_object(message["arg"], where=WHERE).get("channel") != ORDERS["channel"]:
             return ()
         return list(_events(as_list(message.get("data"), where=WHERE)))
 

@@ -189,9 +189,9 @@ def test_a_trade_without_a_fee_at_binance_is_no_riddle() -> None:
     "text",
     [
         b"",
-        b"{}",
         b"null",
         b"<html>",
+        said({"arg": None}),
         okx_push(fillFee=""),
         okx_push(fillPx="NaN"),
         okx_push(state="?"),
@@ -209,6 +209,14 @@ def test_what_cannot_be_read_of_okx_is_an_error(text: bytes) -> None:
 def test_what_cannot_be_read_of_binance_is_an_error(text: bytes) -> None:
     with pytest.raises(UnreadableReply):
         binance().understand(text)
+
+
+def test_messages_of_a_new_kind_are_nobodys_trouble() -> None:
+    assert okx().understand(b"{}") == ()
+    assert okx().understand(said({"event": "notice", "code": "64008", "msg": "an upgrade"})) == ()
+    assert okx().understand(said({"arg": {"channel": "account"}, "data": [{"any": "thing"}]})) == ()
+    assert binance().understand(b"{}") == ()
+    assert binance().understand(said({"event": {"e": "serverShutdown"}})) == ()
 
 
 def test_an_order_in_a_market_that_was_never_read_is_an_error_and_not_another_market() -> None:
