@@ -27,7 +27,7 @@ DOUBTFUL: Mapping[str, bool] = {
     "reset": False,
     "hang": False,
     "drip": True,
-    "delay 1.5": True,
+    "delay 3": True,
 }
 
 
