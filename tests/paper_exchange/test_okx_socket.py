@@ -89,9 +89,18 @@ def test_only_the_private_path_and_known_channels_exist(exchange: ExchangeProces
         OkxSocket(exchange, socket.account, path="/ws/v5/nothing")
     assert socket.subscribe(channel="weather")["code"] == "60018"
     assert socket.subscribe(channel="orders", instType="HOUSES")["code"] == "60018"
-    for text in ("no json", '{"op":"dance"}', '{"op":"subscribe"}', "[1]", '{"op":7}'):
+    for text in ("no json", '{"op":"dance"}', '{"op":"subscribe"}', "[1]", '{"op":7}', '{"op":[]}', '{"op":{}}'):
         socket.send_text(text)
         assert socket.wait_for(lambda one: one.get("event") == "error")["code"] == "60012"
+
+
+def test_orders_that_are_none_are_refused_and_the_connection_stays(socket: OkxSocket) -> None:
+    for arguments in ([], [5], "x", [{}], [{"instId": []}]):
+        socket.send({"id": "odd", "op": "order", "args": arguments})
+        assert socket.wait_for(lambda one: one.get("id") == "odd")["code"] in ("50014", "51000", "50002")
+    assert socket.ask("batch-orders")["code"] == "50000"
+    socket.send_text("ping")
+    assert socket.wait_for(lambda one: "text" in one)
 
 
 def test_an_order_is_told_as_it_lives_fills_and_ends(caller: OkxCaller, socket: OkxSocket) -> None:

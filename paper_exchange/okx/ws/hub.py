@@ -46,8 +46,8 @@ class OkxHub(SocketHub):
             return
         body = json_body(call.body)
         call.data["request"] = body if isinstance(body, dict) else None
-        operation = body.get("op") if isinstance(body, dict) else None
-        call.endpoint = f"ws/{operation if isinstance(operation, str) else ''}"
+        operation = _operation(call.data["request"] or {})
+        call.endpoint = f"ws/{operation}"
         arguments = _arguments(call.data["request"] or {})
         if operation == "login" and arguments:
             call.account = self._by_key(str(arguments[0].get("apiKey")))
@@ -74,7 +74,7 @@ class OkxHub(SocketHub):
 
     def arrived(self, session: SocketSession, call: Call) -> None:
         request: Fields | None = call.data.get("request")
-        if request is not None and request.get("op") in TRADES and session.account is not None:
+        if request is not None and _operation(request) in TRADES and session.account is not None:
             judge(self._exchange, self._front, call, session.account, request)
 
     def _told(self, session: SocketSession, call: Call, problem: SocketRefused) -> Payloads:
@@ -82,7 +82,7 @@ class OkxHub(SocketHub):
         return [error(problem, session.connection_id, **_identity(call))]
 
     def _done_for(self, session: SocketSession, call: Call, request: Fields, now_ns: int) -> Payloads:
-        operation, arguments = request.get("op"), _arguments(request)
+        operation, arguments = _operation(request), _arguments(request)
         if operation == "login":
             session.account = account_of(arguments[0] if arguments else {}, self._by_key, now_ns)
             return [event("login", session.connection_id, code="0", msg="")]
@@ -161,6 +161,11 @@ class OkxHub(SocketHub):
         owner = subscription.session.account
         argument = {**subscription.argument, "uid": user_number(owner) if owner is not None else ""}
         return encoded({"arg": argument, **more, "data": rows})
+
+
+def _operation(request: Fields) -> str:
+    operation = request.get("op")
+    return operation if isinstance(operation, str) else ""
 
 
 def _arguments(request: Fields) -> list[Fields]:
