@@ -22,8 +22,9 @@ from paper_exchange.wiring import open_exchange
 
 SENSIBLE = {
     "instId": "BTC-USDT", "tdMode": "cash", "side": "buy", "ordType": "limit", "sz": "0.01", "px": "41000",
-    "ccy": "USDT", "clOrdId": "q1", "algoClOrdId": "a1", "slTriggerPx": "45000", "slOrdPx": "-1", "amt": "1", "from": "18",
-    "to": "6", "timeOut": "10", "acctLv": "1", "newSz": "0.02", "instType": "SPOT", "state": "live", "bar": "1H", "limit": "5",
+    "ccy": "USDT", "clOrdId": "q1", "algoClOrdId": "a1", "slTriggerPx": "45000", "slOrdPx": "-1", "amt": "1",
+    "from": "18", "to": "6", "timeOut": "10", "acctLv": "1", "newSz": "0.02", "instType": "SPOT", "state": "live",
+    "bar": "1H", "limit": "5",
 }  # fmt: skip
 NAMES = st.sampled_from(
     [*SENSIBLE, "ordId", "algoId", "tgtCcy", "after", "before", "begin", "end", "instIdCode", "tag"]
