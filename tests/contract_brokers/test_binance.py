@@ -7,11 +7,22 @@ from decimal import Decimal
 
 import pytest
 
+from bot.brokers.base import Urgency
 from bot.brokers.by_ccxt import binance as binance_profile
 from bot.brokers.by_ccxt.broker import BinanceBroker
+from bot.brokers.http_session import HttpReply
 from bot.brokers.rate_budget import RateBudget, RateBudgets
+from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, BrokerType
-from bot.domain.errors import ConfigurationError, CredentialsRejected, OutcomeUnknown, RetryLater, UnreadableReply
+from bot.domain.errors import (
+    ConfigurationError,
+    CredentialsRejected,
+    OutcomeUnknown,
+    RetryLater,
+    UnreadableReply,
+    VenueError,
+    VenueStopped,
+)
 from bot.domain.order import OrderType, Side
 from bot.seams.clock import SystemClock
 from tests.contract_brokers.conftest import Wiring
@@ -255,6 +266,57 @@ def test_the_weight_of_every_call_is_counted_for_the_address_and_orders_for_the_
     assert key.used == 0
     broker.place_order(an_order(symbol=BTC))
     assert key.used == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_ban_of_the_address_stops_every_account_at_binance(
+    wiring: Wiring, user: AccountRef, exchange: ExchangeProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wiring.gate = VenueGate(wiring.clock, "binance")
+    banned, other = (wiring.broker(one) for one in (user, AccountRef.user(BrokerType.BINANCE, f"{user.user_id}x")))
+    assert isinstance(banned, BinanceBroker)
+    banned.connect()
+    other.connect()
+    other.get_trading_pairs()
+    body = b'{"code":-1003,"msg":"Way too much request weight used; IP banned until 1772366400000."}'
+    monkeypatch.setattr(banned._session, "exchange", lambda *_, **__: HttpReply(418, body, retry_after_seconds=60.0))
+    with pytest.raises(RetryLater, match="-1003") as told:
+        banned.fetch_holdings()
+    assert told.value.retry_after_seconds == 60
+    seen = exchange.last_seq()
+    for act in (other.fetch_holdings, lambda: other.place_order(an_order(symbol=BTC))):
+        with other.urgent(Urgency.EXIT), pytest.raises(VenueStopped):
+            act()
+    assert exchange.journal(seen, type="request", account=f"{user.user_id}x") == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (429, b'{"code":-1003,"msg":"Too many requests."}', RetryLater),
+        (429, b"<html>", OutcomeUnknown),
+        (403, b"<html>", OutcomeUnknown),
+        (403, b'{"code":-1003,"msg":"WAF limit"}', RetryLater),
+        (503, b'{"code":-1003,"msg":"Too many requests."}', OutcomeUnknown),
+        (504, b'{"code":-1007,"msg":"Timeout waiting for response."}', OutcomeUnknown),
+        (200, b'{"code":-2010,"msg":"Duplicate order sent."}', OutcomeUnknown),
+        (409, b'{"code":-2021,"msg":"Order cancel-replace partially failed."}', OutcomeUnknown),
+        (451, b'{"code":0,"msg":"Service unavailable from a restricted location"}', CredentialsRejected),
+    ],
+)
+def test_an_order_is_refused_only_by_the_api_and_in_words_that_prove_it(
+    binance: BinanceBroker, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, kind: type[VenueError]
+) -> None:
+    sent: list[object] = []
+
+    def answer(*asked: object, **_: object) -> HttpReply:
+        sent.append(asked)
+        return HttpReply(status, body)
+
+    monkeypatch.setattr(binance._session, "exchange", answer)
+    with pytest.raises(VenueError) as raised:
+        binance.place_order(an_order(symbol=BTC))
+    assert type(raised.value) is kind
+    assert len(sent) == 1
 
 
 @pytest.mark.parametrize("seconds", [0.5, 61.0])
