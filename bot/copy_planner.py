@@ -205,10 +205,14 @@ class CopyPlanner:
         return self._sizer.size_entry(to_copy, follower.rules, instrument)
 
     def _not_funded(self, quote: str, cash: Decimal, costs: Mapping[str, Decimal]) -> str:
-        """Why the account is too small to copy, or empty. What nobody can put into USD is never taken for too little:
-        such an account has a thread only because it was found to be funded."""
-        value, least, at_par = sum(costs.values(), cash), self._limits.minimum_funded_quote, self._limits.at_par
-        if value >= least or not all(one in at_par for one in (quote, *map(quote_of, costs))):
+        """Why the account is too small to copy, or empty. One that holds what nobody can put into USD is not judged."""
+        least, at_par = self._limits.minimum_funded_quote, self._limits.at_par
+        if least <= 0:
+            return ""
+        if quote not in at_par:
+            return f"not known to be funded: what its {quote} are worth in USD is not known"
+        value = sum(costs.values(), cash)
+        if value >= least or not all(quote_of(symbol) in at_par for symbol in costs):
             return ""
         return f"not funded: {value:.2f} is below {least:f}"
 

@@ -119,7 +119,8 @@ class OneByOne:
         cash = reading.holdings.of(quote_of(signal.symbol))
         held = positions.positions_of(connection, follower.account.label)
         value = cash.total + sum((position.cost_quote for position in held), Decimal(0))
-        if value < self._limits.minimum_funded_quote:
+        at_par = all(quote_of(position.symbol) in self._limits.at_par for position in held)
+        if value < self._limits.minimum_funded_quote and at_par:
             not_funded = f"not funded: {value:.2f} is below {self._limits.minimum_funded_quote:f}"
             return NoSize(CopyReason.ACCOUNT_NOT_READY, not_funded)
         entry = EntryToCopy(

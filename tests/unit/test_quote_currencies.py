@@ -1,17 +1,20 @@
 """Sizes and funding of accounts that are not counted in dollars."""
 
 from decimal import Decimal
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.brokers.base import BaseBroker
+from bot.copy_planner import CopyPlanner
 from bot.domain.account import AccountRef
 from bot.domain.balance import AssetBalance, Holdings
 from bot.domain.health import HealthState
 from bot.domain.instrument import Instrument
 from bot.domain.signal import CopyReason
+from bot.followers import CopyLimits, Followers
 from bot.position_sizer import CopyMode, CopyRules, EntryToCopy, NoSize, PositionSizer, Size
 from bot.storage.store import Store
 from tests.unit.test_broker_registry import KRAKEN, Bench, FailingBroker, trader_over
@@ -130,3 +133,33 @@ def test_an_account_is_funded_by_what_it_has_of_its_own_currency(store: Store, c
     trader, (master, *_) = trader_over(bench, store, troubled="nobody", at_par=AT_PAR)
     trader.step(KRAKEN)
     assert (master.health.state, master.health.reason) == (HealthState.STARTING, why)
+
+
+# -- copies -----------------------------------------------------------------------------------------------------------
+def a_planner(minimum: str) -> CopyPlanner:
+    limits = CopyLimits(
+        max_copy_slippage_percent=Decimal("0.5"),
+        reserve_percent=Decimal("0.6"),
+        max_signal_age_seconds=60.0,
+        minimum_funded_quote=Decimal(minimum),
+        at_par=AT_PAR,
+    )
+    return CopyPlanner(install_id="test", sizer=SIZER, followers=cast(Followers, None), limits=limits)
+
+
+@pytest.mark.parametrize(
+    ("quote", "cash", "held", "why"),
+    [
+        ("USDT", "12", {}, ""),
+        ("USDT", "6", {"A/USD": "3", "B/USDC": "1"}, ""),
+        ("USDT", "6", {"A/USD": "3"}, "not funded: 9.00 is below 10"),
+        ("USDT", "6", {"A/USD": "3", "B/EUR": "1"}, ""),
+        ("EUR", "5000", {}, "not known to be funded: what its EUR are worth in USD is not known"),
+    ],
+)
+def test_a_copy_asks_whether_its_account_is_funded_by_what_is_known_of_it(
+    quote: str, cash: str, held: dict[str, str], why: str
+) -> None:
+    costs = {symbol: Decimal(cost) for symbol, cost in held.items()}
+    assert a_planner("10")._not_funded(quote, Decimal(cash), costs) == why
+    assert a_planner("0")._not_funded(quote, Decimal(cash), costs) == ""
