@@ -168,7 +168,7 @@ def _earlier_copy(connection: Connection, debt: ExitDebt) -> str:
 
 
 def _next_try(debt: ExitDebt) -> str:
-    error = debt.row.last_error
+    error = str(debt.row.last_error)
     if error.startswith(_AWAITED):
         return error.removeprefix(_AWAITED)
     if any(word.lower() in error.lower() for word in _CLOSED):
