@@ -34,7 +34,7 @@ class SocketHub(ABC):
         self._exchange = exchange
         self._sessions: dict[Connection, SocketSession] = {}
         self._connections = 0
-        self.pushes = Pushes(exchange, self.brokerage)
+        self.pushes = Pushes(exchange, self.brokerage, self.farewell)
 
     # What a subclass says.
 
@@ -52,6 +52,10 @@ class SocketHub(ABC):
 
     def opened(self, session: SocketSession) -> Payloads:
         """What a new connection is told at once."""
+        return ()
+
+    def farewell(self, session: SocketSession, code: int) -> Payloads:
+        """What is said before a connection is closed with ``code``."""
         return ()
 
     def ended(self, session: SocketSession) -> None:
@@ -106,7 +110,7 @@ class SocketHub(ABC):
     def close_all(self) -> None:
         """The exchange goes down: a close frame for everybody."""
         for session in self.sessions:
-            session.connection.close(1001)
+            self.pushes.close(session, 1001)
 
     # Time.
 
@@ -174,6 +178,6 @@ class SocketHub(ABC):
                 self._send(session, [(fault.text or "").encode()])
             case FaultKind.CLOSE:
                 self._done(session, call)
-                session.connection.close(fault.code or ABNORMAL)
+                self.pushes.close(session, fault.code or ABNORMAL)
             case FaultKind.RESET:
                 session.connection.abort()

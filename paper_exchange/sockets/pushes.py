@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from paper_exchange.exchange import Exchange
@@ -24,9 +24,16 @@ class Channel(Protocol):
 class Pushes:
     """Sends the updates of subscriptions and heartbeats of one brokerage."""
 
-    def __init__(self, exchange: Exchange, brokerage: str) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        brokerage: str,
+        farewell: Callable[[SocketSession, int], Sequence[bytes]] | None = None,
+    ) -> None:
+        """``farewell`` is what the brokerage says before it closes a connection with a code, if anything."""
         self._faults = exchange.faults
         self._brokerage = brokerage
+        self._farewell = farewell
 
     def send(self, session: SocketSession, updates: Sequence[tuple[Channel, bytes]]) -> None:
         """Updates of one session, in order and in one write, unless a fault wants one of them."""
@@ -77,4 +84,11 @@ class Pushes:
         if fault.kind is FaultKind.SILENCE:
             session.fall_silent(fault.seconds or 0.0)
         elif fault.kind is FaultKind.CLOSE:
-            session.connection.close(fault.code or ABNORMAL)
+            self.close(session, fault.code or ABNORMAL)
+
+    def close(self, session: SocketSession, code: int) -> None:
+        """End a connection as the brokerage does."""
+        last_words = self._farewell(session, code) if self._farewell is not None else ()
+        if last_words:
+            session.send(last_words)
+        session.connection.close(code)

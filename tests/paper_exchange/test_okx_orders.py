@@ -202,6 +202,14 @@ def test_an_order_whose_answer_is_lost_is_there_and_found_by_its_client_order_id
     assert len(_accepts(exchange, caller, client_order_id="lost")) == 1
 
 
+def test_an_unknown_outcome_is_told_after_the_order_was_taken(exchange: ExchangeProcess, caller: OkxCaller) -> None:
+    fault = {"kind": "accept_then_5xx", "status": 400, "text": "50004"}
+    exchange.fault(fault, account=caller.account.name, endpoint="trade/order")
+    answer = caller.order("maybe", "limit", sz="0.1", px=LOW)
+    assert (answer.status, answer.code, answer.rows) == (400, "50004", [])
+    assert caller.shown(clOrdId="maybe")["state"] == "live"
+
+
 def test_an_order_that_is_lost_on_its_way_is_not_there(exchange: ExchangeProcess, caller: OkxCaller) -> None:
     exchange.fault("drop_request", account=caller.account.name, endpoint="trade/order")
     with pytest.raises(requests.ConnectionError):

@@ -243,13 +243,20 @@ def test_a_message_can_be_lost_told_twice_or_late(
     assert ids(2) == ["f4", "f3"]
 
 
-def test_a_connection_can_break_while_an_order_is_told(
+def test_a_service_upgrade_is_announced_and_ends_the_connection(
     exchange: ExchangeProcess, caller: OkxCaller, socket: OkxSocket
 ) -> None:
     exchange.fault({"close": 1012}, account=caller.account.name, endpoint="ws/orders")
     caller.placed("broken1", "limit", sz="0.1", px=LOW)
-    assert socket.ended() == 1012
+    notice = socket.wait_for(lambda one: one.get("event") == "notice")
+    assert notice["code"] == "64008" and socket.ended() == 1012
     assert caller.shown(clOrdId="broken1")["state"] == "live"
+
+
+def test_a_connection_can_break_without_a_word(exchange: ExchangeProcess, caller: OkxCaller, socket: OkxSocket) -> None:
+    exchange.fault("close", account=caller.account.name, endpoint="ws/orders")
+    caller.placed("broken2", "limit", sz="0.1", px=LOW)
+    assert socket.ended() == 1006 and [one for one in socket.messages if one.get("event") == "notice"] == []
 
 
 def test_an_order_whose_answer_is_lost_on_the_socket_is_there(

@@ -23,6 +23,8 @@ from paper_exchange.sockets.service import SocketPorts
 from paper_exchange.sockets.session import SocketSession
 
 PORT = "okx_ws_private"
+UPGRADES = frozenset({1001, 1012})
+"""Codes with which a service that goes away closes connections."""
 PING, PONG = b"ping", b"pong"
 Fields = Mapping[str, object]
 
@@ -68,6 +70,13 @@ class OkxHub(SocketHub):
     def refusal(self, session: SocketSession, call: Call, text: str) -> Payloads:
         code, _, words = text.replace(":", " ", 1).strip().partition(" ")
         return [error(SocketRefused(code, words.strip() or None), session.connection_id)]
+
+    def farewell(self, session: SocketSession, code: int) -> Payloads:
+        """Where the service is upgraded, OKX says so before it closes; where the network breaks, nobody does."""
+        if code not in UPGRADES:
+            return ()
+        words = "The connection will soon be closed for a service upgrade. Please reconnect."
+        return [event("notice", session.connection_id, code="64008", msg=words)]
 
     def ended(self, session: SocketSession) -> None:
         self._subscriptions.pop(session, None)
