@@ -176,6 +176,25 @@ def test_a_list_of_trades_that_fails_fails_the_reading_and_the_trade_is_found_la
     assert {fill.venue_order_id for fill in binance.get_fills_since(since)} == {ack.venue_order_id}
 
 
+def test_a_reading_of_many_markets_that_breaks_off_goes_on_where_it_was(
+    binance: BinanceBroker, by_hand: BinanceBroker, wiring: Wiring, exchange: ExchangeProcess, user: AccountRef
+) -> None:
+    since = now()
+    binance.get_fills_since(since)
+    acks = [by_hand.place_order(an_order(quantity=much, symbol=one)) for much, one in (("1", SOL), ("0.1", ETH))]
+    exchange.fault("5xx", account=user.user_id, endpoint="myTrades", nth=3)
+    with pytest.raises(UnreadableReply):
+        binance.get_fills_since(since)
+    wiring.calls.clear()
+    fills = binance.get_fills_since(since)
+    assert {fill.venue_order_id for fill in fills} == {ack.venue_order_id for ack in acks}
+    asked = [endpoint for _, endpoint, _, _ in wiring.calls].count("GET myTrades")
+    wiring.calls.clear()
+    binance.get_fills_since(since)
+    whole = [endpoint for _, endpoint, _, _ in wiring.calls].count("GET myTrades")
+    assert asked == whole - 2, "two were read before it broke off"
+
+
 def test_what_was_sold_in_whole_while_nobody_looked_is_found_by_the_books(
     by_hand: BinanceBroker, wiring: Wiring, user: AccountRef
 ) -> None:

@@ -267,11 +267,18 @@ class BinanceProfile(VenueProfile):
         self._traded.changed(balances, listed)
         fills: list[Fill] = []
         for symbol in self._traded.to_ask():
-            market = listed.get(symbol)
-            if market is not None:
-                rows = self._since(TRADES, market.venue_symbol, since, "id", follow="fromId")
-                fills += [fill_from(row, listed) for row in rows]
-        self._traded.read(balances)
+            if symbol in listed:
+                fills += self._market_fills(listed[symbol], since)
+        self._traded.finish()
+        return fills
+
+    def _market_fills(self, market: Instrument, since: datetime) -> Sequence[Fill]:
+        fills = self._traded.kept(market.symbol, since=since)
+        if fills is None:
+            listed = self.listed()
+            rows = self._since(TRADES, market.venue_symbol, since, "id", follow="fromId")
+            fills = [fill_from(row, listed) for row in rows]
+            self._traded.keep(market.symbol, fills, since=since)
         return fills
 
     # -- lists ------------------------------------------------------------------------------------------------------

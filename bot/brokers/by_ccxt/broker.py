@@ -18,7 +18,7 @@ from bot.brokers.by_ccxt.okx_stream import OkxSpeech
 from bot.brokers.by_ccxt.profile import VenueProfile, named_order, order_name
 from bot.brokers.by_ccxt.signer import CcxtSigner
 from bot.brokers.by_ccxt.times import milliseconds
-from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, RepeatedId
+from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, PrivateStream, RepeatedId
 from bot.brokers.http_session import VenueSession
 from bot.brokers.order_stream import OrderStream
 from bot.brokers.rate_budget import RateBudget
@@ -334,6 +334,7 @@ class OKXBroker(CcxtBroker):
         client_id=CLIENT_ID,
         deadline=Deadline.IN_ORDER,
         fee=FeeTaken.RECEIVED,
+        private_stream=PrivateStream.TRADES,
         passphrase=True,
     )
 
@@ -379,6 +380,7 @@ class BinanceBroker(CcxtBroker):
         client_id="[A-Za-z0-9_-]{1,36}",
         deadline=Deadline.IN_SIGNATURE,
         fee=FeeTaken.RECEIVED,
+        private_stream=PrivateStream.TRADES,
     )
 
     def __init__(

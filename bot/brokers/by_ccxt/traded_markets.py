@@ -6,9 +6,11 @@ known yet, they are the markets of everything held against the account's currenc
 position: what was sold in whole meanwhile is held no more.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from bot.domain.balance import AssetBalance
+from bot.domain.fill import Fill
 from bot.domain.symbol import base_of, quote_of
 from bot.seams.clock import Clock
 
@@ -24,6 +26,9 @@ class TradedMarkets:
         self._quote_currency = quote_currency
         self._balances: Mapping[str, AssetBalance] | None = None
         self._until: dict[str, float] = {}
+        # Of a reading that was broken off: balances at its beginning, and what was read, since when, until when good.
+        self._begun: Mapping[str, AssetBalance] | None = None
+        self._kept: dict[str, tuple[datetime, float, Sequence[Fill]]] = {}
 
     def touched(self, symbol: str) -> None:
         """There is, or may soon be, an order of ours in this market."""
@@ -37,6 +42,8 @@ class TradedMarkets:
 
     def changed(self, balances: Mapping[str, AssetBalance], listed: Mapping[str, object]) -> None:
         """Take in what the account holds now; `listed` are the symbols of the venue."""
+        if self._begun is None:
+            self._begun = dict(balances)
         if self._balances is None:
             held = [asset for asset, balance in balances.items() if balance.total > 0]
             moved = [f"{asset}/{self._quote_currency}" for asset in held]
@@ -53,9 +60,19 @@ class TradedMarkets:
         self._until = {symbol: until for symbol, until in self._until.items() if until > now}
         return sorted(self._until)
 
-    def read(self, balances: Mapping[str, AssetBalance]) -> None:
-        """The trades of all of them have been read; the next change is one against these balances."""
-        self._balances = dict(balances)
+    def keep(self, symbol: str, fills: Sequence[Fill], *, since: datetime) -> None:
+        """One market's trades were read: should the reading break off, the next one goes on from there."""
+        self._kept[symbol] = (since, self._clock.monotonic() + LINGER_SECONDS, fills)
+
+    def kept(self, symbol: str, *, since: datetime) -> Sequence[Fill] | None:
+        """What an earlier, unfinished reading has of this market, if it reaches back far enough and is not old."""
+        from_when, until, fills = self._kept.get(symbol, (since, 0.0, ()))
+        return fills if from_when <= since and self._clock.monotonic() < until else None
+
+    def finish(self) -> None:
+        """The trades of all of them are read; the next change is one against the balances at the beginning."""
+        self._balances, self._begun = self._begun, None
+        self._kept.clear()
 
     def _moved(self, before: Mapping[str, AssetBalance], after: Mapping[str, AssetBalance]) -> set[str]:
         return {asset for asset in before.keys() | after.keys() if _total(before, asset) != _total(after, asset)}
