@@ -40,6 +40,15 @@ class Fractions(StrEnum):
     SOME_MARKETS = "only where the venue says so"
 
 
+class PrivateStream(StrEnum):
+    """What the venue pushes to an account, and what of it is believed. Readings go on beside it everywhere."""
+
+    ACCOUNT = "orders, trades and balances; orders go out over it too"
+    TRADES = "orders with their trades"
+    BELL = "that something was traded; what, is read"
+    NONE = "nothing"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
     """One brokerage's. What is true of a single market stands in its `Instrument`.
@@ -57,6 +66,7 @@ class Capabilities:
     client_id: str
     deadline: Deadline
     fee: FeeTaken
+    private_stream: PrivateStream
     fractions: Fractions = Fractions.EVERY_MARKET
     sessions: bool = False
     passphrase: bool = False
@@ -89,4 +99,5 @@ UNSTATED = Capabilities(
     client_id=".+",
     deadline=Deadline.NONE,
     fee=FeeTaken.QUOTE,
+    private_stream=PrivateStream.NONE,
 )

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from bot.brokers.base import BaseBroker, Urgency
-from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, RepeatedId
+from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, PrivateStream, RepeatedId
 from bot.brokers.coinbase.calls import CoinbaseCalls, QueryValue
 from bot.brokers.coinbase.context import CoinbaseContext
 from bot.brokers.coinbase.errors import BEING_CANCELLED, GONE_ORDER, MARKET_RULES
@@ -86,6 +86,7 @@ class CoinbaseBroker(BaseBroker):
         client_id=r"[!-~]{1,128}",
         deadline=Deadline.IN_SIGNATURE,
         fee=FeeTaken.QUOTE,
+        private_stream=PrivateStream.BELL,
     )
 
     def __init__(

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from bot.brokers.base import BaseBroker, Urgency
-from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, RepeatedId
+from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, PrivateStream, RepeatedId
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.kraken.api import KrakenApi
@@ -84,6 +84,7 @@ class KrakenBroker(BaseBroker):
         client_id=r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[a-z0-9]{1,18}",
         deadline=Deadline.IN_ORDER,
         fee=FeeTaken.QUOTE,
+        private_stream=PrivateStream.ACCOUNT,
     )
 
     def __init__(
