@@ -5,6 +5,7 @@ trade could be booked twice. So whatever is told makes the account read its hist
 later, because the history may be behind the stream.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,6 +16,8 @@ from bot.brokers.stream_speech import StreamSpeech
 
 # So long after a trade the history has it, if it was behind.
 SECOND_LOOK_SECONDS = 2.0
+# An order that is filled in many pieces rings for each of them.
+LOOKS_APART_SECONDS = 1.0
 
 
 class TradeBell:
@@ -25,8 +28,10 @@ class TradeBell:
 
     def __init__(self, *, wire: SocketWire, url: str, label: str, is_master: bool, speech: StreamSpeech) -> None:
         self._wire = wire
-        self._second_look_at: float | None = None
         self._wake: Callable[[], None] | None = None
+        # When the history is to be read (monotonic seconds), when it last was, and when the account is woken for it.
+        self._looks: tuple[float, ...] = ()
+        self._looked_at = self._wakes_at = -math.inf
         self.stream = OrderStream(
             wire=wire, url=url, label=label, is_master=is_master, gather_seconds=0.0, speech=speech
         )
@@ -37,22 +42,33 @@ class TradeBell:
         self.stream.listen(wake)
 
     def tend(self) -> StreamNews:
-        """Whether the history has to be read; trades themselves are never in the news."""
+        """Whether the history has to be read now; trades themselves are never in the news."""
         news, now = self.stream.tend(), self._wire.clock.monotonic()
         if news.missed:
-            self._second_look_at = now + SECOND_LOOK_SECONDS
-            self._wire.feed.call(self._wake_again)
-            return news
-        if self._second_look_at is None or now < self._second_look_at:
-            return news
-        self._second_look_at = None
-        return replace(news, missed=True)
+            soon = max(now, self._looked_at + LOOKS_APART_SECONDS)
+            self._looks = (soon, soon + SECOND_LOOK_SECONDS)
+        is_due = any(moment <= now for moment in self._looks)
+        if is_due:
+            self._looked_at = now
+            self._looks = tuple(moment for moment in self._looks if moment > now)
+        self._wake_for_the_next(now)
+        return replace(news, missed=is_due)
 
-    def _wake_again(self) -> None:
+    def _wake_for_the_next(self, now: float) -> None:
+        """Once for each moment, however often it is asked about meanwhile."""
+        following = min(self._looks, default=None)
+        if following is None or now < self._wakes_at <= following:
+            return
+        self._wakes_at = following
+        self._wire.feed.call(lambda: self._wire.feed.after(following - now, self._call))
+
+    def _call(self) -> None:
         """On the loop."""
-        if self._wake is not None:
-            self._wire.feed.after(SECOND_LOOK_SECONDS, self._wake)
+        wake = self._wake
+        if wake is not None:
+            wake()
 
     def close(self) -> None:
         """Nothing is told any more once this has returned."""
+        self._wake = None
         self.stream.close()

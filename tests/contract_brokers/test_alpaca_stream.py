@@ -9,12 +9,13 @@ import pytest
 from pydantic import SecretStr
 
 from bot.brokers.alpaca.broker import AlpacaBroker
-from bot.brokers.alpaca.trade_updates import SECOND_LOOK_SECONDS, AlpacaSpeech
+from bot.brokers.alpaca.trade_updates import AlpacaSpeech
 from bot.brokers.connect_budget import ConnectBudget
 from bot.brokers.feed_loop import FeedLoop
 from bot.brokers.kept_socket import SocketWire
 from bot.brokers.resolver import Resolver
 from bot.brokers.stream_speech import LetDown, Live, Say
+from bot.brokers.trade_bell import LOOKS_APART_SECONDS, SECOND_LOOK_SECONDS
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import UnreadableReply
 from bot.seams.clock import SystemClock
@@ -92,6 +93,21 @@ def test_a_trade_of_the_owner_rings_and_is_then_in_the_history(master: Listener)
     fills = master.broker.get_fills_since(before)
     assert [fill.venue_order_id for fill in fills] == [ack.venue_order_id]
     wait_until(lambda: master.rung(heard + 2), seconds=SECOND_LOOK_SECONDS + 10, what="the second look")
+
+
+def test_many_trades_at_once_are_few_readings_and_none_is_left_out(master: Listener) -> None:
+    wait_until(lambda: master.rung(2), seconds=20, what="the history after the connection, and once more")
+    heard, before, begun = master.missed, now(), SystemClock().monotonic()
+    acks = [master.broker.place_order(an_order(quantity="0.1", symbol=AAPL)) for _ in range(20)]
+    last_told = SystemClock().monotonic()
+    wait_until(lambda: master.rung(heard + 1), seconds=10, what="the bell")
+    while SystemClock().monotonic() < last_told + LOOKS_APART_SECONDS + SECOND_LOOK_SECONDS + 2:
+        master.tend()
+        threading.Event().wait(0.02)
+    seconds = SystemClock().monotonic() - begun
+    assert 2 <= master.missed - heard <= seconds / LOOKS_APART_SECONDS + 2
+    fills = master.broker.get_fills_since(before)
+    assert {ack.venue_order_id for ack in acks} <= {fill.venue_order_id for fill in fills}
 
 
 def test_a_quiet_stream_stays_live_and_rings_for_nothing(master: Listener) -> None:
