@@ -1,4 +1,4 @@
-"""C80–C85: each trade once, with its fee in its currency; every open order, whoever made it."""
+"""C80–C86: each trade once, with its fee in its currency; every open order, whoever made it."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -8,6 +8,7 @@ from bot.brokers.capabilities import FeeTaken
 from bot.domain.account import AccountRef
 from bot.domain.order import Side
 from tests.contract_brokers.conftest import Wiring
+from tests.contract_brokers.matrix.conftest import connected
 from tests.contract_brokers.matrix.orders import market_order, resting_order
 from tests.contract_brokers.matrix.rigs import Rig
 from tests.contract_brokers.orders import an_order, now
@@ -96,3 +97,17 @@ def test_c85_an_order_with_an_id_that_is_not_ours_is_listed_among_the_open_ones(
     shown = {one.venue_order_id: one.client_order_id for one in broker.get_open_orders()}
     assert set(shown) == {ours.venue_order_id, other.venue_order_id}
     assert shown[other.venue_order_id] == rig.foreign_id
+
+
+def test_c86_what_was_sold_to_the_last_unit_while_nobody_looked_is_told_to_a_new_process(
+    broker: BaseBroker, wiring: Wiring, account: AccountRef, rig: Rig
+) -> None:
+    """Some venues list trades market by market, and nothing is held any more that would lead there."""
+    since = now() - A_MOMENT
+    sale = broker.place_order(an_order(Side.SELL, rig.held, symbol=rig.symbol))
+    assert broker.fetch_holdings().of(rig.base).total == 0
+    again = connected(wiring.broker(account, access=wiring.access(account)))
+    again.expect_trades([rig.symbol])
+    fills = again.get_fills_since(since)
+    assert {fill.venue_order_id for fill in fills} == {sale.venue_order_id}
+    assert sum(fill.quantity for fill in fills) == D(rig.held)
