@@ -30,6 +30,7 @@ from bot.seams.clock import SystemClock
 from bot.seams.ids import SystemIds
 from tests.contract_brokers.conftest import Wiring
 from tests.contract_brokers.orders import an_order
+from tests.contract_brokers.raw_venue import Asked, RawVenue, Said
 from tests.exchange_process import ExchangeProcess, wait_until
 
 D = Decimal
@@ -308,6 +309,42 @@ def test_an_order_that_cannot_be_paid_is_refused_for_want_of_funds(alpaca: Alpac
         alpaca.place_order(stock_order(quantity="100000"))
     with pytest.raises(InsufficientFunds):
         alpaca.place_order(stock_order(Side.SELL, quantity="100000"))
+
+
+def test_open_orders_are_complete_over_pages_and_where_many_were_made_at_one_moment(
+    wiring: Wiring, user: AccountRef
+) -> None:
+    """A page is of 500, `until` leaves its own moment out, and ten orders at a time have the same one."""
+    start = datetime(2026, 1, 30, 15, tzinfo=UTC)
+    made = [
+        {
+            "id": f"00000000-0000-4000-8000-{number:012d}",
+            "client_order_id": f"{number:032d}",
+            "submitted_at": (start + timedelta(seconds=number // 10)).isoformat(),
+            "symbol": "AAPL",
+            "asset_class": "crypto" if number == 700 else "us_equity",
+            "qty": "1",
+            "filled_qty": "0",
+            "side": "buy",
+            "status": "new",
+        }
+        for number in range(1203)
+    ]
+
+    def answer(asked: Asked) -> Said:
+        query = dict(asked.query)
+        assert (query["status"], query["direction"]) == ("open", "desc")
+        until = datetime.fromisoformat(query["until"]) if "until" in query else None
+        shown = [one for one in made if until is None or datetime.fromisoformat(str(one["submitted_at"])) < until]
+        return Said.of(shown[::-1][: int(query["limit"])])
+
+    with RawVenue() as venue:
+        venue.answer = answer
+        broker = wiring.broker_at(venue.url, user)
+        orders = broker.get_open_orders()
+    assert sorted(order.client_order_id or "" for order in orders) == [
+        one["client_order_id"] for one in made if one["asset_class"] == "us_equity"
+    ]
 
 
 def test_orders_nobody_made_are_not_found(alpaca: AlpacaBroker) -> None:
