@@ -18,11 +18,12 @@ broker = KrakenBroker(account_type=AccountType.USER, user_id="daivon_frazier")
 assert broker.connect()
 print(broker.get_account_balance())
 """
-BOTH = """
-from bot.broker_manager import AccountType, CoinbaseBroker, KrakenBroker
-for broker in (KrakenBroker(), CoinbaseBroker(account_type=AccountType.USER, user_id="tania_gilbert")):
-    broker.connect()
-    print(broker.get_account_balance())
+ALL = """
+from bot.broker_manager import AccountType, AlpacaBroker, BinanceBroker, CoinbaseBroker, KrakenBroker, OKXBroker
+for made in (KrakenBroker, CoinbaseBroker, OKXBroker, BinanceBroker, AlpacaBroker):
+    for broker in (made(), made(account_type=AccountType.USER, user_id="tania_gilbert")):
+        broker.connect()
+        print(broker.get_account_balance(), broker.quote_currency)
 """
 STRANGER = """
 from bot.broker_manager import KrakenBroker, AccountType
@@ -53,8 +54,12 @@ def test_it_works_with_nothing_running_and_leaves_nothing_behind(tmp_path: Path)
 
 
 def test_brokers_of_one_shell_share_one_private_exchange(tmp_path: Path) -> None:
-    done = shell(BOTH, tmp_path / "data", {"TMPDIR": str(tmp_path)})
-    assert (done.stderr, [Decimal(line) for line in done.stdout.split()]) == ("", [Decimal(10_000), Decimal(5000)])
+    done = shell(ALL, tmp_path / "data", {"TMPDIR": str(tmp_path)})
+    shown = [(Decimal(amount), currency) for amount, currency in map(str.split, done.stdout.splitlines())]
+    assert done.stderr == ""
+    assert shown == [
+        (Decimal(amount), currency) for currency in ("USD", "USD", "USDT", "USDT", "USD") for amount in (10_000, 5000)
+    ]
 
 
 def test_beside_a_running_bot_it_shows_that_bots_account(tmp_path: Path) -> None:
