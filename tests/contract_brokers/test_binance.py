@@ -97,6 +97,19 @@ def test_no_id_is_good_for_ever_and_so_nothing_is_sent_again_before_it_is_proven
     assert binance.settle_seconds >= binance.order_expiry_seconds + 12
 
 
+@pytest.mark.parametrize("code", ["-1006", "-1007"])
+def test_an_unknown_execution_status_says_nothing_and_the_order_is_found(
+    binance: BinanceBroker, exchange: ExchangeProcess, user: AccountRef, code: str
+) -> None:
+    fault = {"kind": "accept_then_5xx", "status": 504, "text": code}
+    exchange.fault(fault, account=user.user_id, endpoint=PLACE)
+    sent_at, request = now(), an_order(symbol=BTC)
+    with pytest.raises(OutcomeUnknown, match=code):
+        binance.place_order(request)
+    found = binance.find_order(request.client_order_id, symbol=BTC, sent_at=sent_at)
+    assert found is not None and found.filled_quantity == request.quantity
+
+
 def test_an_order_that_the_look_up_does_not_know_is_found_in_the_list_of_all(
     binance: BinanceBroker, exchange: ExchangeProcess, user: AccountRef
 ) -> None:
@@ -248,11 +261,12 @@ def test_a_fee_is_taken_of_what_was_received(binance: BinanceBroker) -> None:
 
 
 # -- keys -----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("action", ["5xx 404", "api_error -5000: Path /sapi/v1/account/apiRestrictions is invalid"])
 def test_a_venue_without_the_page_of_rights_is_asked_for_the_account_only(
-    binance: BinanceBroker, exchange: ExchangeProcess, user: AccountRef
+    binance: BinanceBroker, exchange: ExchangeProcess, user: AccountRef, action: str
 ) -> None:
     told = binance.key_report
-    exchange.fault("5xx 404", account=user.user_id, endpoint="account/apiRestrictions")
+    exchange.fault(action, account=user.user_id, endpoint="account/apiRestrictions")
     assert binance.connect()
     report = binance.key_report
     assert told is not None and report is not None

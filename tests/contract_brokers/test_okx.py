@@ -100,6 +100,18 @@ def test_no_id_is_good_for_ever_and_so_nothing_is_sent_again_before_it_is_proven
     assert okx.settle_seconds >= okx.order_expiry_seconds + 10
 
 
+def test_a_time_out_inside_okx_says_nothing_and_the_order_is_found(
+    okx: OKXBroker, exchange: ExchangeProcess, user: AccountRef
+) -> None:
+    fault = {"kind": "accept_then_5xx", "status": 400, "text": "50004"}
+    exchange.fault(fault, account=user.user_id, endpoint=PLACE)
+    sent_at, request = now(), an_order(symbol=BTC)
+    with pytest.raises(OutcomeUnknown, match="50004"):
+        okx.place_order(request)
+    found = okx.find_order(request.client_order_id, symbol=BTC, sent_at=sent_at)
+    assert found is not None and found.status is VenueOrderStatus.FILLED
+
+
 def test_an_order_that_the_look_up_does_not_know_is_found_in_the_history(
     okx: OKXBroker, exchange: ExchangeProcess, user: AccountRef
 ) -> None:

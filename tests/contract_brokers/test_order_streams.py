@@ -167,6 +167,18 @@ def test_a_message_that_comes_twice_is_one_trade(
     assert len({fill.trade_id for fill in listener.fills}) == len(listener.fills)
 
 
+def test_a_message_that_is_lost_is_a_trade_that_the_readings_bring(
+    listener: Listener, by_hand: CcxtBroker, exchange: ExchangeProcess, user: AccountRef
+) -> None:
+    since = now()
+    exchange.fault("gap", times=None, account=user.user_id, endpoint=TOLD[user.broker])
+    by_hand.place_order(an_order(quantity="0.01", symbol=BTC))
+    wait_until(lambda: listener.listed(since), seconds=10, what="the list has it")
+    listener.tend()
+    assert listener.fills == []
+    assert sum(fill.quantity for fill in listener.listed(since)) == D("0.01")
+
+
 def test_what_was_not_told_before_a_break_is_in_the_history_that_is_read_after_it(
     listener: Listener, by_hand: CcxtBroker, exchange: ExchangeProcess, user: AccountRef
 ) -> None:

@@ -140,12 +140,12 @@ class BinanceProfile(VenueProfile):
         )
 
     def _granted(self) -> Collection[str] | None:
-        """The key's rights; None where the venue has no such page (its test net)."""
+        """The key's rights; None where there is no such page (the test net, Binance.US)."""
         where = self.calls.where(RIGHTS)
         try:
             fields = as_object(self.calls.read(RIGHTS), where=where)
         except UnreadableReply as error:
-            if error.venue_code == "404":
+            if error.venue_code in binance_errors.NO_SUCH_PAGE:
                 return None
             raise
         return [name for name in fields if fields[name] is True and name.startswith(("enable", "permits"))]

@@ -6,6 +6,8 @@ from types import MappingProxyType
 from bot.brokers.by_ccxt.meanings import Meaning, Refusal
 from bot.brokers.replies import optional_text
 
+# From whatever stands in front of the API, and from the API itself.
+NO_SUCH_PAGE = frozenset({"404", "-5000"})
 ABSENT = "-2013"
 # Archived: it was never filled.
 ARCHIVED = "-2026"
