@@ -41,8 +41,17 @@ KRAKEN_PUBLIC_BURST_SECONDS = 10.0
 STREAM_SILENCE_SECONDS = MappingProxyType(
     {BrokerType.COINBASE: 10.0, BrokerType.OKX: 15.0, BrokerType.BINANCE: 45.0, BrokerType.ALPACA: 15.0}
 )
-# OKX takes three connections a second of an address, Coinbase eight, Binance 300 in five minutes.
-STREAM_CONNECTS_PER_10_MINUTES = 300
+# What an address may begin, connections in seconds, with some of it left: Coinbase takes eight a second, OKX three,
+# Binance 300 in five minutes; Alpaca has only the master's.
+LIVE_STREAM_CONNECTS = MappingProxyType(
+    {
+        BrokerType.COINBASE: (6, 1.0),
+        BrokerType.OKX: (3, 1.5),
+        BrokerType.BINANCE: (250, 300.0),
+        BrokerType.ALPACA: (30, 60.0),
+    }
+)
+PAPER_STREAM_CONNECTS = (1000, 60.0)
 # With real money and nothing else said.
 LIVE_KRAKEN_TIER = "starter"
 LIVE_KRAKEN_PUBLIC_PER_SECOND = 1.0
@@ -140,7 +149,7 @@ def shared_parts(
         stream_wires={
             broker: SocketWire(
                 feed=streams,
-                budget=ConnectBudget(clock, ids, limit=STREAM_CONNECTS_PER_10_MINUTES),
+                budget=_stream_connects(settings, clock, ids, broker),
                 clock=clock,
                 ids=ids,
                 resolver=resolver,
@@ -152,6 +161,11 @@ def shared_parts(
         on_private_call=on_private_call,
         ending=ending,
     )
+
+
+def _stream_connects(settings: Settings, clock: Clock, ids: IdSource, broker: BrokerType) -> ConnectBudget:
+    limit, seconds = LIVE_STREAM_CONNECTS[broker] if settings.trading_mode == "live" else PAPER_STREAM_CONNECTS
+    return ConnectBudget(clock, ids, limit=limit, window_seconds=seconds)
 
 
 def kraken_tier(settings: Settings) -> Tier | None:
