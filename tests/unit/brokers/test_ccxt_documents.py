@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.brokers.by_ccxt import binance_market, binance_orders, okx_market, okx_orders
-from bot.brokers.by_ccxt.broker import in_order
+from bot.brokers.by_ccxt.ccxt_broker import in_order
 from bot.brokers.by_ccxt.markets import Markets, markets_from
 from bot.brokers.by_ccxt.okx_account import OkxAccount
 from bot.brokers.by_ccxt.profile import named_order
