@@ -20,7 +20,6 @@ CLIENT_ID = "[A-Za-z0-9]{1,32}"
 class OKXBroker(CcxtBroker):
     """OKX over REST, spot. Without a context (in a Python shell) one is made from the settings."""
 
-    broker = BrokerType.OKX
     profile = OkxProfile
     capabilities = Capabilities(
         order_types={OrderType.MARKET: "market", OrderType.LIMIT_IOC: "ioc", OrderType.LIMIT_GTC: "limit"},
@@ -62,7 +61,6 @@ class OKXBroker(CcxtBroker):
 class BinanceBroker(CcxtBroker):
     """Binance over REST, spot. Without a context (in a Python shell) one is made from the settings."""
 
-    broker = BrokerType.BINANCE
     profile = BinanceProfile
     capabilities = Capabilities(
         order_types={

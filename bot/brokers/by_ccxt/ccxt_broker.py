@@ -23,7 +23,7 @@ from bot.brokers.stream_speech import StreamSpeech
 from bot.brokers.venue_calls import VenueCalls
 from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import VenueGate
-from bot.domain.account import AccountRef, BrokerType
+from bot.domain.account import AccountRef
 from bot.domain.balance import Holdings
 from bot.domain.errors import (
     ConfigurationError,
@@ -48,7 +48,6 @@ class CcxtBroker(BaseBroker):
     order exists.
     """
 
-    broker: ClassVar[BrokerType]
     profile: ClassVar[type[VenueProfile]]
 
     def __init__(self, account: AccountRef, context: CcxtContext) -> None:
