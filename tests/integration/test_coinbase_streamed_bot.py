@@ -99,10 +99,11 @@ class CoinbaseBot:
         self.exchange._session.close()
         self.exchange._stderr.close()
 
-    def trades(self, side: str, quantity: str) -> None:
-        """The owner of the master account trades beside the bot."""
+    def trades(self, side: str) -> None:
+        """The owner of the master account trades beside the bot, each time more: copies must not look alike."""
         self.traded += 1
-        self.hand.placed(f"by-hand-{self.traded}", "market_market_ioc", side=side, base_size=quantity)
+        size = format(Decimal("0.02") + self.traded * Decimal("0.003"), "f")
+        self.hand.placed(f"by-hand-{self.traded}", "market_market_ioc", side=side, base_size=size)
 
     def requests(self, endpoint: str) -> list[dict[str, Any]]:
         return self.exchange.journal(type="request", account="master", brokerage="coinbase", endpoint=endpoint)
@@ -174,10 +175,9 @@ def bot(running: CoinbaseBot) -> CoinbaseBot:
 
 def test_a_trade_by_the_masters_hand_is_copied_without_waiting_for_a_cycle(bot: CoinbaseBot) -> None:
     bot.quiet()
-    bot.trades("BUY", "0.1")
-    bot.copied()
-    bot.trades("SELL", "0.04")
-    bot.copied()
+    for side in ("BUY", "BUY", "SELL"):
+        bot.trades(side)
+        bot.copied()
 
 
 @pytest.mark.parametrize(
@@ -198,10 +198,10 @@ def test_whatever_becomes_of_the_messages_each_trade_makes_one_signal(
     told: dict[str, object] = {"kind": kind}
     told |= {"code": int(detail)} if kind == "close" else {"seconds": int(detail)} if detail else {}
     bot.exchange.fault(told, account="master", endpoint="ws/user", **more)
-    bot.trades("BUY", "0.02")
+    bot.trades("BUY")
     bot.copied()
     bot.exchange.clear_faults()
-    bot.trades("BUY", "0.01")
+    bot.trades("BUY")
     bot.copied()
 
 
@@ -214,10 +214,10 @@ def test_trades_during_a_disconnect_are_read_when_it_is_over(bot: CoinbaseBot) -
 
     wait_until(struck, seconds=PATIENCE_SECONDS, what="the connection is gone, and no way back")
     before = bot.booked("coinbase")
-    bot.trades("BUY", "0.02")
-    bot.trades("BUY", "0.01")
+    bot.trades("BUY")
+    bot.trades("BUY")
     assert bot.booked("coinbase") == before
     bot.exchange.clear_faults()
     bot.copied()
-    bot.trades("BUY", "0.01")
+    bot.trades("BUY")
     bot.copied()
