@@ -26,6 +26,7 @@ from bot.domain.errors import CredentialsRejected, UnreadableReply
 from bot.domain.order import OrderType
 from bot.seams.clock import SystemClock
 from bot.seams.ids import SystemIds
+from bot.settings.venues import CoinbaseSettings
 from tests.contract_brokers.conftest import Wiring
 from tests.contract_brokers.orders import an_order, now, resting_price
 from tests.contract_brokers.streamed import Seen
@@ -199,6 +200,14 @@ def test_nothing_is_told_after_the_end(master: Listener, wiring: Wiring) -> None
     by_hand.connect()
     by_hand.place_order(an_order(quantity="0.01", symbol=BTC))
     assert not master.tend() and not master.woken.is_set()
+
+
+def test_keys_go_to_the_sockets_of_their_own_venue_alone() -> None:
+    own, elsewhere = "wss://advanced-trade-ws-user.coinbase.com", "https://coinbase.example"
+    assert CoinbaseSettings().socket_url() == own
+    assert CoinbaseSettings(rest_url=elsewhere).socket_url() is None
+    assert CoinbaseSettings(rest_url=elsewhere, websocket_url="wss://ws.example").socket_url() == "wss://ws.example"
+    assert CoinbaseSettings(private_stream=False).socket_url() is None
 
 
 # -- how it is spoken -----------------------------------------------------------------------------------------------
