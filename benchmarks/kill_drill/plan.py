@@ -16,7 +16,14 @@ AFTER_READY_SECONDS = 1.0
 ORDER_CALLS = (
     "kraken.before_AddOrder",
     "kraken.after_AddOrder",
-    *(f"{name}.{when}_POST" for name in ("coinbase", "okx", "binance", "alpaca") for when in ("before", "after")),
+    "coinbase.before_POST",
+    "coinbase.after_POST",
+    "okx.before_POST",
+    "okx.after_POST",
+    "binance.before_POST",
+    "binance.after_POST",
+    "alpaca.before_POST",
+    "alpaca.after_POST",
 )
 """Failpoints whose names are put together when they are reached."""
 

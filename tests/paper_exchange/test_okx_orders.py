@@ -345,8 +345,8 @@ def test_a_post_only_order_that_would_take_is_accepted_and_cancelled(
     resting = caller.placed("po2", "post_only", sz="0.1", px=LOW)
     exchange.set_price("BTC/USDT", "40900")
     wait_until(lambda: caller.shown(ordId=resting)["state"] == "filled", what="the fill")
-    [fill] = _fills(caller, ordId=resting)
-    assert (fill["execType"], fill["fillPx"], fill["feeRate"]) == ("M", LOW, f"-{MAKER}")
+    fills = _fills(caller, ordId=resting)
+    assert {(fill["execType"], fill["fillPx"], fill["feeRate"]) for fill in fills} == {("M", LOW, f"-{MAKER}")}
 
 
 def test_an_order_is_changed_in_place(exchange: ExchangeProcess, caller: OkxCaller) -> None:

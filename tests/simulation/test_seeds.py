@@ -9,8 +9,8 @@ from tests.simulation.run import run_in_a_file, run_seeds, run_world
 from tests.simulation.semantics import VENUES
 from tests.simulation.tally import Tally
 
-SEEDS = 1000
-SEEDS_SLOW = 10_000
+SEEDS = 300
+SEEDS_SLOW = 10_050
 BATCH = 50
 SLOW_BATCH = 250
 
