@@ -27,8 +27,8 @@ NOTES = (
     "websocket, rest: `python bot.py` with a master and N users at Kraken, whose exchange is a process of its own and"
     " one round trip away. The master's owner buys by hand; times are from that fill, by the exchange's journal and the"
     " bot's books. rest = orders over REST under the global lock; polled = no WebSocket at all, so that the fill is"
-    " found by polling: its times are from the signal. coinbase, okx, binance, alpaca: the same there, polled, each"
-    " account on a connection of its own.",
+    " found by polling: its times are from the signal. coinbase, okx, binance, alpaca: orders over REST"
+    " there, each account on a connection of its own; times are from the signal.",
     "last ack: from the moment the fill is known in the bot to the last acknowledgement's arrival there, which equals"
     " the time from the fill to the last acceptance at the exchange: the way of the news and that of the ack are the"
     " same half round trip. last answer: from the fill until every user's copy is filled, booked and answered.",

@@ -39,7 +39,7 @@ risk:
   duplicate_entry_seconds: null
 """
 ELSEWHERE = ("coinbase", "okx", "binance", "alpaca")
-CYCLE_SECONDS = {"websocket": 150, "rest": 150}
+CYCLE_SECONDS = 150
 POLL_SECONDS = 3
 # By mode: orders over WebSocket with private streams; orders over REST under the lock, fills still heard of at once, so
 # that a poll's interval is no part of the figures; no WebSocket at all. Elsewhere each account has a way of its own.
@@ -49,7 +49,8 @@ WIRES: Mapping[str, Mapping[str, str]] = {
     "polled": {"NIJA__KRAKEN__ORDER_ENTRY": "rest", "NIJA__KRAKEN__PRIVATE_STREAM": "false"},
     **{brokerage: {} for brokerage in ELSEWHERE},
 }
-POLLED = {"polled", *ELSEWHERE}
+# Their times count from the signal: how the fill was found is not what is measured.
+FROM_THE_SIGNAL = {"polled", *ELSEWHERE}
 
 
 class Fleet:
@@ -65,7 +66,7 @@ class Fleet:
         self._log = directory / "out.txt"
         self._state.mkdir(parents=True)
         config = directory / "config"
-        _configure(config, venue.brokerage, users, cycle_seconds or CYCLE_SECONDS.get(mode, POLL_SECONDS))
+        _configure(config, venue.brokerage, users, cycle_seconds or _cycle_seconds(mode))
         self._owner = owner_of_master(venue, MASTER_DOLLARS)
         for number in range(users):
             venue.open_account(f"u{number}", USER_DOLLARS)
@@ -162,7 +163,7 @@ class Fleet:
 
         way_back = 0.0
         signal = after("SELECT min(created_at) AS at FROM signal WHERE symbol = ?")
-        if self._mode in POLLED and signal is not None:
+        if self._mode in FROM_THE_SIGNAL and signal is not None:
             # How long the fill waited for the next poll is a setting, and nothing to be measured. The news is not
             # under way in these figures, so the ack's way back is added.
             filled_at += signal / 1000
@@ -183,6 +184,11 @@ class Fleet:
                 "SELECT max(answered_at) AS at FROM copy_result JOIN signal USING (signal_id) WHERE symbol = ?"
             ),
         )
+
+
+def _cycle_seconds(mode: str) -> int:
+    """Whoever hears of a master's fills needs no poll for them."""
+    return POLL_SECONDS if mode == "polled" else CYCLE_SECONDS
 
 
 def _configure(config: Path, brokerage: str, users: int, cycle_seconds: int) -> None:
