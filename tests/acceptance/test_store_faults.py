@@ -35,8 +35,15 @@ def full_disk(bot: BotProcess, state: Path) -> Iterator[None]:
 @contextmanager
 def held_still(bot: BotProcess) -> Iterator[None]:
     bot.process.send_signal(signal.SIGSTOP)
+    tasks = Path(f"/proc/{bot.process.pid}/task")
+    # The signal is only on its way: a thread that writes to the disk goes on until that is done.
+    wait_until(lambda: all(_stands_still(task) for task in tasks.iterdir()), seconds=10, what="every thread stands")
     yield
     bot.process.send_signal(signal.SIGCONT)
+
+
+def _stands_still(task: Path) -> bool:
+    return (task / "stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def orders_since(there: OneBrokerage, seq: int) -> list[dict[str, Any]]:
