@@ -199,7 +199,10 @@ class Store:
         self._check_files()
         for left in reversed(range(MAX_TRIES)):
             try:
-                return self._attempt([item for item in group if not item[1].done()])
+                done = self._attempt([item for item in group if not item[1].done()])
+                # Deleted or replaced meanwhile: what was committed now, nobody will ever find again.
+                self._check_files()
+                return done
             except DBAPIError as error:
                 # The database has undone all of it for the sake of another transaction, and works write nowhere else.
                 if not left or not postgres.lost_against_another(error):
