@@ -1,14 +1,13 @@
 """A small brokerage in memory, for tests of what stands above the brokers. Weak where real venues are weak."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from threading import Event
 
 from bot.brokers.balance_book import BalanceBook
-from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef
 from bot.domain.balance import AssetBalance, Holdings
 from bot.domain.errors import MarketClosed, UnreadableReply
@@ -106,10 +105,6 @@ class MemoryBroker(BaseBroker):
 
     def close(self) -> None:
         self.connected = False
-
-    @contextmanager
-    def urgent(self, urgency: Urgency) -> Iterator[None]:
-        yield
 
     def fetch_holdings(self) -> Holdings:
         if self.balance_error is not None:

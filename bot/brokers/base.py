@@ -6,8 +6,8 @@ was accepted, and `OutcomeUnknown` for anything else after sending.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
@@ -48,18 +48,22 @@ class BaseBroker(ABC):
         self.balance_book = balance_book
         # What the venue said of the key at the last connection; None before the first.
         self.key_report: KeyReport | None = None
+        self._urgency = Urgency.POLL
 
     # How long after sending an order may still turn up at the venue. Absence is proven only after this; see the table
     # in docs/architecture.md. Each venue sets its own; this is the longest (a venue without request expiry).
     settle_seconds: float = 125.0
     # The venue itself refuses an order that reaches it later than this after its sending; None = it takes any.
     order_expiry_seconds: float | None = None
-    # True where a client order id names one order for ever: the same id and body again can never make a second one.
-    client_ids_are_forever: bool = False
     # A limit order that should end at once is cancelled when the venue shows it open for longer than this.
     immediate_limit_seconds: float = 30.0
     # What the brokerage can do. Each class states its own; an order is held against it before it is sent.
     capabilities: Capabilities = UNSTATED
+
+    @property
+    def client_ids_are_forever(self) -> bool:
+        """Whether a client order id names one order for ever: the same again can never make a second one."""
+        return self.capabilities.client_ids_are_forever
 
     @property
     def broker_type(self) -> BrokerType:
@@ -121,9 +125,14 @@ class BaseBroker(ABC):
     def close(self) -> None:
         """Give back sockets and files. May be called twice."""
 
-    @abstractmethod
-    def urgent(self, urgency: Urgency) -> AbstractContextManager[None]:
+    @contextmanager
+    def urgent(self, urgency: Urgency) -> Iterator[None]:
         """Calls made inside this block wait their turn with this urgency (default: `POLL`)."""
+        outer, self._urgency = self._urgency, urgency
+        try:
+            yield
+        finally:
+            self._urgency = outer
 
     # -- private stream ---------------------------------------------------------------------------------------------
     def listen(self, wake: Callable[[], None]) -> None:  # noqa: B027 - most venues have nothing to listen to

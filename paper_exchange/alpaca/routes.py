@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from paper_exchange.alpaca.query import Query
 from paper_exchange.alpaca.replies import BAD_PARAMETER, ApiError
 from paper_exchange.http import Call, Reply
+from paper_exchange.path_template import variable_parts
 
 if TYPE_CHECKING:
     from paper_exchange.alpaca.context import Venue
@@ -92,16 +93,7 @@ class Endpoint:
 
     def match(self, method: str, parts: list[str]) -> dict[str, str] | None:
         """The variable parts of a path, or None if this is not the endpoint."""
-        named = self.path.split("/")
-        if method != self.method or len(parts) != len(named):
-            return None
-        parameters: dict[str, str] = {}
-        for part, name in zip(parts, named, strict=True):
-            if name.startswith("{"):
-                parameters[name.strip("{}")] = part
-            elif part != name:
-                return None
-        return parameters
+        return variable_parts(self.path, parts) if method == self.method else None
 
 
 @dataclass(frozen=True, slots=True)

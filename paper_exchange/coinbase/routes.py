@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from paper_exchange.coinbase.query import Query
 from paper_exchange.coinbase.replies import ApiError
 from paper_exchange.http import Call, Reply
+from paper_exchange.path_template import variable_parts
 
 if TYPE_CHECKING:
     from paper_exchange.api_keys import Account
@@ -76,16 +77,8 @@ class Endpoint:
         """The variable parts of ``path``, or None if this is not the endpoint."""
         if method != self.method or not path.startswith(self.prefix):
             return None
-        asked, named = path.removeprefix(self.prefix).split("/"), self.name.split("/")
-        if len(asked) != len(named):
-            return None
-        parameters: dict[str, str] = {}
-        for part, name in zip(asked, named, strict=True):
-            if name.startswith("{"):
-                parameters[name.strip("{}")] = unquote(part)
-            elif part != name:
-                return None
-        return parameters
+        found = variable_parts(self.name, path.removeprefix(self.prefix).split("/"))
+        return None if found is None else {name: unquote(part) for name, part in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import ClassVar
 from paper_exchange.exchange import Exchange
 from paper_exchange.faults import SOCKET_CONNECTS, SOCKET_REQUESTS, FaultAction, FaultKind
 from paper_exchange.http import Call, write_line
+from paper_exchange.sockets.connecting import open_as_told
 from paper_exchange.sockets.connection import ABNORMAL, Connection
 from paper_exchange.sockets.pushes import Pushes
 from paper_exchange.sockets.session import SocketSession
@@ -79,14 +80,7 @@ class SocketHub(ABC):
         call = Call(self.brokerage, "WS", path, b"", {}, b"", self._exchange.clock.now_ns(), endpoint="ws/connect")
         write_line(self._exchange, call, "request", error=None)
         fault = self._exchange.faults.take(self.brokerage, None, call.endpoint, SOCKET_CONNECTS)
-        if fault is None:
-            self._open(connection, path)
-        elif fault.kind is FaultKind.DELAY:
-            asyncio.get_running_loop().call_later(fault.seconds or 0.0, self._open, connection, path)
-        elif fault.kind is FaultKind.STATUS_5XX:
-            connection.reject(fault.status or 503, "")
-        elif fault.kind is not FaultKind.HANG:
-            connection.abort()
+        open_as_told(fault, connection, path, self._open)
 
     def on_gone(self, connection: Connection) -> None:
         session = self._sessions.pop(connection, None)

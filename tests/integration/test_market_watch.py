@@ -1,6 +1,8 @@
 """The bot on the one feed of prices: it trades by it alone, and enters nothing at a price that has grown old."""
 
+import dataclasses
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -122,6 +124,23 @@ def test_an_entry_at_a_price_that_nobody_can_tell_is_a_recorded_veto(
     (veto, *_) = bot.rows("SELECT * FROM veto")
     assert (veto["rule"], veto["symbol"], veto["side"]) == ("stale_price", symbol, "buy")
     assert f"nobody tells {symbol}" in str(veto["detail"])
+    assert symbol not in bot.bought()
+
+
+def test_an_entry_at_an_old_price_is_a_recorded_veto_with_its_age(
+    bot: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def old(broker: KrakenBroker, symbol: str) -> Quote:
+        (quote,) = broker.get_best_bid_ask_batch([symbol]).values()
+        return dataclasses.replace(quote, taken_at=quote.taken_at - timedelta(seconds=60))
+
+    monkeypatch.setattr(KrakenBroker, "get_best_bid_ask", old)
+    symbol = bot.scanned()[0]
+    WishfulStrategy.wishes = frozenset({symbol})
+    bot.come_true(lambda: bot.rows("SELECT * FROM veto"), "a veto")
+    (veto, *_) = bot.rows("SELECT * FROM veto")
+    assert (veto["rule"], veto["symbol"], veto["side"]) == ("stale_price", symbol, "buy")
+    assert "s old" in str(veto["detail"])
     assert symbol not in bot.bought()
 
 

@@ -1,12 +1,11 @@
 """An account's way to the simulated venue: replies get lost, requests linger, readings fail."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from bot.brokers.balance_book import BalanceBook
-from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.base import BaseBroker
 from bot.brokers.socket_lane import SocketLane
 from bot.domain.account import AccountRef
 from bot.domain.balance import AssetBalance, Holdings
@@ -71,7 +70,6 @@ class SimulatedBroker(BaseBroker):
         self.settle_seconds = semantics.settle_seconds
         self.order_expiry_seconds = semantics.expiry_seconds
         self.capabilities = facts_of(account.broker).capabilities
-        self.client_ids_are_forever = self.capabilities.client_ids_are_forever
 
     def venue_now(self) -> datetime | None:
         """The venue's time, where it tells it."""
@@ -108,10 +106,6 @@ class SimulatedBroker(BaseBroker):
         own = [one for one in self._venue.orders if one.account == self.account.label]
         found = [one for one in own if one.request.client_order_id == client_order_id]
         return self._venue.view(found[0]) if len(found) == 1 else None
-
-    @contextmanager
-    def urgent(self, urgency: Urgency) -> Iterator[None]:
-        yield
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:

@@ -1,6 +1,7 @@
 """Exits are debts: no gate stops them, nothing of them gets lost to rounding, and dust is no debt."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Row, Table, delete, insert, select
 
+from bot.brokers.capabilities import RepeatedId
 from bot.domain.errors import Fenced, OrderRefused, OutcomeUnknown, RetryLater
 from bot.domain.order import IntentState, Side, VenueOrderStatus
 from bot.position_sizer import CopyRules
@@ -256,7 +258,7 @@ def test_what_the_user_sold_by_hand_is_not_owed_any_more(bench: Bench) -> None:
 
 def test_an_exit_proven_absent_goes_again_under_the_same_id_where_ids_are_for_ever(bench: Bench) -> None:
     ann = _bought(bench)
-    ann.client_ids_are_forever = True
+    ann.capabilities = replace(ann.capabilities, repeated_id=RepeatedId.SAME_ORDER)
     bench.master_trades(Side.SELL, "0.01")
     bench.plan()
     ann.script = [OutcomeUnknown("reset")]

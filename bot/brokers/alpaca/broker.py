@@ -1,8 +1,7 @@
 """One account at Alpaca."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.brokers.alpaca.account import AccountState, account_from, positions_from
@@ -23,7 +22,7 @@ from bot.brokers.alpaca.orders import accepted_order_id, fills_from, order_body,
 from bot.brokers.alpaca.readings import AlpacaReadings
 from bot.brokers.alpaca.stocks import CURRENCY, STOCKS, stocks_from, ticker_of
 from bot.brokers.alpaca.wiring import calls_of, trade_bell
-from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.base import BaseBroker
 from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, Fractions, PrivateStream, RepeatedId
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport
@@ -62,7 +61,6 @@ class AlpacaBroker(BaseBroker):
     shell) one is made from the settings, as for `KrakenBroker`.
     """
 
-    client_ids_are_forever = True
     # Fractions are not taken as orders that end at once: such an order is cancelled from here.
     immediate_limit_seconds = 2.0
     capabilities = Capabilities(
@@ -99,7 +97,6 @@ class AlpacaBroker(BaseBroker):
         self.settle_seconds = context.order_deadline_seconds + context.settle_margin_seconds
         self._context = context
         self._closed = False
-        self._urgency = Urgency.POLL
         self._hours = context.hours or MarketHours(context.clock)
         self._holds = OrderHolds(context.clock)
         self._state: AccountState | None = None
@@ -178,14 +175,6 @@ class AlpacaBroker(BaseBroker):
                 self._bell.close()
             self._session.close()
             self._gate.leave(self.account.label)
-
-    @contextmanager
-    def urgent(self, urgency: Urgency) -> Iterator[None]:
-        outer, self._urgency = self._urgency, urgency
-        try:
-            yield
-        finally:
-            self._urgency = outer
 
     # -- private stream ---------------------------------------------------------------------------------------------
     def listen(self, wake: Callable[[], None]) -> None:

@@ -2,12 +2,11 @@
 
 import contextlib
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.base import BaseBroker
 from bot.brokers.by_ccxt.calls import CcxtCalls
 from bot.brokers.by_ccxt.context import CcxtContext
 from bot.brokers.by_ccxt.markets import Markets
@@ -58,7 +57,6 @@ class CcxtBroker(BaseBroker):
         self._context = context
         self._venue = self.profile.dialect.venue
         self._closed = False
-        self._urgency = Urgency.POLL
         self.venue_clock = VenueClock(context.clock)
         self._refused_key = RefusedKey(context.clock, label=account.label, venue=self._venue)
         self._gate = context.gate or VenueGate(context.clock, str(account.broker))
@@ -173,14 +171,6 @@ class CcxtBroker(BaseBroker):
                 self._stream.close()
             self._session.close()
             self._gate.leave(self.account.label)
-
-    @contextmanager
-    def urgent(self, urgency: Urgency) -> Iterator[None]:
-        outer, self._urgency = self._urgency, urgency
-        try:
-            yield
-        finally:
-            self._urgency = outer
 
     # -- private stream ---------------------------------------------------------------------------------------------
     def listen(self, wake: Callable[[], None]) -> None:

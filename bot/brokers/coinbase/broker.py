@@ -1,10 +1,9 @@
 """One account at Coinbase Advanced Trade."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.base import BaseBroker
 from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, PrivateStream, RepeatedId
 from bot.brokers.coinbase.calls import CoinbaseCalls, QueryValue
 from bot.brokers.coinbase.context import CoinbaseContext
@@ -76,7 +75,6 @@ class CoinbaseBroker(BaseBroker):
     Without a context (in a Python shell) one is made from the settings, as for `KrakenBroker`.
     """
 
-    client_ids_are_forever = True
     capabilities = Capabilities(
         order_types=SHAPES,
         # Listed in the venue's guide, and refused for spot by others' reports.
@@ -109,7 +107,6 @@ class CoinbaseBroker(BaseBroker):
         self.order_expiry_seconds = context.order_deadline_seconds
         self._context = context
         self._closed = False
-        self._urgency = Urgency.POLL
         self.venue_clock = VenueClock(context.clock)
         self._refused_key = RefusedKey(context.clock, label=account.label, venue="Coinbase")
         self._gate = context.gate or VenueGate(context.clock, "coinbase")
@@ -202,14 +199,6 @@ class CoinbaseBroker(BaseBroker):
                 self._bell.close()
             self._session.close()
             self._gate.leave(self.account.label)
-
-    @contextmanager
-    def urgent(self, urgency: Urgency) -> Iterator[None]:
-        outer, self._urgency = self._urgency, urgency
-        try:
-            yield
-        finally:
-            self._urgency = outer
 
     # -- private stream ---------------------------------------------------------------------------------------------
     def listen(self, wake: Callable[[], None]) -> None:

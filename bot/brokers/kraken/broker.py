@@ -1,7 +1,6 @@
 """One account at Kraken Spot."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -104,7 +103,6 @@ class KrakenBroker(BaseBroker):
         self.settle_seconds = 2 * context.order_deadline_seconds + context.settle_margin_seconds
         self.order_expiry_seconds = context.order_deadline_seconds
         self._context = context
-        self._urgency = Urgency.POLL
         self._closed = False
         self.permissions: frozenset[str] = frozenset()
         self.venue_clock = VenueClock(context.clock)
@@ -210,14 +208,6 @@ class KrakenBroker(BaseBroker):
                 self._live.close()
             self._session.close()
             self._gate.leave(self.account.label)
-
-    @contextmanager
-    def urgent(self, urgency: Urgency) -> Iterator[None]:
-        outer, self._urgency = self._urgency, urgency
-        try:
-            yield
-        finally:
-            self._urgency = outer
 
     def _read_permissions(self) -> frozenset[str]:
         where = f"{self.account.label}: Kraken GetApiKeyInfo"

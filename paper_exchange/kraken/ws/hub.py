@@ -21,6 +21,7 @@ from paper_exchange.kraken.ws.private_feed import BALANCES, EXECUTIONS, PrivateF
 from paper_exchange.kraken.ws.requests import Request, UnreadableRequest, read_request, unsupported_field
 from paper_exchange.kraken.ws.session import Session
 from paper_exchange.kraken.ws.subscribing import NO_PRIVATE, NO_PUBLIC, PrivateSubscribing, Sent
+from paper_exchange.sockets.connecting import open_as_told
 from paper_exchange.sockets.connection import ABNORMAL, Connection
 from paper_exchange.sockets.pushes import Pushes
 
@@ -59,14 +60,8 @@ class Hub:
         if not self._limit.allows(steady_seconds()):
             write_line(self._exchange, call, "refuse", error="Too many connections")
             connection.reject(429, "")
-        elif fault is None:
-            self._open(connection, path)
-        elif fault.kind is FaultKind.DELAY:
-            asyncio.get_running_loop().call_later(fault.seconds or 0.0, self._open, connection, path)
-        elif fault.kind is FaultKind.STATUS_5XX:
-            connection.reject(fault.status or 503, "")
-        elif fault.kind is not FaultKind.HANG:
-            connection.abort()
+        else:
+            open_as_told(fault, connection, path, self._open)
 
     def on_gone(self, connection: Connection) -> None:
         session = self._sessions.pop(connection, None)

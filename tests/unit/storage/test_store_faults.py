@@ -136,6 +136,17 @@ def test_nothing_is_written_into_files_that_were_deleted_or_replaced(
     assert str(file) in store.lost()
 
 
+def test_what_was_committed_into_files_that_were_deleted_meanwhile_is_not_called_written(
+    store: Store, tmp_path: Path
+) -> None:
+    def work(connection: Connection) -> None:
+        keep("after")(connection)
+        (tmp_path / "nija.db").unlink()
+
+    with pytest.raises(StoreUnavailable, match="deleted"):
+        store.write(work)
+
+
 def test_a_store_does_not_make_the_database_that_it_cannot_find(tmp_path: Path) -> None:
     store = Store(sqlite_url(tmp_path / "nija.db"))
     with pytest.raises(StoreUnavailable, match="unable to open"):
