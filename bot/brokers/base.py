@@ -19,6 +19,7 @@ from bot.brokers.socket_lane import SocketLane
 from bot.brokers.stream_news import NO_NEWS, StreamNews
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import BalanceReading, Holdings
+from bot.domain.cash_event import CashEvent
 from bot.domain.errors import BalanceUnknown, CredentialsRejected, RetryLater, UnreadableReply
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
@@ -320,3 +321,12 @@ class BaseBroker(ABC):
     @abstractmethod
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
         """All fills of the account executed at or after `since`, oldest first, each trade id once."""
+
+    # -- ledger -----------------------------------------------------------------------------------------------------
+    def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:
+        """What changed the account's units without a trade, at or after `since`, oldest first, each id once.
+
+        May give events from somewhat before `since` too: those that the venue wrote down late. Raises what the other
+        readings raise; where a venue has no way to ask, that is an `UnreadableReply`, never an empty list.
+        """
+        raise UnreadableReply(f"{self.broker_type}: there is no way here to ask for deposits, withdrawals and fees")
