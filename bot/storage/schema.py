@@ -217,6 +217,8 @@ fill = Table(
     PrimaryKeyConstraint("broker", "account_id", "symbol", "trade_id"),
     Index("fill_by_order", "account_id", "venue_order_id"),
     Index("fill_by_sequence", "sequence"),
+    Index("fill_of_account", "account_id", "sequence"),
+    Index("fill_by_time", "account_id", "executed_at"),
 )
 
 fill_cursor = Table(
@@ -263,6 +265,8 @@ copy_result = Table(
     Column("last_error", Text, nullable=False),
     Column("last_try_at", UtcTime),
     Column("answered_at", UtcTime),
+    # Its place among the copies of its signal, in the order in which they were sent: 0 = first.
+    Column("rank", Integer),
     PrimaryKeyConstraint("signal_id", "account_id"),
     Index("copy_result_by_account", "account_id", "status"),
 )
@@ -528,4 +532,148 @@ market_source = Table(
     Column("broker", Text, primary_key=True),
     Column("source", Text, nullable=False),
     Column("looked_at", UtcTime, nullable=False),
+)
+
+# What moved money or coins of an account besides trades, in the words of the venue's own ledger. It only grows.
+cash_event = Table(
+    "cash_event",
+    metadata,
+    Column("broker", Text, nullable=False),
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    # The venue's own id of it.
+    Column("event_id", Text, nullable=False),
+    # One of bot/domain/cash_event.py: deposit, withdrawal, transfer, staking, ...
+    Column("kind", Text, nullable=False),
+    Column("asset", Text, nullable=False),
+    # The signed change of the account's units, before the fee, which is in the same asset.
+    Column("amount", Amount, nullable=False),
+    Column("fee", Amount, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    # In the order of booking, like those of fills and apart from them.
+    Column("sequence", Integer, nullable=False),
+    PrimaryKeyConstraint("account_id", "event_id"),
+    Index("cash_event_by_sequence", "sequence"),
+    Index("cash_event_of_account", "account_id", "sequence"),
+    Index("cash_event_by_time", "account_id", "at"),
+)
+
+# How far an account's ledger at its venue was read; overwritten.
+cash_reading = Table(
+    "cash_reading",
+    metadata,
+    Column("account_id", Text, ForeignKey("account.account_id"), primary_key=True),
+    # The time of the newest entry seen; none = there was none yet.
+    Column("read_until", UtcTime),
+    # When the venue was asked last and answered; none = it never did.
+    Column("read_at", UtcTime),
+    # Why the last reading failed, in words; "" = it did not.
+    Column("problem", Text, nullable=False),
+)
+
+# What the venue said an account had when its books began. What it cost is not known.
+opening_balance = Table(
+    "opening_balance",
+    metadata,
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("units", Amount, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("account_id", "asset"),
+)
+
+# An operator's dated word on what coins cost that no trade of ours has bought.
+cost_entry = Table(
+    "cost_entry",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("quantity", Amount, nullable=False),
+    # For all of the quantity, in `currency`.
+    Column("cost", Amount, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("acquired_at", UtcTime, nullable=False),
+    Column("said_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("written_at", UtcTime, nullable=False),
+    Index("cost_entry_by_account", "account_id", "asset"),
+)
+
+# What an account was worth, by the venue's balances and prices of that time; thinned out as it ages.
+equity_point = Table(
+    "equity_point",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("cash_available", Amount, nullable=False),
+    Column("cash_held", Amount, nullable=False),
+    Column("positions_value", Amount, nullable=False),
+    # Cash and what has a price; what has none is in `unpriced_json` by asset, in units, and in no sum.
+    Column("equity", Amount, nullable=False),
+    Column("unpriced_json", Text, nullable=False),
+    Column("oldest_price_at", UtcTime),
+    # The prices by asset, as [price, time].
+    Column("marks_json", Text, nullable=False, server_default="{}"),
+    Index("equity_point_by_time", "account_id", "at"),
+)
+
+# A day of an account's books, in `currency`, with the identity that proves it. Computed anew when late entries come.
+day_close = Table(
+    "day_close",
+    metadata,
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    # As 2026-01-31, in the zone of the settings; it ends at `closes_at`.
+    Column("day", Text, nullable=False),
+    Column("closes_at", UtcTime, nullable=False),
+    Column("currency", Text, nullable=False),
+    # By the venue's own balances; none = not known.
+    Column("opening_equity", Amount),
+    Column("equity", Amount),
+    # By fills and cash events alone; none = not known.
+    Column("realised", Amount),
+    Column("unrealised_change", Amount),
+    Column("fees", Amount),
+    Column("net_deposits", Amount),
+    Column("income", Amount),
+    Column("other_holdings", Amount),
+    # What the change of equity is more than the terms; by asset in units and value in `differences_json`.
+    Column("difference", Amount),
+    Column("differences_json", Text, nullable=False),
+    # By asset: what the venue says there was at the end, and the prices as [price, time].
+    Column("units_json", Text, nullable=False),
+    Column("marks_json", Text, nullable=False),
+    # The books at the end of the day, from which the next day goes on.
+    Column("books_json", Text, nullable=False),
+    # The highest numbers of fills and cash events that were looked at for this row.
+    Column("fill_sequence", Integer, nullable=False, server_default="0"),
+    Column("cash_sequence", Integer, nullable=False, server_default="0"),
+    Column("trades", Integer, nullable=False),
+    Column("wins", Integer, nullable=False),
+    Column("losses", Integer, nullable=False),
+    Column("turnover", Amount),
+    # What doing nothing would have made.
+    Column("hold_json", Text, nullable=False),
+    # "ok", "broken", "unpriced" or "unproven", and why it is not ok or was computed anew.
+    Column("status", Text, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("written_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("account_id", "day"),
+)
+
+# Each row of fills and decisions chained to the one before: who changes one later breaks the chain there.
+chain_link = Table(
+    "chain_link",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("row_key", Text, nullable=False),
+    Column("row_sha256", Text, nullable=False),
+    Column("link_sha256", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("chain_link_by_row", "kind", "row_key"),
 )
