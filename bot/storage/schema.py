@@ -617,8 +617,11 @@ equity_point = Table(
     Column("equity", Amount, nullable=False),
     Column("unpriced_json", Text, nullable=False),
     Column("oldest_price_at", UtcTime),
-    # The prices by asset, as [price, time].
+    # By asset: the venue's own units, and the prices as {"price": ..., "at": ...}.
+    Column("units_json", Text, nullable=False, server_default="{}"),
     Column("marks_json", Text, nullable=False, server_default="{}"),
+    # Whether it was a settled reading: nothing was under way, and all that had happened by then was booked.
+    Column("settled", Boolean, nullable=False),
     Index("equity_point_by_time", "account_id", "at"),
 )
 
@@ -644,7 +647,7 @@ day_close = Table(
     # What the change of equity is more than the terms; by asset in units and value in `differences_json`.
     Column("difference", Amount),
     Column("differences_json", Text, nullable=False),
-    # By asset: what the venue says there was at the end, and the prices as [price, time].
+    # By asset: what the venue says there was at the end, and the prices as {"price": ..., "at": ...}.
     Column("units_json", Text, nullable=False),
     Column("marks_json", Text, nullable=False),
     # The books at the end of the day, from which the next day goes on.

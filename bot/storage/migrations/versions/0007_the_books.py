@@ -83,7 +83,9 @@ def _said_and_measured() -> None:
         sa.Column("equity", Amount(), nullable=False),
         sa.Column("unpriced_json", sa.Text(), nullable=False),
         sa.Column("oldest_price_at", UtcTime(), nullable=True),
+        sa.Column("units_json", sa.Text(), nullable=False, server_default="{}"),
         sa.Column("marks_json", sa.Text(), nullable=False, server_default="{}"),
+        sa.Column("settled", sa.Boolean(), nullable=False),
     )
     op.create_index("equity_point_by_time", "equity_point", ["account_id", "at"], unique=False)
 
