@@ -1,9 +1,6 @@
 """The command line of `python bot.py`: its commands, their options, and what each of them runs."""
 
 import argparse
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from typing import TypeAlias
 
 from bot.diagnostics import (
     audit,
@@ -20,15 +17,8 @@ from bot.diagnostics import (
     symbols,
     vetoes,
 )
+from bot.diagnostics.command_line import Commands, add_command, moment, name, number, seconds, venue_id
 from bot.settings import Settings
-
-Command = Callable[[Settings, argparse.Namespace], int]
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-LISTS = (
-    "0 nothing, 1 something to look into, 2 wrong use or configuration, 3 the bot is not running (then: as last seen)"
-)
-_LONGEST = 200
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,32 +51,9 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def _add(
-    commands: Commands,
-    name: str,
-    text: str,
-    run: Command,
-    *,
-    codes: str = LISTS,
-    examples: Sequence[str],
-) -> argparse.ArgumentParser:
-    lines = "\n".join(f"  python bot.py {example}" for example in examples)
-    made = commands.add_parser(
-        name,
-        help=text,
-        description=text[:1].upper() + text[1:] + ".",
-        epilog=f"exit code: {codes}\n\nexamples:\n{lines}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    made.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    made.set_defaults(run=run)
-    return made
-
-
 # -- the commands, each with its options --------------------------------------------------------------------------
 def _add_config(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "config",
         "the settings in force",
@@ -98,7 +65,7 @@ def _add_config(commands: Commands) -> None:
 
 
 def _add_copies(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "copies",
         "the latest signals, a line per user",
@@ -110,7 +77,7 @@ def _add_copies(commands: Commands) -> None:
 
 
 def _add_debts(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "debts",
         "exits that are owed and not done, with their age and what they wait for",
@@ -128,7 +95,7 @@ def _add_debts(commands: Commands) -> None:
 
 
 def _add_audit(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "audit",
         "proof from the store that every user has one answer to every signal, and the books add up",
@@ -142,7 +109,7 @@ def _add_audit(commands: Commands) -> None:
 
 
 def _add_resolve(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "resolve",
         "orders that need a person; with an ORDER, a person's word about it",
@@ -184,7 +151,7 @@ def _resolve(settings: Settings, words: argparse.Namespace) -> int:
 
 
 def _add_symbols(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "symbols",
         "markets that a user does not enter any more; pause or resume one",
@@ -217,7 +184,7 @@ def _symbols(settings: Settings, words: argparse.Namespace) -> int:
 
 
 def _add_drift(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "drift",
         "where a brokerage and our books differ",
@@ -228,7 +195,7 @@ def _add_drift(commands: Commands) -> None:
 
 
 def _add_accounts(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "accounts",
         "accept that the key of an account opens another account from now on",
@@ -254,7 +221,7 @@ _TARGET = "all, a brokerage, an account's label, or a symbol as BTC/USD (account
 
 
 def _add_kill(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "kill",
         "stop all entries of all accounts at once; with --flatten also sell what the bot holds",
@@ -274,7 +241,7 @@ def _kill(settings: Settings, words: argparse.Namespace) -> int:
 
 
 def _add_pause(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "pause",
         "stop entries of a brokerage, an account or a symbol; exits go on",
@@ -288,7 +255,7 @@ def _add_pause(commands: Commands) -> None:
 
 
 def _add_flatten(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "flatten",
         "stop entries and sell at the market what the bot holds; shows what is sold and what is left",
@@ -308,7 +275,7 @@ def _flatten(settings: Settings, words: argparse.Namespace) -> int:
 
 
 def _add_resume(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "resume",
         "lift what was stopped, in two steps: the first shows it and a code, the second takes the code",
@@ -331,7 +298,7 @@ def _resume(settings: Settings, words: argparse.Namespace) -> int:
 
 
 def _add_halts(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "halts",
         "what is stopped, by whom, when and why; how far a flatten is",
@@ -364,7 +331,7 @@ def _wish(words: argparse.Namespace) -> halts.Wish:
 
 
 def _add_limits(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "limits",
         "each account's limits and how far it is from them; reset ends a drawdown",
@@ -395,7 +362,7 @@ def _limits(settings: Settings, words: argparse.Namespace) -> int:
 
 
 def _add_vetoes(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "vetoes",
         "entries that a limit or a halt did not let out, with the numbers that were compared",
@@ -411,7 +378,7 @@ def _add_vetoes(commands: Commands) -> None:
 
 
 def _add_market(commands: Commands) -> None:
-    made = _add(
+    made = add_command(
         commands,
         "market",
         "prices, spreads and their age: the markets looked at closely, and those that move",
@@ -424,45 +391,3 @@ def _add_market(commands: Commands) -> None:
     made.add_argument("--focus", action="store_true", help="the markets looked at closely, and why")
     made.add_argument("--movers", action="store_true", help="the markets that move more than the others")
     made.add_argument("--symbol", metavar="SYMBOL", help="one market, with its status and minimums")
-
-
-# -- words of the command line ------------------------------------------------------------------------------------
-def number(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9 or not 0 < int(text) <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")
-    return int(text)
-
-
-def seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return value
-
-
-def moment(text: str) -> datetime:
-    """A time; one without a zone is UTC, as every time that is shown."""
-    try:
-        found = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a time; write it as 2026-01-31T12:00Z") from error
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-def name(text: str) -> str:
-    """Words of a person: one line that can be shown anywhere."""
-    words = text.strip()
-    if not words or len(words) > _LONGEST or not words.isprintable():
-        raise argparse.ArgumentTypeError(f"must be 1 to {_LONGEST} printable characters")
-    return words
-
-
-def venue_id(text: str) -> str:
-    """A brokerage's order id, as it is copied from its page."""
-    words = text.strip()
-    if not words or len(words) > 100 or not words.isascii() or not words.isprintable() or " " in words:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an order id of a brokerage")
-    return words
