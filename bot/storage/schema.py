@@ -218,7 +218,7 @@ fill = Table(
     Index("fill_by_order", "account_id", "venue_order_id"),
     Index("fill_by_sequence", "sequence"),
     Index("fill_of_account", "account_id", "sequence"),
-    Index("fill_by_time", "account_id", "executed_at"),
+    Index("fill_by_time", "account_id", "executed_at", "sequence"),
 )
 
 fill_cursor = Table(
@@ -557,7 +557,7 @@ cash_event = Table(
     PrimaryKeyConstraint("account_id", "event_id"),
     Index("cash_event_by_sequence", "sequence"),
     Index("cash_event_of_account", "account_id", "sequence"),
-    Index("cash_event_by_time", "account_id", "at"),
+    Index("cash_event_by_time", "account_id", "at", "sequence"),
 )
 
 # How far an account's ledger at its venue was read; overwritten.
@@ -652,9 +652,10 @@ day_close = Table(
     Column("marks_json", Text, nullable=False),
     # The books at the end of the day, from which the next day goes on.
     Column("books_json", Text, nullable=False),
-    # The highest numbers of fills and cash events that were looked at for this row.
+    # The highest numbers of fills, cash events and costs that were looked at for this row.
     Column("fill_sequence", Integer, nullable=False, server_default="0"),
     Column("cash_sequence", Integer, nullable=False, server_default="0"),
+    Column("cost_sequence", Integer, nullable=False, server_default="0"),
     Column("trades", Integer, nullable=False),
     Column("wins", Integer, nullable=False),
     Column("losses", Integer, nullable=False),

@@ -12,7 +12,7 @@ down_revision = "0006"
 def upgrade() -> None:
     op.add_column("copy_result", sa.Column("rank", sa.Integer(), nullable=True))
     op.create_index("fill_of_account", "fill", ["account_id", "sequence"], unique=False)
-    op.create_index("fill_by_time", "fill", ["account_id", "executed_at"], unique=False)
+    op.create_index("fill_by_time", "fill", ["account_id", "executed_at", "sequence"], unique=False)
     _ledger()
     _said_and_measured()
     _days()
@@ -38,7 +38,7 @@ def _ledger() -> None:
     )
     op.create_index("cash_event_by_sequence", "cash_event", ["sequence"], unique=False)
     op.create_index("cash_event_of_account", "cash_event", ["account_id", "sequence"], unique=False)
-    op.create_index("cash_event_by_time", "cash_event", ["account_id", "at"], unique=False)
+    op.create_index("cash_event_by_time", "cash_event", ["account_id", "at", "sequence"], unique=False)
     op.create_table(
         "cash_reading",
         sa.Column("account_id", sa.Text(), sa.ForeignKey("account.account_id"), primary_key=True),
@@ -112,6 +112,7 @@ def _days() -> None:
         sa.Column("books_json", sa.Text(), nullable=False),
         sa.Column("fill_sequence", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("cash_sequence", sa.Integer(), nullable=False, server_default="0"),
+        sa.Column("cost_sequence", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("trades", sa.Integer(), nullable=False),
         sa.Column("wins", sa.Integer(), nullable=False),
         sa.Column("losses", sa.Integer(), nullable=False),
