@@ -69,6 +69,7 @@ from bot.settings import Settings
 from bot.settings.loading import PROJECT_DIR
 from bot.storage import accounts, copies, leases, positions, process, venue_states
 from bot.storage.intents import OrderIntent
+from bot.storage.rotation import rotation_seed
 from bot.storage.store import Store
 from bot.strategies.loading import load_strategy
 from bot.supervision.garbage import Garbage
@@ -240,6 +241,7 @@ class _Composition:
             on_planned=self._on_planned,
             lane=self.lane,
             watchdog=self.watchdog,
+            rotation_seed=world.store.write(lambda connection: rotation_seed(connection, fresh=world.ids.token())),
         )
         self.strategy = self._strategy()
         self.trader = self._trader()

@@ -13,6 +13,7 @@ from functools import cache, partial
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.books.fan_out_order import ranks_of
 from bot.domain.account import BrokerType
 from bot.domain.balance import AssetBalance, BalanceReading, BalanceStatus
 from bot.domain.instrument import Instrument
@@ -69,7 +70,18 @@ class CopyPlanner:
         self._price_bound = 1 + percent_to_fraction(limits.max_copy_slippage_percent)
 
     def plan(self, connection: Connection, signal: TradeSignal, members: Sequence[str], now: datetime) -> CopyPlan:
-        """One answer, debt or order for each of `members` (labels): who is a member decides, not who is connected."""
+        """One answer, debt or order for each of `members` (labels): who is a member decides, not who is connected.
+
+        The members' order is the order in which they are served, and is written down as their ranks.
+        """
+        plan = self._plan_all(connection, signal, members, now)
+        ranks = ranks_of(members)
+        plan.copies = [copy._replace(rank=ranks[copy.account_id]) for copy in plan.copies]
+        return plan
+
+    def _plan_all(
+        self, connection: Connection, signal: TradeSignal, members: Sequence[str], now: datetime
+    ) -> CopyPlan:
         followers = {each.account.label: each for each in self._followers.followers_of(signal.broker)}
         if signal.kind is OrderKind.EXIT:
             return self._plan_exit(connection, signal, members, followers, now)

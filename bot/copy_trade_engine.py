@@ -2,13 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
+from bot.books.fan_out_order import fan_out_order, ranks_of
 from bot.copy_planner import CopyPlan, CopyPlanner, planning_failed
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import Fenced, NijaError
@@ -42,16 +43,21 @@ _REFUSED_ROWS = (IntegrityError, DataError, TypeError, ValueError)
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A plan: its signal, the client order ids that the lane took, and whose they are (labels)."""
+    """A plan: its signal, the client order ids that the lane took, whose they are (labels), and each user's rank."""
 
     signal: TradeSignal
     boarded: Sequence[str]
     aboard: frozenset[str]
     made_at: float
+    ranks: Mapping[str, int]
 
 
 class CopyTradeEngine:
-    """Plans each signal once, for all users, then drops one note in each inbox. The user's own thread sends."""
+    """Plans each signal once, for all users, then drops one note in each inbox. The user's own thread sends.
+
+    With a `rotation_seed` the users are served in another order at each signal (`bot.books.fan_out_order`), in the
+    batch and in the notes alike; without one, in the order of their labels.
+    """
 
     def __init__(
         self,
@@ -66,8 +72,10 @@ class CopyTradeEngine:
         on_planned: Callable[[TradeSignal], None],
         lane: EntryLane | None = None,
         watchdog: Watchdog | None = None,
+        rotation_seed: str | None = None,
     ) -> None:
         self._store = store
+        self._rotation_seed = rotation_seed
         self._clock = clock
         self._followers = followers
         self._planner = CopyPlanner(install_id=install_id, sizer=sizer, followers=followers, limits=limits)
@@ -178,7 +186,8 @@ class CopyTradeEngine:
             sum(follower.leaving is None for follower in followers),
         )
         self._on_planned(signal)
-        for follower in followers:
+        # Whoever is not a member is woken last: there is nothing for it, as far as this plan knows.
+        for follower in sorted(followers, key=lambda each: planned.ranks.get(each.account.label, len(planned.ranks))):
             if follower.account.label not in left:
                 self._wake_user(follower.account)
 
@@ -201,7 +210,7 @@ class CopyTradeEngine:
         now = self._clock.now()
         if not signals.claim_for_planning(connection, signal.signal_id, at=now):
             return False
-        members = memberships.members_of(connection, signal.signal_id)
+        members = self._in_order(connection, signal, memberships.members_of(connection, signal.signal_id))
         plan = self._planner.plan(connection, signal, members, now)
         entries = self._write_down(connection, signal, plan)
         boarded = self._lane.board(connection, entries) if entries else ()
@@ -212,10 +221,17 @@ class CopyTradeEngine:
             boarded=boarded,
             aboard=frozenset(entry.account_id for entry in entries if entry.client_order_id in ids),
             made_at=self._clock.monotonic(),
+            ranks=ranks_of(members),
         )
         with self._planned_lock:
             self._planned[signal.signal_id] = planned
         return True
+
+    def _in_order(self, connection: Connection, signal: TradeSignal, members: Sequence[str]) -> Sequence[str]:
+        if self._rotation_seed is None:
+            return members
+        sequence = signals.sequence_of(connection, signal.signal_id)
+        return fan_out_order(members, seed=self._rotation_seed, sequence=sequence)
 
     def _write_down(self, connection: Connection, signal: TradeSignal, plan: CopyPlan) -> Sequence[OrderIntent]:
         """Returns the entries that are new: every one, unless older books were put back or a row is refused."""
@@ -242,7 +258,8 @@ class CopyTradeEngine:
                 copies.add_copies(connection, [copy])
         except _REFUSED_ROWS as error:
             log.exception("%s: the copy of signal %s could not be written", copy.account_id, signal.signal_id)
-            copies.add_copies(connection, [planning_failed(signal, copy.account_id, copy.planned_at, error)])
+            failed = planning_failed(signal, copy.account_id, copy.planned_at, error)
+            copies.add_copies(connection, [failed._replace(rank=copy.rank)])
 
 
 def start_copy_engine(engine: CopyTradeEngine) -> CopyTradeEngine:

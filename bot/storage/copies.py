@@ -53,6 +53,7 @@ class PlannedCopy(NamedTuple):
     """A copy as its plan makes it; one with `answered_at` was answered by the plan itself.
 
     `ratio` is user to master for an entry and the fraction of the position for an exit; `user_balance` is quote cash.
+    `rank` is the user's place in the order in which the signal's users are served, 0 = first.
     """
 
     signal_id: str
@@ -66,6 +67,7 @@ class PlannedCopy(NamedTuple):
     ratio: Decimal | None = None
     planned_quantity: Decimal | None = None
     answered_at: datetime | None = None
+    rank: int | None = None
 
 
 def add_copies(connection: Connection, items: Sequence[PlannedCopy]) -> None:

@@ -68,6 +68,8 @@ class Bench:
         # Orders that left in batches; another process has another one.
         self.departures = Departures(self.clock)
         self.hydrated = True
+        # Of the engines that are made from now on; none = users are served in the order of their labels.
+        self.rotation_seed: str | None = None
         self.answers: list[tuple[str, str, str]] = []
         self.woken: list[AccountRef] = []
         self.emitter = TradeSignalEmitter(
@@ -97,6 +99,7 @@ class Bench:
             wake_user=self.woken.append,
             on_planned=lambda _signal: None,
             lane=lane,
+            rotation_seed=self.rotation_seed,
         )
 
     # -- what the engine asks ---------------------------------------------------------------------------------------

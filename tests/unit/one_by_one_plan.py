@@ -34,11 +34,12 @@ class OneByOne:
         self._limits = limits
         self._now = now
         self._entries: list[OrderIntent] = []
+        self._rank = 0
 
     def plan(self, connection: Connection, signal: TradeSignal) -> Sequence[OrderIntent]:
         signals.claim_for_planning(connection, signal.signal_id, at=self._now)
         followers = {each.account.label: each for each in self._followers.followers_of(signal.broker)}
-        for label in memberships.members_of(connection, signal.signal_id):
+        for self._rank, label in enumerate(memberships.members_of(connection, signal.signal_id)):
             follower = followers.get(label)
             if follower is None or follower.leaving is not None:
                 left = follower.leaving if follower is not None else None
@@ -94,6 +95,7 @@ class OneByOne:
             user_balance=cash,
             ratio=size.ratio,
             planned_quantity=size.quantity,
+            rank=self._rank,
         )
         self._entries.append(intent)
 
@@ -177,6 +179,7 @@ class OneByOne:
             reason="",
             detail="",
             ratio=signal.size,
+            rank=self._rank,
         )
 
     def _answer(
@@ -200,6 +203,7 @@ class OneByOne:
             user_balance=user_balance,
             ratio=why.ratio,
             answered_at=self._now,
+            rank=self._rank,
         )
 
 
