@@ -1,0 +1,483 @@
+"""One run of the bot: lock, store, objects, threads, signals, exit code."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TypedDict
+
+from sqlalchemy import URL
+
+from bot import exit_codes
+from bot.brokers.paper_venue import PaperVenue
+from bot.composition import Parts, World, compose
+from bot.copy_trade_engine import start_copy_engine
+from bot.diagnostics.figures import OpenMatters
+from bot.domain.errors import ConfigurationError, StoreUnavailable
+from bot.domain.halt import HaltSource
+from bot.instance import InstanceLease, LeaseConnection, Transact, Turn
+from bot.kill_switch import KillSwitch
+from bot.observability.health_pages import serve
+from bot.observability.logs import LOG_FILE, Redactor, set_up_logging
+from bot.observability.metrics import Metrics
+from bot.observability.readiness import CountedTick, Readiness, Tick
+from bot.seams import failpoints
+from bot.seams.clock import Clock, SystemClock
+from bot.seams.failpoints import failpoint
+from bot.seams.ids import IdSource, SystemIds
+from bot.settings import Settings
+from bot.settings.loading import process_environment
+from bot.start_checks import banner, check_disk, check_keys, check_mode, make_private_directory, unusable
+from bot.storage import instance_lease, process
+from bot.storage.installation import Installation, open_installation
+from bot.storage.instance_lease import Holder
+from bot.storage.place import DATABASE_FILE, database_url, is_a_file
+from bot.storage.postgres_installation import PostgresOpening
+from bot.storage.store import Store
+from bot.storage.watch import StoreWatch
+from bot.supervision.heart import Heart, beat
+from bot.supervision.instance_lock import AlreadyRunning, InstanceLock
+from bot.supervision.last_resort import WatchdogGuard, end_process
+from bot.supervision.signals import SignalListener
+from bot.supervision.watchdog import Ward, Watchdog
+
+log = logging.getLogger(__name__)
+
+BEAT_SECONDS = 1.0
+# Between two tries to start our paper exchange again.
+REVIVE_SECONDS = 5.0
+LOCK_CHECK_SECONDS = 60.0
+# Kept for a trace of what hangs, when the time to stop is over.
+LAST_WORDS_SECONDS = 1.5
+
+
+class _Myself(TypedDict):
+    """What the row of the lease says of this process."""
+
+    owner: str
+    pid: int
+    lease_seconds: float
+    now: datetime
+
+
+class Run:
+    """One run of the bot, from the lock to the exit code."""
+
+    def __init__(self, settings: Settings, *, seconds: float | None) -> None:
+        self._settings = settings
+        self._seconds = seconds
+        self._stop = threading.Event()
+        self._stop_by = float("inf")
+        self._reason = "asked to stop"
+        self._revive_at = 0.0
+        self._failure = exit_codes.OK
+        self._clock: Clock = SystemClock(offset_seconds=settings.test_clock_offset_seconds)
+        self._ids: IdSource = SystemIds()
+        self._metrics = Metrics()
+        self._redactor = Redactor()
+        self._readiness = Readiness()
+        self._turn = Tick(self._clock)
+        self._readiness.ages["the main loop"] = self._turn.age_seconds
+        self._kill_switch: KillSwitch | None = None
+        self._kill_asked = False
+        self._signals = SignalListener(
+            {
+                signal.SIGTERM: self._on_stop_signal,
+                signal.SIGINT: self._on_stop_signal,
+                signal.SIGUSR1: self._on_kill_signal,
+            }
+        )
+
+    def run(self) -> int:
+        """Everything, in order; what was opened is closed in the reverse order."""
+        # Before anything is opened: whoever stops the bot while it starts gets a clean end too.
+        self._signals.start()
+        directory = self._settings.state_dir
+        make_private_directory(directory)
+        self._lock = lock = InstanceLock(directory)
+        try:
+            lock.acquire()  # lint: refuses at once instead of waiting
+        except AlreadyRunning as error:
+            print(f"NIJA cannot start: {error}", file=sys.stderr)
+            return exit_codes.ALREADY_RUNNING
+        except OSError as error:
+            raise unusable(directory, error) from error
+        try:
+            return self._with_lock()
+        finally:
+            # All is done and the exit code is known: a late signal must not make it look like a crash.
+            self._signals.ignore()
+            lock.release()
+
+    def _with_lock(self) -> int:
+        settings = self._settings
+        try:
+            set_up_logging(
+                settings.state_dir, level=settings.log_level, as_json=settings.log_json, redactor=self._redactor
+            )
+        except OSError as error:
+            raise unusable(settings.state_dir, error) from error
+        failpoints.install(settings.failpoints)
+        try:
+            return self._with_store()
+        except ConfigurationError as error:
+            for problem in error.problems:
+                log.critical("NIJA cannot start: %s", problem)
+            return exit_codes.WRONG_USE
+        except StoreUnavailable as error:
+            log.critical("NIJA ends, because nothing can be written down: %s", error)
+            return exit_codes.SOMETHING_WRONG
+
+    def _with_store(self) -> int:
+        settings = self._settings
+        banner(settings)
+        if self._stop.is_set():
+            log.info("Stopping: %s. Nothing was started yet", self._reason)
+            return exit_codes.OK
+        check_disk(settings)
+        url = database_url(settings)
+        self._redactor.add(str(url.password or ""))
+        pages = serve(
+            settings.metrics_host,
+            settings.metrics_port,
+            metrics=self._metrics,
+            readiness=self._readiness,
+            clock=self._clock,
+        )
+        try:
+            return self._on_file() if is_a_file(url) else self._on_server(url)
+        finally:
+            if pages is not None:
+                pages.close()
+
+    def _on_file(self) -> int:
+        """SQLite: the lock on the state directory, which is ours, keeps other processes out."""
+        installation = open_installation(
+            self._settings.state_dir / DATABASE_FILE, now=self._clock.now(), fresh_id=self._ids.token
+        )
+        store = Store(installation.url)
+        store.start()
+        try:
+            holder = store.write(
+                lambda connection: instance_lease.take(connection, **self._myself(), owner_is_gone=True)
+            )
+            assert holder is not None
+            lease = self._hold(holder, self._clock.monotonic(), transact=store.write, strict=False)
+            lease.start()
+            try:
+                return self._with_lease(store, installation, lease)
+            finally:
+                # Not given back: who has the lock on the directory takes it at once.
+                lease.end()
+        finally:
+            store.close(self._left_seconds())
+
+    def _on_server(self, url: URL) -> int:
+        """PostgreSQL: other processes may be there, and this one waits for its turn."""
+        connection = LeaseConnection(url)
+        turn = Turn(
+            PostgresOpening(url, self._settings.state_dir, now=self._clock.now, fresh_id=self._ids.token),
+            clock=self._clock,
+            stop=self._stop,
+            owner=self._ids.token(),
+            pid=os.getpid(),
+            lease_seconds=self._settings.instance.lease_seconds,
+            hold=lambda holder, asked_at: self._hold(holder, asked_at, transact=connection, strict=True),
+            on_waiting=self._on_waiting,
+        )
+        try:
+            installation = turn.wait()  # lint: looks at the stop event between its tries
+            if installation is None or turn.lease is None:
+                log.info("Stopping: %s. Nothing was started yet", self._reason)
+                return exit_codes.OK
+            store = Store(installation.url)
+            store.start()
+            try:
+                return self._with_lease(store, installation, turn.lease)
+            finally:
+                store.close(self._left_seconds())
+        finally:
+            if turn.lease is not None:
+                turn.lease.give_back()
+            connection.close()
+
+    def _myself(self) -> _Myself:
+        return {
+            "owner": self._ids.token(),
+            "pid": os.getpid(),
+            "lease_seconds": self._settings.instance.lease_seconds,
+            "now": self._clock.now(),
+        }
+
+    def _hold(self, holder: Holder, asked_at: float, *, transact: Transact, strict: bool) -> InstanceLease:
+        return InstanceLease(
+            transact,
+            clock=self._clock,
+            epoch=holder.epoch,
+            lease_seconds=self._settings.instance.lease_seconds,
+            renewed_at=asked_at,
+            strict=strict,
+            on_lost=lambda why: self._end_when(why, exit_codes.LEASE_LOST),
+        )
+
+    def _on_waiting(self, what: str) -> None:
+        self._turn.turn()
+        self._readiness.waiting = what
+
+    def _with_lease(self, store: Store, installation: Installation, lease: InstanceLease) -> int:
+        settings = self._settings
+        check_mode(settings, store)
+        check_keys(settings, store)
+        paper = self._open_paper_exchange() if settings.trading_mode == "paper" else None
+        try:
+            # Only now: a start that was refused leaves the directory free for either mode.
+            store.write(lambda connection: process.set_meta(connection, "mode", settings.trading_mode))
+            world = World(
+                settings=settings,
+                environ=process_environment(),
+                store=store,
+                clock=self._clock,
+                ids=self._ids,
+                install_id=installation.install_id,
+                metrics=self._metrics,
+                redactor=self._redactor,
+                stop=self._stop,
+                paper=paper,
+                on_fatal=self._end_at_once,
+                instance=lease,
+            )
+            return self._trade(world, compose(world), StoreWatch(store, installation, self._clock), lease)
+        finally:
+            if paper is not None:
+                paper.close()
+
+    def _trade(self, world: World, parts: Parts, watch: StoreWatch, lease: InstanceLease) -> int:
+        now = self._clock.now()
+        world.store.write(
+            lambda connection: process.start_process(
+                connection, pid=os.getpid(), mode=self._settings.trading_mode, now=now
+            )
+        )
+        self._show(world, parts, watch, lease)
+        # What is halted is said before anybody trades, and a file that came while nothing ran is taken up.
+        parts.kill_switch.look()
+        start_copy_engine(parts.engine)
+        parts.watchdog.start()
+        if parts.market_watch is not None:
+            parts.market_watch.start()
+        parts.strategy.start_independent_multi_broker_trading()
+        keeper = threading.Thread(target=self._keep_house, args=(world, parts, watch), name="Housekeeper", daemon=True)
+        keeper.start()
+        try:
+            self._wait_for_the_end()
+        finally:
+            # First: who is asked to end must not be replaced.
+            parts.watchdog.stop()
+            left = self._shut_down(world, parts)
+            watch.mark()
+        return self._failure or (exit_codes.UNCLEAN_STOP if left else exit_codes.OK)
+
+    def _show(self, world: World, parts: Parts, watch: StoreWatch, lease: InstanceLease) -> None:
+        """From here on health checks and metrics speak of trading."""
+        self._metrics.watch(
+            store_queue=lambda: float(world.store.queue_depth),
+            store_figures=OpenMatters(world.store, self._clock, self._settings).figures,
+        )
+        self._readiness.ages["the watchdog"] = CountedTick(self._clock, lambda: parts.watchdog.ticks).age_seconds
+        self._readiness.problems += [watch.problem, lease.problem, self._stopping]
+        self._readiness.accounts = parts.strategy.get_multi_broker_status
+        self._readiness.waiting = ""
+        self._kill_switch = parts.kill_switch
+        if self._kill_asked:
+            self._pull_kill_switch()
+
+    def _stopping(self) -> str:
+        return f"stopping: {self._reason}" if self._stop.is_set() else ""
+
+    def _wait_for_the_end(self) -> None:
+        """The main thread waits for nothing else, so that a stop is begun at once."""
+        end = None if self._seconds is None else self._clock.monotonic() + self._seconds
+        while not self._stop.is_set():
+            left = BEAT_SECONDS if end is None else min(BEAT_SECONDS, end - self._clock.monotonic())
+            if left <= 0:
+                self._ask_to_stop(f"ran for the {self._seconds:g} s it was asked to")
+            else:
+                self._clock.wait(self._stop, left)
+
+    def _keep_house(self, world: World, parts: Parts, watch: StoreWatch) -> None:
+        """Beat, watch the store, the lock and the exchange, write the summary: what may take a while."""
+        try:
+            with self._watched_itself(parts.watchdog):
+                self._look_after(world, parts, watch)
+        except Exception:
+            log.exception("unexpected error while looking after the process")
+            self._end_when("nothing looks after the process any more", exit_codes.SOMETHING_WRONG)
+
+    def _look_after(self, world: World, parts: Parts, watch: StoreWatch) -> None:
+        every = self._settings.summary_every_cycles * self._settings.pace.cycle_seconds
+        summary_at = self._clock.monotonic() + every
+        lock_at = self._clock.monotonic() + LOCK_CHECK_SECONDS
+        guard = WatchdogGuard(
+            parts.watchdog,
+            silence_seconds=self._settings.supervision.watchdog_silence_seconds,
+            longest_turn_seconds=2 * BEAT_SECONDS,
+        )
+        parts.garbage.start(self._clock.monotonic())
+        while not self._stop.is_set():
+            beat("looking after the process")
+            failpoint("main_turn")
+            self._turn.turn()
+            now = self._clock.monotonic()
+            if problem := guard.problem():
+                self._end_at_once(problem)
+            self._end_when(watch.beat(), exit_codes.SOMETHING_WRONG)
+            if now >= lock_at:
+                lock_at = now + LOCK_CHECK_SECONDS
+                self._end_when(self._other_owner(), exit_codes.ALREADY_RUNNING)
+            parts.kill_switch.look()
+            self._keep_exchange_alive(world)
+            if now >= summary_at:
+                summary_at = now + every
+                _summarise(world, parts)
+            parts.garbage.tidy(now)
+            self._clock.wait(self._stop, BEAT_SECONDS)
+
+    @contextmanager
+    def _watched_itself(self, watchdog: Watchdog) -> Iterator[None]:
+        """The watchdog watches this thread, which watches it."""
+        heart = Heart(self._clock, step_seconds=self._settings.supervision.step_seconds)
+        watchdog.watch(Ward(name="Housekeeper", thread=threading.current_thread(), heart=heart, vital=True))
+        try:
+            with heart.beating():
+                yield
+        finally:
+            # Its end is a clean one, whatever the reason; a watchdog that still looks must not take it for a death.
+            watchdog.forget("Housekeeper")
+
+    def _end_at_once(self, reason: str) -> None:
+        end_process(reason, log_file=self._settings.state_dir / LOG_FILE, code=exit_codes.WATCHDOG)
+
+    def _end_when(self, problem: str, code: int) -> None:
+        """A problem that going on would make worse ends the run; nothing more is sent."""
+        if problem and not self._stop.is_set():
+            log.critical("NIJA ends: %s. Nothing more is sent. docs/runbook.md says how to go on", problem)
+            self._failure = code
+            self._ask_to_stop(problem)
+
+    # -- stopping ---------------------------------------------------------------------------------------------------
+    def _on_stop_signal(self, number: signal.Signals) -> None:
+        if self._stop.is_set():
+            # The second signal: the operator does not want to wait. What is in flight is settled at the next start.
+            os._exit(exit_codes.UNCLEAN_STOP)
+        self._ask_to_stop(f"signal {number.name}")
+
+    def _on_kill_signal(self, _number: signal.Signals) -> None:
+        self._kill_asked = True
+        # Writing it down can take a while; a signal to stop must be heard meanwhile.
+        threading.Thread(target=self._pull_kill_switch, name="KillSignal", daemon=True).start()
+
+    def _pull_kill_switch(self) -> None:
+        if self._kill_switch is not None:
+            self._kill_switch.pull(source=HaltSource.SIGNAL, reason="signal SIGUSR1", by="signal")
+
+    def _ask_to_stop(self, reason: str) -> None:
+        self._reason = reason
+        self._stop_by = self._clock.monotonic() + self._settings.shutdown_seconds
+        self._stop.set()
+        threading.Thread(target=self._end_in_time, name="LastResort", daemon=True).start()
+
+    def _end_in_time(self) -> None:
+        """Whatever hangs, the process ends by its deadline; what was under way is settled at the next start."""
+        self._clock.wait(threading.Event(), self._left_seconds(kept=LAST_WORDS_SECONDS))
+        code = self._failure or exit_codes.UNCLEAN_STOP
+        end_process("it did not stop in time", log_file=self._settings.state_dir / LOG_FILE, code=code)
+
+    def _left_seconds(self, *, kept: float = 0.0) -> float:
+        """Until the process must have ended, less what is kept for the steps that follow."""
+        left = min(self._stop_by - self._clock.monotonic(), self._settings.shutdown_seconds)
+        return max(0.1, left - kept)
+
+    def _other_owner(self) -> str:
+        """A sentence when the state directory belongs to another process by now."""
+        try:
+            if self._lock.confirm():
+                log.error("The file %s was deleted; it is there again", self._settings.state_dir / "lock")
+        except AlreadyRunning as error:
+            return str(error)
+        except OSError as error:
+            log.error("The lock of %s cannot be confirmed: %s", self._settings.state_dir, error)
+        return ""
+
+    def _keep_exchange_alive(self, world: World) -> None:
+        """Our paper exchange is started again when it ended; meanwhile its accounts wait and lose nothing."""
+        if world.paper is None or not world.paper.ended():
+            return
+        now = self._clock.monotonic()
+        if now < self._revive_at:
+            return
+        self._revive_at = now + REVIVE_SECONDS
+        log.error("The paper exchange has ended; starting it again")
+        try:
+            world.paper.revive()
+        except ConfigurationError as error:
+            log.error("%s", error)
+        else:
+            log.info("The paper exchange is back")
+
+    def _shut_down(self, world: World, parts: Parts) -> list[str]:
+        """No new orders, orders in flight settled or recorded, one deadline."""
+        log.info("Stopping: %s", self._reason)
+        parts.shared.ending.begin()
+        # A third for what comes after the threads: the last writes, and the exchange's end.
+        kept = self._settings.shutdown_seconds / 3
+        left = parts.strategy.stop_independent_trading(self._left_seconds(kept=kept))
+        parts.engine.stop(self._left_seconds(kept=kept))
+        if parts.market_watch is not None and not parts.market_watch.stop(self._left_seconds(kept=kept)):
+            left.append("the market watch")
+        for name in left:
+            log.error("%s did not end in time; what it was doing is settled at the next start", name)
+        _summarise(world, parts)
+        if not left:
+            parts.manager.close()
+        parts.shared.close()
+        now, reason, clean = self._clock.now(), self._reason, not left
+        try:
+            world.store.write(
+                lambda connection: process.end_process(connection, reason=reason, now=now, clean=clean),
+                timeout_seconds=self._left_seconds(kept=kept / 2),
+            )
+        except StoreUnavailable as error:
+            log.error("the end of this run was not written: %s", error)
+        log.info("Stopped. State is in %s", self._settings.state_dir)
+        return left
+
+    def _open_paper_exchange(self) -> PaperVenue:
+        paper = self._settings.paper
+        if paper.exchange_control_url:
+            token = paper.exchange_token.get_secret_value() if paper.exchange_token else ""
+            self._redactor.add(token)
+            return PaperVenue.attach(paper.exchange_control_url, token, self._clock)
+        venue = PaperVenue.start(
+            state_dir=self._settings.state_dir,
+            clock=self._clock,
+            seed=paper.seed,
+            latency_milliseconds=paper.latency_milliseconds,
+            stock_session=self._settings.alpaca.session,
+        )
+        self._redactor.add(venue.endpoint.token)
+        log.info("Paper exchange started; its state is in %s", self._settings.state_dir / "paper")
+        return venue
+
+
+def _summarise(world: World, parts: Parts) -> None:
+    """A store that cannot be read for a moment must not end the run: trading does not need the summary."""
+    try:
+        parts.strategy.log_multi_broker_status()
+        for line in OpenMatters(world.store, world.clock, world.settings).lines():
+            log.warning("LOOK AT THIS: %s", line)
+    except Exception:
+        log.exception("no summary")
