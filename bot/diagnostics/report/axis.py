@@ -49,14 +49,14 @@ def _round_step(rough: float) -> float:
     return 10.0 * power
 
 
-def mark_text(value: float, step: float) -> str:
-    """`1.2M`, `350k`, `0.05`: no more digits than the distance between the marks needs."""
-    largest = max(abs(value), step)
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if largest >= size and step >= size / 1e4:
-            scale = 1e3 if unit == "k" else size
-            return _digits(value / scale, step / scale) + unit
-    return _digits(value, step)
+def mark_texts(axis: Axis) -> Sequence[str]:
+    """`1.2M`, `350k`, `0.05`: one unit for all marks, and no more digits than the distance between them needs."""
+    step = axis.marks[1] - axis.marks[0]
+    largest = max(abs(axis.low), abs(axis.high))
+    for least, size, unit in ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if largest >= least and step >= size / 100:
+            return [_digits(mark / size, step / size) + unit for mark in axis.marks]
+    return [_digits(mark, step) for mark in axis.marks]
 
 
 def _digits(value: float, step: float) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from bot.diagnostics.report.axis import Axis, mark_text
+from bot.diagnostics.report.axis import Axis, mark_texts
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,11 @@ def figure(title: str, panels: Sequence[Panel], words_below: Sequence[str], *, s
 
 
 def _panel(panel: Panel) -> str:
-    step = panel.axis.marks[1] - panel.axis.marks[0]
     size = "tall" if panel.tall else "low"
     words, lines = [], []
-    for mark in panel.axis.marks:
+    for mark, text in zip(panel.axis.marks, mark_texts(panel.axis), strict=True):
         top = panel.axis.from_top(mark)
-        words.append(f'<text x="100%" y="{top:.2f}%" dy="{_drop(top)}">{escape(mark_text(mark, step))}</text>')
+        words.append(f'<text x="100%" y="{top:.2f}%" dy="{_drop(top)}">{escape(text)}</text>')
         kind = "zero" if mark == 0 else "mark"
         lines.append(f'<line class="{kind}" x1="0" x2="100%" y1="{top:.2f}%" y2="{top:.2f}%"/>')
     return (
