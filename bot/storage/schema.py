@@ -267,6 +267,10 @@ copy_result = Table(
     Column("answered_at", UtcTime),
     # Its place among the copies of its signal, in the order in which they were sent: 0 = first.
     Column("rank", Integer),
+    # The market's best price when it was planned (ask for a buy, bid for a sale); none = it was not known.
+    Column("seen_price", Amount),
+    # What caps and cash left of ratio times the master's quantity, before rounding to the lot; none = not sized.
+    Column("capped_quantity", Amount),
     PrimaryKeyConstraint("signal_id", "account_id"),
     Index("copy_result_by_account", "account_id", "status"),
 )
@@ -679,5 +683,5 @@ chain_link = Table(
     Column("row_sha256", Text, nullable=False),
     Column("link_sha256", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
-    Index("chain_link_by_row", "kind", "row_key"),
+    Index("chain_link_by_row", "kind", "row_key", unique=True),
 )

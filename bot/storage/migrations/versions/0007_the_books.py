@@ -11,6 +11,8 @@ down_revision = "0006"
 
 def upgrade() -> None:
     op.add_column("copy_result", sa.Column("rank", sa.Integer(), nullable=True))
+    for name in ("seen_price", "capped_quantity"):
+        op.add_column("copy_result", sa.Column(name, Amount(), nullable=True))
     op.create_index("fill_of_account", "fill", ["account_id", "sequence"], unique=False)
     op.create_index("fill_by_time", "fill", ["account_id", "executed_at", "sequence"], unique=False)
     _ledger()
@@ -135,4 +137,4 @@ def _chain() -> None:
         sa.Column("link_sha256", sa.Text(), nullable=False),
         sa.Column("at", UtcTime(), nullable=False),
     )
-    op.create_index("chain_link_by_row", "chain_link", ["kind", "row_key"], unique=False)
+    op.create_index("chain_link_by_row", "chain_link", ["kind", "row_key"], unique=True)
