@@ -149,7 +149,18 @@ def _trades(connection: Connection, query: Executable, keys: dict[str, Any]) -> 
     masters = connection.execute(_USER_ID, {"account_id": keys["account_id"]}).scalar() is None
     for row in connection.execute(query, keys, execution_options={"yield_per": ROWS_AT_ONCE}):
         ours = masters or row.client_order_id is not None
-        yield BookedTrade(*row[:8], ours, row.sequence)._replace(side=Side(row.side))
+        yield BookedTrade(
+            trade_id=row.trade_id,
+            symbol=row.symbol,
+            side=Side(row.side),
+            quantity=row.quantity,
+            price=row.price,
+            fee=row.fee,
+            fee_currency=row.fee_currency,
+            at=row.executed_at,
+            ours=ours,
+            sequence=row.sequence,
+        )
 
 
 def _movements(connection: Connection, query: Executable, keys: dict[str, Any]) -> Iterator[BookedMovement]:
