@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr
 
 from bot.domain.account import BrokerType
+from bot.settings.books import BooksSettings
 from bot.settings.origins import Origin
 from bot.settings.section import Section
 from bot.settings.users import UserSettings
@@ -367,6 +368,7 @@ class OperatorSettings(Section):
     market_watch: MarketWatchSettings = Field(
         default=MarketWatchSettings(), description="markets that are looked at closely"
     )
+    books: BooksSettings = Field(default=BooksSettings(), description="what an account has made, day by day")
     supervision: SupervisionSettings = Field(default=SupervisionSettings(), description="threads that make no progress")
     paper: PaperSettings = Field(default=PaperSettings(), description="the paper exchange, in paper mode")
     instance: InstanceSettings = Field(
@@ -377,6 +379,16 @@ class OperatorSettings(Section):
     def pace(self) -> Pace:
         """The pace of the mode in force."""
         return self.paces.live if self.trading_mode == "live" else self.paces.paper
+
+    @property
+    def cash_events_seconds(self) -> float:
+        """From one reading of an account's ledger to the next, in the mode in force."""
+        return self.books.cash_events_seconds or (300.0 if self.trading_mode == "live" else 20.0)
+
+    @property
+    def equity_point_seconds(self) -> float:
+        """From one note of an account's worth to the next, in the mode in force."""
+        return self.books.equity_point_seconds or (300.0 if self.trading_mode == "live" else 20.0)
 
     def quote_currency_of(self, broker: BrokerType) -> str:
         """The asset in which the accounts of a brokerage are counted and their entries are paid."""
