@@ -7,11 +7,23 @@ So at any time, per asset: all accounts + clearing + fees = deposits - withdrawa
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
-from paper_exchange.orders import ZERO, Balance, LedgerEntry, LedgerKind, Order, Refusal, RefusalCode, Side, Trade
+from paper_exchange.orders import (
+    ZERO,
+    Balance,
+    LedgerEntry,
+    LedgerKind,
+    Movement,
+    Order,
+    Refusal,
+    RefusalCode,
+    Side,
+    Trade,
+)
 from paper_exchange.venue_rules import VenueRules, rules_for
 
 HOUR_NS = 3_600 * 1_000_000_000
@@ -108,6 +120,19 @@ class Accounts:
             raise Refusal(RefusalCode.INSUFFICIENT_FUNDS, f"not enough {asset} is available")
         self.fees[asset] += amount
         return self._post(account, asset, LedgerKind.FEE, ZERO, amount, reference_id, now_ns)
+
+    def move(self, account_id: str, movements: Sequence[Movement], reference_id: str, now_ns: int) -> list[LedgerEntry]:
+        """Book all of them, or none when one takes more than is available."""
+        account = self[account_id]
+        for one in movements:
+            if account.balance(one.asset).available + one.amount - one.fee < 0:
+                raise Refusal(RefusalCode.INSUFFICIENT_FUNDS, f"not enough {one.asset} is available")
+        for one in movements:
+            self.outside[one.asset] += one.amount
+            self.fees[one.asset] += one.fee
+        return [
+            self._post(account, one.asset, one.kind, one.amount, one.fee, reference_id, now_ns) for one in movements
+        ]
 
     def settle(self, trade: Trade, base: str, quote: str) -> None:
         """Book a fill: the fee comes on top of a buyer's cost, or off what is received, base or quote."""

@@ -41,6 +41,9 @@ MINORS = tuple(
     """.split()  # noqa: SIM905 - a list literal of two hundred quoted names reads worse
 )
 
+# Held at most: no market here trades them. Binance makes remainders of other coins into it.
+UNTRADED = {"BNB": "600"}
+
 # US stocks and three funds, all of which trade on the tape; the order is by size, as with the majors.
 STOCKS = {
     "SPY": "590", "AAPL": "228", "MSFT": "425", "NVDA": "138", "AMZN": "205", "GOOGL": "172", "META": "560",
@@ -72,4 +75,5 @@ def all_assets() -> dict[str, Asset]:
         price = Decimal(1 + rank * 7 % 9) * Decimal(10) ** (rank % 5 - 3)
         assets.setdefault(name, Asset(name, 10, 5, price))
     assets |= {name: Asset(name, 9, 4, Decimal(price)) for name, price in STOCKS.items()}
+    assets |= {name: Asset(name, 8, 4, Decimal(price)) for name, price in UNTRADED.items()}
     return assets

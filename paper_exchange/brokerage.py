@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from paper_exchange.orders import LedgerKind
+
 if TYPE_CHECKING:
     from paper_exchange.exchange import Exchange
     from paper_exchange.http import Front
@@ -29,7 +31,8 @@ class KeyPair:
 class Brokerage:
     """``permissions`` are all the names a key may carry, ``default_permissions`` those of a key made without a word
     about them, ``tiers`` the rate-limit tiers, the default first, ``port_offset`` the place from ``--port-base``. With
-    ``has_funding`` accounts keep deposits apart from what they trade with, until they are transferred."""
+    ``has_funding`` accounts keep deposits apart from what they trade with, until they are transferred. ``movements``
+    are the kinds that have a form of their own at the front."""
 
     name: str
     port_offset: int
@@ -39,3 +42,4 @@ class Brokerage:
     front: Callable[[Exchange], Front]
     tiers: tuple[str, ...] = ("intermediate",)
     has_funding: bool = False
+    movements: frozenset[LedgerKind] = frozenset()

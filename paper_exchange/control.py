@@ -21,7 +21,8 @@ from paper_exchange.clock import rfc3339
 from paper_exchange.exchange import BadMarketChange, Exchange
 from paper_exchange.fault_request import BadFault, parse_fault
 from paper_exchange.journal import amount_text
-from paper_exchange.orders import Order
+from paper_exchange.movements import parse_moving
+from paper_exchange.orders import LedgerKind, Movement, Order, Refusal
 from paper_exchange.stock_session import BadSession
 
 TOKEN_HEADER = "X-Paper-Token"
@@ -47,6 +48,7 @@ def control_app(exchange: Exchange, *, token: str, addresses: Mapping[str, objec
             route("/accounts", "POST", control.open_account),
             route("/accounts/{brokerage}/{name}/deposit", "POST", control.deposit),
             route("/accounts/{brokerage}/{name}/withdraw", "POST", control.withdraw),
+            route("/accounts/{brokerage}/{name}/movements", "POST", control.move),
             route("/accounts/{brokerage}/{name}/key", "POST", control.rotate_key),
             route("/accounts/{brokerage}/{name}/permissions", "POST", control.grant),
             route("/accounts/{brokerage}/{name}/state", "POST", control.set_state),
@@ -139,6 +141,26 @@ class Control:
             raise read.BadBody("amount must be above zero")
         self._exchange.withdraw(account, asset, amount)
         return JSONResponse(self._describe(account))
+
+    async def move(self, request: Request) -> Response:
+        """Change balances without an order: each kind appears at the front as the brokerage writes it."""
+        body = await read.json_object(request)
+        account = self._named(request)
+        brokerage = self._exchange.registry.brokerage(account.brokerage)
+        moving = parse_moving(body, brokerage)
+        if moving.kind is LedgerKind.TRANSFER and brokerage.has_funding:
+            ids = self._transfer(account, moving.movements[0])
+        else:
+            entries = self._exchange.move(account, moving.movements, moving.reference)
+            ids = [entry.ledger_id for entry in entries]
+        return JSONResponse({**self._describe(account), "ledger_ids": ids})
+
+    def _transfer(self, account: Account, movement: Movement) -> list[str]:
+        try:
+            now_ns = self._exchange.advance()
+            return [self._exchange.transfer(account, movement.asset, movement.amount, now_ns).ledger_id]
+        except (Refusal, ValueError) as problem:
+            raise BadAccount(f"amount: {problem}") from None
 
     def _goes_to_funding(self, account: Account, to: str | None) -> bool:
         """Where a brokerage has funding accounts, deposits land there, unless ``to`` says ``trading``."""

@@ -10,7 +10,7 @@ a market with sessions is closed: an order that comes then waits for the opening
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Context, Decimal, localcontext
 from functools import wraps
@@ -33,6 +33,7 @@ from paper_exchange.orders import (
     CloseReason,
     Event,
     LedgerEntry,
+    Movement,
     NewOrder,
     Order,
     OrderAlreadyClosed,
@@ -126,6 +127,14 @@ class Engine:
         """Take a fee that no fill has; `reference` says what for. Raises as `withdraw`."""
         self._check_amount(asset, amount)
         return self._accounts.charge(account_id, asset, amount, reference, now_ns)
+
+    @exactly
+    def move(self, account_id: str, movements: Sequence[Movement], reference: str, now_ns: int) -> list[LedgerEntry]:
+        """Book what moves without an order, all of it or nothing. Raises as `withdraw`."""
+        for one in movements:
+            self._check_amount(one.asset, abs(one.amount))
+            self._check_amount(one.asset, one.fee)
+        return self._accounts.move(account_id, movements, reference, now_ns)
 
     def _check_amount(self, asset: str, amount: Decimal) -> None:
         known = self._catalogue.assets().get(asset)

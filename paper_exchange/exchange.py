@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
@@ -17,13 +17,28 @@ from paper_exchange.dead_mans_switch import DeadMansSwitches
 from paper_exchange.engine import Engine
 from paper_exchange.faults import FaultPlan
 from paper_exchange.funding import STATE_NAME as FUNDING
-from paper_exchange.funding import FundingAccounts
+from paper_exchange.funding import FundingAccounts, Transfer
 from paper_exchange.ids import Ids
 from paper_exchange.journal import Journal, JournalEntry
 from paper_exchange.latency import Latency
 from paper_exchange.market import Market, Quote
 from paper_exchange.nonces import NonceBook
-from paper_exchange.orders import Accepted, Amended, Canceled, Event, Expired, Filled, Order, Refusal, Trade
+from paper_exchange.orders import (
+    ZERO,
+    Accepted,
+    Amended,
+    Canceled,
+    Event,
+    Expired,
+    Filled,
+    LedgerEntry,
+    LedgerKind,
+    Movement,
+    Order,
+    Refusal,
+    RefusalCode,
+    Trade,
+)
 from paper_exchange.stock_session import STATE_NAME as SESSION
 from paper_exchange.stock_session import BadSession, SessionMode, StockSession
 from paper_exchange.websocket_tokens import WebSocketTokens
@@ -230,6 +245,32 @@ class Exchange:
         with _bad_amount():
             self.engine.withdraw(account.account_id, asset, amount, self.advance())
         self._note_money(account)
+
+    def move(self, account: Account, movements: Sequence[Movement], reference: str | None = None) -> list[LedgerEntry]:
+        """Book what moves without an order, all or nothing; raises BadAccount. Entries without a reference get one."""
+        self._check_assets({one.asset: one.amount for one in movements})
+        now_ns = self.advance()
+        with _bad_amount():
+            reference = reference or self.ids.ledger_id(account.brokerage)
+            entries = self.engine.move(account.account_id, movements, reference, now_ns)
+        self._note_money(account)
+        return entries
+
+    def transfer(self, account: Account, asset: str, amount: Decimal, now_ns: int) -> Transfer:
+        """Between the account's funding and trading accounts; ``amount`` is above zero for what goes into trading.
+
+        Raises `Refusal` (INSUFFICIENT_FUNDS), or `ValueError` for an amount that is none.
+        """
+        account_id = account.account_id
+        if self.funding.balances(account_id).get(asset, ZERO) < amount:
+            raise Refusal(RefusalCode.INSUFFICIENT_FUNDS, f"not enough {asset} is in the funding account")
+        transfer_id = self.ids.ledger_id(account.brokerage)
+        movement = Movement(asset=asset, kind=LedgerKind.TRANSFER, amount=amount)
+        (entry,) = self.engine.move(account_id, [movement], transfer_id, now_ns)
+        moved = Transfer(transfer_id=transfer_id, asset=asset, amount=amount, ledger_id=entry.ledger_id, time_ns=now_ns)
+        self.funding.note_transfer(account_id, moved)
+        self._note_money(account)
+        return moved
 
     def _note_money(self, account: Account) -> None:
         self.note_change()

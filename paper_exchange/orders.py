@@ -320,6 +320,21 @@ class LedgerKind(StrEnum):
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
     FEE = "fee"  # charged by itself, not on a fill
+    TRANSFER = "transfer"  # between the account and another one of its owner's
+    STAKING = "staking"  # a reward
+    DIVIDEND = "dividend"  # a payment on what is held
+    CONVERSION = "conversion"  # one leg of two, which have one reference
+    ADJUSTMENT = "adjustment"  # the brokerage's own correction, such as a split
+
+
+@dataclass(frozen=True, kw_only=True)
+class Movement:
+    """A change of a balance that no trade makes: `amount` is signed and without the `fee`, which is never negative."""
+
+    asset: str
+    kind: LedgerKind
+    amount: Decimal
+    fee: Decimal = ZERO
 
 
 @dataclass(frozen=True, kw_only=True)

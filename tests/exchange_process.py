@@ -122,6 +122,12 @@ class ExchangeProcess:
         quote: dict[str, Any] = self.control("POST", "/market", body)
         return quote
 
+    def move(self, brokerage: str, name: str, kind: str, asset: str, amount: Amount, **more: Any) -> list[str]:
+        """``POST …/movements``: what changes balances without an order; ``more`` may hold fee, into, reference."""
+        body = {"kind": kind, "asset": asset, "amount": str(amount), **more}
+        ids: list[str] = self.control("POST", f"/accounts/{brokerage}/{name}/movements", body)["ledger_ids"]
+        return ids
+
     def advance_clock(self, seconds: float) -> None:
         """Let the exchange be later by so much."""
         self.control("POST", "/clock", {"advance_seconds": seconds})

@@ -22,8 +22,18 @@ from paper_exchange.trading_calendar import new_york_date
 
 FILL = "FILL"
 GROUPS = {"TRANS": ("CSD", "CSW")}
+CASH_KINDS = {
+    LedgerKind.DEPOSIT: "CSD",
+    LedgerKind.WITHDRAWAL: "CSW",
+    LedgerKind.TRANSFER: "JNLC",
+    LedgerKind.DIVIDEND: "DIV",
+    LedgerKind.ADJUSTMENT: "MISC",
+}
+KINDS = frozenset({*CASH_KINDS, LedgerKind.FEE})
+"""Kinds of what moves here without a trade."""
 MOST_ACTIVITIES = 100
 MICROSECOND_NS = 1000
+DESCRIBED = frozenset({LedgerKind.FEE, LedgerKind.DIVIDEND})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +102,10 @@ def _all(request: Request) -> Iterator[Activity]:
 
 
 def _kind_of(entry: LedgerEntry) -> str:
-    """Shares that come or go without money are journaled (JNLS)."""
+    """Shares that come or go without money are journaled (JNLS), or of a split."""
     if entry.asset in STOCKS:
-        return "JNLS"
-    return {LedgerKind.DEPOSIT: "CSD", LedgerKind.WITHDRAWAL: "CSW"}.get(entry.kind, "FEE")
+        return "SPLIT" if entry.kind is LedgerKind.ADJUSTMENT else "JNLS"
+    return CASH_KINDS.get(entry.kind, "FEE")
 
 
 def _after_token(chosen: list[Activity], token: str) -> int:
@@ -142,7 +152,7 @@ def _movement(entry: LedgerEntry) -> dict[str, object]:
         "date": new_york_date(entry.time_ns).isoformat(),
         "created_at": rfc3339(entry.time_ns),
         "net_amount": text(entry.amount - entry.fee) if entry.asset not in STOCKS else "0",
-        "description": entry.reference_id if entry.kind is LedgerKind.FEE else "",
+        "description": entry.reference_id if entry.kind in DESCRIBED else "",
         "status": "executed",
     }
     if entry.asset in STOCKS:

@@ -22,6 +22,10 @@ class Holding:
     def average(self) -> Decimal:
         return self.cost / self.quantity if self.quantity else ZERO
 
+    def split(self, quantity: Decimal) -> None:
+        """More shares, or fewer, for the same cost."""
+        self.quantity += quantity
+
     def change(self, quantity: Decimal, price: Decimal) -> None:
         self.cost += quantity * (price if quantity > 0 else self.average)
         self.quantity += quantity
@@ -48,7 +52,10 @@ class CostBook:
             account.entries_read += 1
             if entry.asset in STOCKS:
                 holding = account.holdings.setdefault(entry.asset, Holding())
-                holding.change(entry.amount, self._price(entry))
+                if entry.kind is LedgerKind.ADJUSTMENT:
+                    holding.split(entry.amount)
+                else:
+                    holding.change(entry.amount, self._price(entry))
         return {stock: holding for stock, holding in account.holdings.items() if holding.quantity}
 
     def _price(self, entry: LedgerEntry) -> Decimal:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import ClassVar
 
+from paper_exchange.alpaca import activities
 from paper_exchange.alpaca.account_flags import STATE_NAME as FLAGS
 from paper_exchange.alpaca.account_flags import AccountFlagBook
 from paper_exchange.alpaca.client_orders import ClientOrders
@@ -159,4 +160,5 @@ ALPACA = Brokerage(
     permissions=ALL_SCOPES,
     default_permissions=ALL_SCOPES,
     front=AlpacaFront,
+    movements=activities.KINDS,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paper_exchange.binance import market_data, order_entry, order_lookup, tickers, wallet
+from paper_exchange.binance import market_data, movements, order_entry, order_lookup, tickers, wallet
 from paper_exchange.binance.order_form import FORM
 from paper_exchange.binance.parameters import Parameters
 from paper_exchange.binance.routes import API_PREFIX, WALLET_PREFIX, Endpoint, Handler, Right, Weight
@@ -86,6 +86,10 @@ def _wallet() -> tuple[Endpoint, ...]:
         _sapi("capital/config/getall", wallet.coins),
         _sapi("capital/deposit/hisrec", wallet.deposits),
         _sapi("capital/withdraw/history", wallet.withdrawals),
+        _sapi("asset/assetDividend", movements.distributions),
+        _sapi("asset/dribblet", movements.dust),
+        _sapi("asset/transfer", movements.transfers),
+        _sapi("convert/tradeFlow", movements.conversions),
         _sapi("margin/allPairs", wallet.nothing),
         _sapi("margin/isolated/allPairs", wallet.nothing),
         _sapi("asset/get-funding-asset", wallet.nothing, method="POST"),

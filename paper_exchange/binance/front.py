@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar
 
+from paper_exchange.binance import movements
 from paper_exchange.binance import placements as placing
 from paper_exchange.binance.client_orders import ClientOrders
 from paper_exchange.binance.day_tickers import DayTickers
@@ -174,4 +175,5 @@ BINANCE = Brokerage(
     permissions=frozenset(right.value for right in Right),
     default_permissions=frozenset({Right.READ.value, Right.TRADE.value}),
     front=BinanceFront,
+    movements=movements.KINDS,
 )

@@ -30,6 +30,7 @@ from paper_exchange.coinbase.tokens import Unauthorized, verify_token
 from paper_exchange.day_figures import DayFigures
 from paper_exchange.exchange import Exchange
 from paper_exchange.http import Call, Front, Reply
+from paper_exchange.orders import LedgerKind
 from paper_exchange.write_ahead import Placement
 
 NAME = "coinbase"
@@ -204,4 +205,5 @@ COINBASE = Brokerage(
     permissions=frozenset({Scope.VIEW.value, Scope.TRADE.value, TRANSFER}),
     default_permissions=frozenset({Scope.VIEW.value, Scope.TRADE.value}),
     front=CoinbaseFront,
+    movements=old_api.KINDS - {LedgerKind.TRADE},
 )

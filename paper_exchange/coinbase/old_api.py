@@ -166,7 +166,9 @@ def _entry(request: Request, entry: LedgerEntry, resource: str) -> dict[str, obj
         row |= {"committed": True, "subtotal": money, "fee": {"amount": "0", "currency": entry.asset}}
     elif entry.kind is LedgerKind.TRADE:
         row["advanced_trade_fill"] = _fill_note(request, entry)
-    elif entry.asset not in FIAT:
+    elif entry.kind is LedgerKind.CONVERSION:
+        row["trade"] = {"id": entry.reference_id, "fee": {"amount": text(entry.fee), "currency": entry.asset}}
+    elif entry.asset not in FIAT and entry.kind not in TYPES:
         row["network"] = {
             "status": "confirmed",
             "network_name": "paper",
@@ -175,9 +177,23 @@ def _entry(request: Request, entry: LedgerEntry, resource: str) -> dict[str, obj
     return row
 
 
+TYPES = {
+    LedgerKind.TRADE: "advanced_trade_fill",
+    LedgerKind.STAKING: "staking_reward",
+    LedgerKind.DIVIDEND: "interest",
+    LedgerKind.CONVERSION: "trade",
+    LedgerKind.TRANSFER: "transfer",
+    LedgerKind.FEE: "subscription",
+    LedgerKind.ADJUSTMENT: "clawback",
+}
+"""What is not here came from outside or went there."""
+KINDS = frozenset(LedgerKind)
+
+
 def _type(entry: LedgerEntry) -> str:
-    if entry.kind is LedgerKind.TRADE:
-        return "advanced_trade_fill"
+    named = TYPES.get(entry.kind)
+    if named is not None:
+        return named
     if entry.asset not in FIAT:
         return "send"
     return "fiat_deposit" if entry.kind is LedgerKind.DEPOSIT else "fiat_withdrawal"

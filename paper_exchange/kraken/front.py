@@ -34,11 +34,13 @@ from paper_exchange.kraken.envelope import (
     success,
 )
 from paper_exchange.kraken.form import Params, parse_body, parse_query
+from paper_exchange.kraken.ledger_types import KINDS
 from paper_exchange.kraken.naming import Names
 from paper_exchange.kraken.placements import placements
 from paper_exchange.kraken.price_text import plain_decimal
 from paper_exchange.kraken.signature import new_key_pair, signature_is_valid
 from paper_exchange.nonces import read_nonce
+from paper_exchange.orders import LedgerKind
 from paper_exchange.rate_counters import TIERS, RateCounters
 from paper_exchange.write_ahead import Placement
 
@@ -248,4 +250,5 @@ KRAKEN = Brokerage(
     default_permissions=DEFAULT_PERMISSIONS,
     front=KrakenFront,
     tiers=tuple(TIERS),
+    movements=KINDS - {LedgerKind.TRADE},
 )

@@ -17,6 +17,7 @@ from paper_exchange.kraken.envelope import (
     whole_seconds,
 )
 from paper_exchange.kraken.form import Params
+from paper_exchange.kraken.ledger_types import ledger_type
 from paper_exchange.kraken.naming import altname, asset_id
 from paper_exchange.kraken.page import counted, newest_page, read_bounds
 from paper_exchange.kraken.price_text import plain_decimal
@@ -119,7 +120,7 @@ def ledgers(context: Context) -> object:
     found = [
         entry
         for entry in entries
-        if kind in ("all", entry.kind.value) and (not assets or entry.asset in assets) and bounds.hold(entry.time_ns)
+        if kind in ("all", ledger_type(entry)) and (not assets or entry.asset in assets) and bounds.hold(entry.time_ns)
     ]
     return counted("ledger", _shown(context, newest_page(found, context.params)), len(found), context.params)
 
@@ -201,7 +202,7 @@ def _shown(context: Context, entries: Iterable[LedgerEntry]) -> dict[str, object
         entry.ledger_id: {
             "refid": entry.reference_id,
             "time": seconds(entry.time_ns),
-            "type": entry.kind.value,
+            "type": ledger_type(entry),
             "subtype": "",
             "aclass": "currency",
             "asset": asset_id(entry.asset),

@@ -6,6 +6,7 @@ from paper_exchange.okx import (
     accounts,
     algo_entry,
     algo_lookup,
+    bills,
     dead_mans_switch,
     funding,
     market_data,
@@ -43,6 +44,8 @@ def _account() -> tuple[Endpoint, ...]:
     return (
         _read("account/balance", accounts.balance, Limit(10)),
         _read("account/config", accounts.config, Limit(5)),
+        _read("account/bills", bills.recent, Limit(5, 1)),
+        _read("account/bills-archive", bills.archive, Limit(5)),
         _read("account/positions", accounts.positions, Limit(10)),
         _read("account/trade-fee", accounts.trade_fee, Limit(5)),
         _read("account/instruments", accounts.account_instruments, Limit(20)),

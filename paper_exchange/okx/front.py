@@ -12,6 +12,7 @@ from paper_exchange.clock import NANOSECONDS_PER_SECOND, parse_rfc3339
 from paper_exchange.day_figures import DayFigures
 from paper_exchange.exchange import Exchange
 from paper_exchange.http import Call, Front, Reply
+from paper_exchange.okx import bills
 from paper_exchange.okx.account_levels import STATE_NAME as LEVELS
 from paper_exchange.okx.account_levels import AccountLevels
 from paper_exchange.okx.client_ids import ClientIds
@@ -211,4 +212,5 @@ OKX = Brokerage(
     front=OkxFront,
     tiers=(LIVE, DEMO),
     has_funding=True,
+    movements=bills.KINDS,
 )

@@ -11,7 +11,7 @@ from paper_exchange.http import Reply
 from paper_exchange.okx.query import amount, milliseconds, page, plain_decimal
 from paper_exchange.okx.replies import ApiError, data_reply, missing, wrong
 from paper_exchange.okx.routes import Request
-from paper_exchange.orders import ZERO, LedgerKind, Refusal
+from paper_exchange.orders import LedgerEntry, LedgerKind, Refusal
 
 FUNDING, TRADING = "6", "18"
 """How a transfer names the two accounts."""
@@ -53,28 +53,12 @@ def transfer(request: Request) -> Reply:
 
 
 def _move(request: Request, asset: str, size: Decimal, *, into_trading: bool) -> Transfer:
-    exchange, account_id = request.exchange, request.account_id
-    if into_trading and exchange.funding.balances(account_id).get(asset, ZERO) < size:
-        raise ApiError("58350", "Insufficient balance.")
-    book = exchange.engine.deposit if into_trading else exchange.engine.withdraw
     try:
-        entry = book(account_id, asset, size, request.now_ns)
+        return request.exchange.transfer(request.account, asset, size if into_trading else -size, request.now_ns)
     except Refusal:
         raise ApiError("58350", "Insufficient balance.") from None
     except ValueError:
         raise wrong("amt") from None
-    moved = Transfer(
-        transfer_id=exchange.ids.ledger_id(request.account.brokerage),
-        asset=asset,
-        amount=size if into_trading else -size,
-        ledger_id=entry.ledger_id,
-        time_ns=request.now_ns,
-    )
-    exchange.funding.note_transfer(account_id, moved)
-    exchange.note_change()
-    for listener in exchange.money_listeners:
-        listener(account_id)
-    return moved
 
 
 def deposit_history(request: Request) -> Reply:
@@ -98,9 +82,16 @@ def deposit_history(request: Request) -> Reply:
 
 
 def withdrawal_history(request: Request) -> Reply:
-    """Nothing leaves this exchange."""
-    request.query.limit(MOST_ROWS, MOST_ROWS)
-    return data_reply([])
+    """What left for outside. Newest first."""
+    query = request.query
+    asset, state = query.text("ccy"), query.text("state")
+    rows = [
+        entry
+        for entry in request.exchange.engine.ledger(request.account_id)
+        if entry.kind is LedgerKind.WITHDRAWAL and asset in (None, entry.asset) and state in (None, CREDITED)
+    ]
+    chosen = page(query, rows, lambda entry: entry.time_ns // 1_000_000, limit=query.limit(MOST_ROWS, MOST_ROWS))
+    return data_reply([_withdrawal(entry) for entry in chosen])
 
 
 def currencies(request: Request) -> Reply:
@@ -124,6 +115,26 @@ def _deposit(time_ns: int, deposit_id: str, asset: str, size: Decimal) -> dict[s
         "depId": deposit_id,
         "fromWdId": "",
         "actualDepBlkConfirm": "2",
+    }
+
+
+def _withdrawal(entry: LedgerEntry) -> dict[str, object]:
+    return {
+        "ccy": entry.asset,
+        "chain": _chain(entry.asset),
+        "amt": amount(-entry.amount),
+        "fee": amount(entry.fee),
+        "feeCcy": entry.asset,
+        "from": "",
+        "areaCodeFrom": "",
+        "to": sha256(f"address {entry.asset}".encode()).hexdigest()[:40],
+        "areaCodeTo": "",
+        "txId": sha256(entry.ledger_id.encode()).hexdigest(),
+        "ts": milliseconds(entry.time_ns),
+        "state": CREDITED,
+        "wdId": entry.ledger_id,
+        "clientId": "",
+        "nonTradableAsset": False,
     }
 
 

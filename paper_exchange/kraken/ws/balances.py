@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from paper_exchange.catalogue import Catalogue
 from paper_exchange.clock import rfc3339
+from paper_exchange.kraken.ledger_types import ledger_type
 from paper_exchange.kraken.ws.numbers import number
 from paper_exchange.orders import Balance, LedgerEntry
 
@@ -31,10 +32,10 @@ def change(entry: LedgerEntry, catalogue: Catalogue) -> Item:
         "ledger_id": entry.ledger_id,
         "ref_id": entry.reference_id,
         "timestamp": rfc3339(entry.time_ns),
-        "type": entry.kind.value,
+        "type": ledger_type(entry),
         "asset": entry.asset,
         "asset_class": "currency",
-        "category": entry.kind.value,
+        "category": ledger_type(entry),
         "wallet_type": "spot",
         "wallet_id": "main",
         "amount": number(entry.amount, decimals),
