@@ -1,0 +1,81 @@
+"""`python bot.py export`: fills, orders, cash events or days as CSV, however many there are."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from bot import exit_codes
+from bot.diagnostics.csv_file import STANDARD_OUTPUT, cell, open_sheet
+from bot.diagnostics.listing import cannot_read, count, print_json
+from bot.diagnostics.store_reading import NoStore, bot_state, now, read_store
+from bot.seams.clock import SystemClock
+from bot.settings import Settings
+from bot.storage.ledger_rows import LEDGERS, ledger_rows
+
+# So often a long export says how far it is.
+_WORD_EVERY_SECONDS = 2.0
+_LOOK_EVERY_ROWS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What is taken: of which accounts (None: all), from when and until when."""
+
+    ledger: str
+    target: str
+    accounts: Sequence[str] | None
+    since: datetime | None
+    until: datetime | None
+
+
+def run(settings: Settings, wanted: Wanted, *, as_json: bool) -> int:
+    """Write the file. 0 = written, 2 = it cannot be written or there is nothing to read from."""
+    try:
+        with read_store(settings) as connection:
+            state = bot_state(connection, now=now(settings))
+            rows = _write(connection, wanted)
+    except NoStore as error:
+        return cannot_read(error, as_json=as_json, code=exit_codes.WRONG_USE, empty={"rows": 0})
+    except BrokenPipeError:
+        # Whoever read our output has enough of it; nothing may be left to be flushed into the pipe at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.OK
+    except OSError as error:
+        problem = NoStore(f"{wanted.target} cannot be written: {error.strerror}")
+        return cannot_read(problem, as_json=as_json, code=exit_codes.WRONG_USE, empty={"rows": 0})
+    if wanted.target == STANDARD_OUTPUT:
+        return exit_codes.OK
+    if as_json:
+        print_json(state, mode=state.mode, ledger=wanted.ledger, file=wanted.target, rows=rows)
+    else:
+        print(f"{count(rows, 'row')} of {wanted.ledger} ({state.mode or 'no mode yet'}) in {wanted.target}")
+    return exit_codes.OK
+
+
+def _write(connection: Connection, wanted: Wanted) -> int:
+    columns = LEDGERS[wanted.ledger][2]
+    found = ledger_rows(connection, wanted.ledger, accounts=wanted.accounts, since=wanted.since, until=wanted.until)
+    written = 0
+    with open_sheet(wanted.target) as sheet:
+        sheet.writerow(columns)
+        for row in _counted(found):
+            sheet.writerow([cell(value) for value in row])
+            written += 1
+        sys.stdout.flush()
+    return written
+
+
+def _counted(rows: Iterator[Row[Any]]) -> Iterator[Row[Any]]:
+    """The same rows; a person who waits hears how far it is."""
+    clock = SystemClock()
+    last = clock.monotonic()
+    for number, row in enumerate(rows, start=1):
+        yield row
+        if number % _LOOK_EVERY_ROWS == 0 and clock.monotonic() - last >= _WORD_EVERY_SECONDS:
+            last = clock.monotonic()
+            print(f"{number:,} rows …", file=sys.stderr)
