@@ -3,6 +3,8 @@
 Overlapping deploys put two processes on one PostgreSQL, on different machines. The one that has the lease trades; the
 other answers health checks and waits. Who has it stops sending by itself when it could not renew it for half its time,
 long before another may take it; every transaction that decides something compares the row's epoch besides.
+
+With `scaling.mode: many` each process has a row of its own by the same rules, and holds accounts, not the database.
 """
 
 import logging
@@ -16,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import Fenced, StoreUnavailable
 from bot.seams.clock import Clock
-from bot.storage import instance_lease
+from bot.storage import instance_lease, processes
 from bot.storage.installation import Installation
 from bot.storage.instance_lease import Holder
 from bot.storage.postgres_installation import PostgresOpening
@@ -136,6 +138,8 @@ class InstanceLease:
     Where a lock on the state directory keeps others out (SQLite) it is not strict: there the row only tells.
     """
 
+    _taken = "another process has taken the lease of the database"
+
     def __init__(
         self,
         transact: Transact,
@@ -181,9 +185,9 @@ class InstanceLease:
 
         Raises `Fenced` when another process has the lease, `StoreUnavailable` while nobody knows.
         """
-        epoch = instance_lease.epoch_of(connection)
-        if epoch != self.epoch:
-            self._lose(f"another process has the database (epoch {epoch}, this one has {self.epoch})")
+        why = self._why_not_ours(connection)
+        if why:
+            self._lose(why)
         if self._lost:
             raise Fenced(self._lost)
         problem = self.problem()
@@ -195,21 +199,17 @@ class InstanceLease:
         asked_at = self._clock.monotonic()
         now: datetime = self._clock.now()
         try:
-            held = self._transact(
-                lambda connection: instance_lease.renew(
-                    connection, epoch=self.epoch, lease_seconds=self._lease_seconds, now=now
-                )
-            )
+            held = self._transact(lambda connection: self._renew(connection, now))
         except StoreUnavailable as error:
             if not self._failing:
                 log.error("The lease of the database was not renewed: %s", error)
             self._failing = True
             return
         if not held:
-            self._lose("another process has taken the lease of the database")
+            self._lose(self._taken)
             return
         if self._failing:
-            log.warning("The lease of the database is renewed again; no other process had it in between")
+            log.warning("The lease of the database is renewed again; nobody had taken it in between")
         self._failing, self._renewed_at = False, asked_at
 
     def end(self) -> None:
@@ -225,10 +225,22 @@ class InstanceLease:
             return
         now = self._clock.now()
         try:
-            self._transact(lambda connection: instance_lease.give_back(connection, epoch=self.epoch, now=now))
+            self._transact(lambda connection: self._give_back(connection, now))
         except StoreUnavailable as error:
             log.warning("The lease runs out by itself in %.0f s: %s", self._lease_seconds, error)
 
+    # -- the row ----------------------------------------------------------------------------------------------------
+    def _why_not_ours(self, connection: Connection) -> str:
+        epoch = instance_lease.epoch_of(connection)
+        return "" if epoch == self.epoch else f"another process has the database (epoch {epoch}, not {self.epoch})"
+
+    def _renew(self, connection: Connection, now: datetime) -> bool:
+        return instance_lease.renew(connection, epoch=self.epoch, lease_seconds=self._lease_seconds, now=now)
+
+    def _give_back(self, connection: Connection, now: datetime) -> None:
+        instance_lease.give_back(connection, epoch=self.epoch, now=now)
+
+    # -- its thread -------------------------------------------------------------------------------------------------
     def _run(self) -> None:
         while not self._over.is_set() and not self._lost:
             pause = self._lease_seconds / RENEWALS
@@ -247,3 +259,40 @@ class InstanceLease:
         if not self._lost:
             self._lost = why
             self._on_lost(why)
+
+
+class ProcessLease(InstanceLease):
+    """The same for one process of many: while it is heard of, it holds its accounts, and no other takes them."""
+
+    _taken = "this process was declared gone by another, which has taken its accounts"
+
+    def __init__(
+        self,
+        transact: Transact,
+        *,
+        clock: Clock,
+        process_id: str,
+        epoch: int,
+        lease_seconds: float,
+        renewed_at: float,
+        on_lost: Callable[[str], None],
+    ) -> None:
+        super().__init__(
+            transact,
+            clock=clock,
+            epoch=epoch,
+            lease_seconds=lease_seconds,
+            renewed_at=renewed_at,
+            strict=True,
+            on_lost=on_lost,
+        )
+        self.process_id = process_id
+
+    def _why_not_ours(self, connection: Connection) -> str:
+        return "" if processes.epoch_of(connection, self.process_id) == self.epoch else self._taken
+
+    def _renew(self, connection: Connection, now: datetime) -> bool:
+        return processes.renew(connection, self.process_id, lease_seconds=self._lease_seconds, now=now)
+
+    def _give_back(self, connection: Connection, now: datetime) -> None:
+        processes.leave(connection, self.process_id, reason="it ended", now=now)

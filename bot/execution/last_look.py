@@ -30,7 +30,8 @@ class LastLook:
     def read(cls, connection: Connection, passengers: Sequence[Passenger], gate: EntryGate) -> "LastLook":
         """All passengers follow one signal. A plan that was rolled back has left nothing to read."""
         signal_id, symbol = passengers[0].signal.signal_id, passengers[0].intent.symbol
-        in_force = boardings.may_leave(connection, signal_id)
+        epochs = boardings.may_leave(connection, signal_id)
+        in_force = frozenset(one.order_id for one in passengers if epochs.get(one.order_id) == one.seat.epoch)
         complete = all(one.order_id in in_force for one in passengers)
         committed = in_force if complete else boardings.committed(connection, signal_id)
         if not committed:

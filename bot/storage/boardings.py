@@ -50,7 +50,7 @@ _SUBMITTED = _MINE.join(order_intent, order_intent.c.client_order_id == _MINE.c.
     lease, lease.c.account_id == order_intent.c.account_id
 )
 _MAY_LEAVE = (
-    select(order_intent.c.client_order_id)
+    select(order_intent.c.client_order_id, order_intent.c.epoch)
     .select_from(_SUBMITTED)
     .where(
         *_OF_SIGNAL,
@@ -140,9 +140,13 @@ def submit_all(
     return True
 
 
-def may_leave(connection: Connection, signal_id: str) -> frozenset[str]:
-    """The signal's orders that are marked as being sent, under the epoch that is in force now."""
-    return frozenset(connection.execute(_MAY_LEAVE, {"the_signal": signal_id}).scalars())
+def may_leave(connection: Connection, signal_id: str) -> Mapping[str, int]:
+    """The signal's orders that are marked as being sent under the epoch that is in force now, with that epoch.
+
+    Whoever sends compares it with its own: another process may have planned the same order after a plan of ours was
+    rolled back and the account has moved.
+    """
+    return {row.client_order_id: row.epoch for row in connection.execute(_MAY_LEAVE, {"the_signal": signal_id})}
 
 
 def committed(connection: Connection, signal_id: str) -> frozenset[str]:

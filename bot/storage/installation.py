@@ -170,8 +170,9 @@ def settle(
     *,
     now: datetime,
     fresh_id: Callable[[], str],
+    alone: bool = True,
 ) -> Installation:
-    """The writes of a start: the id, the count of starts, what is missing; then the marker."""
+    """The writes of a start: the id, the count of starts, what is missing; then the marker. `alone`: no other runs."""
     marker = found if isinstance(found, InstallMarker) else None
     installation = Installation(
         url, state_dir, look.install_id or fresh_id(), marker.created_at if marker is not None else now
@@ -181,7 +182,7 @@ def settle(
         with engine.begin() as connection:
             # Before anything is counted: what the database had when it was found.
             missing = behind(marks_of(connection), marker.marks) if marker else []
-            _begin(connection, installation, missing, now)
+            _begin(connection, installation, missing, now, alone=alone)
         with engine.connect() as connection:
             installation.mark(connection)
     finally:
@@ -189,9 +190,11 @@ def settle(
     return installation
 
 
-def _begin(connection: Connection, installation: Installation, missing: list[str], now: datetime) -> None:
+def _begin(
+    connection: Connection, installation: Installation, missing: list[str], now: datetime, *, alone: bool
+) -> None:
     process.set_meta(connection, process.INSTALL_ID, installation.install_id)
-    if process.count_start(connection):
+    if process.count_start(connection, alone=alone):
         log.warning("The last run did not end cleanly. What it left unfinished is asked about before it goes on")
     if missing:
         process.set_restored(connection, now=now)

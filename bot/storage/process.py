@@ -33,10 +33,13 @@ def set_meta(connection: Connection, key: str, value: str) -> None:
         connection.execute(insert(meta).values(key=key, value=value))
 
 
-def count_start(connection: Connection) -> bool:
-    """Count one more start. True when the run before it did not end cleanly; then `run_state` is `crashed` by now."""
+def count_start(connection: Connection, *, alone: bool = True) -> bool:
+    """Count one more start. True when the run before it did not end cleanly; then `run_state` is `crashed` by now.
+
+    Beside other processes that run now (not `alone`) nothing is known of an earlier run.
+    """
     set_meta(connection, STARTS, str(int(get_meta(connection, STARTS) or 0) + 1))
-    crashed = get_meta(connection, RUN_STATE) == RUNNING
+    crashed = alone and get_meta(connection, RUN_STATE) == RUNNING
     if crashed:
         set_meta(connection, RUN_STATE, CRASHED)
     return crashed

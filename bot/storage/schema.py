@@ -1,6 +1,17 @@
 """The tables. What happened is in rows that only grow; what is true now of an account is one row, overwritten."""
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
 
 from bot.storage.types import Amount, UtcTime
 
@@ -283,6 +294,7 @@ lease = Table(
     Column("epoch", Integer, nullable=False),
     Column("owner", Text, nullable=False),
     Column("renewed_at", UtcTime, nullable=False),
+    Index("lease_by_owner", "owner"),
 )
 
 # Which signals a user is owed an answer to: those after `from_sequence`, up to and with `to_sequence`.
@@ -684,4 +696,38 @@ chain_link = Table(
     Column("link_sha256", Text, nullable=False),
     Column("at", UtcTime, nullable=False),
     Index("chain_link_by_row", "kind", "row_key", unique=True),
+)
+
+# The processes that share this database (`scaling.mode: many`); one that is not heard of until `expires_at` is gone.
+trading_process = Table(
+    "trading_process",
+    metadata,
+    Column("process_id", Text, primary_key=True),
+    # In the order of joining.
+    Column("epoch", Integer, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    # A digest of the accounts that its configuration names: all processes should have the same.
+    Column("accounts_sha256", Text, nullable=False),
+    # How many accounts it takes at most; none = its part of all of them.
+    Column("share", Integer),
+    Column("started_at", UtcTime, nullable=False),
+    Column("renewed_at", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    # Since when it takes accounts; none = not yet, or not any more.
+    Column("takes_since", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("end_reason", Text, nullable=False, server_default=""),
+    Index("trading_process_by_epoch", "epoch", unique=True),
+    Index("trading_process_by_end", "ended_at"),
+)
+
+# Nonces of a key below `ceiling` may have been used, by whichever process: an account that moves goes on above it.
+nonce_ceiling = Table(
+    "nonce_ceiling",
+    metadata,
+    Column("key_fingerprint", Text, primary_key=True),
+    Column("ceiling", BigInteger, nullable=False),
+    Column("process_id", Text, nullable=False),
+    Column("written_at", UtcTime, nullable=False),
 )

@@ -14,6 +14,7 @@ from bot.execution.order_executor import OrderExecutor
 from bot.execution.order_lane import OrderLane, Seat
 from bot.storage import boardings
 from bot.storage.intents import intents_in
+from bot.storage.schema import order_intent
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.mutant import Mutant
 
@@ -34,7 +35,8 @@ def a_batch_is_not_looked_at_again() -> AbstractContextManager[Any]:
 
 def a_batch_leaves_after_the_fence() -> AbstractContextManager[Any]:
     """The last look leaves out whose account it is by now."""
-    return _both(patch.object(boardings, "may_leave", boardings.committed), _never_closed())
+    marked = boardings._COMMITTED.add_columns(order_intent.c.epoch)
+    return _both(patch.object(boardings, "_MAY_LEAVE", marked), _never_closed())
 
 
 def a_lost_acknowledgement_is_a_refusal() -> AbstractContextManager[Any]:
