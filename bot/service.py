@@ -33,6 +33,7 @@ from bot.settings import Settings
 from bot.settings.loading import process_environment
 from bot.start_checks import banner, check_disk, check_keys, check_mode, make_private_directory, unusable
 from bot.storage import instance_lease, process
+from bot.storage.chain_sealing import ChainSealer
 from bot.storage.installation import Installation, open_installation
 from bot.storage.instance_lease import Holder
 from bot.storage.place import DATABASE_FILE, database_url, is_a_file
@@ -53,6 +54,8 @@ REVIVE_SECONDS = 5.0
 LOCK_CHECK_SECONDS = 60.0
 # Kept for a trace of what hangs, when the time to stop is over.
 LAST_WORDS_SECONDS = 1.5
+# At the end, for sealing what is new in history.
+SEAL_SECONDS = 2.0
 
 
 class _Myself(TypedDict):
@@ -326,6 +329,7 @@ class Run:
             silence_seconds=self._settings.supervision.watchdog_silence_seconds,
             longest_turn_seconds=2 * BEAT_SECONDS,
         )
+        sealer = ChainSealer(world.store, self._clock)
         parts.garbage.start(self._clock.monotonic())
         while not self._stop.is_set():
             beat("looking after the process")
@@ -339,6 +343,7 @@ class Run:
                 lock_at = now + LOCK_CHECK_SECONDS
                 self._end_when(self._other_owner(), exit_codes.ALREADY_RUNNING)
             parts.kill_switch.look()
+            sealer.turn()
             self._keep_exchange_alive(world)
             if now >= summary_at:
                 summary_at = now + every
@@ -444,6 +449,7 @@ class Run:
         if not left:
             parts.manager.close()
         parts.shared.close()
+        self._seal_history(world)
         now, reason, clean = self._clock.now(), self._reason, not left
         try:
             world.store.write(
@@ -454,6 +460,14 @@ class Run:
             log.error("the end of this run was not written: %s", error)
         log.info("Stopped. State is in %s", self._settings.state_dir)
         return left
+
+    def _seal_history(self, world: World) -> None:
+        """What is not sealed now is sealed after the next start; the head is worth noting elsewhere."""
+        if self._failure:
+            return
+        head = ChainSealer(world.store, self._clock).finish(within_seconds=min(SEAL_SECONDS, self._left_seconds() / 4))
+        if head is not None:
+            log.info("Fills and decisions are sealed up to link %d, head %s", head.sequence, head.link_sha256)
 
     def _open_paper_exchange(self) -> PaperVenue:
         paper = self._settings.paper

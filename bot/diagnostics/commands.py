@@ -15,6 +15,7 @@ from bot.diagnostics import (
     market,
     resolve,
     symbols,
+    verify,
     vetoes,
 )
 from bot.diagnostics.command_line import Commands, add_command, moment, name, number, seconds, venue_id
@@ -48,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     _add_vetoes(commands)
     _add_market(commands)
     _add_accounts(commands)
+    verify.add(commands)
     return made
 
 
