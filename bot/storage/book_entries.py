@@ -1,17 +1,17 @@
-"""An account's trades and cash events together, in the order of time, without holding them all in memory."""
+"""An account's trades, cash events and costs in the order of the books, without holding them all in memory."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Executable, bindparam, func, select
 
-from bot.domain.cash_event import CashEvent
+from bot.books.entries import CostEntry, Movement, Trade, place_of
 from bot.domain.order import Side
 from bot.storage.cash_events import event_of
+from bot.storage.cost_entries import costs_of
 from bot.storage.schema import account, cash_event, cost_entry, fill
 
 # Rows fetched at once while a long history is gone through.
@@ -29,6 +29,7 @@ _FILL_COLUMNS = (
     fill.c.fee_currency,
     fill.c.executed_at,
     fill.c.client_order_id,
+    fill.c.venue_order_id,
     fill.c.sequence,
 )
 _ONE_ACCOUNT: BindParameter[str] = bindparam("account_id")
@@ -63,35 +64,6 @@ _LAST_MOVED = select(func.max(cash_event.c.at)).where(cash_event.c.account_id ==
 _USER_ID = select(account.c.user_id).where(account.c.account_id == _ONE_ACCOUNT)
 
 
-class BookedTrade(NamedTuple):
-    """A fill as the ledger has it. `ours` is False for what a user traded by hand."""
-
-    trade_id: str
-    symbol: str
-    side: Side
-    quantity: Decimal
-    price: Decimal
-    fee: Decimal
-    fee_currency: str
-    at: datetime
-    ours: bool
-    sequence: int
-
-
-class BookedMovement(NamedTuple):
-    """A cash event as the ledger has it."""
-
-    event: CashEvent
-    sequence: int
-
-    @property
-    def at(self) -> datetime:
-        return self.event.at
-
-
-BookedEntry = BookedTrade | BookedMovement
-
-
 @dataclass(frozen=True)
 class BookedUntil:
     """The highest numbers of an account's fills, cash events and costs; what is booked later has higher ones."""
@@ -116,40 +88,45 @@ def last_entry_at(connection: Connection, account_id: str) -> datetime | None:
 
 def book_entries(
     connection: Connection, account_id: str, *, since: datetime = EVER, until: datetime = NEVER
-) -> Iterator[BookedEntry]:
-    """What happened at or after `since` and before `until`, in the order of time; of the same time, money comes first.
+) -> Iterator[Trade | Movement | CostEntry]:
+    """What happened at or after `since` and before `until`, in the order in which it is applied to books.
 
-    To be gone through once and while the connection is open; memory is bounded whatever the length.
+    Opening balances are not among it. To be gone through once and while the connection is open; memory is bounded
+    whatever the length.
     """
     keys = {"account_id": account_id, "since": since, "until": until}
-    movements, trades = _movements(connection, _MOVEMENTS, keys), _trades(connection, _TRADES, keys)
-    return heapq.merge(movements, trades, key=_moment)
+    costs = [cost for cost in _costs(connection, account_id) if since <= cost.acquired_at < until]
+    streams: list[Iterable[Trade | Movement | CostEntry]] = [
+        _movements(connection, _MOVEMENTS, keys),
+        costs,
+        _trades(connection, _TRADES, keys),
+    ]
+    return heapq.merge(*streams, key=place_of)
 
 
-def late_entries(connection: Connection, account_id: str, after: BookedUntil, *, before: datetime) -> list[BookedEntry]:
-    """What was booked after those numbers and happened before this time, in the order of time."""
+def late_entries(
+    connection: Connection, account_id: str, after: BookedUntil, *, before: datetime
+) -> list[Trade | Movement | CostEntry]:
+    """What was booked after those numbers and happened before this time, in the order in which it is applied."""
     fills = {"account_id": account_id, "after": after.fills}
     cash = {"account_id": account_id, "after": after.cash}
-    found: list[BookedEntry] = [
+    found: list[Trade | Movement | CostEntry] = [
         *_movements(connection, _LATE_MOVEMENTS, cash),
         *_trades(connection, _LATE_TRADES, fills),
+        *_costs(connection, account_id, after=after.costs),
     ]
-    return sorted((entry for entry in found if entry.at < before), key=_order)
+    return sorted((entry for entry in found if moment_of(entry) < before), key=place_of)
 
 
-def _moment(entry: BookedEntry) -> datetime:
-    return entry.at
+def moment_of(entry: Trade | Movement | CostEntry) -> datetime:
+    """When it happened, by the venue's or the operator's word."""
+    return place_of(entry)[0]
 
 
-def _order(entry: BookedEntry) -> tuple[datetime, bool, int]:
-    return entry.at, isinstance(entry, BookedTrade), entry.sequence
-
-
-def _trades(connection: Connection, query: Executable, keys: dict[str, Any]) -> Iterator[BookedTrade]:
+def _trades(connection: Connection, query: Executable, keys: dict[str, Any]) -> Iterator[Trade]:
     masters = connection.execute(_USER_ID, {"account_id": keys["account_id"]}).scalar() is None
     for row in connection.execute(query, keys, execution_options={"yield_per": ROWS_AT_ONCE}):
-        ours = masters or row.client_order_id is not None
-        yield BookedTrade(
+        yield Trade(
             trade_id=row.trade_id,
             symbol=row.symbol,
             side=Side(row.side),
@@ -158,11 +135,18 @@ def _trades(connection: Connection, query: Executable, keys: dict[str, Any]) -> 
             fee=row.fee,
             fee_currency=row.fee_currency,
             at=row.executed_at,
-            ours=ours,
+            # All that is traded on a master's account is a signal; a user's own trades are not ours.
+            ours=masters or row.client_order_id is not None,
             sequence=row.sequence,
+            order_id=row.venue_order_id,
         )
 
 
-def _movements(connection: Connection, query: Executable, keys: dict[str, Any]) -> Iterator[BookedMovement]:
+def _movements(connection: Connection, query: Executable, keys: dict[str, Any]) -> Iterator[Movement]:
     for row in connection.execute(query, keys, execution_options={"yield_per": ROWS_AT_ONCE}):
-        yield BookedMovement(event_of(row), row.sequence)
+        yield Movement(event=event_of(row), sequence=row.sequence)
+
+
+def _costs(connection: Connection, account_id: str, *, after: int = 0) -> list[CostEntry]:
+    written = [cost for cost in costs_of(connection, account_id) if cost.sequence > after]
+    return sorted((cost.entry for cost in written), key=place_of)

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, bindparam, insert, select
 
+from bot.books.entries import CostEntry
 from bot.storage.schema import cost_entry
 
 _OF_ACCOUNT = select(cost_entry).where(cost_entry.c.account_id == bindparam("account_id")).order_by(cost_entry.c.id)
@@ -27,6 +28,18 @@ class WrittenCost:
     reason: str
     written_at: datetime
     sequence: int = 0
+
+    @property
+    def entry(self) -> CostEntry:
+        """As the books take it."""
+        return CostEntry(
+            asset=self.asset,
+            quantity=self.quantity,
+            cost=self.cost,
+            currency=self.currency,
+            acquired_at=self.acquired_at,
+            entry_id=f"{self.sequence:012d}",
+        )
 
     def __post_init__(self) -> None:
         if self.quantity <= 0 or self.cost < 0:

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from bot.books.equity import Mark
 from bot.domain.money import plain
 from bot.storage.book_entries import BookedUntil
-from bot.storage.marks_text import StoredMark, marks_of, marks_text, units_of, units_text
+from bot.storage.marks_text import marks_of, marks_text, units_of, units_text
 from bot.storage.schema import day_close
 
 _OF_ACCOUNT = day_close.c.account_id == bindparam("account_id")
@@ -76,7 +77,7 @@ class DayClose:
     difference: Decimal | None
     differences: Mapping[str, Difference] = field(default_factory=dict)
     units: Mapping[str, Decimal] = field(default_factory=dict)
-    marks: Mapping[str, StoredMark] = field(default_factory=dict)
+    marks: Mapping[str, Mark] = field(default_factory=dict)
     books_json: str
     booked: BookedUntil
     trades: int

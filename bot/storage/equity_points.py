@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select
 
+from bot.books.equity import Mark
 from bot.storage.book_entries import EVER, NEVER
-from bot.storage.marks_text import StoredMark, marks_of, marks_text, units_of, units_text
+from bot.storage.marks_text import marks_of, marks_text, units_of, units_text
 from bot.storage.schema import equity_point
 
 # Rows removed by one statement.
@@ -53,7 +54,7 @@ class EquityPoint:
     unpriced: Mapping[str, Decimal] = field(default_factory=dict)
     oldest_price_at: datetime | None = None
     units: Mapping[str, Decimal] = field(default_factory=dict)
-    marks: Mapping[str, StoredMark] = field(default_factory=dict)
+    marks: Mapping[str, Mark] = field(default_factory=dict)
     settled: bool = False
 
 

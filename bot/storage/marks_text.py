@@ -2,20 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
+from bot.books.equity import Mark
 from bot.domain.money import plain
 from bot.seams.clock import format_time, parse_time
-
-
-@dataclass(frozen=True)
-class StoredMark:
-    """What one unit was worth in the account's own currency, and when that price was taken."""
-
-    price: Decimal
-    at: datetime
 
 
 def units_text(units: Mapping[str, Decimal]) -> str:
@@ -26,13 +17,11 @@ def units_of(text: str) -> dict[str, Decimal]:
     return {asset: Decimal(quantity) for asset, quantity in json.loads(text).items()}
 
 
-def marks_text(marks: Mapping[str, StoredMark]) -> str:
+def marks_text(marks: Mapping[str, Mark]) -> str:
     return json.dumps(
         {asset: {"price": plain(mark.price), "at": format_time(mark.at)} for asset, mark in sorted(marks.items())}
     )
 
 
-def marks_of(text: str) -> dict[str, StoredMark]:
-    return {
-        asset: StoredMark(Decimal(mark["price"]), parse_time(mark["at"])) for asset, mark in json.loads(text).items()
-    }
+def marks_of(text: str) -> dict[str, Mark]:
+    return {asset: Mark(Decimal(mark["price"]), parse_time(mark["at"])) for asset, mark in json.loads(text).items()}

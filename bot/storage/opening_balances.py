@@ -1,16 +1,20 @@
 """Rows of opening balances: what was there before everything that the books know of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, select, update
 
+from bot.domain.cash_event import CashEvent
 from bot.storage.schema import opening_balance
 
 _ALL = select(opening_balance).where(opening_balance.c.account_id == bindparam("account_id"))
 _ADD = insert(opening_balance)
+_CHANGE = update(opening_balance).where(
+    opening_balance.c.account_id == bindparam("the_account"), opening_balance.c.asset == bindparam("the_asset")
+)
 
 
 @dataclass(frozen=True)
@@ -38,3 +42,23 @@ def save_opening(connection: Connection, account_id: str, opening: OpeningBalanc
         raise ValueError(f"{account_id}: the units of its own currency are missing, even if there are none")
     for asset, quantity in opening.units.items():
         connection.execute(_ADD, {"account_id": account_id, "asset": asset, "units": quantity, "at": opening.at})
+
+
+def take_out(connection: Connection, account_id: str, events: Iterable[CashEvent]) -> None:
+    """These were told after the books began: what was before that is in the balances already, and must not count twice.
+
+    Nothing happens while the books have not begun.
+    """
+    opening = find_opening(connection, account_id)
+    for event in events:
+        if opening is None or event.at >= opening.at:
+            continue
+        left = opening.units.get(event.asset)
+        units = (left or Decimal(0)) - event.change
+        keys = {"the_account": account_id, "the_asset": event.asset}
+        if left is None:
+            values = {"account_id": account_id, "asset": event.asset, "units": units, "at": opening.at}
+            connection.execute(_ADD, values)
+        else:
+            connection.execute(_CHANGE, keys | {"units": units})
+        opening = OpeningBalances(opening.at, {**opening.units, event.asset: units})
