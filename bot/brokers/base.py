@@ -97,6 +97,14 @@ class BaseBroker(ABC):
         """Why the venue would take no entry of this account, by what it last said of it; empty while it would."""
         return ""
 
+    @property
+    def absence_doubt(self) -> str:
+        """Why not finding an order under an id of ours proves nothing here; empty where it does, after its time.
+
+        Such an order is left to a person.
+        """
+        return ""
+
     # -- sessions ---------------------------------------------------------------------------------------------------
     def trading_session(self) -> TradingSession:
         """Whether the venue trades now, as far as is known; any thread may ask, and no venue is asked."""

@@ -1,17 +1,39 @@
 """Who trades where."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+# An exchange that is opened by name: letters and digits, so that labels, variables and file names stay readable.
+EXCHANGE_NAME = re.compile(r"[a-z][a-z0-9]{1,23}", re.ASCII)
+_others: dict[str, "BrokerType"] = {}
+
 
 class BrokerType(StrEnum):
-    """The five brokerages, as peers."""
+    """The five brokerages, as peers: these are its members.
+
+    Any other name in the form of an exchange's is a value too, one object for each name, but no member: it is not
+    iterated over. Which of them there are, the settings say (`exchanges`).
+    """
 
     COINBASE = "coinbase"
     KRAKEN = "kraken"
     OKX = "okx"
     BINANCE = "binance"
     ALPACA = "alpaca"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "BrokerType | None":
+        if not isinstance(value, str) or not EXCHANGE_NAME.fullmatch(value):
+            return None
+        other = str.__new__(cls, value)
+        other._name_, other._value_ = value.upper(), value
+        return _others.setdefault(value, other)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is one of the five; any other is opened by the name that the settings give it."""
+        return self.name in type(self).__members__
 
     @property
     def proper_name(self) -> str:

@@ -523,9 +523,13 @@ class OrderExecutor:
                 connection, intent.client_order_id, empty_lookups=count, last_lookup_at=now
             )
         )
-        if self._absence.proven(intent.client_order_id, settle_seconds=self._broker.settle_seconds):
-            log.warning("%s order %s proven absent", intent.account_id, intent.client_order_id)
-            self._end_absent(intent)
+        if not self._absence.proven(intent.client_order_id, settle_seconds=self._broker.settle_seconds):
+            return
+        if self._broker.absence_doubt:
+            self._leave_to_a_person(intent, self._broker.absence_doubt)
+            return
+        log.warning("%s order %s proven absent", intent.account_id, intent.client_order_id)
+        self._end_absent(intent)
 
     def _end_absent(self, intent: OrderIntent) -> None:
         """An entry is given up. An exit is a debt: where ids are good once and for ever the same order goes again."""
