@@ -6,6 +6,7 @@ from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef
 from bot.domain.leaving import WhenDisabled
 from bot.execution.account_status import AccountStatus
+from bot.execution.book_keeper import BookKeeper
 from bot.execution.fill_recorder import FillRecorder
 from bot.execution.order_executor import OrderExecutor
 from bot.execution.reconciliation import Reconciler
@@ -29,6 +30,7 @@ class AccountDesk:
     leaving: WhenDisabled | None = None
     flattening: Flattening | None = None
     marks: AccountMarks | None = None
+    books: BookKeeper | None = None
 
     @property
     def account(self) -> AccountRef:

@@ -137,6 +137,23 @@ class AccountWorker:
             self._cycle()
         if self._publish_at is not None and self._clock.monotonic() >= self._publish_at:
             self._publish()
+        if note is None and not self._is_wanted():
+            self._keep_books()
+
+    def _keep_books(self) -> None:
+        """When nobody waits for anything else: exits and copies come first, and break it off."""
+        books = self.desk.books
+        if books is None or self.desk.executor.stopping or self._clock.monotonic() < books.due_at:
+            return
+        self.desk.status.step("keeping the books")
+        self._guarded("keeping the books", lambda: books.run_if_due(self._is_wanted))
+        self.desk.status.step("waiting")
+
+    def _is_wanted(self) -> bool:
+        """Whether something else is to be done by this thread now."""
+        now = self._clock.monotonic()
+        due = (self._cycle_at, self._look_at, self._flatten_at, self._stream_at)
+        return self._stop.is_set() or not self.inbox.empty() or any(at is not None and at <= now for at in due)
 
     def _publish(self) -> None:
         self._publish_at = None
@@ -144,6 +161,7 @@ class AccountWorker:
 
     def _next_note(self) -> Note | None:
         due = [self._cycle_at, self._refresh_at, self._look_at, self._flatten_at, self._stream_at, self._publish_at]
+        due.append(None if self.desk.books is None else self.desk.books.due_at)
         wait = min(moment for moment in due if moment is not None) - self._clock.monotonic()
         beat("waiting", max(0.0, wait) + self._step_seconds)
         try:

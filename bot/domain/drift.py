@@ -11,4 +11,5 @@ class DriftKind(StrEnum):
     PHANTOM = "phantom"  # an order that lives in the books and not at the venue, or the other way round
     SHORTFALL = "shortfall"  # the account has less than the booked lots
     SURPLUS = "surplus"  # the account has more than the booked lots: its owner's own coins
+    BOOKS = "books"  # the balances are not what fills and cash events make of them
     DUST = "dust"  # booked lots that are too small to be sold

@@ -17,6 +17,7 @@ _LEVELS = {
     DriftKind.ORPHAN_ORDER: logging.CRITICAL,
     DriftKind.FILL_MISSING: logging.CRITICAL,
     DriftKind.PHANTOM: logging.CRITICAL,
+    DriftKind.BOOKS: logging.CRITICAL,
     DriftKind.SHORTFALL: logging.WARNING,
     DriftKind.SURPLUS: logging.DEBUG,
     DriftKind.DUST: logging.INFO,

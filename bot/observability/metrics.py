@@ -62,6 +62,13 @@ class Metrics:
         self.watchdog_stalls = Counter("nija_watchdog_stalls", "The whole process stood still", registry=self.registry)
         self.heartbeat_age = self._gauge("nija_heartbeat_age_seconds", "Since the last step; NaN if none", "account")
         self.drifts = self._gauge("nija_drifts", "Differences between venue and books", "account", "kind")
+        self.equity = self._gauge("nija_equity", "Worth of an account by the last note of it", "account", "currency")
+        self.books_difference = self._gauge(
+            "nija_books_difference", "Worth of what balances and books differ by; NaN before the first look", "account"
+        )
+        self.cash_reading_age = self._gauge(
+            "nija_cash_reading_age_seconds", "Since the venue last told the account's ledger; NaN if never", "account"
+        )
         self.inbox_notes = Gauge("nija_inbox_notes", "Notes waiting in accounts' inboxes", registry=self.registry)
         self.sockets = SocketFigures(self.registry)
         self.market = MarketFigures(self.registry)

@@ -64,6 +64,9 @@ _LAST_MOVED = select(func.max(cash_event.c.at)).where(cash_event.c.account_id ==
 _USER_ID = select(account.c.user_id).where(account.c.account_id == _ONE_ACCOUNT)
 
 
+BookedEntry = Trade | Movement | CostEntry
+
+
 @dataclass(frozen=True)
 class BookedUntil:
     """The highest numbers of an account's fills, cash events and costs; what is booked later has higher ones."""
@@ -88,7 +91,7 @@ def last_entry_at(connection: Connection, account_id: str) -> datetime | None:
 
 def book_entries(
     connection: Connection, account_id: str, *, since: datetime = EVER, until: datetime = NEVER
-) -> Iterator[Trade | Movement | CostEntry]:
+) -> Iterator[BookedEntry]:
     """What happened at or after `since` and before `until`, in the order in which it is applied to books.
 
     Opening balances are not among it. To be gone through once and while the connection is open; memory is bounded
@@ -96,7 +99,7 @@ def book_entries(
     """
     keys = {"account_id": account_id, "since": since, "until": until}
     costs = [cost for cost in _costs(connection, account_id) if since <= cost.acquired_at < until]
-    streams: list[Iterable[Trade | Movement | CostEntry]] = [
+    streams: list[Iterable[BookedEntry]] = [
         _movements(connection, _MOVEMENTS, keys),
         costs,
         _trades(connection, _TRADES, keys),
@@ -104,13 +107,11 @@ def book_entries(
     return heapq.merge(*streams, key=place_of)
 
 
-def late_entries(
-    connection: Connection, account_id: str, after: BookedUntil, *, before: datetime
-) -> list[Trade | Movement | CostEntry]:
+def late_entries(connection: Connection, account_id: str, after: BookedUntil, *, before: datetime) -> list[BookedEntry]:
     """What was booked after those numbers and happened before this time, in the order in which it is applied."""
     fills = {"account_id": account_id, "after": after.fills}
     cash = {"account_id": account_id, "after": after.cash}
-    found: list[Trade | Movement | CostEntry] = [
+    found: list[BookedEntry] = [
         *_movements(connection, _LATE_MOVEMENTS, cash),
         *_trades(connection, _LATE_TRADES, fills),
         *_costs(connection, account_id, after=after.costs),
@@ -118,7 +119,7 @@ def late_entries(
     return sorted((entry for entry in found if moment_of(entry) < before), key=place_of)
 
 
-def moment_of(entry: Trade | Movement | CostEntry) -> datetime:
+def moment_of(entry: BookedEntry) -> datetime:
     """When it happened, by the venue's or the operator's word."""
     return place_of(entry)[0]
 

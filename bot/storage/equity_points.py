@@ -19,6 +19,7 @@ REMOVED_AT_ONCE = 500
 _OF_ACCOUNT = equity_point.c.account_id == bindparam("account_id")
 _ADD = insert(equity_point)
 _NEWEST = select(equity_point).where(_OF_ACCOUNT).order_by(equity_point.c.at.desc(), equity_point.c.id.desc()).limit(1)
+_FIRST = select(equity_point).where(_OF_ACCOUNT).order_by(equity_point.c.at, equity_point.c.id).limit(1)
 _NEWEST_SETTLED = (
     select(equity_point)
     .where(_OF_ACCOUNT, equity_point.c.settled)
@@ -85,6 +86,12 @@ def newest_point(connection: Connection, account_id: str, *, settled: bool = Fal
     return None if row is None else _point(row)
 
 
+def first_point(connection: Connection, account_id: str) -> EquityPoint | None:
+    """The one with which the books began; it is kept for ever."""
+    row = connection.execute(_FIRST, {"account_id": account_id}).first()
+    return None if row is None else _point(row)
+
+
 def points_of(
     connection: Connection, account_id: str, *, since: datetime = EVER, until: datetime = NEVER
 ) -> Iterator[EquityPoint]:
@@ -94,7 +101,7 @@ def points_of(
 
 
 def thin_out(connection: Connection, account_id: str, *, all_since: datetime, drop_before: datetime) -> int:
-    """Of points before `all_since` keep the first of each hour, and none from before `drop_before`.
+    """Of points before `all_since` keep the first of each hour, and from before `drop_before` only the very first.
 
     Returns how many were removed.
     """
@@ -108,7 +115,7 @@ def thin_out(connection: Connection, account_id: str, *, all_since: datetime, dr
 
 def _superfluous(rows: Sequence[Any], drop_before: datetime) -> list[int]:
     found, hour = [], None
-    for row in rows:
+    for row in rows[1:]:
         its_hour = row.at - timedelta(minutes=row.at.minute, seconds=row.at.second, microseconds=row.at.microsecond)
         if row.at < drop_before or its_hour == hour:
             found.append(row.id)

@@ -1,0 +1,102 @@
+"""Reads what moved money or coins of one account besides trades, and writes it down."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from bot.brokers.base import BaseBroker
+from bot.domain.cash_event import CashEvent
+from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply
+from bot.domain.money import plain
+from bot.seams.clock import Clock
+from bot.seams.failpoints import failpoint
+from bot.storage import cash_events, opening_balances
+from bot.storage.accounts import first_seen_at
+from bot.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+# The ledger is read again from this long before its newest entry known: entries are listed out of order for a while.
+OVERLAP = timedelta(hours=1)
+# And at the first reading of a process from this long: a venue may date an entry to the day that it belongs to.
+LONG_OVERLAP = timedelta(days=3)
+
+
+class CashReader:
+    """One account's, in that account's thread. A reading that fails is a sentence in `problem`, never an empty list."""
+
+    def __init__(self, *, broker: BaseBroker, store: Store, clock: Clock, fence: Callable[[Connection], None]) -> None:
+        self._broker = broker
+        self._account = broker.account
+        self._store = store
+        self._clock = clock
+        self._fence = fence
+        self._looks_long_back = True
+        self.problem = ""
+
+    def read(self) -> int:
+        """Book what is new; how much that was. Raises what the broker's readings raise, after noting the reason."""
+        try:
+            events = self._broker.get_cash_events(self._since())
+        except (UnreadableReply, RetryLater, CredentialsRejected) as error:
+            self._failed(str(error))
+            raise
+        failpoint("cash_events_read")
+        new = self._book(events)
+        failpoint("cash_events_booked")
+        if self.problem:
+            log.info("%s: its ledger at the brokerage can be read again", self._account.label)
+        self.problem, self._looks_long_back = "", False
+        for event in new:
+            log.info("%s: %s of %s %s", self._account.label, event.kind, plain(event.amount), event.asset)
+        return len(new)
+
+    def look_long_back(self) -> None:
+        """The next reading begins days earlier: for entries that were dated back."""
+        self._looks_long_back = True
+
+    def age_seconds(self) -> float:
+        """Since the venue last told its ledger; NaN when it never did."""
+        with self._store.read() as connection:
+            reading = cash_events.find_reading(connection, self._account.label)
+        if reading is None or reading.read_at is None:
+            return float("nan")
+        return max(0.0, (self._clock.now() - reading.read_at).total_seconds())
+
+    def _since(self) -> datetime:
+        with self._store.read() as connection:
+            first = first_seen_at(connection, self._account.label)
+            reading = cash_events.find_reading(connection, self._account.label)
+        if reading is None or reading.read_until is None:
+            return first
+        overlap = LONG_OVERLAP if self._looks_long_back else OVERLAP
+        return max(first, reading.read_until - overlap)
+
+    def _book(self, events: Sequence[CashEvent]) -> list[CashEvent]:
+        now, label = self._clock.now(), self._account.label
+
+        def work(connection: Connection) -> list[CashEvent]:
+            self._fence(connection)
+            before = cash_events.find_reading(connection, label)
+            new = [event for event in events if cash_events.add_cash_event(connection, self._account, event, now=now)]
+            if before is None or before.read_at is None:
+                # What happened before the books began is in the balances that they began with.
+                opening_balances.take_out(connection, label, new)
+            cash_events.note_read(connection, label, events, at=now)
+            return new
+
+        return self._store.write(work)
+
+    def _failed(self, problem: str) -> None:
+        if problem == self.problem:
+            return
+        log.warning("%s: its ledger at the brokerage cannot be read: %s", self._account.label, problem)
+        self.problem = problem
+
+        def work(connection: Connection) -> None:
+            self._fence(connection)
+            cash_events.note_unread(connection, self._account.label, problem)
+
+        self._store.write(work)
