@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.account_desk import AccountDesk
 from bot.account_worker import CycleTimes
+from bot.books.days import DayBoundary
 from bot.broker_manager import (
     BaseBroker,
     KrakenBroker,
@@ -39,6 +40,7 @@ from bot.domain.order import Side
 from bot.domain.position import ExitPlan
 from bot.domain.signal import TradeSignal
 from bot.execution.account_status import AccountStatus
+from bot.execution.book_keeper import BookKeeper, BookRules
 from bot.execution.departures import Departures
 from bot.execution.entry_needs import missing_for_entries
 from bot.execution.fill_recorder import FillRecorder, describe
@@ -387,6 +389,7 @@ class _Composition:
         )
         desk = AccountDesk(
             broker=broker,
+            books=self._book_keeper(broker, executor, reconciler),
             status=status,
             recorder=recorder,
             executor=executor,
@@ -408,6 +411,30 @@ class _Composition:
         if desk.copier is not None and account.broker is BrokerType.KRAKEN:
             self.lane.take_seat(Seat(account=account, epoch=epoch, broker=broker, fit=desk.copier.may_board))
         return desk
+
+    def _book_keeper(self, broker: BaseBroker, executor: OrderExecutor, reconciler: Reconciler) -> BookKeeper:
+        label, metrics, books = broker.account.label, self.world.metrics, self.settings.books
+        metrics.books_difference.labels(label).set(float("nan"))
+        keeper = BookKeeper(
+            broker=broker,
+            store=self.world.store,
+            clock=self.world.clock,
+            ids=self.world.ids,
+            reconciler=reconciler,
+            fence=executor.refuse_when_fenced,
+            rules=BookRules(
+                boundary=DayBoundary.of(books.time_zone, books.day_starts_at),
+                cash_events_seconds=self.settings.cash_events_seconds,
+                equity_point_seconds=self.settings.equity_point_seconds,
+                price_max_age_seconds=books.price_max_age_seconds,
+                keep_equity_points_days=books.keep_equity_points_days,
+            ),
+            on_drifts=partial(metrics.set_drifts, label),
+            on_equity=lambda worth: metrics.equity.labels(label, broker.quote_currency).set(float(worth)),
+            on_difference=lambda worth: metrics.books_difference.labels(label).set(float(worth)),
+        )
+        metrics.cash_reading_age.labels(label).set_function(keeper.cash.age_seconds)
+        return keeper
 
     def _lane(self) -> OrderLane:
         """Of the one brokerage whose accounts have one feed loop for their orders."""
