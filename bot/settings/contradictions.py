@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bot.domain.account import BrokerType
+from bot.settings.exchanges import exchange_problems
 from bot.settings.model import CopyingSettings, OperatorSettings
 from bot.settings.users import CopySettings, UserSettings
 from bot.settings.venues import ALPACA_DATA_URL
@@ -14,6 +15,10 @@ def contradictions(settings: OperatorSettings, users: Sequence[UserSettings]) ->
     yield from _masters(settings)
     yield from _drills_in_live(settings)
     yield from _hosts_of_others(settings)
+    in_use = {master.broker for master in settings.masters if master.enabled}
+    in_use |= {user.broker for user in users if user.enabled}
+    yield from exchange_problems(settings.exchanges, in_use, trading_mode=settings.trading_mode)
+    yield from _many_processes(settings)
     yield from _size_left_open("copying", settings.copying.mode, settings.copying)
     for user in users:
         yield from _size_left_open(f"{user.source_file}: {user.user_id}", user.copy_rules.copy_mode, user.copy_rules)

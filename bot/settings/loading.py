@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from bot.domain.account import EXCHANGE_NAME, BrokerType
 from bot.domain.errors import ConfigurationError
 from bot.settings.contradictions import contradictions
 from bot.settings.env_source import CONFIG_DIR_VARIABLE, given_by_variables, read_dotenv
@@ -146,14 +147,22 @@ class _Loading:
 
     def _validated(self, tree: dict[str, Tree]) -> OperatorSettings | None:
         try:
-            return OperatorSettings.model_validate(tree)
+            return OperatorSettings.model_validate(tree, context={"exchanges": frozenset(self._exchanges(tree))})
         except ValidationError as error:
             self._problems += sentences(error, self._yaml, self._given)
             return None
 
+    @staticmethod
+    def _exchanges(tree: Mapping[str, Tree]) -> Iterator[BrokerType]:
+        """Those that are named well; what is wrong with the others is said where they are read."""
+        named = tree.get("exchanges")
+        for name in named if isinstance(named, dict) else ():
+            if EXCHANGE_NAME.fullmatch(str(name)):
+                yield BrokerType(str(name))
+
     def _users(self) -> tuple[UserSettings, ...]:
         try:
-            return read_user_files(self._config_dir / "users")
+            return read_user_files(self._config_dir / "users", (*BrokerType, *self._exchanges(self._yaml.tree)))
         except ConfigurationError as error:
             self._problems += error.problems
             return ()

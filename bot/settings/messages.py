@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from bot.settings.exchanges import ExchangeSettings
 from bot.settings.model import OperatorSettings
 from bot.settings.origins import Given, Location, dotted
 from bot.settings.values import shown
@@ -72,6 +73,8 @@ def _no_such_setting(location: Location) -> str:
 
 def _names_at(model: type[BaseModel], location: Location) -> list[str]:
     """The names of the settings in a section."""
+    if location[:1] == ("exchanges",) and len(location) > 1:
+        model = ExchangeSettings
     for step in location:
         model = _model_below(model, step) or model
     return sorted(info.alias or name for name, info in model.model_fields.items())

@@ -6,10 +6,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 
 from bot.domain.account import BrokerType
 from bot.settings.books import BooksSettings
+from bot.settings.exchanges import Exchanges, no_such_brokerage
 from bot.settings.origins import Origin
 from bot.settings.section import Section
 from bot.settings.users import UserSettings
@@ -60,6 +61,15 @@ class MasterSettings(Section):
         description="what its account at the paper exchange starts with",
         json_schema_extra={"unit": "quote currency"},
     )
+
+    @field_validator("broker")
+    @classmethod
+    def _one_that_there_is(cls, broker: BrokerType, info: ValidationInfo) -> BrokerType:
+        """One of the five, or an exchange that the same settings name (the context says which)."""
+        named = (info.context or {}).get("exchanges")
+        if named is not None and not broker.is_named and broker not in named:
+            raise ValueError(no_such_brokerage(broker, named))
+        return broker
 
 
 class Pace(Section):
@@ -371,6 +381,10 @@ class OperatorSettings(Section):
     books: BooksSettings = Field(default=BooksSettings(), description="what an account has made, day by day")
     supervision: SupervisionSettings = Field(default=SupervisionSettings(), description="threads that make no progress")
     paper: PaperSettings = Field(default=PaperSettings(), description="the paper exchange, in paper mode")
+    exchanges: Exchanges = Field(
+        default_factory=lambda: MappingProxyType({}),
+        description="exchanges beside the five brokerages, by the name that they get here; experimental",
+    )
     instance: InstanceSettings = Field(
         default=InstanceSettings(), description="one process at a time, on one PostgreSQL"
     )
@@ -390,8 +404,19 @@ class OperatorSettings(Section):
         """From one note of an account's worth to the next, in the mode in force."""
         return self.books.equity_point_seconds or (300.0 if self.trading_mode == "live" else 20.0)
 
+    def brokers(self) -> tuple[BrokerType, ...]:
+        """The five, and the exchanges that are opened by name."""
+        return (*BrokerType, *(BrokerType(name) for name in self.exchanges))
+
+    def paper_front_of(self, broker: BrokerType) -> BrokerType:
+        """The brokerage of the paper exchange that its accounts are at."""
+        exchange = self.exchanges.get(broker)
+        return broker if exchange is None or exchange.paper_front is None else BrokerType(exchange.paper_front)
+
     def quote_currency_of(self, broker: BrokerType) -> str:
         """The asset in which the accounts of a brokerage are counted and their entries are paid."""
+        if broker in self.exchanges:
+            return self.exchanges[broker].quote_currency
         own = {
             BrokerType.OKX: self.okx.quote_currency,
             BrokerType.BINANCE: self.binance.quote_currency,

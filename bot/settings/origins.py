@@ -52,6 +52,9 @@ def leaves(model: BaseModel, above: Location = ()) -> Iterator[tuple[Location, o
         elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
             for index, item in enumerate(value):
                 yield from leaves(item, (*location, index))
+        elif isinstance(value, Mapping) and value and all(isinstance(item, BaseModel) for item in value.values()):
+            for name_of_item, item in value.items():
+                yield from leaves(item, (*location, name_of_item))
         else:
             yield location, value, field_info
 

@@ -94,7 +94,7 @@ def read_user(node: JsonNode, kind: FileKind, source_file: str) -> tuple[UserSet
     members = node.value
     defects = [Defect(f"{key} is missing from this user", node.line) for key in REQUIRED if key not in members]
     for key, member in members.items():
-        sentence = _defect_of(key, member.value)
+        sentence = _defect_of(key, member.value, kind)
         if sentence:
             defects.append(Defect(sentence, member.line))
     if not defects:
@@ -102,14 +102,14 @@ def read_user(node: JsonNode, kind: FileKind, source_file: str) -> tuple[UserSet
     return (None, defects) if defects else _validated(members, source_file)
 
 
-def _defect_of(key: str, value: JsonValue) -> str | None:
+def _defect_of(key: str, value: JsonValue, kind: FileKind) -> str | None:
     if key not in _KINDS:
         return _unknown_key(key)
     if not _is_kind(value, _KINDS[key]):
         return f"{key} must be {_KINDS[key]}, not {_shown(value)}"
     if key == "user_id" and value in RESERVED_USER_IDS:
         return f"user_id {value!a} is reserved; choose another"
-    if isinstance(value, str) and key in _CHOICES:
+    if isinstance(value, str) and key in _CHOICES and (key, value) != ("broker_type", kind.broker):
         return _choice_defect(key, value)
     if isinstance(value, str) and key in ("name", "description"):
         return _prose_defect(key, value, MAX_NAME_CHARACTERS if key == "name" else MAX_DESCRIPTION_CHARACTERS)

@@ -7,6 +7,7 @@ line and field.
 import errno
 import os
 import stat
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -19,11 +20,15 @@ from bot.settings.users import UserSettings
 
 MAX_BYTES = 10_000_000
 MAX_USERS_PER_FILE = 1_000
-FILE_KINDS = {
-    f"{account_type}_{broker}.json": FileKind(account_type, broker)
-    for account_type in ACCOUNT_TYPES
-    for broker in BrokerType
-}
+
+
+def file_kinds(brokers: Iterable[BrokerType]) -> Mapping[str, FileKind]:
+    """What users each name of a file promises."""
+    return {
+        f"{account_type}_{broker}.json": FileKind(account_type, broker)
+        for account_type in ACCOUNT_TYPES
+        for broker in brokers
+    }
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class _Placed:
     place: str
 
 
-def read_user_files(directory: Path) -> tuple[UserSettings, ...]:
+def read_user_files(directory: Path, brokers: Iterable[BrokerType] = BrokerType) -> tuple[UserSettings, ...]:
     """All users of all files, by file name and then in the files' order. No directory means no users.
 
     A user's copy rules hold only what its file sets (`model_fields_set`). Raises `ConfigurationError` with a sentence
@@ -42,8 +47,9 @@ def read_user_files(directory: Path) -> tuple[UserSettings, ...]:
     """
     problems: list[str] = []
     placed: list[_Placed] = []
-    for path in _files_in(directory, problems):
-        placed += _users_of(path, problems)
+    kinds = file_kinds(brokers)
+    for path in _files_in(directory, kinds, problems):
+        placed += _users_of(path, kinds[path.name], problems)
     problems += _said_twice(placed)
     problems += _same_variables(placed)
     if problems:
@@ -51,7 +57,7 @@ def read_user_files(directory: Path) -> tuple[UserSettings, ...]:
     return tuple(item.user for item in placed)
 
 
-def _files_in(directory: Path, problems: list[str]) -> list[Path]:
+def _files_in(directory: Path, kinds: Mapping[str, FileKind], problems: list[str]) -> list[Path]:
     try:
         entries = sorted(directory.iterdir())
     except FileNotFoundError:
@@ -59,9 +65,10 @@ def _files_in(directory: Path, problems: list[str]) -> list[Path]:
     except OSError as error:
         problems.append(f"{directory.parent.name}/{directory.name} cannot be read: {error.strerror}")
         return []
-    files = [entry for entry in entries if entry.name in FILE_KINDS]
-    strays = [entry for entry in entries if entry.name not in FILE_KINDS and _meant_as_user_file(entry.name)]
-    problems += [_stray_sentence(stray) for stray in strays]
+    files = [entry for entry in entries if entry.name in kinds]
+    strays = [entry for entry in entries if entry.name not in kinds and _meant_as_user_file(entry.name)]
+    brokers = list(dict.fromkeys(str(kind.broker) for kind in kinds.values()))
+    problems += [_stray_sentence(stray, brokers) for stray in strays]
     return files
 
 
@@ -70,15 +77,14 @@ def _meant_as_user_file(name: str) -> bool:
     return name.lower().endswith((".json", ".json.txt")) and not name.startswith(".")
 
 
-def _stray_sentence(path: Path) -> str:
-    brokers = ", ".join(BrokerType)
+def _stray_sentence(path: Path, brokers: Sequence[str]) -> str:
     return (
         f"{_shown(path)} is not a name of a user file: it must be <class>_<brokerage>.json in lower case, with class "
-        f"{' or '.join(ACCOUNT_TYPES)} and brokerage one of {brokers}; rename it or move it away"
+        f"{' or '.join(ACCOUNT_TYPES)} and brokerage one of {', '.join(brokers)}; rename it or move it away"
     )
 
 
-def _users_of(path: Path, problems: list[str]) -> list[_Placed]:
+def _users_of(path: Path, kind: FileKind, problems: list[str]) -> list[_Placed]:
     """The readable users of one file; what is wrong goes to `problems`."""
     shown = _shown(path)
     try:
@@ -93,7 +99,7 @@ def _users_of(path: Path, problems: list[str]) -> list[_Placed]:
         f"{shown}:{again.line}: {again.key!a} is already set on line {again.first_line}; keep one of them"
         for again in document.repeated_keys
     ]
-    return _users_in(document.root, FILE_KINDS[path.name], shown, problems)
+    return _users_in(document.root, kind, shown, problems)
 
 
 def _users_in(root: JsonNode, kind: FileKind, shown: str, problems: list[str]) -> list[_Placed]:

@@ -85,7 +85,7 @@ def problems(
         (
             "masters:\n- broker: mtgox\n",
             "config/nija.yaml:2: masters.0.broker must be 'coinbase', 'kraken', 'okx', 'binance' or 'alpaca', "
-            "not 'mtgox'",
+            "not 'mtgox'; any other exchange is named in the section exchanges first",
         ),
         ("okx: {demo: maybe}\n", "config/nija.yaml:1: okx.demo must be true or false, not 'maybe'"),
         (
@@ -200,7 +200,8 @@ def test_a_directory_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None
         ),
         (
             {"NIJA__MASTERS__MTGOX__ENABLED": "true"},
-            "NIJA__MASTERS__MTGOX__ENABLED must be 'coinbase', 'kraken', 'okx', 'binance' or 'alpaca', not 'mtgox'",
+            "NIJA__MASTERS__MTGOX__ENABLED must be 'coinbase', 'kraken', 'okx', 'binance' or 'alpaca', not 'mtgox'; "
+            "any other exchange is named in the section exchanges first",
         ),
         (
             {"NIJA__MASTERS__KRAKEN": "true"},
