@@ -18,7 +18,6 @@ def contradictions(settings: OperatorSettings, users: Sequence[UserSettings]) ->
     in_use = {master.broker for master in settings.masters if master.enabled}
     in_use |= {user.broker for user in users if user.enabled}
     yield from exchange_problems(settings.exchanges, in_use, trading_mode=settings.trading_mode)
-    yield from _many_processes(settings)
     yield from _size_left_open("copying", settings.copying.mode, settings.copying)
     for user in users:
         yield from _size_left_open(f"{user.source_file}: {user.user_id}", user.copy_rules.copy_mode, user.copy_rules)
