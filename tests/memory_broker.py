@@ -10,6 +10,7 @@ from bot.brokers.balance_book import BalanceBook
 from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef
 from bot.domain.balance import AssetBalance, Holdings
+from bot.domain.cash_event import CashEvent, CashKind
 from bot.domain.errors import MarketClosed, UnreadableReply
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
@@ -59,7 +60,8 @@ class MemoryBroker(BaseBroker):
     `script` holds what the next placements do instead, in order: an exception to raise (before anything happens), or
     a pair (exception, True) to raise after the order was accepted. `fillable` caps the quantity an order gets, and with
     `stays_open` the rest is worked on until it is cancelled. `held_coins` are tied up in orders of the owner.
-    Outside its `session` it takes nothing.
+    Outside its `session` it takes nothing. `moves` changes balances without a trade, and the ledger tells of it unless
+    it is kept `silent`. Of each trade it takes `fee_fraction` in quote.
     """
 
     settle_seconds = 30.0
@@ -81,6 +83,9 @@ class MemoryBroker(BaseBroker):
         self.balance_error: str | None = None
         self.history_error: str | None = None
         self.open_orders_error: str | None = None
+        self.ledger_error: str | None = None
+        self.events: list[CashEvent] = []
+        self.fee_fraction = Decimal(0)
         self.unreadable_orders: set[str] = set()
         self.received: list[OrderRequest] = []
         self.orders: dict[str, VenueOrder] = {}
@@ -184,7 +189,8 @@ class MemoryBroker(BaseBroker):
 
     def _fill(self, order: VenueOrder, quantity: Decimal) -> None:
         direction = 1 if order.side is Side.BUY else -1
-        self.cash -= direction * quantity * self.price
+        fee = quantity * self.price * self.fee_fraction
+        self.cash -= direction * quantity * self.price + fee
         self.coins += direction * quantity
         self.fills.append(
             Fill(
@@ -194,7 +200,7 @@ class MemoryBroker(BaseBroker):
                 side=order.side,
                 quantity=quantity,
                 price=self.price,
-                fee=Decimal(0),
+                fee=fee,
                 fee_currency="USD",
                 executed_at=self.clock.now(),
             )
@@ -230,6 +236,30 @@ class MemoryBroker(BaseBroker):
         if self.history_error is not None:
             raise UnreadableReply(self.history_error)
         return [fill for fill in self.fills if fill.executed_at >= since]
+
+    def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:
+        if self.ledger_error is not None:
+            raise UnreadableReply(self.ledger_error)
+        return [event for event in self.events if event.at >= since]
+
+    def moves(
+        self, kind: CashKind, amount: str, asset: str = "USD", *, at: datetime | None = None, silent: bool = False
+    ) -> CashEvent:
+        """A deposit, a reward, a later fee, ...; `at` is how the venue dates it."""
+        if asset == "USD":
+            self.cash += Decimal(amount)
+        else:
+            self.coins += Decimal(amount)
+        event = CashEvent(
+            event_id=f"E{len(self.events) + 1}",
+            kind=kind,
+            asset=asset,
+            amount=Decimal(amount),
+            at=at or self.clock.now(),
+        )
+        if not silent:
+            self.events.append(event)
+        return event
 
 
 def _request(side: Side, quantity: str, client_order_id: str) -> OrderRequest:

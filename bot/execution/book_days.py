@@ -81,7 +81,9 @@ class BookDays:
             base = base_of_books(connection, self._account_id)
             if base is None or base.opening.at > reading.at:
                 return []
-            due = self._due(base.close, base.opening, reading.at)
+            # A ledger that cannot be read may be readable soon; after that the day is closed without it.
+            until = reading.at - NEAR if reading.cash_problem else reading.at
+            due = self._due(base.close, base.opening, until)
             if not due:
                 return []
             start, since = self._start_after(connection, base.close, base.opening)
