@@ -12,6 +12,7 @@ from types import MappingProxyType
 from bot.brokers.alpaca.broker import AlpacaBroker
 from bot.brokers.base import BaseBroker
 from bot.brokers.by_ccxt.broker import BinanceBroker, OKXBroker
+from bot.brokers.by_ccxt.unified import UnifiedBroker
 from bot.brokers.coinbase.broker import CoinbaseBroker
 from bot.brokers.contexts import (
     alpaca_context,
@@ -20,6 +21,7 @@ from bot.brokers.contexts import (
     kraken_context,
     live_access,
     okx_context,
+    unified_context,
 )
 from bot.brokers.kraken.broker import KrakenBroker
 from bot.brokers.shared_parts import SharedParts, shared_parts
@@ -38,6 +40,7 @@ __all__ = [
     "KrakenBroker",
     "OKXBroker",
     "SharedParts",
+    "UnifiedBroker",
     "VenueAccess",
     "build_broker",
     "live_access",
@@ -69,3 +72,4 @@ def build_broker(account: AccountRef, access: VenueAccess, *, settings: Settings
             return BinanceBroker(who, user_id, context=binance_context(access, settings, shared))
         case BrokerType.ALPACA:
             return AlpacaBroker(who, user_id, context=alpaca_context(access, settings, shared))
+    return UnifiedBroker(account, unified_context(account, access, settings, shared))

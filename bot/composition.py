@@ -312,14 +312,16 @@ class _Composition:
     def _access(self, account: AccountRef) -> VenueAccess:
         paper = self.world.paper
         if paper is not None:
-            return paper.access(account.broker, self._paper_credentials(paper, account))
+            return paper.access(self.settings.paper_front_of(account.broker), self._paper_credentials(paper, account))
         return live_access(account.broker, self.settings, self._live_credentials(account))
 
     def _paper_credentials(self, paper: PaperVenue, account: AccountRef) -> Credentials:
         try:
             tier = self.settings.kraken.tier if account.broker is BrokerType.KRAKEN else None
             currency = self.settings.quote_currency_of(account.broker)
-            return paper.open_account(account, self._paper_balance(account), currency=currency, tier=tier)
+            front = self.settings.paper_front_of(account.broker)
+            balance = self._paper_balance(account)
+            return paper.open_account(account, balance, currency=currency, tier=tier, front=front)
         except ConfigurationError as error:
             # While the bot runs, an exchange that is away may come back: the account waits for it.
             raise RetryLater(str(error)) from error

@@ -237,7 +237,7 @@ class CopyPlanner:
             client_order_id=name,
             account_id=label,
             signal_id=signal.signal_id,
-            decision=_DECISIONS[signal.broker],
+            decision=f"copy of the {signal.broker} master's entry",
             symbol=signal.symbol,
             side=signal.side,
             kind=OrderKind.ENTRY,
@@ -254,7 +254,6 @@ class CopyPlanner:
 
 
 _USER_LEFT = NoSize(CopyReason.USER_LEFT, "the user does not copy any more")
-_DECISIONS = {broker: f"copy of the {broker} master's entry" for broker in BrokerType}
 
 
 def planning_failed(signal: TradeSignal, label: str, now: datetime, error: Exception) -> PlannedCopy:

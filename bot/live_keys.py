@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from bot.brokers.credential_names import unknown_variables
 from bot.brokers.credentials import Credentials, MissingCredentials, duplicate_keys, find_credentials
-from bot.domain.account import AccountRef
+from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,12 @@ def check_live_keys(accounts: Sequence[AccountRef], user_ids: Collection[str], e
         log.info("%s", sentence)
 
 
-def report_unknown_variables(environ: Mapping[str, str], user_ids: Collection[str], known: Collection[str]) -> None:
+def report_unknown_variables(
+    environ: Mapping[str, str],
+    user_ids: Collection[str],
+    known: Collection[str],
+    brokers: Collection[BrokerType] = tuple(BrokerType),
+) -> None:
     """A variable that looks like ours but is none of ours is named with its nearest neighbour."""
-    for variable in unknown_variables(environ, user_ids, known):
+    for variable in unknown_variables(environ, user_ids, known, brokers):
         log.warning("%s", variable)

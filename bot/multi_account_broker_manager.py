@@ -96,7 +96,7 @@ class MultiAccountBrokerManager:
     def brokerages(self) -> Sequence[BrokerType]:
         """Every brokerage that has a master or a user here."""
         in_use = {*self._masters, *(follower.account.broker for follower in self._followers)}
-        return [broker for broker in BrokerType if broker in in_use]
+        return [*(broker for broker in BrokerType if broker in in_use), *sorted(in_use - set(BrokerType))]
 
     def connect_brokerage(self, broker: BrokerType) -> None:
         """The master's attempt, then its users, staggered, then copying is armed. Bounded by each call's deadline."""

@@ -19,6 +19,8 @@ from bot.storage.place import database_url, describe
 from bot.storage.store import Store
 
 log = logging.getLogger(__name__)
+# What is said of an exchange that is opened by name.
+EXPERIMENTAL = "its adapter is ccxt's, which nobody has tried there with this program; see docs/brokers.md"
 
 
 def make_private_directory(path: Path) -> None:
@@ -98,7 +100,9 @@ def check_keys(settings: Settings, store: Store) -> None:
     user_ids = {user.user_id for user in settings.users}
     # Names of settings by path were judged when they were read.
     others = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
-    report_unknown_variables(others, user_ids, {*KNOWN_VARIABLES, ALREADY_TRIED})
+    report_unknown_variables(others, user_ids, {*KNOWN_VARIABLES, ALREADY_TRIED}, settings.brokers())
+    for name in sorted(settings.exchanges):
+        log.warning("%s (ccxt's %s) is experimental: %s", name, settings.exchanges[name].ccxt_id, EXPERIMENTAL)
     if settings.trading_mode == "live":
         masters = [AccountRef.master(item.broker) for item in settings.masters if item.enabled]
         # Who left and is not done is connected too.

@@ -3,6 +3,8 @@
 from bot.brokers.alpaca.context import AlpacaContext
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.by_ccxt.context import CcxtContext
+from bot.brokers.by_ccxt.unified_context import UnifiedContext
+from bot.brokers.by_ccxt.unified_exchange import home_of
 from bot.brokers.coinbase.context import CoinbaseContext
 from bot.brokers.credentials import Credentials
 from bot.brokers.http_session import CallLimits
@@ -38,6 +40,9 @@ def live_access(broker: BrokerType, settings: Settings, credentials: Credentials
             ws_url=public,
             ws_auth_url=private,
         )
+    if not broker.is_named:
+        home = home_of(settings.exchanges[broker].ccxt_id)
+        return VenueAccess(base_url=home, credentials=credentials, mode="live")
     urls = {
         BrokerType.COINBASE: settings.coinbase.rest_url,
         BrokerType.OKX: settings.okx.rest_url,
@@ -149,6 +154,34 @@ def _ccxt_context(
 
 def alpaca_context(access: VenueAccess, settings: Settings, shared: SharedParts) -> AlpacaContext:
     alpaca, budgets = settings.alpaca, shared.budgets[BrokerType.ALPACA]
+def unified_context(
+    account: AccountRef, access: VenueAccess, settings: Settings, shared: SharedParts
+) -> UnifiedContext:
+    """Of an account at an exchange that is opened by name."""
+    exchange, budgets = settings.exchanges[account.broker], shared.budgets[account.broker]
+    return UnifiedContext(
+        exchange_id=exchange.ccxt_id,
+        access=access,
+        balance_book=balance_book(settings, shared.clock),
+        instruments=shared.unified_markets[account.broker],
+        reaper=shared.reaper,
+        resolver=shared.resolver,
+        public_budget=budgets.public,
+        key_budgets=budgets.keys,
+        gate=shared.gates[account.broker],
+        clock=shared.clock,
+        limits=CallLimits(
+            connect_seconds=exchange.connect_timeout_seconds,
+            read_seconds=exchange.read_timeout_seconds,
+            call_seconds=exchange.connect_timeout_seconds + exchange.read_timeout_seconds,
+        ),
+        settle_seconds=exchange.settle_seconds,
+        passes_ids=exchange.client_order_ids,
+        on_private_call=shared.on_private_call,
+        quote_currency=exchange.quote_currency,
+    )
+
+
     return AlpacaContext(
         access=access,
         balance_book=balance_book(settings, shared.clock),

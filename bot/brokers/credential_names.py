@@ -35,9 +35,17 @@ class UnknownVariable:
         return f"{self.name} is set but nothing reads it: {hint}"
 
 
+PASSPHRASE = "API_PASSPHRASE"
+
+
 def fields_of(broker: BrokerType) -> tuple[str, ...]:
     """The endings of a brokerage's variables, the key first."""
-    return ("API_KEY", "API_SECRET", *(("API_PASSPHRASE",) if broker is BrokerType.OKX else ()))
+    return ("API_KEY", "API_SECRET", *((PASSPHRASE,) if broker is BrokerType.OKX or not broker.is_named else ()))
+
+
+def may_be_missing(broker: BrokerType, field: str) -> bool:
+    """Exchanges that are opened by name: whether one has a pass phrase, its adapter says when it is opened."""
+    return field == PASSPHRASE and not broker.is_named
 
 
 def candidates_of(account: AccountRef, field: str, user_ids: Collection[str]) -> tuple[Candidate, ...]:
@@ -64,20 +72,24 @@ def variables_of(account: AccountRef, user_ids: Collection[str]) -> tuple[str, .
 
 
 def unknown_variables(
-    environ: Mapping[str, str], user_ids: Collection[str], other_known_names: Iterable[str] = ()
+    environ: Mapping[str, str],
+    user_ids: Collection[str],
+    other_known_names: Iterable[str] = (),
+    brokers: Collection[BrokerType] = tuple(BrokerType),
 ) -> list[UnknownVariable]:
     """Names in `environ` that were meant for us and that nothing reads, in alphabetical order.
 
-    `other_known_names` are the settings' own variables.
+    `other_known_names` are the settings' own variables, `brokers` the five and the exchanges opened by name.
     """
-    known = _known_names(user_ids) | set(other_known_names)
-    unknown = (_judge(name, known) for name in sorted(environ) if name not in known)
+    known = _known_names(user_ids, brokers) | set(other_known_names)
+    ours = (*OUR_PREFIXES, *(f"{broker.value.upper()}_" for broker in brokers))
+    unknown = (_judge(name, known, ours) for name in sorted(environ) if name not in known)
     return [variable for variable in unknown if variable]
 
 
-def _judge(name: str, known: set[str]) -> UnknownVariable | None:
+def _judge(name: str, known: set[str], ours: tuple[str, ...]) -> UnknownVariable | None:
     upper = name.upper()
-    if upper.startswith(OUR_PREFIXES):
+    if upper.startswith(ours):
         nearest = get_close_matches(upper, known, n=1, cutoff=NEAREST_CUTOFF)
         return UnknownVariable(name, nearest[0] if nearest else None)
     if len(upper) < SHORTEST_MISSPELLED:
@@ -86,9 +98,9 @@ def _judge(name: str, known: set[str]) -> UnknownVariable | None:
     return UnknownVariable(name, misspelled[0]) if misspelled else None
 
 
-def _known_names(user_ids: Collection[str]) -> set[str]:
-    accounts = [AccountRef.master(broker) for broker in BrokerType]
-    accounts += [AccountRef.user(broker, user_id) for broker in BrokerType for user_id in user_ids]
+def _known_names(user_ids: Collection[str], brokers: Collection[BrokerType]) -> set[str]:
+    accounts = [AccountRef.master(broker) for broker in brokers]
+    accounts += [AccountRef.user(broker, user_id) for broker in brokers for user_id in user_ids]
     return {variable for account in accounts for variable in variables_of(account, user_ids)}
 
 

@@ -87,6 +87,13 @@ def alpaca(key_variable: str, key: str, secret_variable: str, secret: str) -> Ou
     return _plain_tokens(key_variable, key, secret_variable, secret, venue="Alpaca")
 
 
+def any_exchange(key_variable: str, key: str, secret_variable: str, secret: str) -> Outcome:
+    """A key and a secret of whatever form; a private key may have lines."""
+    if "PRIVATE KEY" in secret:
+        return [], Shaped(key, secret)
+    return _plain_tokens(key_variable, key, secret_variable, secret, venue="this exchange")
+
+
 def _plain_tokens(key_variable: str, key: str, secret_variable: str, secret: str, *, venue: str) -> Outcome:
     """Venues whose keys are one word of printable characters each."""
     problems = []
@@ -123,6 +130,11 @@ SHAPES: dict[BrokerType, Shape] = {
     BrokerType.BINANCE: binance,
     BrokerType.ALPACA: alpaca,
 }
+
+
+def shape_of(broker: BrokerType) -> Shape:
+    """Of an exchange that is opened by name nothing is known but that both are one word each, or a PEM."""
+    return SHAPES.get(broker, any_exchange)
 
 
 def _is_kraken_secret(text: str) -> bool:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from bot.brokers.credential_names import Candidate, candidates_of, fields_of
-from bot.brokers.credential_shapes import SHAPES, passphrase_defects, passphrase_doubts
+from bot.brokers.credential_names import Candidate, candidates_of, fields_of, may_be_missing
+from bot.brokers.credential_shapes import passphrase_defects, passphrase_doubts, shape_of
 from bot.brokers.pasted_text import Repaired, is_blank, repaired
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError
@@ -20,7 +20,7 @@ from bot.domain.errors import ConfigurationError
 class Credentials:
     """What opens one account. `variables` says where it was read; `warnings` has a sentence for each repair.
 
-    `api_passphrase` is OKX's, which its owner chose when the key was made; other venues have none.
+    `api_passphrase` is OKX's, which its owner chose when the key was made, or what another exchange has of the kind.
     """
 
     api_key: str = field(repr=False)
@@ -87,7 +87,8 @@ def find_credentials(
         blank += [c.variable for c in candidates if c.variable in environ and is_blank(environ[c.variable])]
         value = _guarded(problems, lambda c=candidates: _one_value(c, environ))  # type: ignore[misc]
         if value is None:
-            missing[name] = candidates[0].variable
+            if not may_be_missing(account.broker, name):
+                missing[name] = candidates[0].variable
         else:
             found[name] = value
     if not problems and not found:
@@ -154,13 +155,13 @@ def _half_a_pair(variable: str, found: Mapping[str, _Found], blank: list[str]) -
 
 def _checked(account: AccountRef, found: Mapping[str, _Found]) -> Credentials:
     """The venue's own shapes; what is repaired there (a pasted PEM) adds its warnings."""
-    shape = SHAPES[account.broker]
+    shape = shape_of(account.broker)
     key, secret, phrase = found["API_KEY"], found["API_SECRET"], found.get("API_PASSPHRASE")
     problems, checked = shape(key.variable, key.value, secret.variable, secret.value)
     doubts: tuple[str, ...] = ()
     if phrase is not None:
         problems = [*problems, *passphrase_defects(phrase.variable, phrase.value, key.value, secret.value)]
-        doubts = passphrase_doubts(phrase.variable, phrase.value)
+        doubts = passphrase_doubts(phrase.variable, phrase.value) if account.broker.is_named else ()
     if checked is None or problems:
         raise ConfigurationError(*problems)
     return Credentials(

@@ -152,15 +152,22 @@ class PaperVenue:
         return None
 
     def open_account(
-        self, account: AccountRef, balance: Decimal, *, currency: str = "USD", tier: str | None = None
+        self,
+        account: AccountRef,
+        balance: Decimal,
+        *,
+        currency: str = "USD",
+        tier: str | None = None,
+        front: BrokerType | None = None,
     ) -> Credentials:
         """Open the account with `balance` of `currency`, or find it as it is; the same keys each time.
 
+        An account of another exchange is opened at the `front` that plays it, under a name that only it has there.
         With a `tier` the exchange enforces that tier's rate limits on a new account; without one it enforces none.
         """
         body: dict[str, object] = {
-            "brokerage": str(account.broker),
-            "name": account.venue_account_name,
+            "brokerage": str(front or account.broker),
+            "name": account.venue_account_name if front in (None, account.broker) else account.label,
             "balances": {currency: plain(balance)},
         }
         if tier is not None:

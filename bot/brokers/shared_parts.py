@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from bot.brokers.alpaca.hours import MarketHours
 from bot.brokers.by_ccxt.markets import Markets
+from bot.brokers.by_ccxt.unified_market import UnifiedMarkets
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.connect_budget import ConnectBudget
 from bot.brokers.ending import Ending
@@ -71,6 +72,7 @@ class SharedParts:
     kraken_public: RateBudget
     ccxt_markets: Mapping[BrokerType, SharedReading[Markets]]
     stocks: SharedReading[Mapping[str, Instrument]]
+    unified_markets: Mapping[BrokerType, SharedReading[UnifiedMarkets]]
     stock_hours: MarketHours
     budgets: Mapping[BrokerType, VenueBudgets]
     gates: Mapping[BrokerType, VenueGate]
@@ -133,7 +135,11 @@ def shared_parts(
         stocks=SharedReading(clock),
         stock_hours=MarketHours(clock),
         budgets=venue_budgets(settings, clock, ending),
-        gates={broker: VenueGate(clock, str(broker), on_change=on_venue_state, ending=ending) for broker in BrokerType},
+        unified_markets={BrokerType(name): SharedReading(clock) for name in settings.exchanges},
+        gates={
+            broker: VenueGate(clock, str(broker), on_change=on_venue_state, ending=ending)
+            for broker in settings.brokers()
+        },
         kraken_feed=feed,
         kraken_values=MarketValues(clock),
         kraken_wire=SocketWire(

@@ -8,6 +8,7 @@ from bot.brokers.ending import Ending
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.domain.account import BrokerType
 from bot.seams.clock import Clock
+from bot.settings.exchanges import ExchangeSettings
 from bot.settings.model import Settings
 from bot.supervision.probes import Probe
 
@@ -51,6 +52,11 @@ _ALLOWANCES: Mapping[BrokerType, _Allowance] = {
 }
 
 
+# Of an exchange whose limits nobody has looked up.
+UNKNOWN_LIMITS_PER_SECOND = 2.0
+UNKNOWN_LIMITS_SECONDS = 5.0
+
+
 def venue_budgets(settings: Settings, clock: Clock, ending: Ending) -> Mapping[BrokerType, VenueBudgets]:
     """Of every brokerage that counts calls by the second; Kraken has a counter of its own kind."""
     rates: Mapping[BrokerType, _CallRates] = {
@@ -60,7 +66,23 @@ def venue_budgets(settings: Settings, clock: Clock, ending: Ending) -> Mapping[B
         BrokerType.ALPACA: settings.alpaca,
     }
     live = settings.trading_mode == "live"
-    return {broker: _budgets(broker, said, clock, ending, live=live) for broker, said in rates.items()}
+    counted = {broker: _budgets(broker, said, clock, ending, live=live) for broker, said in rates.items()}
+    for name, exchange in settings.exchanges.items():
+        counted[BrokerType(name)] = _of_exchange(BrokerType(name), exchange, clock, ending, live=live)
+    return counted
+
+
+def _of_exchange(
+    broker: BrokerType, exchange: ExchangeSettings, clock: Clock, ending: Ending, *, live: bool
+) -> VenueBudgets:
+    """Opened by name: what it allows is not known, so all calls of the address share one slow pace."""
+    rate = exchange.calls_per_second or (UNKNOWN_LIMITS_PER_SECOND if live else None)
+
+    def uncounted(label: str) -> RateBudget:
+        return _within(clock, f"{label}: {broker.proper_name}'s calls", None, 1.0, ending)
+
+    public = _within(clock, f"{broker.proper_name}'s calls", rate, UNKNOWN_LIMITS_SECONDS, ending)
+    return VenueBudgets(public=public, keys=RateBudgets(uncounted), data=RateBudgets(uncounted))
 
 
 def _budgets(broker: BrokerType, said: _CallRates, clock: Clock, ending: Ending, *, live: bool) -> VenueBudgets:

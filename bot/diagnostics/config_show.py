@@ -43,7 +43,7 @@ def run(settings: Settings, *, as_json: bool, environ: Mapping[str, str] | None 
 def _everything(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any]:
     keys = _Keys.look_for(settings, environ)
     others = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
-    unknown = unknown_variables(others, keys.user_ids, KNOWN_VARIABLES | {ALREADY_TRIED})
+    unknown = unknown_variables(others, keys.user_ids, KNOWN_VARIABLES | {ALREADY_TRIED}, settings.brokers())
     return {
         "trading_mode": settings.trading_mode,
         "settings": list(_settings(settings)),

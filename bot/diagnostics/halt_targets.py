@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from bot.domain.account import BrokerType
 from bot.domain.halt import Halt, HaltScope
 from bot.domain.symbol import normalise_symbol
 from bot.storage.accounts import states
@@ -30,11 +29,12 @@ class Target:
         """As it is typed. A master's label is its brokerage's name, so an account says that it is one."""
         if self.scope is HaltScope.ALL:
             return "all"
-        return f"account:{self.target}" if self.target in set(BrokerType) and self._is_account else self.target
+        return f"account:{self.target}" if self._is_master else self.target
 
     @property
-    def _is_account(self) -> bool:
-        return self.scope is HaltScope.ACCOUNT
+    def _is_master(self) -> bool:
+        """A user's label has the user before the brokerage."""
+        return self.scope is HaltScope.ACCOUNT and "_" not in self.target
 
     def is_of(self, halt: Halt) -> bool:
         """Whether the halt was set for exactly this."""

@@ -139,6 +139,15 @@ class UnifiedBroker(BaseBroker):
             return ""
         return f"{self._venue} has never shown an order by an id of ours, so that not finding this one proves nothing"
 
+    @property
+    def order_way(self) -> str:
+        if self._id_name:
+            return f"experimental, through ccxt's {self._exchange.id}; orders carry our id"
+        return (
+            f"experimental, through ccxt's {self._exchange.id}; orders carry no id of ours, so that one whose outcome "
+            f"is unknown needs a person"
+        )
+
     # -- connection -------------------------------------------------------------------------------------------------
     def connect(self) -> bool:
         self.connected = False
