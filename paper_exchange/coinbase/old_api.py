@@ -173,8 +173,19 @@ def _entry(request: Request, entry: LedgerEntry, resource: str) -> dict[str, obj
             "status": "confirmed",
             "network_name": "paper",
             "hash": sha256(entry.ledger_id.encode()).hexdigest(),
+            **_network_amounts(entry),
         }
     return row
+
+
+def _network_amounts(entry: LedgerEntry) -> dict[str, dict[str, str]]:
+    """Of what was sent: what arrives, and what the network took of it."""
+    if entry.kind is not LedgerKind.WITHDRAWAL:
+        return {}
+    return {
+        "transaction_fee": {"amount": text(entry.fee), "currency": entry.asset},
+        "transaction_amount": {"amount": text(-entry.amount), "currency": entry.asset},
+    }
 
 
 TYPES = {

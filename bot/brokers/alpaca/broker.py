@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.brokers.alpaca.account import AccountState, account_from, positions_from
+from bot.brokers.alpaca.cash_events import cash_events
 from bot.brokers.alpaca.context import AlpacaContext, misplaced_key
 from bot.brokers.alpaca.errors import DAY_TRADE, MARKET_RULES, REFUSED_KEY, WASH_TRADE, is_not_found
 from bot.brokers.alpaca.holds import OrderHolds
@@ -32,6 +33,7 @@ from bot.brokers.stream_news import NO_NEWS, StreamNews
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import AssetBalance, Holdings
+from bot.domain.cash_event import CashEvent
 from bot.domain.errors import (
     CredentialsRejected,
     InsufficientFunds,
@@ -380,6 +382,10 @@ class AlpacaBroker(BaseBroker):
         # The venue's `after` leaves its own moment out.
         fills = fills_from(self._readings.activities("FILL", after=since - timedelta(seconds=1)))
         return [fill for fill in fills if fill.executed_at >= since]
+
+    # -- ledger -----------------------------------------------------------------------------------------------------
+    def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:
+        return cash_events(self._readings, since)
 
 
 def _iso(moment: datetime) -> str:

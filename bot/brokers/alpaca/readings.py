@@ -68,11 +68,18 @@ class AlpacaReadings:
 
     def activities(self, kind: str, *, after: datetime) -> Iterator[object]:
         """Every activity of a kind later than `after`, oldest first."""
+        return self._activities(f"/account/activities/{kind}", {}, after)
+
+    def movements(self, *, after: datetime) -> Iterator[object]:
+        """Every activity later than `after` that is no trade, oldest first."""
+        return self._activities("/account/activities", {"category": "non_trade_activity"}, after)
+
+    def _activities(self, path: str, narrowed: Mapping[str, str], after: datetime) -> Iterator[object]:
         where = f"{self._label}: Alpaca activities"
-        asked = {"after": _iso(after), "direction": "asc", "page_size": str(ACTIVITIES_PER_PAGE)}
+        asked = {**narrowed, "after": _iso(after), "direction": "asc", "page_size": str(ACTIVITIES_PER_PAGE)}
         seen: set[str] = set()
         for _ in range(MAX_PAGES):
-            page = as_list(self._calls.get(f"/account/activities/{kind}", asked), where=where)
+            page = as_list(self._calls.get(path, asked), where=where)
             yield from page
             if len(page) < ACTIVITIES_PER_PAGE:
                 return

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from bot.brokers.by_ccxt import binance_errors
+from bot.brokers.by_ccxt.binance_cash_events import BinanceLedger
 from bot.brokers.by_ccxt.binance_market import candles_from, instrument_from, quotes_from
 from bot.brokers.by_ccxt.binance_orders import accepted_number, fill_from, number_in, order_from, order_params
 from bot.brokers.by_ccxt.calls import CcxtCalls, Dialect, Endpoint, Params
@@ -16,6 +17,7 @@ from bot.brokers.by_ccxt.traded_markets import TradedMarkets
 from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.replies import as_list, as_object, field_of, flag_of, number_of, optional_text, text_of
 from bot.domain.balance import AssetBalance
+from bot.domain.cash_event import CashEvent
 from bot.domain.errors import KeyUnfit, OrderRefused, OutcomeUnknown, UnreadableReply
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
@@ -102,6 +104,7 @@ class BinanceProfile(VenueProfile):
     def __init__(self, calls: CcxtCalls, *, label: str, quote_currency: str, listed: Callable[[], Markets]) -> None:
         super().__init__(calls, label=label, quote_currency=quote_currency, listed=listed)
         self._traded = TradedMarkets(calls.clock, quote_currency=quote_currency)
+        self._ledger = BinanceLedger(calls)
 
     def touched(self, symbol: str) -> None:
         self._traded.touched(symbol)
@@ -271,6 +274,9 @@ class BinanceProfile(VenueProfile):
                 fills += self._market_fills(listed[symbol], since)
         self._traded.finish()
         return fills
+
+    def cash_events(self, since: datetime) -> Sequence[CashEvent]:
+        return self._ledger.events_since(since)
 
     def _market_fills(self, market: Instrument, since: datetime) -> Sequence[Fill]:
         fills = self._traded.kept(market.symbol, since=since)

@@ -24,6 +24,7 @@ from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef
 from bot.domain.balance import Holdings
+from bot.domain.cash_event import CashEvent
 from bot.domain.errors import (
     ConfigurationError,
     CredentialsRejected,
@@ -279,6 +280,10 @@ class CcxtBroker(BaseBroker):
 
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
         return [fill for fill in in_order(self._profile.fills_since(since)) if fill.executed_at >= since]
+
+    # -- ledger -----------------------------------------------------------------------------------------------------
+    def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:
+        return self._profile.cash_events(since)
 
 
 def in_order(fills: Sequence[Fill]) -> list[Fill]:

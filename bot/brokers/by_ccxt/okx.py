@@ -10,6 +10,7 @@ from bot.brokers.by_ccxt.calls import CcxtCalls, Dialect, Endpoint, Params
 from bot.brokers.by_ccxt.markets import Markets, markets_from
 from bot.brokers.by_ccxt.meanings import refusal_error
 from bot.brokers.by_ccxt.okx_account import OkxAccount
+from bot.brokers.by_ccxt.okx_cash_events import cash_events
 from bot.brokers.by_ccxt.okx_market import candles_from, instrument_from, quote_from
 from bot.brokers.by_ccxt.okx_orders import accepted_number, fill_from, order_body, order_from, single_answer
 from bot.brokers.by_ccxt.profile import VenueProfile
@@ -17,6 +18,7 @@ from bot.brokers.by_ccxt.times import milliseconds, venue_time
 from bot.brokers.key_report import KeyReport
 from bot.brokers.replies import as_list, as_object, field_of, id_of, optional_text, text_of
 from bot.domain.balance import AssetBalance
+from bot.domain.cash_event import CashEvent
 from bot.domain.errors import OrderRefused, OutcomeUnknown, UnreadableReply, VenueError
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
@@ -196,6 +198,9 @@ class OkxProfile(VenueProfile):
 
     def fills_since(self, since: datetime) -> Sequence[Fill]:
         return self._fills({**SPOT, "begin": str(milliseconds(since))}, since)
+
+    def cash_events(self, since: datetime) -> Sequence[CashEvent]:
+        return cash_events(self._pages, since, now=self.calls.venue_clock.now())
 
     def _order(self, asked: Params) -> VenueOrder | None:
         try:

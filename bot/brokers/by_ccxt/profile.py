@@ -9,6 +9,7 @@ from bot.brokers.by_ccxt.calls import CcxtCalls, Dialect
 from bot.brokers.by_ccxt.markets import Markets
 from bot.brokers.key_report import KeyReport
 from bot.domain.balance import AssetBalance
+from bot.domain.cash_event import CashEvent
 from bot.domain.errors import UnreadableReply
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
@@ -100,6 +101,10 @@ class VenueProfile(ABC):
     @abstractmethod
     def fills_since(self, since: datetime) -> Sequence[Fill]:
         """Of the whole account, each once."""
+
+    @abstractmethod
+    def cash_events(self, since: datetime) -> Sequence[CashEvent]:
+        """What changed the account's units without a trade, oldest first, each once."""
 
     def touched(self, symbol: str) -> None:  # noqa: B027 - most venues list the trades of all markets at once
         """An order of ours may be in this market."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from bot.brokers.base import BaseBroker
 from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, PrivateStream, RepeatedId
 from bot.brokers.coinbase.calls import CoinbaseCalls, QueryValue
+from bot.brokers.coinbase.cash_events import CoinbaseLedger, counts
 from bot.brokers.coinbase.context import CoinbaseContext
 from bot.brokers.coinbase.errors import BEING_CANCELLED, GONE_ORDER, MARKET_RULES
 from bot.brokers.coinbase.market_data import candles_from, quotes_from
@@ -41,6 +42,7 @@ from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import AssetBalance, Holdings
+from bot.domain.cash_event import CashEvent
 from bot.domain.errors import CredentialsRejected, KeyUnfit, OrderRefused, OutcomeUnknown, RetryLater, UnreadableReply
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
@@ -132,6 +134,7 @@ class CoinbaseBroker(BaseBroker):
             urgency=lambda: self._urgency,
             on_private_call=context.on_private_call,
         )
+        self._ledger = CoinbaseLedger(self._calls, context.clock, label=account.label)
         self._bell = self._trade_bell(context)
 
     def _trade_bell(self, context: CoinbaseContext) -> TradeBell | None:
@@ -223,7 +226,7 @@ class CoinbaseBroker(BaseBroker):
         where = f"{self.account.label}: Coinbase account"
         fields = as_object(account, where=where)
         asset = text_of(fields, "currency", where=where)
-        if not flag_of(fields, "active", default=True, where=where) or fields.get("type") == "ACCOUNT_TYPE_VAULT":
+        if not counts(fields, where=where):
             return asset, None
         available = as_object(field_of(fields, "available_balance", where=where), where=where)
         held = as_object(field_of(fields, "hold", where=where), where=where)
@@ -360,6 +363,10 @@ class CoinbaseBroker(BaseBroker):
         asked = {"start_sequence_timestamp": _iso(since), "limit": PAGE_SIZE}
         fills = fills_from(self._calls.pages("/orders/historical/fills", "fills", asked), self.get_trading_pairs())
         return [fill for fill in fills if fill.executed_at >= since]
+
+    # -- ledger -----------------------------------------------------------------------------------------------------
+    def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:
+        return self._ledger.events_since(since)
 
     def _refuse_unlisted(self, symbol: str) -> None:
         try:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from bot.brokers.coinbase.client import CoinbaseClient
 
 API = "/api/v3/brokerage"
+# The older API, of wallets and what moved them: same host, same tokens, and paths that are named in full.
+OLD_API = "/v2"
 QueryValue = str | Sequence[str]
 MAX_PAGES = 200
 # A request that has less time left than this may reach the venue too late: it is not sent.
@@ -130,6 +132,16 @@ class CoinbaseCalls:
             cursor = following
         raise UnreadableReply(f"{self._label}: Coinbase {name} does not end")
 
+    def get_old(self, path: str, params: Mapping[str, QueryValue]) -> Mapping[str, object]:
+        """A reading of the older API. Raises `RetryLater` or `UnreadableReply`.
+
+        That it does not take the key says nothing of the API that orders go to.
+        """
+        try:
+            return self._get(f"{OLD_API}{path}", params)
+        except CredentialsRejected as error:
+            raise UnreadableReply(f"{error}: the key may not look there", venue_code=error.venue_code) from error
+
     def _call(
         self,
         verb: str,
@@ -168,8 +180,9 @@ class CoinbaseCalls:
         leave_before: float | None,
     ) -> HttpReply:
         seconds = self._token_seconds(leave_before, where)
+        full_path = path if path.startswith(f"{OLD_API}/") else f"{API}{path}"
         try:
-            return self._client.signed(verb, f"{API}{path}", params, body, token_seconds=seconds)
+            return self._client.signed(verb, full_path, params, body, token_seconds=seconds)
         except SecretCannotSign as error:
             raise CredentialsRejected(f"{where}: not sent: the API secret cannot sign") from error
 

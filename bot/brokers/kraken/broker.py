@@ -11,6 +11,7 @@ from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.kraken.api import KrakenApi
 from bot.brokers.kraken.calls import KrakenCalls
+from bot.brokers.kraken.cash_events import KrakenLedger
 from bot.brokers.kraken.context import KrakenContext
 from bot.brokers.kraken.errors import GONE_ORDER, MARKET_RULES, normal_text
 from bot.brokers.kraken.keys import KrakenKey
@@ -39,6 +40,7 @@ from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import AssetBalance, Holdings
+from bot.domain.cash_event import CashEvent
 from bot.domain.errors import (
     CredentialsRejected,
     OrderRefused,
@@ -121,6 +123,7 @@ class KrakenBroker(BaseBroker):
         self._session = VenueSession(context.reaper, context.limits, context.resolver)
         self._calls = self._make_calls(context, key)
         self._lookups = KrakenLookups(self._private, self._catalogue, self.venue_clock)
+        self._ledger = KrakenLedger(self._private, self._catalogue)
         self._live = self._make_live(context, key)
         self._order_entry = OrderEntry(
             self._calls, live=self._live, rates=key.rates, clock=context.clock, observer=_observer(context)
@@ -363,6 +366,12 @@ class KrakenBroker(BaseBroker):
 
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
         return self._lookups.fills_since(since)
+
+    # -- ledger -----------------------------------------------------------------------------------------------------
+    def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:
+        return self._ledger.events_since(since, permissions=self.permissions)
+
+    # -- ways to the venue ------------------------------------------------------------------------------------------
 
     def _fields_now(self, request: OrderRequest, rest_id: str) -> Mapping[str, str]:
         """The order as it leaves now: its deadline counts from this moment, on the venue's clock."""
