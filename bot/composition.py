@@ -38,6 +38,7 @@ from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
 from bot.domain.order import Side
 from bot.domain.position import ExitPlan
+from bot.domain.quote import Quote
 from bot.domain.signal import TradeSignal
 from bot.execution.account_status import AccountStatus
 from bot.execution.book_keeper import BookKeeper, BookRules
@@ -90,6 +91,8 @@ CONFIRM_SECONDS = 10.0
 VENUE_NOTE_SECONDS = 1.0
 # How long the watchdog waits for the store to shut a hung thread out; then it asks again at its next look.
 FENCE_SECONDS = 1.0
+# A price older than this is not what a copy was planned at.
+SEEN_SECONDS = 1.0
 # Kept back from a user's cash so that a fee never makes a copy unaffordable: the first tier of the dearest venue.
 HIGHEST_TAKER_FEE_PERCENT = Decimal("0.6")
 
@@ -244,6 +247,7 @@ class _Composition:
             lane=self.lane,
             watchdog=self.watchdog,
             rotation_seed=world.store.write(lambda connection: rotation_seed(connection, fresh=world.ids.token())),
+            quote_of=self._quote_of,
         )
         self.strategy = self._strategy()
         self.trader = self._trader()
@@ -494,6 +498,11 @@ class _Composition:
 
     def _price_age(self, broker: BrokerType, symbol: str) -> float | None:
         return self.shared.kraken_values.age_seconds(symbol) if broker is BrokerType.KRAKEN else None
+
+    def _quote_of(self, broker: BrokerType, symbol: str) -> Quote | None:
+        if broker is not BrokerType.KRAKEN:
+            return None
+        return self.shared.kraken_values.quote(symbol, max_age_seconds=SEEN_SECONDS)
 
     def _listed(self, account_id: str, symbol: str) -> Instrument | None:
         """A market's rules as last read for the account's brokerage, if they ever were."""

@@ -5,7 +5,7 @@ What all users have in common is read and worked out once for the signal; what i
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache, partial
@@ -19,11 +19,12 @@ from bot.domain.balance import AssetBalance, BalanceReading, BalanceStatus
 from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
 from bot.domain.money import percent_to_fraction
-from bot.domain.order import IntentState, OrderKind, OrderType
+from bot.domain.order import IntentState, OrderKind, OrderType, Side
+from bot.domain.quote import Quote
 from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
 from bot.domain.symbol import quote_of
 from bot.followers import CopyLimits, Follower, Followers
-from bot.position_sizer import EntryToCopy, NoSize, PositionSizer, Size
+from bot.position_sizer import CopyMode, EntryToCopy, NoSize, PositionSizer, Size
 from bot.seams.ids import client_order_id
 from bot.storage import copies, intents, positions, symbol_pauses
 from bot.storage.copies import PlannedCopy
@@ -55,13 +56,28 @@ class _EntrySignal:
     market: Callable[[], tuple[Instrument | None, Decimal | None]]
 
 
+def nobody_looks(_broker: BrokerType, _symbol: str) -> Quote | None:
+    """No market is looked at."""
+    return None
+
+
 class CopyPlanner:
     """Plans a signal for its users; writes nothing.
 
     One user's trouble is that user's answer (`planning_failed`) and nobody else's; the store's trouble is raised.
+    `quote_of` tells, from memory, the best prices of a market as they are now, where somebody looks at it.
     """
 
-    def __init__(self, *, install_id: str, sizer: PositionSizer, followers: Followers, limits: CopyLimits) -> None:
+    def __init__(
+        self,
+        *,
+        install_id: str,
+        sizer: PositionSizer,
+        followers: Followers,
+        limits: CopyLimits,
+        quote_of: Callable[[BrokerType, str], Quote | None] = nobody_looks,
+    ) -> None:
+        self._quote_of = quote_of
         self._install_id = install_id
         self._sizer = sizer
         self._followers = followers
@@ -69,19 +85,33 @@ class CopyPlanner:
         self._reserve_percent = limits.reserve_percent + limits.max_copy_slippage_percent
         self._price_bound = 1 + percent_to_fraction(limits.max_copy_slippage_percent)
 
-    def plan(self, connection: Connection, signal: TradeSignal, members: Sequence[str], now: datetime) -> CopyPlan:
+    def plan(
+        self,
+        connection: Connection,
+        signal: TradeSignal,
+        members: Sequence[str],
+        now: datetime,
+        *,
+        ranks: Mapping[str, int] | None = None,
+    ) -> CopyPlan:
         """One answer, debt or order for each of `members` (labels): who is a member decides, not who is connected.
 
-        The members' order is the order in which they are served, and is written down as their ranks.
+        The members' order is the order in which they are served, and is written down as their ranks, unless these are
+        only some of all members: then `ranks` says where each stands among all.
         """
         plan = self._plan_all(connection, signal, members, now)
-        ranks = ranks_of(members)
-        plan.copies = [copy._replace(rank=ranks[copy.account_id]) for copy in plan.copies]
+        ranks, seen = ranks_of(members) if ranks is None else ranks, self._seen_price(signal)
+        plan.copies = [copy._replace(rank=ranks[copy.account_id], seen_price=seen) for copy in plan.copies]
         return plan
 
-    def _plan_all(
-        self, connection: Connection, signal: TradeSignal, members: Sequence[str], now: datetime
-    ) -> CopyPlan:
+    def _seen_price(self, signal: TradeSignal) -> Decimal | None:
+        """What the market's best price for the users is at this moment, where somebody looks at it."""
+        quote = self._quote_of(signal.broker, signal.symbol)
+        if quote is None:
+            return None
+        return quote.ask if signal.side is Side.BUY else quote.bid
+
+    def _plan_all(self, connection: Connection, signal: TradeSignal, members: Sequence[str], now: datetime) -> CopyPlan:
         followers = {each.account.label: each for each in self._followers.followers_of(signal.broker)}
         if signal.kind is OrderKind.EXIT:
             return self._plan_exit(connection, signal, members, followers, now)
@@ -165,9 +195,11 @@ class CopyPlanner:
         size = self._size(entry, follower, label, reading, balance)
         cash = None if balance is None else balance.total
         if isinstance(size, NoSize):
-            plan.copies.append(_answer(entry.signal, label, entry.now, size, cash))
+            # What it would have been is worth knowing, whatever stood in the way.
+            ratio = self._ratio(entry, follower, cash) if size.ratio is None else size.ratio
+            plan.copies.append(_answer(entry.signal, label, entry.now, replace(size, ratio=ratio), cash))
         elif follower.shadow:
-            shadow = NoSize(CopyReason.SHADOW, f"would have bought {size.quantity:f}", size.ratio)
+            shadow = NoSize(CopyReason.SHADOW, f"would have bought {size.quantity:f}", size.ratio, size.capped)
             plan.copies.append(_answer(entry.signal, label, entry.now, shadow, cash))
         else:
             intent = self._intent(entry, label, size)
@@ -194,27 +226,37 @@ class CopyPlanner:
             return NoSize(CopyReason.BALANCE_UNKNOWN, reading.reason)
         if reading.status is not BalanceStatus.FRESH:
             return NoSize(CopyReason.BALANCE_STALE, f"{reading.age_seconds:.0f} s old: {reading.reason}")
-        signal = entry.signal
         instrument, _ = entry.market()
         if instrument is None:
-            return NoSize(CopyReason.SYMBOL_UNKNOWN, f"{signal.broker} lists no {signal.symbol}")
+            return NoSize(CopyReason.SYMBOL_UNKNOWN, f"{entry.signal.broker} lists no {entry.signal.symbol}")
         costs = entry.costs_of(label)
-        total = cash.total
-        not_funded = self._not_funded(entry.quote, total, costs)
+        not_funded = self._not_funded(entry.quote, cash.total, costs)
         if not_funded:
             return NoSize(CopyReason.ACCOUNT_NOT_READY, not_funded)
-        to_copy = EntryToCopy(
+        to_copy = self._to_copy(entry.signal, cash.total, cash.available, costs)
+        return self._sizer.size_entry(to_copy, follower.rules, instrument)
+
+    def _to_copy(
+        self, signal: TradeSignal, total: Decimal, available: Decimal, costs: Mapping[str, Decimal]
+    ) -> EntryToCopy:
+        return EntryToCopy(
             symbol=signal.symbol,
             quantity=signal.quantity,
             price=signal.reference_price,
             master_balance=signal.master_balance,
             user_balance=total,
-            user_available=cash.available,
+            user_available=available,
             reserve_percent=self._reserve_percent,
             user_exposure_by_symbol=costs,
             at_par=self._limits.at_par,
         )
-        return self._sizer.size_entry(to_copy, follower.rules, instrument)
+
+    def _ratio(self, entry: _EntrySignal, follower: Follower, cash: Decimal | None) -> Decimal | None:
+        """Of a copy that is not made. The last known balance will do, and none at all where none counts."""
+        if cash is None and follower.rules.mode is CopyMode.BALANCE_RATIO:
+            return None
+        known = cash if cash is not None else Decimal(0)
+        return self._sizer.ratio_of(self._to_copy(entry.signal, known, known, {}), follower.rules)
 
     def _not_funded(self, quote: str, cash: Decimal, costs: Mapping[str, Decimal]) -> str:
         """Why the account is too small to copy, or empty. One that holds what nobody can put into USD is not judged."""
@@ -292,6 +334,7 @@ def _answer(
         user_balance=user_balance,
         ratio=why.ratio,
         answered_at=now,
+        capped_quantity=why.capped,
     )
 
 
@@ -309,4 +352,5 @@ def _order(intent: OrderIntent, size: Size, cash: Decimal | None) -> PlannedCopy
         user_balance=cash,
         ratio=size.ratio,
         planned_quantity=size.quantity,
+        capped_quantity=size.capped,
     )

@@ -10,9 +10,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from bot.books.fan_out_order import fan_out_order, ranks_of
-from bot.copy_planner import CopyPlan, CopyPlanner, planning_failed
+from bot.copy_planner import CopyPlan, CopyPlanner, nobody_looks, planning_failed
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import Fenced, NijaError
+from bot.domain.quote import Quote
 from bot.domain.signal import TradeSignal
 from bot.execution.entry_lane import EntryLane, NoLane
 from bot.followers import CopyLimits, Follower, Followers
@@ -73,12 +74,15 @@ class CopyTradeEngine:
         lane: EntryLane | None = None,
         watchdog: Watchdog | None = None,
         rotation_seed: str | None = None,
+        quote_of: Callable[[BrokerType, str], Quote | None] = nobody_looks,
     ) -> None:
         self._store = store
         self._rotation_seed = rotation_seed
         self._clock = clock
         self._followers = followers
-        self._planner = CopyPlanner(install_id=install_id, sizer=sizer, followers=followers, limits=limits)
+        self._planner = CopyPlanner(
+            install_id=install_id, sizer=sizer, followers=followers, limits=limits, quote_of=quote_of
+        )
         self._wake_user = wake_user
         self._on_planned = on_planned
         self._lane = lane or NoLane()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -62,10 +62,14 @@ class EntryToCopy:
 
 @dataclass(frozen=True)
 class Size:
-    """A size that may be sent; `ratio` is user to master, frozen for the position's life."""
+    """A size that may be sent; `ratio` is user to master, frozen for the position's life.
+
+    `capped` is what caps and the cash that is there have left of the user's share, before it was rounded (base units).
+    """
 
     quantity: Decimal
     ratio: Decimal
+    capped: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class NoSize:
     reason: CopyReason
     detail: str
     ratio: Decimal | None = None
+    capped: Decimal | None = None
 
 
 class PositionSizer:
@@ -85,20 +90,29 @@ class PositionSizer:
 
     def size_entry(self, entry: EntryToCopy, rules: CopyRules, instrument: Instrument) -> Size | NoSize:
         """The quantity (base units) of a user's entry, or the reason why there is none."""
-        if not _allowed(entry.symbol, rules):
-            return NoSize(CopyReason.SYMBOL_NOT_ALLOWED, f"{entry.symbol} is not on this user's list")
         ratio = _ratio(entry, rules)
+        if not _allowed(entry.symbol, rules):
+            why = f"{entry.symbol} is not on this user's list"
+            return NoSize(CopyReason.SYMBOL_NOT_ALLOWED, why, ratio if isinstance(ratio, Decimal) else None)
         if isinstance(ratio, NoSize):
             return ratio
-        capped = _capped_notional(entry, rules, entry.quantity * entry.price * ratio)
-        if isinstance(capped, NoSize):
-            return capped
+        wanted = entry.quantity * entry.price * ratio
+        notional = _capped_notional(entry, rules, wanted)
+        if isinstance(notional, NoSize):
+            return replace(notional, ratio=ratio)
         uncapped = entry.quantity * ratio
-        quantity = instrument.floor_quantity(min(uncapped, capped / entry.price))
+        # A division rounds: what no cap has touched is not divided.
+        capped = uncapped if notional == wanted else min(uncapped, notional / entry.price)
+        quantity = instrument.floor_quantity(capped)
         too_small = instrument.below_minimum(quantity, entry.price)
         if too_small:
-            return NoSize(CopyReason.BELOW_MINIMUM, f"{too_small} (before rounding {uncapped:f})", ratio)
-        return Size(quantity, ratio)
+            return NoSize(CopyReason.BELOW_MINIMUM, f"{too_small} (before rounding {uncapped:f})", ratio, capped)
+        return Size(quantity, ratio, capped)
+
+    def ratio_of(self, entry: EntryToCopy, rules: CopyRules) -> Decimal | None:
+        """User to master by these rules, whether or not it may be copied; None = it cannot be known."""
+        ratio = _ratio(entry, rules)
+        return ratio if isinstance(ratio, Decimal) else None
 
     def size_exit(self, *, due: Decimal, held: Decimal, instrument: Instrument, price: Decimal) -> Size | NoSize:
         """How much of a holding to sell when `due` of it should go; all when less than the minimum would remain."""

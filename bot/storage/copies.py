@@ -53,7 +53,9 @@ class PlannedCopy(NamedTuple):
     """A copy as its plan makes it; one with `answered_at` was answered by the plan itself.
 
     `ratio` is user to master for an entry and the fraction of the position for an exit; `user_balance` is quote cash.
-    `rank` is the user's place in the order in which the signal's users are served, 0 = first.
+    `rank` is the user's place in the order in which the signal's users are served, 0 = first. `seen_price` is the
+    market's best price for the signal's side when it was planned, and `capped_quantity` what caps left of the user's
+    share before rounding; None = not known.
     """
 
     signal_id: str
@@ -68,6 +70,8 @@ class PlannedCopy(NamedTuple):
     planned_quantity: Decimal | None = None
     answered_at: datetime | None = None
     rank: int | None = None
+    seen_price: Decimal | None = None
+    capped_quantity: Decimal | None = None
 
 
 def add_copies(connection: Connection, items: Sequence[PlannedCopy]) -> None:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -19,7 +20,7 @@ from bot.domain.symbol import quote_of
 from bot.domain.veto import Veto
 from bot.execution.entry_gate import EntryGate
 from bot.followers import CopyLimits, Follower, Followers
-from bot.position_sizer import EntryToCopy, NoSize, PositionSizer, Size
+from bot.position_sizer import CopyMode, EntryToCopy, NoSize, PositionSizer, Size
 from bot.seams.ids import client_order_id
 from bot.storage import copies, intents, memberships, positions, signals, symbol_pauses
 from bot.storage.intents import OrderIntent
@@ -75,10 +76,16 @@ class OneByOne:
         size = self._entry_size(connection, signal, follower, reading)
         cash = None if reading.holdings is None else reading.holdings.of(quote_of(signal.symbol)).total
         if isinstance(size, NoSize):
-            self._answer(connection, signal, follower.account.label, size, user_balance=cash)
+            self._answer(
+                connection,
+                signal,
+                follower.account.label,
+                self._with_ratio(signal, follower, size, cash),
+                user_balance=cash,
+            )
             return
         if follower.shadow:
-            shadow = NoSize(CopyReason.SHADOW, f"would have bought {size.quantity:f}", size.ratio)
+            shadow = NoSize(CopyReason.SHADOW, f"would have bought {size.quantity:f}", size.ratio, size.capped)
             self._answer(connection, signal, follower.account.label, shadow, user_balance=cash)
             return
         intent = self._entry_intent(signal, follower, size)
@@ -96,8 +103,22 @@ class OneByOne:
             ratio=size.ratio,
             planned_quantity=size.quantity,
             rank=self._rank,
+            capped_quantity=size.capped,
         )
         self._entries.append(intent)
+
+    def _with_ratio(self, signal: TradeSignal, follower: Follower, why: NoSize, cash: Decimal | None) -> NoSize:
+        """What the user's share would have been, where that can be known."""
+        rules, ratio = follower.rules, why.ratio
+        if ratio is not None:
+            return why
+        if rules.mode is CopyMode.FIXED_AMOUNT and rules.fixed_amount_quote is not None:
+            ratio = rules.risk_multiplier * rules.fixed_amount_quote / (signal.quantity * signal.reference_price)
+        elif rules.mode is CopyMode.FIXED_RATIO and rules.fixed_ratio is not None:
+            ratio = rules.risk_multiplier * rules.fixed_ratio
+        elif rules.mode is CopyMode.BALANCE_RATIO and cash is not None and signal.master_balance:
+            ratio = rules.risk_multiplier * cash / signal.master_balance
+        return replace(why, ratio=ratio)
 
     def _entry_size(
         self, connection: Connection, signal: TradeSignal, follower: Follower, reading: BalanceReading
@@ -204,6 +225,7 @@ class OneByOne:
             ratio=why.ratio,
             answered_at=self._now,
             rank=self._rank,
+            capped_quantity=why.capped,
         )
 
 
