@@ -26,9 +26,9 @@ def rounded(amount: Decimal) -> Decimal:
     return amount.quantize(_CENT, ROUND_HALF_EVEN) + Decimal(0)
 
 
-def percent(part: Decimal, whole: Decimal) -> str | None:
-    """`61.5 %`; None when there is nothing to be a part of."""
-    return None if whole == 0 else f"{part / whole * 100:.1f} %"
+def fraction(value: Decimal | None, *, nothing: str) -> str:
+    """`61.5 %` of 0.615; `nothing` where there is nothing to measure."""
+    return nothing if value is None else f"{value * 100:.1f} %"
 
 
 def exact(amount: Decimal | None) -> str | None:

@@ -19,6 +19,7 @@ from bot.diagnostics import (
     vetoes,
 )
 from bot.diagnostics.command_line import Commands, add_command, moment, name, number, seconds, venue_id
+from bot.diagnostics.commands_of_books import add_commands_of_books
 from bot.settings import Settings
 
 
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     _add_market(commands)
     _add_accounts(commands)
     verify.add(commands)
+    add_commands_of_books(commands)
     return made
 
 

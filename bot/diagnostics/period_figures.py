@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from bot.books.equity import Mark
 from bot.books.exactly import add, subtract
 from bot.storage.day_closes import DayClose, DayStatus
 
@@ -32,16 +33,26 @@ class ListedAccount:
         return f"{self.account_id} ({self.name})" if self.user_id else f"{self.account_id} (master)"
 
 
+@dataclass(frozen=True)
+class Beginning:
+    """What the venue said there was when a stretch began, and the prices of that moment."""
+
+    at: datetime
+    units: Mapping[str, Decimal]
+    marks: Mapping[str, Mark]
+
+
 @dataclass(frozen=True, kw_only=True)
 class AccountPeriod:
     """One account from one day to another. `days` are oldest first; the last is `running` if it has not ended yet.
 
-    `missing` says in a sentence what should be there and is not.
+    `opening` is None when it is not known; `missing` says in a sentence what should be there and is not.
     """
 
     account: ListedAccount
     days: Sequence[DayClose]
-    running: bool
+    opening: Beginning | None = None
+    running: bool = False
     missing: str = ""
 
     @property
@@ -71,12 +82,8 @@ class AccountPeriod:
         return [day for day in self.days if net_of(day) is None or day.equity is None]
 
     @property
-    def broken_days(self) -> Sequence[DayClose]:
-        return [day for day in self.days if day.status is DayStatus.BROKEN]
-
-    @property
     def trades(self) -> int:
-        """Sales that closed something whose cost is known."""
+        """Fills."""
         return sum(day.trades for day in self.days)
 
     @property
@@ -89,8 +96,8 @@ class AccountPeriod:
 
     @property
     def looked_into(self) -> bool:
-        """Whether somebody should look into it: a figure is not known, or the venue and the books differ."""
-        return bool(self.missing or self.unknown_days or self.broken_days)
+        """Whether somebody should look into it: a figure is not known or not proved, or venue and books differ."""
+        return bool(self.missing or self.unknown_days or any(day.status is not DayStatus.OK for day in self.days))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from bot.books.equity import Mark, fresh_prices
 from bot.books.flows import BookPoint
 from bot.books.identity import HALF_A_CENT, Identity, Standing, prove
 from bot.books.ledger import Books
-from bot.books.performance import ResultTally, hold_change
+from bot.books.performance import ResultTally, Wins, hold_change
 from bot.domain.cash_event import CashEvent, CashKind
 from bot.domain.money import plain
 from bot.execution.running_books import apply_all
@@ -94,7 +94,7 @@ class DayMaker:
             wins=wins.wins,
             losses=wins.losses,
             turnover=terms.turnover,
-            hold_json=_hold_text(start, marks, books.own_currency),
+            hold_json=_beside_text(start, marks, wins, books.own_currency),
             status=status,
             problem=problem,
             written_at=written_at,
@@ -180,9 +180,14 @@ def _judged(identity: Identity, end: DayEnd, currency: str) -> tuple[DayStatus, 
     return status, "; ".join(said)
 
 
-def _hold_text(start: DayStart, marks: Mapping[str, Mark], currency: str) -> str:
-    """What the units of the opening would have gained if nobody had traded."""
+def _beside_text(start: DayStart, marks: Mapping[str, Mark], wins: Wins, currency: str) -> str:
+    """What the units of the opening would have gained if nobody had traded, and what closing orders made and lost."""
     before = {asset: mark.price for asset, mark in start.marks.items()}
     after = {asset: mark.price for asset, mark in marks.items()}
     units = {asset: amount for asset, amount in start.units.items() if asset != currency}
-    return json.dumps({"change": plain(hold_change(units, before, after))})
+    beside = {
+        "change": hold_change(units, before, after),
+        "gross_profit": wins.gross_profit,
+        "gross_loss": wins.gross_loss,
+    }
+    return json.dumps({name: plain(amount) for name, amount in beside.items()})

@@ -1,0 +1,68 @@
+"""What the commands of the books share: reading the store, saying paper or live, and one way to say no."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from bot import exit_codes
+from bot.books.days import DayBoundary
+from bot.diagnostics.chosen_days import boundary_of
+from bot.diagnostics.listing import cannot_read
+from bot.diagnostics.period_reading import UnknownName
+from bot.diagnostics.store_reading import BotState, NoStore, bot_state, now, read_store
+from bot.settings import Settings
+
+_MODES: Mapping[str, str] = {
+    "paper": "PAPER: prices are made up, and so is any profit",
+    "live": "LIVE: real money",
+}
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The store at one moment, with what is needed to speak of its figures."""
+
+    connection: Connection
+    settings: Settings
+    state: BotState
+    now: datetime
+    boundary: DayBoundary
+
+    @property
+    def mode(self) -> str:
+        """`paper` or `live`: of the bot that wrote the figures. A state directory has one mode for ever."""
+        return self.state.mode or self.settings.trading_mode
+
+    @property
+    def mode_words(self) -> str:
+        return _MODES.get(self.mode, self.mode.upper())
+
+    @property
+    def zone(self) -> str:
+        return self.settings.books.time_zone
+
+
+@contextmanager
+def open_ledger(settings: Settings) -> Iterator[Ledger]:
+    """Raises `NoStore`."""
+    moment = now(settings)
+    with read_store(settings) as connection:
+        state = bot_state(connection, now=moment)
+        yield Ledger(connection, settings, state, moment, boundary_of(settings))
+
+
+def refuse(error: NoStore | UnknownName, *, as_json: bool, empty: Mapping[str, Any]) -> int:
+    """Say why there is nothing to show; returns the exit code."""
+    code = exit_codes.NOT_RUNNING if isinstance(error, NoStore) else exit_codes.WRONG_USE
+    return cannot_read(NoStore(str(error)), as_json=as_json, code=code, empty=empty)
+
+
+def ending(state: BotState, *, wrong: bool) -> int:
+    """The exit code of a list of figures."""
+    if not state.running:
+        return exit_codes.NOT_RUNNING
+    return exit_codes.SOMETHING_WRONG if wrong else exit_codes.OK
