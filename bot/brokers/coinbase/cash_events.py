@@ -108,7 +108,9 @@ class CoinbaseLedger:
             wallets[wallet_id] = replace(seen, changed_at=changed_at, pending_since=pending_since)
         self._wallets, self._last_since = wallets, since
         # Times are whole seconds: what has the same one stays in the order of its list, turned round.
-        return sorted(reversed(found.values()), key=lambda event: event.at)
+        oldest_first = list(found.values())[::-1]
+        oldest_first.sort(key=lambda event: event.at)
+        return oldest_first
 
     def _balances(self) -> Mapping[str, _Wallet]:
         """The wallets that count, by their ids; read before their transactions."""

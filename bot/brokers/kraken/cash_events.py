@@ -74,9 +74,9 @@ class KrakenLedger:
             if error.venue_code.startswith(NO_PERMISSION):
                 raise _without_right() from error
             raise
-        return sorted(reversed(found.values()), key=lambda event: event.at)
+        return sorted(found.values(), key=lambda event: (event.at, event.event_id))
 
-    def _read(self, since: datetime) -> dict[str, CashEvent]:
+    def _read(self, since: datetime) -> Mapping[str, CashEvent]:
         before = self._unfinished
         if before is None or before.newest is None or before.since > since:
             self._unfinished = whole = _Unfinished(since)
