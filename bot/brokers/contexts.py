@@ -110,6 +110,7 @@ def coinbase_context(access: VenueAccess, settings: Settings, shared: SharedPart
         on_private_call=shared.on_private_call,
         quote_currency=settings.quote_currency_of(BrokerType.COINBASE),
         wire=shared.stream_wires[BrokerType.COINBASE] if coinbase.private_stream else None,
+        order_wire=shared.order_wire if coinbase.batched_orders else None,
     )
 
 
@@ -148,12 +149,11 @@ def _ccxt_context(
         # The keys of the paper exchange are no demo keys, whatever those of the real venue are.
         demo=demo and access.mode == "live",
         wire=shared.stream_wires[broker] if venue.private_stream else None,
+        order_wire=shared.order_wire if venue.batched_orders else None,
         gather_seconds=settings.copying.gather_partial_fills_milliseconds / 1000,
     )
 
 
-def alpaca_context(access: VenueAccess, settings: Settings, shared: SharedParts) -> AlpacaContext:
-    alpaca, budgets = settings.alpaca, shared.budgets[BrokerType.ALPACA]
 def unified_context(
     account: AccountRef, access: VenueAccess, settings: Settings, shared: SharedParts
 ) -> UnifiedContext:
@@ -182,6 +182,8 @@ def unified_context(
     )
 
 
+def alpaca_context(access: VenueAccess, settings: Settings, shared: SharedParts) -> AlpacaContext:
+    alpaca, budgets = settings.alpaca, shared.budgets[BrokerType.ALPACA]
     return AlpacaContext(
         access=access,
         balance_book=balance_book(settings, shared.clock),
@@ -202,6 +204,7 @@ def unified_context(
         data_url=alpaca.market_data_url() if access.mode == "live" else access.base_url,
         data_feed=alpaca.data_feed,
         wire=shared.stream_wires[BrokerType.ALPACA] if alpaca.private_stream else None,
+        order_wire=shared.order_wire if alpaca.batched_orders else None,
     )
 
 

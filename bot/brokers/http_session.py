@@ -131,7 +131,7 @@ class VenueSession(requests.Session):
             if call.overdue:
                 # Headers that break off look to the library like headers that ended.
                 raise self._cut(seconds)
-        return HttpReply(response.status_code, body, _retry_after(response.headers.get("Retry-After")))
+        return HttpReply(response.status_code, body, retry_after(response.headers.get("Retry-After")))
 
     def _send_once(self, request: requests.PreparedRequest, seconds: float) -> requests.Response:
         """Straight to the adapter. What lies between would follow redirects and keep cookies and a history, none of
@@ -185,7 +185,7 @@ def _cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {words[:200]}"
 
 
-def _retry_after(text: str | None) -> float | None:
+def retry_after(text: str | None) -> float | None:
     """Whole seconds of a `Retry-After`, capped; a date or nonsense counts as none."""
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
         return None

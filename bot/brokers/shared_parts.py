@@ -14,6 +14,7 @@ from bot.brokers.call_reaper import CallReaper
 from bot.brokers.connect_budget import ConnectBudget
 from bot.brokers.ending import Ending
 from bot.brokers.feed_loop import FeedLoop
+from bot.brokers.kept_http import HttpWire
 from bot.brokers.kept_socket import SocketWire
 from bot.brokers.kraken.keys import KrakenKeys
 from bot.brokers.kraken.private_call_lock import LockUse, PrivateCallLock, PrivateCallLocks
@@ -71,8 +72,8 @@ class SharedParts:
     coinbase_instruments: SharedReading[Mapping[str, Instrument]]
     kraken_public: RateBudget
     ccxt_markets: Mapping[BrokerType, SharedReading[Markets]]
-    stocks: SharedReading[Mapping[str, Instrument]]
     unified_markets: Mapping[BrokerType, SharedReading[UnifiedMarkets]]
+    stocks: SharedReading[Mapping[str, Instrument]]
     stock_hours: MarketHours
     budgets: Mapping[BrokerType, VenueBudgets]
     gates: Mapping[BrokerType, VenueGate]
@@ -82,6 +83,8 @@ class SharedParts:
     # One loop for the private streams of all brokerages that only push.
     stream_feed: FeedLoop
     stream_wires: Mapping[BrokerType, SocketWire]
+    # Where orders are HTTP requests, those of a batch go from that loop too.
+    order_wire: HttpWire
     on_private_call: CallObserver | None = None
     ending: Ending = field(default_factory=Ending)
 
@@ -132,10 +135,10 @@ def shared_parts(
         coinbase_instruments=SharedReading(clock),
         kraken_public=_kraken_public(settings, clock, ending),
         ccxt_markets={broker: SharedReading(clock) for broker in (BrokerType.OKX, BrokerType.BINANCE)},
+        unified_markets={BrokerType(name): SharedReading(clock) for name in settings.exchanges},
         stocks=SharedReading(clock),
         stock_hours=MarketHours(clock),
         budgets=venue_budgets(settings, clock, ending),
-        unified_markets={BrokerType(name): SharedReading(clock) for name in settings.exchanges},
         gates={
             broker: VenueGate(clock, str(broker), on_change=on_venue_state, ending=ending)
             for broker in settings.brokers()
@@ -164,6 +167,7 @@ def shared_parts(
             )
             for broker, silence in STREAM_SILENCE_SECONDS.items()
         },
+        order_wire=HttpWire(feed=streams, clock=clock, ids=ids, resolver=resolver),
         on_private_call=on_private_call,
         ending=ending,
     )

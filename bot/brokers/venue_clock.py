@@ -49,6 +49,11 @@ class VenueClock:
         return self._measured is not None
 
     @property
+    def is_trusted(self) -> bool:
+        """Whether it was measured and nothing speaks against it, however long ago; any thread may ask."""
+        return self.is_measured and not self._doubted and not self._clocks_parted()
+
+    @property
     def needs_measuring(self) -> bool:
         """Whether there is no measurement, an old one or a doubtful one, and it is not postponed."""
         now = self._clock.monotonic()

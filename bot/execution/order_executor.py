@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.capabilities import PrivateStream
 from bot.brokers.socket_lane import LaneOutcome
 from bot.domain.errors import (
     CredentialsRejected,
@@ -329,6 +330,7 @@ class OrderExecutor:
             failpoint("ack_received")
             self._take_ack(intent, outcome.ack, along)
             failpoint("ack_committed")
+            self._follow_unless_told(intent, along)
         elif outcome.error is not None:
             self._not_taken(intent, outcome.error)
         self._departures.forget(intent.client_order_id)
@@ -340,6 +342,12 @@ class OrderExecutor:
         known = replace(intent, venue_order_id=ack.venue_order_id)
         if shown is None or not shown.status.ended or not self._book(known, shown, along):
             self._move(intent, IntentState.ACKNOWLEDGED, "", venue_order_id=ack.venue_order_id)
+
+    def _follow_unless_told(self, intent: OrderIntent, along: Along) -> None:
+        """Where no stream says how the whole order went on, that is asked, as after an order that went by itself."""
+        taken, shown = self.reload(intent), self._broker.capabilities.private_stream is PrivateStream.ACCOUNT
+        if taken.state is IntentState.ACKNOWLEDGED and not shown:
+            self._follow(taken, along)
 
     def _check_lease(self) -> None:
         """A thread that was held up since its commit may have been replaced meanwhile."""
@@ -442,13 +450,13 @@ class OrderExecutor:
             return intent_rows.find_intent(connection, intent.client_order_id) or intent
 
     # -- inside -----------------------------------------------------------------------------------------------------
-    def _follow(self, intent: OrderIntent) -> None:
+    def _follow(self, intent: OrderIntent, along: Along = nothing_along) -> None:
         """Poll until the order has ended and its fills are all there, or the time is over."""
         deadline = self._clock.monotonic() + self._confirm_seconds
         while True:
             try:
                 with self._broker.urgent(_urgency(intent)):
-                    if self._follow_once(intent):
+                    if self._follow_once(intent, along):
                         return
             except _CALM_ERRORS as error:
                 log.info("%s order %s not confirmed yet: %s", intent.account_id, intent.client_order_id, error)

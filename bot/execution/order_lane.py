@@ -37,7 +37,7 @@ from bot.domain.veto import Veto
 from bot.execution.departures import Departures, never_left
 from bot.execution.entry_gate import EntryGate
 from bot.execution.instance_guard import InstanceGuard
-from bot.execution.lane_passenger import Passenger, Seat
+from bot.execution.lane_passenger import Company, Passenger, Seat
 from bot.execution.last_look import LastLook
 from bot.execution.order_executor import give_up_vetoed
 from bot.seams.clock import Clock
@@ -99,6 +99,10 @@ class OrderLane:
     def take_seat(self, seat: Seat) -> None:
         """An account was opened; whoever had it before sends nothing any more, here neither."""
         self._seats[seat.account.label] = seat
+
+    def leave_seat(self, account: AccountRef) -> None:
+        """Another process has the account from here on."""
+        self._seats.pop(account.label, None)
 
     # -- in the plan's transaction ----------------------------------------------------------------------------------
     def board(self, connection: Connection, intents: Sequence[OrderIntent]) -> Sequence[str]:
@@ -260,8 +264,9 @@ class OrderLane:
         batch = [(one, frame) for one in passengers if (frame := self._frame(one, limit)) is not None]
         if not batch:
             return
+        feed = passengers[0].seat.feed
         try:
-            self._hand_over(partial(self._on_the_loop, batch))
+            (self._hand_over if feed is None else feed.call)(partial(self._on_the_loop, batch))
         except Exception as error:
             log.exception("a batch of %d orders could not be handed over", len(batch))
             self._hand_back([one for one, _ in batch], f"{type(error).__name__}: {error}")
@@ -293,8 +298,10 @@ class OrderLane:
 
     # -- on the feed loop -------------------------------------------------------------------------------------------
     def _on_the_loop(self, batch: Sequence[tuple[Passenger, Frame]]) -> None:
+        """All of them in one go: whatever comes of the first is looked at after the last has left."""
+        company = Company(len(batch))
         for one, frame in batch:
-            answered = partial(self._answered, one)
+            answered = partial(self._answered, one, company=company)
             try:
                 frame.send(answered)
             except Exception as error:
@@ -302,18 +309,32 @@ class OrderLane:
                 log.exception("%s: unexpected error while its order was sent", one.seat.account.label)
                 answered(LaneOutcome(error=OutcomeUnknown(f"while it was sent: {type(error).__name__}: {error}")))
 
-    def _answered(self, one: Passenger, outcome: LaneOutcome) -> None:
+    def _answered(self, one: Passenger, outcome: LaneOutcome, company: Company | None = None) -> None:
         """The account's own thread writes it down.
 
-        An acknowledgement is followed by the stream's word on the whole order, and that wakes the thread: to wake it
+        Where an acknowledgement is followed by the stream's word on the whole order, that wakes the thread: to wake it
         twice would cost the loop the time in which it hears of the others.
         """
         if not self._departures.answer(one.order_id, outcome):
             return
+        if company is not None:
+            company.unanswered -= 1
         if outcome.ack is None or self._later is None:
             self._tell(one)
-        else:
+        elif one.seat.feed is None or company is None:
             self._later(STREAM_SECONDS, partial(self._tell_if_unheard, one))
+        else:
+            company.taken.append(one)
+            if len(company.taken) == 1 and company.unanswered:
+                one.seat.feed.after(STREAM_SECONDS, partial(self._tell_together, company))
+        if company is not None and not company.unanswered:
+            self._tell_together(company)
+
+    def _tell_together(self, company: Company) -> None:
+        """What each thread does next would keep the loop from hearing of the others, so they wait for one another."""
+        taken, company.taken = company.taken, []
+        for one in taken:
+            self._tell_if_unheard(one)
 
     def _tell_if_unheard(self, one: Passenger) -> None:
         if self._departures.outcome(one.order_id) is not None:

@@ -118,6 +118,9 @@ class CoinbaseSettings(Section):
         default=None, description="most calls without a key; null = 10 with real money, any number on paper"
     )
     rest_url: BaseUrl = Field(default=COINBASE_REST_URL, description="base URL in live mode")
+    batched_orders: Flag = Field(
+        default=True, description="users' entries leave in one batch, each on a connection kept open for it"
+    )
     private_stream: Flag = Field(
         default=True, description="the master listens to its trades, so that they are copied sooner"
     )
@@ -154,6 +157,9 @@ class OkxSettings(Section):
     )
     demo: Flag = Field(default=False, description="the keys are of OKX's demo trading; no real money moves there")
     quote_currency: Currency = Field(default="USDT", description="what entries are paid with")
+    batched_orders: Flag = Field(
+        default=True, description="users' entries leave in one batch, each on a connection kept open for it"
+    )
     private_stream: Flag = Field(
         default=True, description="accounts listen to their trades, so that they are copied sooner"
     )
@@ -189,6 +195,9 @@ class BinanceSettings(Section):
         default=BINANCE_REST_URL, description="base URL in live mode; Binance.US is https://api.binance.us"
     )
     quote_currency: Currency = Field(default="USDT", description="what entries are paid with")
+    batched_orders: Flag = Field(
+        default=True, description="users' entries leave in one batch, each on a connection kept open for it"
+    )
     private_stream: Flag = Field(
         default=True, description="accounts listen to their trades, so that they are copied sooner"
     )
@@ -235,6 +244,9 @@ class AlpacaSettings(Section):
         default="always_open", description="hours of the paper exchange's stock market: always_open or calendar"
     )
 
+    batched_orders: Flag = Field(
+        default=True, description="users' entries leave in one batch, each on a connection kept open for it"
+    )
     private_stream: Flag = Field(
         default=True, description="the master listens to its trades, so that they are copied sooner"
     )

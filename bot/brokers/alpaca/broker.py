@@ -29,6 +29,8 @@ from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import as_list, as_object
+from bot.brokers.rest_lane import OrderCall, RestLane
+from bot.brokers.socket_lane import SocketLane
 from bot.brokers.stream_news import NO_NEWS, StreamNews
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, AccountType, BrokerType
@@ -116,6 +118,7 @@ class AlpacaBroker(BaseBroker):
         )
         self._readings = AlpacaReadings(self._calls, label=account.label)
         self._bell = trade_bell(context, account)
+        self._lane = self._make_lane(context)
 
     def venue_now(self) -> datetime | None:
         return self._hours.now()
@@ -173,6 +176,8 @@ class AlpacaBroker(BaseBroker):
         self.connected = False
         if not self._closed:
             self._closed = True
+            if self._lane is not None:
+                self._lane.close()
             if self._bell is not None:
                 self._bell.close()
             self._session.close()
@@ -180,10 +185,15 @@ class AlpacaBroker(BaseBroker):
 
     # -- private stream ---------------------------------------------------------------------------------------------
     def listen(self, wake: Callable[[], None]) -> None:
+        if self._lane is not None:
+            self._lane.open()
         if self._bell is not None:
             self._bell.listen(wake)
 
     def tend_stream(self) -> StreamNews:
+        if self._lane is not None:
+            for request, refusal in self._lane.take_refusals():
+                self._learn_from(refusal, request)
         return NO_NEWS if self._bell is None else self._bell.tend()
 
     # -- balances ---------------------------------------------------------------------------------------------------
@@ -278,8 +288,7 @@ class AlpacaBroker(BaseBroker):
         body = order_body(request)
         try:
             document = self._calls.post("/orders", body, leave_before=leave_before, last_look=request.last_look)
-            order_id = accepted_order_id(document, request, where=f"{self.account.label}: Alpaca order")
-            return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_id)
+            return self._acknowledged(document, request)
         except OrderRefused as error:
             self._learn_from(error, request)
             raise
@@ -288,6 +297,47 @@ class AlpacaBroker(BaseBroker):
         except Exception as error:
             # Whatever went wrong with the answer, the order may be in the book.
             raise OutcomeUnknown(f"{self.account.label}: after sending an order: {error}") from error
+
+    def _acknowledged(self, document: object, request: OrderRequest) -> OrderAck:
+        order_id = accepted_order_id(document, request, where=f"{self.account.label}: Alpaca order")
+        return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_id)
+
+    # -- orders in a batch with others' -------------------------------------------------------------------------------
+    def lane(self) -> SocketLane | None:
+        return self._lane
+
+    def could_place(self, symbol: str) -> bool:
+        """Of a buy; whether a sale would be a short one has to be asked, so it goes the other way."""
+        known = symbol in self.known_trading_pairs() and self.trading_session().is_open is True
+        return known and self.awaits(symbol, Side.BUY) is None
+
+    def order_call(self, request: OrderRequest) -> OrderCall | None:
+        closes_in = self._hours.closes_in(request.side)
+        if request.side is not Side.BUY or closes_in is None or self.capabilities.refusal_of(request):
+            return None
+        now = self._context.clock.monotonic()
+        leave_before = now + min(closes_in, self._context.order_deadline_seconds)
+        if request.leave_before is not None:
+            leave_before = min(leave_before, request.leave_before)
+        return self._calls.order_call(
+            "/orders",
+            order_body(request),
+            lambda document: self._acknowledged(document, request),
+            leave_before=leave_before,
+        )
+
+    def _make_lane(self, context: AlpacaContext) -> RestLane | None:
+        if context.order_wire is None or self.account.is_master:
+            return None
+        return RestLane(
+            wire=context.order_wire,
+            base_url=context.access.base_url,
+            label=self.account.label,
+            calls=self._calls.way,
+            costs=self._calls.costs,
+            answer_seconds=context.limits.call_seconds,
+            desk=self,
+        )
 
     def _leave_before_close(self, request: OrderRequest) -> float:
         """The last moment (monotonic seconds) at which its acknowledgement comes within the session."""

@@ -9,10 +9,11 @@ from bot.brokers.alpaca.errors import TOO_MANY, order_error, reading_error, word
 from bot.brokers.http_session import HttpReply
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.replies import decode_json
-from bot.brokers.venue_calls import RATE_WAIT_SECONDS, VenueCall, VenueCalls
+from bot.brokers.rest_lane import OrderCall
+from bot.brokers.venue_calls import RATE_WAIT_SECONDS, Costs, VenueCall, VenueCalls
 from bot.brokers.venue_gate import Passage, Trouble
 from bot.domain.errors import OutcomeUnknown, RetryLater, UnreadableReply
-from bot.domain.order import no_last_look
+from bot.domain.order import OrderAck, no_last_look
 from bot.seams.clock import Clock
 
 if TYPE_CHECKING:  # the library behind it is not imported for looking at this module
@@ -79,6 +80,37 @@ class AlpacaCalls:
         except UnreadableReply as error:
             raise OutcomeUnknown(str(error)) from error
 
+    def order_call(
+        self, path: str, body: Mapping[str, str], read: Callable[[object], OrderAck], *, leave_before: float
+    ) -> OrderCall:
+        """The same for an order that leaves in a batch with others'; nothing is asked and nothing is sent here."""
+        call = VenueCall(
+            where=self._where("POST", path),
+            verb="POST",
+            endpoint=_endpoint(path),
+            costs=self.costs,
+            changes_orders=True,
+            within_seconds=0.0,
+        )
+
+        def taken(reply: HttpReply, passage: Passage) -> OrderAck:
+            self._check(reply, passage, call)
+            return read(decode_json(reply.body, where=call.where))
+
+        return OrderCall(
+            call=call, write=partial(self._client.written, "POST", path, body), read=taken, leave_before=leave_before
+        )
+
+    @property
+    def way(self) -> VenueCalls:
+        """The way of the account's calls to the trading host."""
+        return self._trading.calls
+
+    @property
+    def costs(self) -> Costs:
+        """What a call to the trading host takes of which counters."""
+        return ((self._trading.budget, 1),)
+
     def delete(self, path: str) -> None:
         """Ask to end an order. Only 204 is a yes: a page of something in front of the API is none. Raises as `post`."""
         call = VenueCall(
@@ -111,14 +143,17 @@ class AlpacaCalls:
     def _change(self, call: VenueCall, path: str, body: Mapping[str, str] | None) -> HttpReply:
         host = self._trading
 
-        def read(reply: HttpReply, passage: Passage) -> HttpReply:
-            _tell_of(reply, passage, host.budget)
-            if not 200 <= reply.status < 300:
-                raise order_error(reply, where=call.where)
-            return reply
-
         send = partial(self._client.exchange, call.verb, path, body)
-        return host.calls.heeding_refusals(lambda: host.calls.make(call, send, read))
+        return host.calls.heeding_refusals(
+            lambda: host.calls.make(call, send, lambda reply, passage: self._check(reply, passage, call))
+        )
+
+    def _check(self, reply: HttpReply, passage: Passage, call: VenueCall) -> HttpReply:
+        """An answer to a change that is no refusal. Raises what a refusal means."""
+        _tell_of(reply, passage, self._trading.budget)
+        if not 200 <= reply.status < 300:
+            raise order_error(reply, where=call.where)
+        return reply
 
     def _look(self, last_look: Callable[[], None], leave_before: float, where: str) -> None:
         last_look()

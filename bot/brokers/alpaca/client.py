@@ -3,12 +3,14 @@
 Its typed clients send floats, load pandas and, like this one before it is told not to, send an order again after a 504.
 """
 
+import json
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from alpaca.common.rest import RESTClient
 
 from bot.brokers.http_session import MAX_BODY_BYTES, MEBIBYTE, HttpReply, VenueSession
+from bot.brokers.kept_http import WrittenRequest
 
 # All US stocks come in one answer of about 600 bytes each.
 MAX_LIST_BYTES = 24 * MEBIBYTE
@@ -44,6 +46,15 @@ class AlpacaClient(RESTClient):
         reply = self._request(method, path, None if data is None else dict(data), base_url=base_url)
         assert isinstance(reply, HttpReply)
         return reply
+
+    def written(self, method: str, path: str, body: Mapping[str, str]) -> WrittenRequest:
+        """The request that `exchange` would send; any thread may ask."""
+        return WrittenRequest(
+            verb=method,
+            url=f"{self._trading_url}/v2{path}",
+            headers={**self._get_default_headers(), "Content-Type": "application/json"},
+            body=json.dumps(body).encode(),
+        )
 
     def _one_request(  # type: ignore[override]
         self, method: str, url: str, opts: Mapping[str, Mapping[str, str] | None], retry: int

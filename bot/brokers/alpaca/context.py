@@ -8,6 +8,7 @@ from bot.brokers.alpaca.hours import MarketHours
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.http_session import CallLimits
+from bot.brokers.kept_http import HttpWire
 from bot.brokers.kept_socket import SocketWire
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
@@ -39,6 +40,7 @@ class AlpacaContext:
     its own.
     `data_url` empty = the same host on loopback, Alpaca's data host otherwise.
     `wire`: what the venue's sockets share; without it nobody listens to trades.
+    `order_wire`: what the connections for orders in a batch share; without it each order goes by its account's thread.
     `order_deadline_seconds`: an order leaves within so long or not at all. `settle_margin_seconds`: for so long after
     that an order may still come to light.
     """
@@ -61,6 +63,7 @@ class AlpacaContext:
     data_feed: str = "iex"
     hours: MarketHours | None = None
     wire: SocketWire | None = None
+    order_wire: HttpWire | None = None
 
     def __post_init__(self) -> None:
         if self.order_deadline_seconds <= 0:

@@ -11,17 +11,18 @@ from bot.brokers.by_ccxt.binance_market import candles_from, instrument_from, qu
 from bot.brokers.by_ccxt.binance_orders import accepted_number, fill_from, number_in, order_from, order_params
 from bot.brokers.by_ccxt.calls import CcxtCalls, Dialect, Endpoint, Params
 from bot.brokers.by_ccxt.markets import Markets, markets_from
-from bot.brokers.by_ccxt.profile import VenueProfile, order_name
+from bot.brokers.by_ccxt.profile import VenueProfile, acknowledged, order_name
 from bot.brokers.by_ccxt.times import milliseconds, time_of, venue_time
 from bot.brokers.by_ccxt.traded_markets import TradedMarkets
 from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.replies import as_list, as_object, field_of, flag_of, number_of, optional_text, text_of
+from bot.brokers.rest_lane import OrderCall
 from bot.domain.balance import AssetBalance
 from bot.domain.cash_event import CashEvent
 from bot.domain.errors import KeyUnfit, OrderRefused, OutcomeUnknown, UnreadableReply
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
-from bot.domain.order import OrderRequest, VenueOrder
+from bot.domain.order import OrderAck, OrderRequest, VenueOrder
 from bot.domain.quote import Candle, Quote
 
 # An address may use a weight of 6000 a minute: 20 of it is 1 here, so that 5 a second is all of it. A key may place
@@ -83,6 +84,7 @@ class BinanceProfile(VenueProfile):
     deadline_seconds = (1.0, 60.0)
     # Its API waits 10 s for its engine, and its look-ups may lag behind.
     least_margin_seconds = 12.0
+    order_endpoint = PLACE
     market_rules = binance_errors.MARKET_RULES
     intervals = MappingProxyType(
         {
@@ -210,6 +212,14 @@ class BinanceProfile(VenueProfile):
             leave_before=leave_before,
             last_look=request.last_look,
         )
+
+    def order_call(self, request: OrderRequest, market: Instrument, *, leave_before: float) -> OrderCall:
+        where = self.calls.where(PLACE)
+
+        def taken(document: object) -> OrderAck:
+            return acknowledged(request, market, accepted_number(document, request, market, where=where))
+
+        return self.calls.order_call(PLACE, order_params(request, market), taken, leave_before=leave_before)
 
     def cancel(self, market_name: str, number: str) -> bool:
         where, asked = self.calls.where(CANCEL), {"symbol": market_name, "orderId": number}

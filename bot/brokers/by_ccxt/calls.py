@@ -8,13 +8,15 @@ from typing import TypeVar
 from bot.brokers.by_ccxt.meanings import Meaning, Refusal, page_error, refusal_error
 from bot.brokers.by_ccxt.signer import CcxtSigner
 from bot.brokers.http_session import MAX_BODY_BYTES, MEBIBYTE, CallLimits, HttpReply, VenueSession
+from bot.brokers.kept_http import WrittenRequest
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.replies import decode_json
+from bot.brokers.rest_lane import OrderCall
 from bot.brokers.venue_calls import RATE_WAIT_SECONDS, VenueCall, VenueCalls
 from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import Passage, Trouble
 from bot.domain.errors import OutcomeUnknown, RetryLater, UnreadableReply
-from bot.domain.order import no_last_look
+from bot.domain.order import OrderAck, no_last_look
 from bot.seams.clock import Clock
 
 T = TypeVar("T")
@@ -104,6 +106,16 @@ class CcxtCalls:
         self._headers = headers
 
     @property
+    def way(self) -> VenueCalls:
+        """The way of the account's calls."""
+        return self._way
+
+    @property
+    def known_time(self) -> VenueClock:
+        """The venue's time as it is known; nobody is asked."""
+        return self._venue_clock
+
+    @property
     def clock(self) -> Clock:
         return self._clock
 
@@ -132,7 +144,7 @@ class CcxtCalls:
     def _public(self, endpoint: Endpoint, params: Params) -> object:
         url = f"{self._urls[endpoint.interface]}/{endpoint.path}"
         texts = {name: str(value) for name, value in params.items()}
-        call = VenueCall(where=self.where(endpoint), verb=endpoint.verb, costs=self._costs(endpoint))
+        call = VenueCall(where=self.where(endpoint), verb=endpoint.verb, costs=self.costs(endpoint))
         return self._way.make(
             call,
             lambda: self._exchange(endpoint, url, params=texts),
@@ -151,11 +163,11 @@ class CcxtCalls:
     def _signed(self, endpoint: Endpoint, params: Params) -> object:
         self._keep_time()
         call = VenueCall(
-            where=self.where(endpoint), verb=endpoint.verb, endpoint=endpoint.path, costs=self._costs(endpoint)
+            where=self.where(endpoint), verb=endpoint.verb, endpoint=endpoint.path, costs=self.costs(endpoint)
         )
         return self._way.make(
             call,
-            lambda: self._send_signed(endpoint, params, {}),
+            lambda: self._send(endpoint, self._signed_request(endpoint, params, {})),
             lambda reply, passage: self._heard(reply, passage, endpoint, changes_orders=False),
         )
 
@@ -178,31 +190,46 @@ class CcxtCalls:
         within = RATE_WAIT_SECONDS
         if leave_before is not None:
             within = max(0.0, min(within, leave_before - self._least_seconds - self._clock.monotonic()))
-        call = VenueCall(
-            where=self.where(endpoint),
-            verb=endpoint.verb,
-            endpoint=endpoint.path,
-            costs=self._costs(endpoint),
-            changes_orders=True,
-            within_seconds=within,
-            last_look=last_look,
-        )
+        call = self._changing(endpoint, within_seconds=within, last_look=last_look)
         return self._way.heeding_refusals(
             lambda: self._way.make(
                 call,
-                lambda: self._send_bounded(endpoint, params, leave_before),
+                lambda: self._send(endpoint, self._bounded(endpoint, params, leave_before)),
                 lambda reply, passage: read(self._heard(reply, passage, endpoint, changes_orders=True)),
             )
         )
 
-    def _send_bounded(self, endpoint: Endpoint, params: Params, leave_before: float | None) -> HttpReply:
+    def order_call(
+        self, endpoint: Endpoint, params: Params, read: Callable[[object], OrderAck], *, leave_before: float
+    ) -> OrderCall:
+        """The same for an order that leaves in a batch with others'; nothing is asked and nothing is sent here."""
+        return OrderCall(
+            call=self._changing(endpoint, within_seconds=0.0, last_look=no_last_look),
+            write=lambda: self._bounded(endpoint, params, leave_before),
+            read=lambda reply, passage: read(self._heard(reply, passage, endpoint, changes_orders=True)),
+            leave_before=leave_before - self._least_seconds,
+        )
+
+    def _changing(self, endpoint: Endpoint, *, within_seconds: float, last_look: Callable[[], None]) -> VenueCall:
+        return VenueCall(
+            where=self.where(endpoint),
+            verb=endpoint.verb,
+            endpoint=endpoint.path,
+            costs=self.costs(endpoint),
+            changes_orders=True,
+            within_seconds=within_seconds,
+            last_look=last_look,
+        )
+
+    def _bounded(self, endpoint: Endpoint, params: Params, leave_before: float | None) -> WrittenRequest:
+        """Signed as it leaves now, and good no longer than `leave_before`."""
         if leave_before is None:
-            return self._send_signed(endpoint, params, {})
+            return self._signed_request(endpoint, params, {})
         left = leave_before - self._clock.monotonic()
         if left < self._least_seconds:
             raise RetryLater(f"{self.where(endpoint)}: not sent: its time was over before it could leave")
         bounded, headers = self._dialect.bounded(params, self._venue_clock.now(), left)
-        return self._send_signed(endpoint, bounded, headers)
+        return self._signed_request(endpoint, bounded, headers)
 
     @property
     def _least_seconds(self) -> float:
@@ -215,9 +242,14 @@ class CcxtCalls:
         return self._signer
 
     # -- the wire ---------------------------------------------------------------------------------------------------
-    def _send_signed(self, endpoint: Endpoint, params: Params, headers: Mapping[str, str]) -> HttpReply:
+    def _signed_request(self, endpoint: Endpoint, params: Params, headers: Mapping[str, str]) -> WrittenRequest:
         made = self.signer().sign(endpoint.interface, endpoint.path, endpoint.verb, params)
-        return self._exchange(endpoint, made.url, headers={**made.headers, **headers}, body=made.body)
+        return WrittenRequest(
+            verb=endpoint.verb, url=made.url, headers={**self._headers, **made.headers, **headers}, body=made.body
+        )
+
+    def _send(self, endpoint: Endpoint, made: WrittenRequest) -> HttpReply:
+        return self._exchange(endpoint, made.url, headers=made.headers, body=made.body)
 
     def _exchange(
         self,
@@ -238,7 +270,8 @@ class CcxtCalls:
             max_body_bytes=MAX_LIST_BYTES if endpoint.is_list else MAX_BODY_BYTES,
         )
 
-    def _costs(self, endpoint: Endpoint) -> list[tuple[RateBudget, float]]:
+    def costs(self, endpoint: Endpoint) -> list[tuple[RateBudget, float]]:
+        """What a call takes of which counters."""
         if not self._dialect.by_address:
             return [(self._budget if endpoint.signed else self._public_budget, endpoint.cost)]
         costs = [(self._public_budget, endpoint.cost)]
@@ -285,7 +318,7 @@ class CcxtCalls:
         if meaning is Meaning.CLOCK:
             self._venue_clock.doubt()
         if meaning in (Meaning.TOO_MANY, Meaning.TOO_MANY_ORDERS):
-            counters = self._costs(endpoint)
+            counters = self.costs(endpoint)
             budget, _ = counters[-1] if meaning is Meaning.TOO_MANY_ORDERS else counters[0]
             budget.refused(reply.retry_after_seconds)
         if refusal is not None and meaning is Meaning.DOWN:

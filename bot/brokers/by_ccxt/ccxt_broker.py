@@ -10,13 +10,15 @@ from bot.brokers.base import BaseBroker
 from bot.brokers.by_ccxt.calls import CcxtCalls
 from bot.brokers.by_ccxt.context import CcxtContext
 from bot.brokers.by_ccxt.markets import Markets
-from bot.brokers.by_ccxt.profile import VenueProfile, named_order, order_name
+from bot.brokers.by_ccxt.profile import VenueProfile, acknowledged, named_order
 from bot.brokers.by_ccxt.signer import CcxtSigner
 from bot.brokers.by_ccxt.times import milliseconds
 from bot.brokers.http_session import VenueSession
 from bot.brokers.order_stream import OrderStream
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
+from bot.brokers.rest_lane import OrderCall, RestLane
+from bot.brokers.socket_lane import SocketLane
 from bot.brokers.stream_news import NO_NEWS, StreamNews
 from bot.brokers.stream_speech import StreamSpeech
 from bot.brokers.venue_calls import VenueCalls
@@ -72,6 +74,7 @@ class CcxtBroker(BaseBroker):
         )
 
         self._stream = self._make_stream(context)
+        self._lane = self._make_lane(context)
 
     def _make_stream(self, context: CcxtContext) -> OrderStream | None:
         if context.wire is None or context.access.ws_auth_url is None:
@@ -168,6 +171,8 @@ class CcxtBroker(BaseBroker):
         self.connected = False
         if not self._closed:
             self._closed = True
+            if self._lane is not None:
+                self._lane.close()
             if self._stream is not None:
                 self._stream.close()
             self._session.close()
@@ -175,12 +180,17 @@ class CcxtBroker(BaseBroker):
 
     # -- private stream ---------------------------------------------------------------------------------------------
     def listen(self, wake: Callable[[], None]) -> None:
+        if self._lane is not None:
+            self._lane.open()
         if self._stream is not None:
             with contextlib.suppress(VenueError):
                 self.get_trading_pairs()  # the stream itself asks nobody
             self._stream.listen(wake)
 
     def tend_stream(self) -> StreamNews:
+        if self._lane is not None:
+            for _, refusal in self._lane.take_refusals():
+                self._learn(refusal)
         return NO_NEWS if self._stream is None else self._stream.tend()
 
     # -- balances ---------------------------------------------------------------------------------------------------
@@ -222,15 +232,48 @@ class CcxtBroker(BaseBroker):
         try:
             number = self._profile.place(request, market, leave_before=leave_before)
         except OrderRefused as error:
-            if error.venue_code in self.profile.market_rules:
-                self._context.instruments.renew(self._context.access.base_url, self._profile.markets)
+            self._learn(error)
             raise
         except (RetryLater, CredentialsRejected, OutcomeUnknown):
             raise
         except Exception as error:
             # Whatever went wrong with the answer, the order may be in the book.
             raise OutcomeUnknown(f"{self.account.label}: after sending an order: {error}") from error
-        return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_name(market.venue_symbol, number))
+        return acknowledged(request, market, number)
+
+    # -- orders in a batch with others' -------------------------------------------------------------------------------
+    def lane(self) -> SocketLane | None:
+        return self._lane
+
+    def could_place(self, symbol: str) -> bool:
+        return self._calls.known_time.is_trusted and symbol in self.known_trading_pairs()
+
+    def order_call(self, request: OrderRequest) -> OrderCall | None:
+        market = self.known_trading_pairs().get(request.symbol)
+        if market is None or self.capabilities.refusal_of(request):
+            return None
+        leave_before = self._context.clock.monotonic() + self._context.order_deadline_seconds
+        if request.leave_before is not None:
+            leave_before = min(leave_before, request.leave_before)
+        return self._profile.order_call(request, market, leave_before=leave_before)
+
+    def _make_lane(self, context: CcxtContext) -> RestLane | None:
+        endpoint = self.profile.order_endpoint
+        if context.order_wire is None or self.account.is_master or endpoint is None:
+            return None
+        return RestLane(
+            wire=context.order_wire,
+            base_url=context.access.base_url,
+            label=self.account.label,
+            calls=self._calls.way,
+            costs=self._calls.costs(endpoint),
+            answer_seconds=context.limits.call_seconds,
+            desk=self,
+        )
+
+    def _learn(self, error: OrderRefused) -> None:
+        if error.venue_code in self.profile.market_rules:
+            self._context.instruments.renew(self._context.access.base_url, self._profile.markets)
 
     def _listed(self, symbol: str) -> Instrument:
         try:
@@ -262,6 +305,8 @@ class CcxtBroker(BaseBroker):
             raise UnreadableReply(
                 f"{self.account.label}: asked {self._venue} for order {venue_order_id}, given another order"
             )
+        if order is not None:
+            self._profile.touched(order.symbol)
         return order
 
     def get_open_orders(self) -> Sequence[VenueOrder]:

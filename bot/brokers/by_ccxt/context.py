@@ -6,6 +6,7 @@ from bot.brokers.balance_book import BalanceBook
 from bot.brokers.by_ccxt.markets import Markets
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.http_session import CallLimits
+from bot.brokers.kept_http import HttpWire
 from bot.brokers.kept_socket import SocketWire
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
@@ -28,6 +29,7 @@ class CcxtContext:
     `settle_margin_seconds`: for so long after that an order may still come to light.
     `demo`: OKX's demo trading, with keys of its own.
     `wire` is the process's for this venue's sockets; without it, or without `access.ws_auth_url`, nobody listens.
+    `order_wire`: what the connections for orders in a batch share; without it each order goes by its account's thread.
     `gather_seconds`: the trades of an order that goes on are told together after so long.
     """
 
@@ -48,3 +50,4 @@ class CcxtContext:
     demo: bool = False
     wire: SocketWire | None = None
     gather_seconds: float = 0.5
+    order_wire: HttpWire | None = None

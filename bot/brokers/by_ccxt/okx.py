@@ -13,16 +13,17 @@ from bot.brokers.by_ccxt.okx_account import OkxAccount
 from bot.brokers.by_ccxt.okx_cash_events import cash_events
 from bot.brokers.by_ccxt.okx_market import candles_from, instrument_from, quote_from
 from bot.brokers.by_ccxt.okx_orders import accepted_number, fill_from, order_body, order_from, single_answer
-from bot.brokers.by_ccxt.profile import VenueProfile
+from bot.brokers.by_ccxt.profile import VenueProfile, acknowledged
 from bot.brokers.by_ccxt.times import milliseconds, venue_time
 from bot.brokers.key_report import KeyReport
 from bot.brokers.replies import as_list, as_object, field_of, id_of, optional_text, text_of
+from bot.brokers.rest_lane import OrderCall
 from bot.domain.balance import AssetBalance
 from bot.domain.cash_event import CashEvent
 from bot.domain.errors import OrderRefused, OutcomeUnknown, UnreadableReply, VenueError
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
-from bot.domain.order import OrderRequest, VenueOrder
+from bot.domain.order import OrderAck, OrderRequest, VenueOrder
 from bot.domain.quote import Candle, Quote
 
 # One a second for ten in two seconds, the pace of the balances.
@@ -82,6 +83,7 @@ class OkxProfile(VenueProfile):
     # A request that was signed more than 30 s ago is refused in any case.
     deadline_seconds = (2.0, 25.0)
     least_margin_seconds = 10.0
+    order_endpoint = PLACE
     market_rules = okx_errors.MARKET_RULES
     # The venue's days begin in Hong Kong unless UTC is asked for.
     intervals = MappingProxyType(
@@ -167,6 +169,14 @@ class OkxProfile(VenueProfile):
             leave_before=leave_before,
             last_look=request.last_look,
         )
+
+    def order_call(self, request: OrderRequest, market: Instrument, *, leave_before: float) -> OrderCall:
+        where = self.calls.where(PLACE)
+
+        def taken(document: object) -> OrderAck:
+            return acknowledged(request, market, accepted_number(document, request, where=where))
+
+        return self.calls.order_call(PLACE, order_body(request, market), taken, leave_before=leave_before)
 
     def cancel(self, market_name: str, number: str) -> bool:
         where = self.calls.where(CANCEL)

@@ -5,15 +5,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from bot.brokers.by_ccxt.calls import CcxtCalls, Dialect
+from bot.brokers.by_ccxt.calls import CcxtCalls, Dialect, Endpoint
 from bot.brokers.by_ccxt.markets import Markets
 from bot.brokers.key_report import KeyReport
+from bot.brokers.rest_lane import OrderCall
 from bot.domain.balance import AssetBalance
 from bot.domain.cash_event import CashEvent
 from bot.domain.errors import UnreadableReply
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
-from bot.domain.order import OrderRequest, VenueOrder
+from bot.domain.order import OrderAck, OrderRequest, VenueOrder
 from bot.domain.quote import Candle, Quote
 
 
@@ -29,6 +30,8 @@ class VenueProfile(ABC):
     deadline_seconds: ClassVar[tuple[float, float]]
     # With real money an order is believed absent no sooner than this after its deadline.
     least_margin_seconds: ClassVar[float]
+    # Where new orders go, if they can leave in a batch with others'.
+    order_endpoint: ClassVar[Endpoint | None] = None
     # What is said to an order that was made by other rules of its market than the venue's present ones.
     market_rules: ClassVar[frozenset[str]]
     # Candles: the venue's word by minutes.
@@ -78,6 +81,10 @@ class VenueProfile(ABC):
     def place(self, request: OrderRequest, market: Instrument, *, leave_before: float) -> str:
         """Send the order; its number at the venue. Any exception that is not one of ours means an unknown outcome."""
 
+    def order_call(self, request: OrderRequest, market: Instrument, *, leave_before: float) -> OrderCall | None:
+        """The same order, to leave in a batch with others'; asks nobody. None = not at this venue."""
+        return None
+
     @abstractmethod
     def cancel(self, market_name: str, number: str) -> bool:
         """True = the venue took the request, False = the order is gone."""
@@ -116,6 +123,11 @@ class VenueProfile(ABC):
 def order_name(market_name: str, number: str) -> str:
     """How an order is called outside of the adapter."""
     return f"{market_name}-{number}"
+
+
+def acknowledged(request: OrderRequest, market: Instrument, number: str) -> OrderAck:
+    """The venue has taken our order under this number."""
+    return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_name(market.venue_symbol, number))
 
 
 def named_order(venue_order_id: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from bot.brokers.base import BaseBroker
 from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, PrivateStream, RepeatedId
-from bot.brokers.coinbase.calls import CoinbaseCalls, QueryValue
+from bot.brokers.coinbase.calls import LEAST_TOKEN_SECONDS, CoinbaseCalls, QueryValue
 from bot.brokers.coinbase.cash_events import CoinbaseLedger, counts
 from bot.brokers.coinbase.context import CoinbaseContext
 from bot.brokers.coinbase.errors import BEING_CANCELLED, GONE_ORDER, MARKET_RULES
@@ -36,6 +36,8 @@ from bot.brokers.replies import (
     optional_text,
     text_of,
 )
+from bot.brokers.rest_lane import OrderCall, RestLane
+from bot.brokers.socket_lane import SocketLane
 from bot.brokers.stream_news import NO_NEWS, StreamNews
 from bot.brokers.trade_bell import TradeBell
 from bot.brokers.venue_clock import VenueClock
@@ -67,6 +69,8 @@ PRODUCTS_PER_QUOTE = 100
 PAGE_SIZE = "100"
 PRODUCTS_PER_PAGE = 500
 MAX_PRODUCT_PAGES = 20
+# An order that leaves in a batch leaves at once, and is good for no longer than this.
+BATCH_TOKEN_SECONDS = 30.0
 # Far back: the clock that noted the sending may have been wrong, and "not found" has a meaning.
 LOOK_BACK = timedelta(days=1)
 
@@ -136,6 +140,7 @@ class CoinbaseBroker(BaseBroker):
         )
         self._ledger = CoinbaseLedger(self._calls, context.clock, label=account.label)
         self._bell = self._trade_bell(context)
+        self._lane = self._make_lane(context)
 
     def _trade_bell(self, context: CoinbaseContext) -> TradeBell | None:
         """A master's trades are heard of at once, whoever made them; a user's are those of orders that are followed."""
@@ -198,6 +203,8 @@ class CoinbaseBroker(BaseBroker):
         self.connected = False
         if not self._closed:
             self._closed = True
+            if self._lane is not None:
+                self._lane.close()
             if self._bell is not None:
                 self._bell.close()
             self._session.close()
@@ -205,10 +212,15 @@ class CoinbaseBroker(BaseBroker):
 
     # -- private stream ---------------------------------------------------------------------------------------------
     def listen(self, wake: Callable[[], None]) -> None:
+        if self._lane is not None:
+            self._lane.open()
         if self._bell is not None:
             self._bell.listen(wake)
 
     def tend_stream(self) -> StreamNews:
+        if self._lane is not None:
+            for _, refusal in self._lane.take_refusals():
+                self._learn(refusal)
         return NO_NEWS if self._bell is None else self._bell.tend()
 
     # -- balances ---------------------------------------------------------------------------------------------------
@@ -298,14 +310,56 @@ class CoinbaseBroker(BaseBroker):
             order_id = accepted_order_id(reply, request, where=f"{self.account.label}: Coinbase order")
             return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_id)
         except OrderRefused as error:
-            if error.venue_code in MARKET_RULES:
-                self._context.instruments.renew(self._context.access.base_url, self._read_instruments)
+            self._learn(error)
             raise
         except (RetryLater, CredentialsRejected, OutcomeUnknown):
             raise
         except Exception as error:
             # Whatever went wrong with the answer, the order may be in the book.
             raise OutcomeUnknown(f"{self.account.label}: after sending an order: {error}") from error
+
+    def _learn(self, error: OrderRefused) -> None:
+        if error.venue_code in MARKET_RULES:
+            self._context.instruments.renew(self._context.access.base_url, self._read_instruments)
+
+    # -- orders in a batch with others' -------------------------------------------------------------------------------
+    def lane(self) -> SocketLane | None:
+        return self._lane
+
+    def could_place(self, symbol: str) -> bool:
+        return self.venue_clock.is_trusted and symbol in self.known_trading_pairs()
+
+    def order_call(self, request: OrderRequest) -> OrderCall | None:
+        if self.capabilities.refusal_of(request):
+            return None
+        now, deadline = self._context.clock.monotonic(), self._context.order_deadline_seconds
+        leave_before = now + deadline / 2 if request.leave_before is None else request.leave_before
+        # Counted from the moment it leaves: it has to end before the order is looked for as one that cannot come.
+        token_seconds = min(BATCH_TOKEN_SECONDS, now + deadline - leave_before)
+        if token_seconds < LEAST_TOKEN_SECONDS / 2:
+            return None
+        where = f"{self.account.label}: Coinbase order"
+
+        def taken(reply: Mapping[str, object]) -> OrderAck:
+            order_id = accepted_order_id(reply, request, where=where)
+            return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_id)
+
+        return self._calls.order_call(
+            "/orders", order_body(request), taken, leave_before=leave_before, token_seconds=token_seconds
+        )
+
+    def _make_lane(self, context: CoinbaseContext) -> RestLane | None:
+        if context.order_wire is None or self.account.is_master:
+            return None
+        return RestLane(
+            wire=context.order_wire,
+            base_url=context.access.base_url,
+            label=self.account.label,
+            calls=self._calls.way,
+            costs=self._calls.costs,
+            answer_seconds=context.limits.call_seconds,
+            desk=self,
+        )
 
     def cancel_order(self, venue_order_id: str) -> bool:
         where = f"{self.account.label}: Coinbase cancel"

@@ -8,14 +8,16 @@ from bot.brokers.base import Urgency
 from bot.brokers.coinbase.errors import REFUSED_KEY, TOO_MANY, is_api_document, status_error
 from bot.brokers.coinbase.tokens import TOKEN_SECONDS, SecretCannotSign
 from bot.brokers.http_session import HttpReply
+from bot.brokers.kept_http import WrittenRequest
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import as_list, as_object, clock_time, decode_json, flag_of, number_of
-from bot.brokers.venue_calls import RATE_WAIT_SECONDS, CallObserver, VenueCall, VenueCalls
+from bot.brokers.rest_lane import OrderCall
+from bot.brokers.venue_calls import RATE_WAIT_SECONDS, CallObserver, Costs, VenueCall, VenueCalls
 from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import Passage, Trouble, VenueGate
 from bot.domain.errors import CredentialsRejected, OutcomeUnknown, RetryLater, UnreadableReply
-from bot.domain.order import no_last_look
+from bot.domain.order import OrderAck, no_last_look
 from bot.seams.clock import Clock
 
 if TYPE_CHECKING:
@@ -117,6 +119,44 @@ class CoinbaseCalls:
         """
         return self._way.heeding_refusals(lambda: self._call("POST", path, None, body, leave_before, last_look))
 
+    def order_call(
+        self,
+        path: str,
+        body: Mapping[str, object],
+        read: Callable[[Mapping[str, object]], OrderAck],
+        *,
+        leave_before: float,
+        token_seconds: float,
+    ) -> OrderCall:
+        """The same for an order that leaves in a batch with others'; nothing is asked and nothing is sent here.
+
+        It leaves before `leave_before` or not at all, and is good for `token_seconds` from then on.
+        """
+        call = self._venue_call("POST", path, changes_orders=True, within_seconds=0.0, last_look=no_last_look)
+
+        def write() -> WrittenRequest:
+            try:
+                return self._client.written("POST", f"{API}{path}", body, token_seconds=token_seconds)
+            except SecretCannotSign as error:
+                raise CredentialsRejected(f"{call.where}: not sent: the API secret cannot sign") from error
+
+        return OrderCall(
+            call=call,
+            write=write,
+            read=lambda reply, passage: read(self._read(reply, passage, call)),
+            leave_before=leave_before,
+        )
+
+    @property
+    def way(self) -> VenueCalls:
+        """The way of the account's calls."""
+        return self._way
+
+    @property
+    def costs(self) -> Costs:
+        """What a private call takes of which counters."""
+        return [(self._budget, 1)]
+
     def pages(self, path: str, name: str, asked: Mapping[str, QueryValue]) -> Iterator[object]:
         """Every item of a list that is read page by page. A page that fails fails the list: raises as `get` does."""
         cursor, seen = "", {""}
@@ -155,19 +195,25 @@ class CoinbaseCalls:
         within = RATE_WAIT_SECONDS
         if leave_before is not None:
             within = max(0.0, min(within, leave_before - LEAST_TOKEN_SECONDS - self._clock.monotonic()))
-        call = VenueCall(
-            where=f"{self._label}: Coinbase {verb} {path}",
-            verb=verb,
-            endpoint=path.removeprefix("/").partition("/")[0],
-            costs=[(self._budget, 1)],
-            changes_orders=body is not None,
-            within_seconds=within,
-            last_look=last_look,
-        )
+        changes = body is not None
+        call = self._venue_call(verb, path, changes_orders=changes, within_seconds=within, last_look=last_look)
         return self._way.make(
             call,
             lambda: self._signed(call.where, verb, path, params, body, leave_before),
             lambda reply, passage: self._read(reply, passage, call),
+        )
+
+    def _venue_call(
+        self, verb: str, path: str, *, changes_orders: bool, within_seconds: float, last_look: Callable[[], None]
+    ) -> VenueCall:
+        return VenueCall(
+            where=f"{self._label}: Coinbase {verb} {path}",
+            verb=verb,
+            endpoint=path.removeprefix("/").partition("/")[0],
+            costs=self.costs,
+            changes_orders=changes_orders,
+            within_seconds=within_seconds,
+            last_look=last_look,
         )
 
     def _signed(

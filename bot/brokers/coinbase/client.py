@@ -1,5 +1,6 @@
 """coinbase-advanced-py with our session and tokens: bounded, strict about JSON, by the venue's time."""
 
+import json
 import logging
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -7,8 +8,9 @@ from urllib.parse import urlsplit
 from coinbase.constants import USER_AGENT
 from coinbase.rest import RESTClient
 
-from bot.brokers.coinbase.tokens import TOKEN_SECONDS, request_token
+from bot.brokers.coinbase.tokens import TOKEN_SECONDS, PrivateKey, SecretCannotSign, private_key, request_token
 from bot.brokers.http_session import MAX_BODY_BYTES, MEBIBYTE, HttpReply, VenueSession
+from bot.brokers.kept_http import WrittenRequest
 from bot.brokers.venue_clock import VenueClock
 from bot.seams.ids import IdSource, SystemIds
 
@@ -41,6 +43,7 @@ class CoinbaseClient(RESTClient):  # type: ignore[misc]
         self._venue_clock = venue_clock
         self._ids = ids or SystemIds()
         self._token_seconds = TOKEN_SECONDS
+        self._key: PrivateKey | None = None
 
     def signed(
         self,
@@ -64,12 +67,29 @@ class CoinbaseClient(RESTClient):  # type: ignore[misc]
 
     def set_headers(self, method: str, path: str) -> dict[str, str]:
         """The signed headers. Raises `SecretCannotSign`."""
+        return self._headers(method, path, self.api_secret, self._token_seconds)
+
+    def written(self, method: str, path: str, body: Mapping[str, object], *, token_seconds: float) -> WrittenRequest:
+        """The request that `signed` would send now; any thread may ask. Raises `SecretCannotSign`."""
+        if self._key is None:
+            try:
+                self._key = private_key(self.api_secret)  # to read it takes as long as to sign with it
+            except Exception:  # noqa: BLE001 - many kinds, and their words are about the secret
+                raise SecretCannotSign from None
+        return WrittenRequest(
+            verb=method,
+            url=f"{self._scheme}://{self.base_url}{path}",
+            headers=self._headers(method, path, self._key, min(token_seconds, TOKEN_SECONDS)),
+            body=json.dumps(body).encode(),
+        )
+
+    def _headers(self, method: str, path: str, secret: str | PrivateKey, seconds: float) -> dict[str, str]:
         token = request_token(
             f"{method} {self.base_url}{path}",
             key_name=self.api_key,
-            secret=self.api_secret,
+            secret=secret,
             valid_from=self._venue_clock.now(),
-            seconds=self._token_seconds,
+            seconds=seconds,
             ids=self._ids,
         )
         return {"User-Agent": USER_AGENT, "Content-Type": "application/json", "Authorization": f"Bearer {token}"}

@@ -7,6 +7,7 @@ from bot.brokers.balance_book import BalanceBook
 from bot.brokers.call_reaper import CallReaper
 from bot.brokers.coinbase.tokens import TOKEN_SECONDS
 from bot.brokers.http_session import CallLimits
+from bot.brokers.kept_http import HttpWire
 from bot.brokers.kept_socket import SocketWire
 from bot.brokers.rate_budget import RateBudget, RateBudgets
 from bot.brokers.resolver import Resolver
@@ -31,6 +32,7 @@ class CoinbaseContext:
     `settle_margin_seconds`: for so long after that an order may still come to light.
     `quote_currency`: what entries are paid with.
     `wire`: what the venue's sockets share; without it, or without `access.ws_auth_url`, nobody listens to trades.
+    `order_wire`: what the connections for orders in a batch share; without it each order goes by its account's thread.
     """
 
     access: VenueAccess
@@ -48,6 +50,7 @@ class CoinbaseContext:
     on_private_call: CallObserver | None = None
     quote_currency: str = "USD"
     wire: SocketWire | None = None
+    order_wire: HttpWire | None = None
 
     def __post_init__(self) -> None:
         if not 15 <= self.order_deadline_seconds <= TOKEN_SECONDS:

@@ -24,7 +24,9 @@ class SecretCannotSign(Exception):
     """The API secret is no key; nothing was sent."""
 
 
-def request_token(uri: str, *, key_name: str, secret: str, valid_from: datetime, seconds: float, ids: IdSource) -> str:
+def request_token(
+    uri: str, *, key_name: str, secret: str | PrivateKey, valid_from: datetime, seconds: float, ids: IdSource
+) -> str:
     """A token for one request, `uri` being method, host and path. Raises `SecretCannotSign`, saying nothing of it."""
     return signed_token({"uri": uri}, key_name=key_name, secret=secret, valid_from=valid_from, seconds=seconds, ids=ids)
 
@@ -33,7 +35,7 @@ def signed_token(
     claims: Mapping[str, str] = MappingProxyType({}),
     *,
     key_name: str,
-    secret: str,
+    secret: str | PrivateKey,
     valid_from: datetime,
     seconds: float,
     ids: IdSource,
@@ -47,7 +49,7 @@ def signed_token(
         "exp": int(valid_from.timestamp() + seconds),
     }
     try:
-        key = private_key(secret)
+        key = private_key(secret) if isinstance(secret, str) else secret
         algorithm = "EdDSA" if isinstance(key, ed25519.Ed25519PrivateKey) else "ES256"
         return jwt.encode(
             {**lifetime, **claims}, key, algorithm=algorithm, headers={"kid": key_name, "nonce": ids.token()}
