@@ -414,8 +414,9 @@ class _Composition:
         )
         status.needs(partial(missing_for_entries, broker, reconciler))
         self.strategy.add_desk(desk)
-        if desk.copier is not None and account.broker is BrokerType.KRAKEN:
-            self.lane.take_seat(Seat(account=account, epoch=epoch, broker=broker, fit=desk.copier.may_board))
+        if desk.copier is not None:
+            feed = None if account.broker is BrokerType.KRAKEN else self.shared.stream_feed
+            self.lane.take_seat(Seat(account=account, epoch=epoch, broker=broker, fit=desk.copier.may_board, feed=feed))
         return desk
 
     def _book_keeper(self, broker: BaseBroker, executor: OrderExecutor, reconciler: Reconciler) -> BookKeeper:
@@ -443,7 +444,7 @@ class _Composition:
         return keeper
 
     def _lane(self) -> OrderLane:
-        """Of the one brokerage whose accounts have one feed loop for their orders."""
+        """Of all brokerages; Kraken's orders have a feed loop of their own."""
         return OrderLane(
             store=self.world.store,
             clock=self.world.clock,
