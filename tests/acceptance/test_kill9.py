@@ -185,12 +185,14 @@ def test_figures_of_several_installations_are_summed() -> None:
     assert figures["problems"] == ["seed 2: I8: x"]
 
 
-def test_thirty_kills_leave_books_that_equal_the_exchanges_journal(tmp_path: Path) -> None:
+def test_kills_leave_books_that_equal_the_exchanges_journal(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    kills = 30 if request.config.getoption("--run-slow", default=False) else 12
     options = Options(
-        directory=tmp_path / "drill", kills=30, seed=1, longest=2.0, times=SHORT_TIMES, settle_limit=60, hurry_after=40
-    )
+        directory=tmp_path / "drill", kills=kills, seed=1, longest=2.0, times=SHORT_TIMES, settle_limit=60,
+        hurry_after=40,
+    )  # fmt: skip
     outcome = run_drill(options, lambda kills, doing: None)
     assert outcome.problems == []
-    assert outcome.killed == 30
-    assert outcome.with_open_orders >= 5, "kills that hit nothing prove nothing"
-    assert outcome.checks >= outcome.orders > 30
+    assert outcome.killed == kills
+    assert outcome.with_open_orders >= kills // 6, "kills that hit nothing prove nothing"
+    assert outcome.checks >= outcome.orders > kills
