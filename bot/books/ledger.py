@@ -245,20 +245,19 @@ class Books:
 
     def _trade_in_kind(self, trade: Trade, base: Holding, quote: Holding, notional: Decimal) -> None:
         """For another currency than the own: what is given has no known proceeds, what is got no known cost."""
-        fee = trade.fee
         if trade.side is _BUY:
-            received = subtract(trade.quantity, fee) if trade.fee_currency == base.asset else trade.quantity
             self._close(quote, notional, None, trade, None)
-            if received > 0:
+            in_base = bool(trade.fee) and trade.fee_currency == base.asset
+            fee_kept = min(trade.fee, trade.quantity) if in_base else NOTHING
+            if received := subtract(trade.quantity, fee_kept):
                 self._arrive(base, received, trade.price, quote.asset, trade, None)
-            elif received < 0:
-                self._use_up(base, negate(received))
-            if fee and trade.fee_currency == base.asset:
-                count_units(self.flows.fees_apart, base.asset, fee)
-                return
+            if fee_kept:
+                count_units(self.flows.fees_apart, base.asset, fee_kept)
+            fee = subtract(trade.fee, fee_kept)
         else:
             self._close(base, trade.quantity, None, trade, None)
             self._arrive(quote, notional, None, "", trade, None)
+            fee = trade.fee
         if fee:
             self._pay_fee(trade.fee_currency, fee, trade.at)
 
