@@ -84,7 +84,7 @@ def events_from(value: object) -> Iterator[CashEvent]:
 def _parts(
     fields: Mapping[str, object], activity_id: str, word: str, at: datetime, *, where: str
 ) -> Iterator[CashEvent]:
-    if not activity_id.isascii() or not activity_id.isprintable() or len(activity_id) > 100:
+    if not activity_id or not activity_id.isascii() or not activity_id.isprintable() or len(activity_id) > 100:
         raise UnreadableReply(f"{where}: the field id is no id")
     kind, detail = KINDS.get(word, CashKind.OTHER), _detail(fields, word)
     symbol = optional_text(fields, "symbol") or ""

@@ -140,7 +140,7 @@ class CoinbaseLedger:
             at = iso_time(text_of(fields, "created_at", where=where), where=where)
             if at < begin:
                 break
-            if fields.get("status") in PENDING:
+            if text_of(fields, "status", where=where) in PENDING:
                 pending_since = at
             event = transaction_from(fields, asset, at, where=where)
             if event is not None:
