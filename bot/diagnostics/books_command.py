@@ -17,8 +17,8 @@ from bot.diagnostics.store_reading import BotState, NoStore, bot_state, now, rea
 from bot.settings import Settings
 
 _MODES: Mapping[str, str] = {
-    "paper": "PAPER: prices are made up, and so is any profit",
-    "live": "LIVE: real money",
+    "paper": "prices are made up, and so is any profit",
+    "live": "real money",
 }
 
 
@@ -39,7 +39,12 @@ class Ledger:
 
     @property
     def mode_words(self) -> str:
-        return _MODES.get(self.mode, self.mode.upper())
+        """What the mode means, as a line of its own."""
+        return f"{self.mode.upper()}: {self.mode_meaning}"
+
+    @property
+    def mode_meaning(self) -> str:
+        return _MODES.get(self.mode, "the mode is not known")
 
     @property
     def zone(self) -> str:

@@ -44,7 +44,7 @@ def account_part(one: ReportedAccount) -> str:
 
 def _tiles(period: AccountPeriod) -> str:
     found, currency = performance_of(period), period.account.currency
-    judged = f"{found.wins} of {found.judged} closing trades"
+    judged = f"{found.wins} of {found.judged} closing trades" if found.judged else "no closing trade"
     return tiles(
         [
             Tile("Net P&L", signed(period.net), f"{currency}, after fees"),
@@ -97,10 +97,15 @@ def _times(first: datetime, last: datetime) -> Sequence[str]:
 
 def _by_day(period: AccountPeriod) -> str:
     days, currency = period.days, period.account.currency
+    if len(days) < 2:
+        # One bar shows nothing that its figure does not say.
+        return ""
     net = [Bar(day.day, _drawn(net_of(day)), f"{day.day}: {signed(net_of(day))} {currency}") for day in days]
     fees = [Bar(day.day, _drawn(_taken(day)), f"{day.day}: fees {cents(day.fees)} {currency}") for day in days]
-    panels: list[Panel] = [bars_panel(net), bars_panel(fees, tall=False)]
-    title = f"Net P&L by day in {currency}, and below it the fees in it"
+    panels: list[Panel] = [bars_panel(net)]
+    if any(day.fees for day in days):
+        panels.append(bars_panel(fees, tall=False))
+    title = f"Net P&L by day in {currency}" + (", and below it the fees in it" if panels[1:] else "")
     said = f"Net P&L of {len(days)} days, {signed(period.net)} {currency} in all"
     return figure(title, panels, words_of([day.day[5:] for day in days]), said=said)
 

@@ -18,7 +18,12 @@ def report_page(ledger: Ledger, chosen: ChosenDays, accounts: Sequence[ReportedA
     """The document."""
     title = f"NIJA, {chosen.words}"
     made = f"Days end by the clocks of {ledger.zone}. Made at {format_time(ledger.now)[:16].replace('T', ' ')} UTC."
-    shown = [heading(1, title), mode_mark(ledger.mode), paragraph(ledger.mode_words), paragraph(made, kind="quiet")]
+    shown = [
+        heading(1, title),
+        mode_mark(ledger.mode),
+        paragraph(f"{ledger.mode_meaning.capitalize()}."),
+        paragraph(made, kind="quiet"),
+    ]
     shown.append(paragraph(ledger.state.sentence, kind="quiet"))
     totals = totals_of([one.period for one in accounts], ledger.settings.currencies_at_par())
     shown += [_total(one) for one in totals]

@@ -15,7 +15,12 @@ def statement_page(ledger: Ledger, wanted: Wanted, parts: Sequence[AccountStatem
     name = parts[0].account.name
     title = f"Statement of {name}, {wanted.month_text}"
     made = f"Days end by the clocks of {ledger.zone}. Made at {format_time(ledger.now)[:16].replace('T', ' ')} UTC."
-    shown = [heading(1, title), mode_mark(ledger.mode), paragraph(ledger.mode_words), paragraph(made, kind="quiet")]
+    shown = [
+        heading(1, title),
+        mode_mark(ledger.mode),
+        paragraph(f"{ledger.mode_meaning.capitalize()}."),
+        paragraph(made, kind="quiet"),
+    ]
     for part in parts:
         shown.append(_part(part))
     return page(title, shown)
