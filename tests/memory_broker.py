@@ -84,7 +84,8 @@ class MemoryBroker(BaseBroker):
         self.history_error: str | None = None
         self.open_orders_error: str | None = None
         self.ledger_error: str | None = None
-        self.events: list[CashEvent] = []
+        # With the time at which each was written into the ledger, whatever it is dated.
+        self.ledger: list[tuple[datetime, CashEvent]] = []
         self.fee_fraction = Decimal(0)
         self.unreadable_orders: set[str] = set()
         self.received: list[OrderRequest] = []
@@ -240,7 +241,11 @@ class MemoryBroker(BaseBroker):
     def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:
         if self.ledger_error is not None:
             raise UnreadableReply(self.ledger_error)
-        return [event for event in self.events if event.at >= since]
+        return [event for written_at, event in self.ledger if written_at >= since]
+
+    def tells(self, event: CashEvent) -> None:
+        """Write an event into the ledger now."""
+        self.ledger.append((self.clock.now(), event))
 
     def moves(
         self, kind: CashKind, amount: str, asset: str = "USD", *, at: datetime | None = None, silent: bool = False
@@ -251,14 +256,14 @@ class MemoryBroker(BaseBroker):
         else:
             self.coins += Decimal(amount)
         event = CashEvent(
-            event_id=f"E{len(self.events) + 1}",
+            event_id=f"E{len(self.ledger) + 1}",
             kind=kind,
             asset=asset,
             amount=Decimal(amount),
             at=at or self.clock.now(),
         )
         if not silent:
-            self.events.append(event)
+            self.tells(event)
         return event
 
 

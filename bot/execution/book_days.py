@@ -130,14 +130,14 @@ class BookDays:
     def _start_after(
         self, connection: Connection, last: DayClose | None, opening: OpeningBalances
     ) -> tuple[DayStart, datetime]:
-        """Where the day after this one begins (None = the first one), and from when on its entries count."""
-        if last is not None:
-            return DayStart(books=from_json(last.books_json), units=last.units, marks=last.marks), last.closes_at
-        books = opened_books(opening, self._currency)
-        apply_all(books, book_entries(connection, self._account_id, until=opening.at))
-        first = first_point(connection, self._account_id)
-        marks = {} if first is None else self._fresh(first.marks, opening.at)
-        return DayStart(books=books, units=books.units(), marks=marks), opening.at
+        return start_after(
+            connection,
+            self._account_id,
+            self._currency,
+            last,
+            opening,
+            max_price_age_seconds=self._max_age.total_seconds(),
+        )
 
     def _marks_near(self, connection: Connection, moment: datetime, also: Mapping[str, Mark]) -> dict[str, Mark]:
         """Of each asset the price that was taken nearest to a moment."""
@@ -147,10 +147,7 @@ class BookDays:
             for asset, mark in marks.items():
                 if asset not in nearest or abs(mark.at - moment) < abs(nearest[asset].at - moment):
                     nearest[asset] = mark
-        return self._fresh(nearest, moment)
-
-    def _fresh(self, marks: Mapping[str, Mark], moment: datetime) -> dict[str, Mark]:
-        return {asset: mark for asset, mark in marks.items() if abs(mark.at - moment) <= self._max_age}
+        return _fresh(nearest, moment, self._max_age)
 
     def _restated(
         self, connection: Connection, opening: OpeningBalances, late: Sequence[BookedEntry]
@@ -193,6 +190,30 @@ class BookDays:
             level = logging.INFO if close.status in (DayStatus.OK, DayStatus.UNPRICED) else logging.WARNING
             because = f": {close.problem}" if close.problem else ""
             log.log(level, "%s: the books of %s are closed, %s%s", self._account_id, close.day, close.status, because)
+
+
+def start_after(
+    connection: Connection,
+    account_id: str,
+    currency: str,
+    last: DayClose | None,
+    opening: OpeningBalances,
+    *,
+    max_price_age_seconds: float,
+) -> tuple[DayStart, datetime]:
+    """Where the day after this one begins (None = the first day), and from when on entries are its own."""
+    if last is not None:
+        return DayStart(books=from_json(last.books_json), units=last.units, marks=last.marks), last.closes_at
+    books = opened_books(opening, currency)
+    apply_all(books, book_entries(connection, account_id, until=opening.at))
+    first = first_point(connection, account_id)
+    max_age = timedelta(seconds=max_price_age_seconds)
+    marks = {} if first is None else _fresh(first.marks, opening.at, max_age)
+    return DayStart(books=books, units=books.units(), marks=marks), opening.at
+
+
+def _fresh(marks: Mapping[str, Mark], moment: datetime, max_age: timedelta) -> dict[str, Mark]:
+    return {asset: mark for asset, mark in marks.items() if abs(mark.at - moment) <= max_age}
 
 
 def _units_then(

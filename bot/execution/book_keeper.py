@@ -172,7 +172,6 @@ class BookKeeper:
             closed = self._days.close_due(reading, more, marks)
             if closed:
                 self._tidy()
-                self.cash.look_long_back()
                 with self._store.read() as connection:
                     books = self._books.now(connection)
                 assert books is not None, "books that have begun do not end"

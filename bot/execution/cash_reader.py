@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from bot.brokers.base import BaseBroker
-from bot.domain.cash_event import CashEvent
+from bot.domain.cash_event import CashEvent, CashKind
 from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply
 from bot.domain.money import plain
 from bot.seams.clock import Clock
@@ -18,10 +18,11 @@ from bot.storage.store import Store
 
 log = logging.getLogger(__name__)
 
-# The ledger is read again from this long before its newest entry known: entries are listed out of order for a while.
+# The ledger is read again from this long before the last reading: entries are listed late and out of order. What a
+# venue dates back by days is its adapter's to look for.
 OVERLAP = timedelta(hours=1)
-# And at the first reading of a process from this long: a venue may date an entry to the day that it belongs to.
-LONG_OVERLAP = timedelta(days=3)
+# What moves balances at the moment that it is dated to, also when it is told later. Fees and rewards are dated back.
+MOVED_WHEN_DATED = frozenset({CashKind.DEPOSIT, CashKind.WITHDRAWAL, CashKind.TRANSFER})
 
 
 class CashReader:
@@ -33,29 +34,25 @@ class CashReader:
         self._store = store
         self._clock = clock
         self._fence = fence
-        self._looks_long_back = True
         self.problem = ""
 
     def read(self) -> int:
         """Book what is new; how much that was. Raises what the broker's readings raise, after noting the reason."""
+        asked_at = self._clock.now()
         try:
             events = self._broker.get_cash_events(self._since())
         except (UnreadableReply, RetryLater, CredentialsRejected) as error:
             self._failed(str(error))
             raise
         failpoint("cash_events_read")
-        new = self._book(events)
+        new = self._book(events, asked_at)
         failpoint("cash_events_booked")
         if self.problem:
             log.info("%s: its ledger at the brokerage can be read again", self._account.label)
-        self.problem, self._looks_long_back = "", False
+        self.problem = ""
         for event in new:
             log.info("%s: %s of %s %s", self._account.label, event.kind, plain(event.amount), event.asset)
         return len(new)
-
-    def look_long_back(self) -> None:
-        """The next reading begins days earlier: for entries that were dated back."""
-        self._looks_long_back = True
 
     def age_seconds(self) -> float:
         """Since the venue last told its ledger; NaN when it never did."""
@@ -71,20 +68,20 @@ class CashReader:
             reading = cash_events.find_reading(connection, self._account.label)
         if reading is None or reading.read_until is None:
             return first
-        overlap = LONG_OVERLAP if self._looks_long_back else OVERLAP
-        return max(first, reading.read_until - overlap)
+        return max(first, reading.read_until - OVERLAP)
 
-    def _book(self, events: Sequence[CashEvent]) -> list[CashEvent]:
+    def _book(self, events: Sequence[CashEvent], asked_at: datetime) -> list[CashEvent]:
         now, label = self._clock.now(), self._account.label
 
         def work(connection: Connection) -> list[CashEvent]:
             self._fence(connection)
             before = cash_events.find_reading(connection, label)
             new = [event for event in events if cash_events.add_cash_event(connection, self._account, event, now=now)]
-            if before is None or before.read_at is None:
-                # What happened before the books began is in the balances that they began with.
-                opening_balances.take_out(connection, label, new)
-            cash_events.note_read(connection, label, events, at=now)
+            is_first = before is None or before.read_at is None
+            # What happened before the books began is in the balances that they began with.
+            there = [event for event in new if is_first or event.kind in MOVED_WHEN_DATED]
+            opening_balances.take_out(connection, label, there)
+            cash_events.note_read(connection, label, asked_at=asked_at, at=now)
             return new
 
         return self._store.write(work)

@@ -1,6 +1,6 @@
 """Rows of cash events and of how far an account's ledger at its venue was read. The events only grow."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -35,7 +35,7 @@ _CHANGE_READING = update(cash_reading).where(cash_reading.c.account_id == bindpa
 class CashReading:
     """How far one account's ledger was read. `problem` is why the last try failed; "" = it did not.
 
-    `read_until` is the time of the newest entry seen, `read_at` when the venue answered last; None = never.
+    All up to `read_until` was asked for, `read_at` is when the venue answered last; None = never.
     """
 
     account_id: str
@@ -101,13 +101,10 @@ def all_readings(connection: Connection) -> Mapping[str, CashReading]:
     return {row.account_id: CashReading(**row._mapping) for row in connection.execute(_READINGS)}
 
 
-def note_read(connection: Connection, account_id: str, events: Sequence[CashEvent], *, at: datetime) -> None:
-    """The venue has answered with these events; what is known to be read never becomes less."""
+def note_read(connection: Connection, account_id: str, *, asked_at: datetime, at: datetime) -> None:
+    """The venue has answered for all up to the moment at which it was asked; what is read never becomes less."""
     old = find_reading(connection, account_id)
-    seen = [event.at for event in events]
-    if old is not None and old.read_until is not None:
-        seen.append(old.read_until)
-    until = max(seen, default=None)
+    until = asked_at if old is None or old.read_until is None else max(asked_at, old.read_until)
     _save(connection, CashReading(account_id=account_id, read_until=until, read_at=at))
 
 

@@ -179,7 +179,7 @@ def test_an_entry_that_the_ledger_tells_late_explains_the_day_and_clears_the_ala
     books.settle_twice()
     books.to_day(1)
     assert books.days()[0].status is DayStatus.BROKEN
-    books.venue.events.append(event)
+    books.venue.tells(event)
     books.settle()
     (day,) = books.days()
     assert (day.status, day.net_deposits, day.difference) == (DayStatus.OK, Decimal(-120), Decimal(0))

@@ -125,8 +125,8 @@ def test_an_event_that_the_venue_tells_again_is_booked_once_and_each_account_has
 
 def test_how_far_a_ledger_was_read_never_goes_back_and_a_failure_keeps_it(known: Store) -> None:
     label = ANN.label
-    known.write(lambda connection: cash_events.note_read(connection, label, [deposit("E1", NOON)], at=NOON))
-    known.write(lambda connection: cash_events.note_read(connection, label, [], at=NOON + SECOND))
+    known.write(lambda connection: cash_events.note_read(connection, label, asked_at=NOON, at=NOON))
+    known.write(lambda connection: cash_events.note_read(connection, label, asked_at=NOON - SECOND, at=NOON + SECOND))
     known.write(lambda connection: cash_events.note_unread(connection, label, "503"))
     with known.read() as connection:
         reading = cash_events.find_reading(connection, label)
@@ -134,7 +134,7 @@ def test_how_far_a_ledger_was_read_never_goes_back_and_a_failure_keeps_it(known:
         assert (reading.read_until, reading.read_at, reading.problem) == (NOON, NOON + SECOND, "503")
         assert cash_events.all_readings(connection) == {label: reading}
         assert cash_events.find_reading(connection, BOB.label) is None
-    known.write(lambda connection: cash_events.note_read(connection, label, [], at=NOON + 2 * SECOND))
+    known.write(lambda connection: cash_events.note_read(connection, label, asked_at=NOON, at=NOON + 2 * SECOND))
     with known.read() as connection:
         assert cash_events.all_readings(connection)[label].problem == ""
 
