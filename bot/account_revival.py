@@ -81,6 +81,12 @@ class AccountRevival:
                 self._out[account] = _Out(circuit.why)
         return False
 
+    def forget(self, account: AccountRef) -> None:
+        """It is not this process's to bring back."""
+        with self._lock:
+            self._out.pop(account, None)
+            self._circuits.pop(account, None)
+
     def is_out(self, account: AccountRef) -> bool:
         """Whether nobody may start a thread for it now."""
         with self._lock:

@@ -9,7 +9,10 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from sqlalchemy import Connection
+
 from bot.account_desk import AccountDesk
+from bot.account_share import AccountShare
 from bot.account_worker import CycleTimes
 from bot.books.days import DayBoundary
 from bot.broker_manager import (
@@ -28,10 +31,11 @@ from bot.brokers.market_sources import kraken_market
 from bot.brokers.paper_venue import PaperVenue
 from bot.brokers.venue_gate import VenueState
 from bot.copy_answers import CopyAnswer, CopyAnswers
+from bot.copy_portion import CopyPortion
 from bot.copy_trade_engine import CopyLimits, CopyTradeEngine
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading
-from bot.domain.errors import ConfigurationError, NotConfigured, RetryLater
+from bot.domain.errors import ConfigurationError, NotConfigured, RetryLater, StoreUnavailable
 from bot.domain.fill import Fill
 from bot.domain.health import AccountHealth, HealthState, Phase
 from bot.domain.instrument import Instrument
@@ -117,6 +121,8 @@ class World:
     paper: PaperVenue | None
     on_fatal: Callable[[str], None] = _only_say
     instance: InstanceGuard = field(default_factory=NoOtherInstance)
+    # Of one process of many, which holds some of the accounts; None = this one holds them all.
+    process_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +140,7 @@ class Parts:
     statuses: Mapping[AccountRef, AccountStatus] = field(default_factory=dict)
     market_watch: MarketWatch | None = None
     garbage: Garbage = field(default_factory=Garbage)
+    share: AccountShare | None = None
 
 
 def compose(world: World) -> Parts:
@@ -173,6 +180,8 @@ class _Composition:
         self.shared.kraken_feed.watched_by(self.watchdog)
         self.shared.stream_feed.watched_by(self.watchdog)
         self.key_locks = KeyLocks()
+        self.keys_of: dict[AccountRef, str] = {}
+        self.share = self._share()
         self.statuses = self._open_statuses()
         self.account_by_label = {ref.label: ref for ref in self.statuses}
         self.status_by_label = {ref.label: status for ref, status in self.statuses.items()}
@@ -228,6 +237,7 @@ class _Composition:
             on_connected=self._on_connected,
             on_failed=self._on_failed,
             check_key=self._key_checks().check,
+            holds=self._holds,
         )
         self.engine = CopyTradeEngine(
             store=world.store,
@@ -246,8 +256,10 @@ class _Composition:
             on_planned=self._on_planned,
             lane=self.lane,
             watchdog=self.watchdog,
+            portion=self._portion(),
             rotation_seed=world.store.write(lambda connection: rotation_seed(connection, fresh=world.ids.token())),
             quote_of=self._quote_of,
+            brokers=self.settings.brokers(),
         )
         self.strategy = self._strategy()
         self.trader = self._trader()
@@ -267,12 +279,67 @@ class _Composition:
             self.statuses,
             self.market_watch,
             self.garbage,
+            self.share,
         )
+
+    # -- which of the accounts ---------------------------------------------------------------------------------------
+    def _account_names(self) -> dict[AccountRef, str]:
+        refs = {AccountRef.master(broker): f"{broker} master" for broker in self.masters}
+        return refs | {follower.account: follower.name for follower in self.followers}
+
+    def _share(self) -> AccountShare | None:
+        world = self.world
+        if world.process_id is None:
+            return None
+        return AccountShare(
+            store=world.store,
+            clock=world.clock,
+            process_id=world.process_id,
+            accounts=list(self._account_names()),
+            share=self.settings.scaling.share,
+            on_taken=self._on_taken,
+            watchdog=self.watchdog,
+        )
+
+    def _holds(self, account: AccountRef) -> bool:
+        return self.share is None or self.share.holds(account)
+
+    def _is_ours(self, account: AccountRef) -> bool:
+        return self.share is None or self.share.has(account)
+
+    def _portion(self) -> CopyPortion | None:
+        """Where the users are shared among processes: those held here, and those whom no settings name any more."""
+        if self.world.process_id is None:
+            return None
+        with self.world.store.read() as connection:
+            strangers = {row.account_id for row in accounts.states(connection)} - self.account_by_label.keys()
+        return CopyPortion(
+            process_id=self.world.process_id,
+            strangers=strangers,
+            had_its_chance=lambda label: self._had_its_chance(label),
+        )
+
+    def _had_its_chance(self, label: str) -> bool:
+        account = self.account_by_label.get(label)
+        return account is not None and self._holds(account) and self.manager.had_its_chance(account)
+
+    def _on_taken(self, account: AccountRef) -> None:
+        """It has come to this process: its connector finds it."""
+        status = self.statuses[account]
+        status.begin_anew()
+        status.publish()
+
+    def _on_handed_over(self, account: AccountRef) -> None:
+        """Another process is about to have it; nothing here works with its key any more."""
+        self.lane.leave_seat(account)
+        self.strategy.remove_desk(account)
+        key = self.keys_of.pop(account, None)
+        if key is not None:
+            self.key_locks.let_go(key)
 
     # -- accounts ---------------------------------------------------------------------------------------------------
     def _open_statuses(self) -> dict[AccountRef, AccountStatus]:
-        refs = {AccountRef.master(broker): f"{broker} master" for broker in self.masters}
-        refs |= {follower.account: follower.name for follower in self.followers}
+        refs = self._account_names()
         left = {follower.account for follower in self.followers if follower.leaving is not None}
         now = self.world.clock.now()
         for ref, name in refs.items():
@@ -295,6 +362,7 @@ class _Composition:
             mode=self.settings.trading_mode,
             quote_currency=self.settings.quote_currency_of(ref.broker),
             on_health=self._on_health,
+            is_ours=self._is_ours,
         )
 
     def _key_checks(self) -> KeyChecks:
@@ -342,6 +410,7 @@ class _Composition:
         except (KeyInUse, OSError) as error:
             # The other process may end; until then this account is its own.
             raise RetryLater(f"{account.label} is not used from here: {error}") from error
+        self.keys_of[account] = found.fingerprint
         return found
 
     def _paper_balance(self, account: AccountRef) -> Decimal:
@@ -523,10 +592,17 @@ class _Composition:
 
     def _take_lease(self, account: AccountRef) -> int:
         """Whoever had this account before, a thread of this process or an earlier process, sends nothing any more."""
-        now, owner = self.world.clock.now(), self.world.ids.token()
-        return self.world.store.write(
-            lambda connection: leases.take_lease(connection, account.label, owner=owner, now=now)
-        )
+        epoch = self.world.store.write(partial(self._raise_epoch, account, self.world.ids.token()))
+        if epoch is None:
+            raise StoreUnavailable(f"{account.label} is not this process's any more")
+        return epoch
+
+    def _raise_epoch(self, account: AccountRef, owner: str, connection: Connection) -> int | None:
+        """None when another process has taken the account."""
+        now, process_id = self.world.clock.now(), self.world.process_id
+        if process_id is None:
+            return leases.take_lease(connection, account.label, owner=owner, now=now)
+        return leases.open_anew(connection, account.label, owner=process_id, now=now)
 
     def _restored_at(self) -> datetime | None:
         with self.world.store.read() as connection:
@@ -634,6 +710,8 @@ class _Composition:
             statuses=self.statuses,
             on_cycle=self._on_cycle,
             supervision=self._supervision(),
+            share=self.share,
+            on_handed_over=self._on_handed_over,
         )
 
     # -- threads ----------------------------------------------------------------------------------------------------
@@ -674,11 +752,7 @@ class _Composition:
 
     def _shut_out(self, account: AccountRef) -> None:
         """Nobody has this account from here on. In the watchdog's thread, which has no time for a slow store."""
-        now = self.world.clock.now()
-        self.world.store.write(
-            lambda connection: leases.take_lease(connection, account.label, owner="watchdog", now=now),
-            timeout_seconds=FENCE_SECONDS,
-        )
+        self.world.store.write(partial(self._raise_epoch, account, "watchdog"), timeout_seconds=FENCE_SECONDS)
 
     # -- what is counted and shown ------------------------------------------------------------------------------------
     def status_lines(self) -> Sequence[Mapping[str, Any]]:
@@ -686,6 +760,8 @@ class _Composition:
         lines = []
         with self.world.store.read() as connection:
             for ref, status in self.statuses.items():
+                if not self._is_ours(ref):
+                    continue
                 reading = self.manager.balance_of(ref)
                 lines.append(
                     {
@@ -751,9 +827,14 @@ class _Composition:
         self.world.metrics.signals.labels(str(signal.broker), str(signal.kind)).inc()
         with self.world.store.read() as connection:
             answered = copies.answered_when_planned(connection, signal.signal_id)
-        for row in answered:
+        for row in (row for row in answered if self._answers_here(row.account_id)):
             self.world.metrics.copies.labels(row.account_id, row.status, row.reason).inc()
             log.info("%s: %s %s of %s: %s", row.account_id, row.status, signal.symbol, signal.signal_id[:8], row.detail)
+
+    def _answers_here(self, label: str) -> bool:
+        """Whether this process counts an answer that a plan has given; of many processes each counts its own."""
+        account = self.account_by_label.get(label)
+        return account is None or self._is_ours(account)
 
     def _on_answer(self, account: AccountRef, signal: TradeSignal, answer: CopyAnswer) -> None:
         metrics = self.world.metrics

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from bot.books.fan_out_order import fan_out_order, ranks_of
 from bot.copy_planner import CopyPlan, CopyPlanner, nobody_looks, planning_failed
+from bot.copy_portion import CopyPortion
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import Fenced, NijaError
 from bot.domain.quote import Quote
@@ -20,9 +21,10 @@ from bot.followers import CopyLimits, Follower, Followers
 from bot.position_sizer import PositionSizer
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
-from bot.storage import copies, intents, memberships, signals
+from bot.storage import copies, intents, memberships, portions, signals
 from bot.storage.copies import PlannedCopy
 from bot.storage.intents import OrderIntent
+from bot.storage.portions import Missing
 from bot.storage.store import Store
 from bot.supervision.heart import beat
 from bot.supervision.kept_thread import KeptThread
@@ -44,13 +46,22 @@ _REFUSED_ROWS = (IntegrityError, DataError, TypeError, ValueError)
 
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A plan: its signal, the client order ids that the lane took, whose they are (labels), and each user's rank."""
+    """A plan: its signal, the client order ids that the lane took, whose they are (labels), and each user's rank.
+
+    `witness`: the user whose row shows that a plan for some of the users was committed; "" = it was for all of them.
+    """
 
     signal: TradeSignal
     boarded: Sequence[str]
     aboard: frozenset[str]
     made_at: float
     ranks: Mapping[str, int]
+    witness: str = ""
+
+    @property
+    def key(self) -> Missing:
+        """Of a plan that was rolled back and made anew the same."""
+        return Missing(self.signal.signal_id, self.witness)
 
 
 class CopyTradeEngine:
@@ -74,10 +85,14 @@ class CopyTradeEngine:
         lane: EntryLane | None = None,
         watchdog: Watchdog | None = None,
         rotation_seed: str | None = None,
+        portion: CopyPortion | None = None,
         quote_of: Callable[[BrokerType, str], Quote | None] = nobody_looks,
+        brokers: Sequence[BrokerType] = tuple(BrokerType),
     ) -> None:
         self._store = store
+        self._brokers = brokers
         self._rotation_seed = rotation_seed
+        self._portion = portion
         self._clock = clock
         self._followers = followers
         self._planner = CopyPlanner(
@@ -86,8 +101,8 @@ class CopyTradeEngine:
         self._wake_user = wake_user
         self._on_planned = on_planned
         self._lane = lane or NoLane()
-        # By signal: a plan that was rolled back and made anew departs once.
-        self._planned: dict[str, Planned] = {}
+        # By key: a plan that was rolled back and made anew departs once.
+        self._planned: dict[Missing, Planned] = {}
         self._planned_lock = threading.Lock()
         self._due = threading.Event()
         self._stop = threading.Event()
@@ -117,13 +132,13 @@ class CopyTradeEngine:
             return
         try:
             with connection.begin_nested():
-                self._plan_all(connection, signal=signal)
+                self._plan_here(connection, signal=signal)
         except Exception:
             log.exception("signal %s could not be planned with its fills", signal.signal_id)
 
     def step(self) -> int:
         """Plan everything that waits, and tell of all that was planned; returns how many signals that were."""
-        for broker in BrokerType:
+        for broker in self._brokers:
             if self._followers.copying_armed(broker):
                 self._plan_brokerage(broker)
         told = self._take_committed()
@@ -138,15 +153,21 @@ class CopyTradeEngine:
             waiting = list(self._planned.values())
         if not waiting:
             return ()
-        with self._store.read() as connection:
-            committed = signals.planned_among(connection, [planned.signal.signal_id for planned in waiting])
+        committed = self._committed_among(waiting)
         old = self._clock.monotonic() - ROLLED_BACK_SECONDS
         with self._planned_lock:
-            done = [each for each in waiting if each.signal.signal_id in committed or each.made_at < old]
+            done = [each for each in waiting if each.key in committed or each.made_at < old]
             for each in done:
-                if self._planned.get(each.signal.signal_id) is each:
-                    del self._planned[each.signal.signal_id]
-        return [each for each in done if each.signal.signal_id in committed]
+                if self._planned.get(each.key) is each:
+                    del self._planned[each.key]
+        return [each for each in done if each.key in committed]
+
+    def _committed_among(self, waiting: Sequence["Planned"]) -> frozenset[Missing]:
+        whole = [each.signal.signal_id for each in waiting if not each.witness]
+        parts = [each.key for each in waiting if each.witness]
+        with self._store.read() as connection:
+            planned = signals.planned_among(connection, whole) if whole else ()
+            return portions.with_row(connection, parts) | {Missing(signal_id, "") for signal_id in planned}
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -166,14 +187,17 @@ class CopyTradeEngine:
 
     def _plan_brokerage(self, broker: BrokerType) -> None:
         with self._store.read() as connection:
-            waiting = signals.unplanned(connection, broker)
+            if self._portion is None:
+                waiting = signals.unplanned(connection, broker)
+            else:
+                waiting = self._portion.waiting(connection, broker)
         for signal in waiting:
             beat(f"planning signal {signal.signal_id[:8]}")
             self._plan(signal)
 
     def _plan(self, signal: TradeSignal) -> None:
         failpoint("plan_signal")
-        self._store.write(partial(self._plan_all, signal=signal))
+        self._store.write(partial(self._plan_here, signal=signal))
         failpoint("signal_planned")
 
     def _tell(self, planned: "Planned") -> None:
@@ -187,7 +211,7 @@ class CopyTradeEngine:
             signal.side,
             signal.symbol,
             signal.broker,
-            sum(follower.leaving is None for follower in followers),
+            sum(follower.leaving is None for follower in followers) if not planned.witness else len(planned.ranks),
         )
         self._on_planned(signal)
         # Whoever is not a member is woken last: there is nothing for it, as far as this plan knows.
@@ -209,13 +233,45 @@ class CopyTradeEngine:
         late = self._clock.monotonic() - planned.made_at > LATE_SECONDS
         return frozenset() if late else planned.aboard
 
-    def _plan_all(self, connection: Connection, *, signal: TradeSignal) -> bool:
+    def _plan_here(self, connection: Connection, *, signal: TradeSignal) -> bool:
+        """For all users, or for those that are this process's to plan for; False when there is nothing to plan."""
+        if self._portion is None:
+            return self._plan_all(connection, signal)
+        return self._plan_portion(connection, signal, self._portion)
+
+    def _plan_all(self, connection: Connection, signal: TradeSignal) -> bool:
         """All users' orders and answers, written as a few statements; False when somebody has planned it before."""
         now = self._clock.now()
         if not signals.claim_for_planning(connection, signal.signal_id, at=now):
             return False
         members = self._in_order(connection, signal, memberships.members_of(connection, signal.signal_id))
         plan = self._planner.plan(connection, signal, members, now)
+        self._write_and_board(connection, signal, plan, ranks_of(members))
+        return True
+
+    def _plan_portion(self, connection: Connection, signal: TradeSignal, portion: CopyPortion) -> bool:
+        """The same for some of the users; who plans for the last of them marks the signal as planned."""
+        now = self._clock.now()
+        mine = portion.of(connection, signal)
+        if mine:
+            ordered = self._in_order(connection, signal, memberships.members_of(connection, signal.signal_id))
+            ranks = ranks_of(ordered)
+            members = [label for label in ordered if label in mine]
+            plan = self._planner.plan(connection, signal, members, now, ranks=ranks)
+            own = {label: ranks[label] for label in members}
+            self._write_and_board(connection, signal, plan, own, witness=members[0])
+        portions.claim_if_complete(connection, signal.signal_id, at=now)
+        return bool(mine)
+
+    def _write_and_board(
+        self,
+        connection: Connection,
+        signal: TradeSignal,
+        plan: CopyPlan,
+        ranks: Mapping[str, int],
+        *,
+        witness: str = "",
+    ) -> None:
         entries = self._write_down(connection, signal, plan)
         boarded = self._lane.board(connection, entries) if entries else ()
         failpoint("plan_transaction")
@@ -225,11 +281,11 @@ class CopyTradeEngine:
             boarded=boarded,
             aboard=frozenset(entry.account_id for entry in entries if entry.client_order_id in ids),
             made_at=self._clock.monotonic(),
-            ranks=ranks_of(members),
+            ranks=ranks,
+            witness=witness,
         )
         with self._planned_lock:
-            self._planned[signal.signal_id] = planned
-        return True
+            self._planned[planned.key] = planned
 
     def _in_order(self, connection: Connection, signal: TradeSignal, members: Sequence[str]) -> Sequence[str]:
         if self._rotation_seed is None:

@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from typing import Protocol
 
 from bot.account_desk import AccountDesk
 from bot.account_revival import AccountRevival
@@ -14,7 +15,7 @@ from bot.account_worker import AccountWorker, CycleTimes, Note
 from bot.brokers.base import BaseBroker
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading
-from bot.domain.errors import Fenced
+from bot.domain.errors import Fenced, StoreUnavailable
 from bot.domain.health import AccountHealth, HealthState
 from bot.execution.account_status import AccountStatus
 from bot.multi_account_broker_manager import MultiAccountBrokerManager
@@ -35,6 +36,19 @@ FUNDING_CHECK_SECONDS = 15.0
 # A connector asks the venue about no further account once its pass has taken so long: those that need no answer of the
 # venue come first, and who had to wait is the first the next time.
 PASS_SECONDS = 10.0
+
+
+class Share(Protocol):
+    """Which accounts are this process's (bot/account_share.py)."""
+
+    def holds(self, account: AccountRef) -> bool:
+        """Whether it is this process's to connect and trade; not while it is being given back."""
+
+    def leaving(self, broker: BrokerType) -> Sequence[AccountRef]:
+        """Those that are to be given back as soon as their threads have ended."""
+
+    def let_go(self, account: AccountRef) -> None:
+        """Its thread has ended and its connection is closed. Raises `StoreUnavailable`; then it is asked for again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +92,8 @@ class IndependentBrokerTrader:
         on_cycle: Callable[[AccountRef, str, float], None],
         on_left: Callable[[AccountRef], None] = lambda _account: None,
         supervision: Supervision | None = None,
+        share: Share | None = None,
+        on_handed_over: Callable[[AccountRef], None] = lambda _account: None,
     ) -> None:
         self.broker_threads: dict[BrokerType, threading.Thread] = {}
         self.user_broker_threads: dict[str, dict[BrokerType, threading.Thread]] = {}
@@ -96,6 +112,8 @@ class IndependentBrokerTrader:
         self._on_cycle = on_cycle
         self._on_left = on_left
         self._supervision = supervision or Supervision()
+        self._share = share
+        self._on_handed_over = on_handed_over
         self._revival = AccountRevival(
             manager=manager,
             statuses=statuses,
@@ -135,6 +153,13 @@ class IndependentBrokerTrader:
     def start_independent_trading(self) -> None:
         """Start a connector per brokerage; funded accounts get their threads from it, now or later."""
         for broker in self._manager.brokerages():
+            if self._share is not None:
+                # Accounts come and go: the connector connects whatever it finds, and nobody waits for a first pass.
+                self._manager.arm(broker)
+                connector = self._kept(f"Connector-{broker}", partial(self._run_connector, broker, None))
+                self._connectors.append(connector)
+                connector.start()
+                continue
             # The pass that connects users takes its time; the master must not wait for it to trade.
             first_pass = self._kept(f"Connect-{broker}", partial(self._manager.connect_brokerage, broker))
             connector = self._kept(f"Connector-{broker}", partial(self._run_connector, broker, first_pass))
@@ -215,11 +240,11 @@ class IndependentBrokerTrader:
         self._run_worker(AccountRef.user(broker_type, user_id), broker)
 
     # -- connector --------------------------------------------------------------------------------------------------
-    def _run_connector(self, broker: BrokerType, first_pass: KeptThread) -> None:
+    def _run_connector(self, broker: BrokerType, first_pass: KeptThread | None) -> None:
         while not self._stop.is_set():
             beat("waiting")
             try:
-                self.step(broker, connecting=first_pass.is_alive())
+                self.step(broker, connecting=first_pass is not None and first_pass.is_alive())
             except Fenced:
                 raise
             except Exception:
@@ -229,6 +254,7 @@ class IndependentBrokerTrader:
     def step(self, broker: BrokerType, *, connecting: bool = False) -> None:
         """Look once after one brokerage: retry connections, start threads of funded accounts, replace lost ones."""
         end = self._clock.monotonic() + PASS_SECONDS
+        self._let_go_of(broker)
         self._revival.step(broker)
         for connected in self._in_turn(broker):
             if self._stop.is_set() or self._clock.monotonic() > end:
@@ -236,12 +262,44 @@ class IndependentBrokerTrader:
             self._look_after_guarded(connected)
         if not connecting:
             self._manager.retry_failed(broker, until=end)
+        if self._share is not None:
+            self._manager.connect_missing(broker, until=end)
 
+    # -- giving back ------------------------------------------------------------------------------------------------
+    def _let_go_of(self, broker: BrokerType) -> None:
+        """Those that another process is to have: first the thread ends, then the connection, then the row is free."""
+        for account in () if self._share is None else self._share.leaving(broker):
+            try:
+                self._let_go(account)
+            except StoreUnavailable as error:
+                log.error("%s is not given back yet: %s", account.label, error)
+
+    def _let_go(self, account: AccountRef) -> None:
+        beat(f"giving back {account.label}")
+        thread = self._thread_of(account)
+        if thread is not None and thread.is_alive():
+            with self._lock:
+                worker = self._workers.get(account)
+            if worker is not None:
+                worker.tell(Note.STOP)
+            return
+        self._forget_thread(account)
+        self._revival.forget(account)
+        self._manager.hand_over(account)
+        self._on_handed_over(account)
+        assert self._share is not None, "nobody else has asked for it"
+        self._share.let_go(account)
+
+    # -- looking after them -----------------------------------------------------------------------------------------
     def _in_turn(self, broker: BrokerType) -> Sequence[BaseBroker]:
         """The brokerage's connected accounts: first those with a thread, then by how long nobody looked at them."""
         running = self.threads()
         return sorted(
-            (connected for connected in self._manager.connected() if connected.broker_type is broker),
+            (
+                connected
+                for connected in self._manager.connected()
+                if connected.broker_type is broker and (self._share is None or self._share.holds(connected.account))
+            ),
             key=lambda each: float("-inf") if each.account in running else self._checked_at.get(each.account, 0.0),
         )
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.errors import Fenced, StoreUnavailable
 from bot.seams.clock import Clock
-from bot.storage import instance_lease, processes
+from bot.storage import instance_lease, processes, wakeups
 from bot.storage.installation import Installation
 from bot.storage.instance_lease import Holder
 from bot.storage.postgres_installation import PostgresOpening
@@ -296,3 +296,4 @@ class ProcessLease(InstanceLease):
 
     def _give_back(self, connection: Connection, now: datetime) -> None:
         processes.leave(connection, self.process_id, reason="it ended", now=now)
+        wakeups.tell(connection, wakeups.ACCOUNTS)

@@ -53,7 +53,7 @@ class MultiAccountBrokerManager:
     """The registry of brokers: `master_brokers`, `user_brokers`, `failed_brokers`.
 
     `build` makes an unconnected broker for an account and raises `ConfigurationError` when it has no usable key.
-    `check_key` judges a connected one's key and raises `KeyUnfit`.
+    `check_key` judges a connected one's key and raises `KeyUnfit`. `holds` says whether an account is this process's.
     Written by one connector thread per brokerage, read by all.
     """
 
@@ -71,6 +71,7 @@ class MultiAccountBrokerManager:
         on_connected: Callable[[BaseBroker], None],
         on_failed: Callable[[FailedConnection], None],
         check_key: Callable[[BaseBroker], None] = lambda _broker: None,
+        holds: Callable[[AccountRef], bool] = lambda _account: True,
     ) -> None:
         self.master_brokers: dict[BrokerType, BaseBroker] = {}
         self.user_brokers: dict[str, dict[BrokerType, BaseBroker]] = {}
@@ -87,6 +88,7 @@ class MultiAccountBrokerManager:
         self._on_connected = on_connected
         self._on_failed = on_failed
         self._check_key = check_key
+        self._holds = holds
         # Whoever connected last at a brokerage has its list of markets; all its accounts share one.
         self._listing: dict[BrokerType, BaseBroker] = {}
         self._armed: set[BrokerType] = set()
@@ -113,6 +115,26 @@ class MultiAccountBrokerManager:
             if self.broker_of(account) is None:  # this may be the second try of a pass that hung
                 self.connect_account(account)
         self._armed.add(broker)
+
+    def connect_missing(self, broker: BrokerType, *, until: float = float("inf")) -> None:
+        """Accounts of the brokerage that have come to this process: the master first, then its users, staggered.
+
+        No new attempt begins after `until` (monotonic).
+        """
+        missing = self._not_tried(broker)
+        pause = self._stagger(len(missing))
+        for position, account in enumerate(missing):
+            if self._stop.is_set() or self._clock.monotonic() > until:
+                return
+            if self._holds(account):
+                self.connect_account(account)
+                self._pause(pause if position + 1 < len(missing) else 0.0)
+
+    def _not_tried(self, broker: BrokerType) -> Sequence[AccountRef]:
+        own = [each.account for each in self._followers if each.account.broker is broker]
+        masters = [AccountRef.master(broker)] if broker in self._masters else []
+        new = [each for each in (*masters, *own) if self._holds(each) and not self.had_its_chance(each)]
+        return sorted(new, key=lambda each: (not each.is_master, not self._holds_positions(each)))
 
     def connect_users_from_config(self) -> None:
         """Connect every configured user, brokerage by brokerage, without pauses."""
@@ -182,6 +204,15 @@ class MultiAccountBrokerManager:
         if broker is not None:
             broker.close()
 
+    def hand_over(self, account: AccountRef) -> None:
+        """It is not this process's any more: disconnect it, and know nothing of what has become of it here."""
+        with self._lock:
+            owned = self.master_brokers if account.user_id is None else self.user_brokers.get(account.user_id, {})
+            broker = owned.pop(account.broker, None)
+        self.failed_brokers.pop(account.label, None)
+        if broker is not None:
+            broker.close()
+
     def drop(self, account: AccountRef, reason: str) -> None:
         """Its thread was given up: nobody finds its broker any more, and it stays away until it is connected anew."""
         with self._lock:
@@ -200,7 +231,7 @@ class MultiAccountBrokerManager:
         for failed in sorted(waiting, key=lambda each: each.next_try_monotonic or 0.0):
             now = self._clock.monotonic()
             due = failed.next_try_monotonic is not None and failed.next_try_monotonic <= now
-            if due and now <= until and not self._stop.is_set():
+            if due and now <= until and self._holds(failed.account) and not self._stop.is_set():
                 self.connect_account(failed.account)
 
     def close(self) -> None:
@@ -251,6 +282,14 @@ class MultiAccountBrokerManager:
 
     def copying_armed(self, broker: BrokerType) -> bool:
         return broker in self._armed
+
+    def arm(self, broker: BrokerType) -> None:
+        """Copies are planned from here on; account by account it is asked who had its chance."""
+        self._armed.add(broker)
+
+    def had_its_chance(self, account: AccountRef) -> bool:
+        """Whether it is connected, or has failed to."""
+        return self.broker_of(account) is not None or account.label in self.failed_brokers
 
     # -- inside -----------------------------------------------------------------------------------------------------
     def _register(self, broker: BaseBroker) -> None:

@@ -8,18 +8,21 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import TypedDict
 
-from sqlalchemy import URL
+from sqlalchemy import URL, Connection
 
 from bot import exit_codes
+from bot.account_share import AccountShare, digest_of
 from bot.brokers.paper_venue import PaperVenue
 from bot.composition import Parts, World, compose
 from bot.copy_trade_engine import start_copy_engine
 from bot.diagnostics.figures import OpenMatters
+from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError, StoreUnavailable
 from bot.domain.halt import HaltSource
-from bot.instance import InstanceLease, LeaseConnection, Transact, Turn
+from bot.instance import InstanceLease, LeaseConnection, ProcessLease, Transact, Turn
 from bot.kill_switch import KillSwitch
 from bot.observability.health_pages import serve
 from bot.observability.logs import LOG_FILE, Redactor, set_up_logging
@@ -32,12 +35,12 @@ from bot.seams.ids import IdSource, SystemIds
 from bot.settings import Settings
 from bot.settings.loading import process_environment
 from bot.start_checks import banner, check_disk, check_keys, check_mode, make_private_directory, unusable
-from bot.storage import instance_lease, process
+from bot.storage import instance_lease, process, processes, wakeups
 from bot.storage.chain_sealing import ChainSealer
 from bot.storage.installation import Installation, open_installation
 from bot.storage.instance_lease import Holder
 from bot.storage.place import DATABASE_FILE, database_url, is_a_file
-from bot.storage.postgres_installation import PostgresOpening
+from bot.storage.postgres_installation import PostgresOpening, Sharing
 from bot.storage.store import Store
 from bot.storage.watch import StoreWatch
 from bot.supervision.heart import Heart, beat
@@ -183,7 +186,13 @@ class Run:
         """PostgreSQL: other processes may be there, and this one waits for its turn."""
         connection = LeaseConnection(url)
         turn = Turn(
-            PostgresOpening(url, self._settings.state_dir, now=self._clock.now, fresh_id=self._ids.token),
+            PostgresOpening(
+                url,
+                self._settings.state_dir,
+                now=self._clock.now,
+                fresh_id=self._ids.token,
+                sharing=self._sharing(),
+            ),
             clock=self._clock,
             stop=self._stop,
             owner=self._ids.token(),
@@ -216,7 +225,25 @@ class Run:
             "now": self._clock.now(),
         }
 
+    def _sharing(self) -> Sharing | None:
+        """What this process says of itself to others that share the accounts with it; None = it works alone."""
+        settings = self._settings
+        if settings.scaling.mode != "many":
+            return None
+        masters = [AccountRef.master(master.broker) for master in settings.masters if master.enabled]
+        return Sharing(digest_of([*masters, *(user.account for user in settings.users)]), settings.scaling.share)
+
     def _hold(self, holder: Holder, asked_at: float, *, transact: Transact, strict: bool) -> InstanceLease:
+        if self._settings.scaling.mode == "many":
+            return ProcessLease(
+                transact,
+                clock=self._clock,
+                process_id=holder.owner,
+                epoch=holder.epoch,
+                lease_seconds=self._settings.instance.lease_seconds,
+                renewed_at=asked_at,
+                on_lost=lambda why: self._end_when(why, exit_codes.LEASE_LOST),
+            )
         return InstanceLease(
             transact,
             clock=self._clock,
@@ -252,6 +279,7 @@ class Run:
                 paper=paper,
                 on_fatal=self._end_at_once,
                 instance=lease,
+                process_id=lease.process_id if isinstance(lease, ProcessLease) else None,
             )
             return self._trade(world, compose(world), StoreWatch(store, installation, self._clock), lease)
         finally:
@@ -259,12 +287,7 @@ class Run:
                 paper.close()
 
     def _trade(self, world: World, parts: Parts, watch: StoreWatch, lease: InstanceLease) -> int:
-        now = self._clock.now()
-        world.store.write(
-            lambda connection: process.start_process(
-                connection, pid=os.getpid(), mode=self._settings.trading_mode, now=now
-            )
-        )
+        world.store.write(self._write_start)
         self._show(world, parts, watch, lease)
         # What is halted is said before anybody trades, and a file that came while nothing ran is taken up.
         parts.kill_switch.look()
@@ -272,6 +295,7 @@ class Run:
         parts.watchdog.start()
         if parts.market_watch is not None:
             parts.market_watch.start()
+        listener = None if parts.share is None else self._start_sharing(world, parts, parts.share)
         parts.strategy.start_independent_multi_broker_trading()
         keeper = threading.Thread(target=self._keep_house, args=(world, parts, watch), name="Housekeeper", daemon=True)
         keeper.start()
@@ -280,9 +304,28 @@ class Run:
         finally:
             # First: who is asked to end must not be replaced.
             parts.watchdog.stop()
+            if listener is not None:
+                listener.stop(BEAT_SECONDS)
             left = self._shut_down(world, parts)
             watch.mark()
         return self._failure or (exit_codes.UNCLEAN_STOP if left else exit_codes.OK)
+
+    def _write_start(self, connection: Connection) -> None:
+        process.start_process(connection, pid=os.getpid(), mode=self._settings.trading_mode, now=self._clock.now())
+
+    def _start_sharing(self, world: World, parts: Parts, share: AccountShare) -> wakeups.Listener:
+        """From here on this process takes accounts, and hears of what others have written."""
+
+        def heard(word: str) -> None:
+            if word in ("", wakeups.SIGNAL):
+                parts.engine.notify()
+            if word in ("", wakeups.ACCOUNTS):
+                share.wake()
+
+        share.start()
+        listener = wakeups.Listener(world.store.url, clock=self._clock, on_word=heard)
+        listener.start()
+        return listener
 
     def _show(self, world: World, parts: Parts, watch: StoreWatch, lease: InstanceLease) -> None:
         """From here on health checks and metrics speak of trading."""
@@ -437,6 +480,8 @@ class Run:
         """No new orders, orders in flight settled or recorded, one deadline."""
         log.info("Stopping: %s", self._reason)
         parts.shared.ending.begin()
+        if parts.share is not None:
+            parts.share.stop(BEAT_SECONDS)
         # A third for what comes after the threads: the last writes, and the exchange's end.
         kept = self._settings.shutdown_seconds / 3
         left = parts.strategy.stop_independent_trading(self._left_seconds(kept=kept))
@@ -453,7 +498,7 @@ class Run:
         now, reason, clean = self._clock.now(), self._reason, not left
         try:
             world.store.write(
-                lambda connection: process.end_process(connection, reason=reason, now=now, clean=clean),
+                partial(_write_end, reason=reason, now=now, clean=clean, process_id=world.process_id),
                 timeout_seconds=self._left_seconds(kept=kept / 2),
             )
         except StoreUnavailable as error:
@@ -485,6 +530,12 @@ class Run:
         self._redactor.add(venue.endpoint.token)
         log.info("Paper exchange started; its state is in %s", self._settings.state_dir / "paper")
         return venue
+
+
+def _write_end(connection: Connection, *, reason: str, now: datetime, clean: bool, process_id: str | None) -> None:
+    others = [each for each in processes.living(connection, now=now) if each.process_id != process_id]
+    if not others:
+        process.end_process(connection, reason=reason, now=now, clean=clean)
 
 
 def _summarise(world: World, parts: Parts) -> None:

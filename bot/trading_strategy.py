@@ -104,6 +104,10 @@ class TradingStrategy:
         """Give the strategy an account to run cycles for."""
         self._desks[desk.account] = desk
 
+    def remove_desk(self, account: AccountRef) -> None:
+        """Another process has the account."""
+        self._desks.pop(account, None)
+
     def run_cycle(self, broker: BaseBroker | None = None, user_mode: bool = False) -> None:
         """One cycle for `broker`'s account, in the calling thread (default: the first master).
 

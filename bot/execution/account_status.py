@@ -34,7 +34,10 @@ _QUIET_STATES = (HealthState.STARTING, HealthState.HEALTHY, HealthState.STOPPED)
 
 
 class AccountStatus:
-    """Kept by the account's thread (and its connector before that); any thread may read `health` or ask `may_enter`."""
+    """Kept by the account's thread (and its connector before that); any thread may read `health` or ask `may_enter`.
+
+    While it is not `is_ours`, because another process holds the account, nothing of it is written.
+    """
 
     def __init__(
         self,
@@ -45,11 +48,15 @@ class AccountStatus:
         mode: str,
         quote_currency: str = "USD",
         on_health: Callable[[AccountRef, AccountHealth], None] = lambda _account, _health: None,
+        is_ours: Callable[[AccountRef], bool] = lambda _account: True,
     ) -> None:
         self._store = store
         self._clock = clock
         self._account = account
         self._on_health = on_health
+        self._is_ours = is_ours
+        self._mode = mode
+        self._quote_currency = quote_currency
         # Never held while the store works: its thread asks `may_enter`, and must not wait for who waits for it.
         self._lock = threading.RLock()
         self._snapshot_of: datetime | None = None
@@ -57,24 +64,41 @@ class AccountStatus:
         self._snapshots: list[dict[str, Any]] = []
         self._needs: Callable[[], str] = lambda: ""
         self._recovery = Recovery()
-        now = clock.now()
-        self.health = AccountHealth(Phase.NEW, "not connected yet", now, not_ready_since=now)
         self._proofs: dict[str, str] = {}
-        # What an earlier run proved is no proof for this one.
-        self._values: dict[str, Any] = {f"{name}_at": None for name in FACTS} | {
-            "mode": mode,
+        self.health = self._new_health()
+        self._values = self._new_values()
+        on_health(account, self.health)
+
+    def begin_anew(self) -> None:
+        """The account has come to this process: what was true of it here before is true no more."""
+        with self._lock:
+            self._recovery = Recovery()
+            self._snapshot_of, self._snapshots = None, []
+            self._needs = lambda: ""
+            self._proofs.clear()
+            self._values = self._new_values()
+            self.health = self._new_health()
+        self._on_health(self._account, self.health)
+
+    def _new_health(self) -> AccountHealth:
+        now = self._clock.now()
+        return AccountHealth(Phase.NEW, "not connected yet", now, not_ready_since=now)
+
+    def _new_values(self) -> dict[str, Any]:
+        """What an earlier run proved is no proof for this one."""
+        return {f"{name}_at": None for name in FACTS} | {
+            "mode": self._mode,
             "hydrated_at": None,
             "reconciled_at": None,
             "step": "",
             "waiting_for": "",
             "warning": "",
-            "quote_currency": quote_currency,
+            "quote_currency": self._quote_currency,
             "balance_status": "unknown",
             "balance_reason": "no balance was read yet",
             "balance_errors": 0,
             "holdings_json": "{}",
         }
-        on_health(account, self.health)
 
     # -- facts ------------------------------------------------------------------------------------------------------
     def fact(self, name: str, *, true: bool, proof: str = "") -> None:
@@ -308,6 +332,8 @@ class AccountStatus:
         }
 
     def _write(self, work: Callable[[Connection], None]) -> None:
+        if not self._is_ours(self._account):
+            return  # its row is another process's to write
         try:
             self._store.write(work)
         except StoreUnavailable as error:

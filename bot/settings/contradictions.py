@@ -18,6 +18,7 @@ def contradictions(settings: OperatorSettings, users: Sequence[UserSettings]) ->
     in_use = {master.broker for master in settings.masters if master.enabled}
     in_use |= {user.broker for user in users if user.enabled}
     yield from exchange_problems(settings.exchanges, in_use, trading_mode=settings.trading_mode)
+    yield from _many_processes(settings)
     yield from _size_left_open("copying", settings.copying.mode, settings.copying)
     for user in users:
         yield from _size_left_open(f"{user.source_file}: {user.user_id}", user.copy_rules.copy_mode, user.copy_rules)
@@ -39,6 +40,21 @@ def _drills_in_live(settings: OperatorSettings) -> Iterator[str]:
     ):
         if is_set:
             yield f"{name} is set and trading_mode is live; it is for paper mode only"
+
+
+def _many_processes(settings: OperatorSettings) -> Iterator[str]:
+    """What several processes cannot share."""
+    if settings.scaling.mode != "many":
+        return
+    if settings.database_url is None:
+        yield "scaling.mode is many, and SQLite serves one process: set DATABASE_URL to a PostgreSQL"
+    if not settings.multi_broker_independent:
+        yield "scaling.mode is many and multi_broker_independent is false: no process knows who of all is first"
+    if settings.trading_mode == "paper" and settings.paper.exchange_control_url is None:
+        yield (
+            "scaling.mode is many and trading_mode is paper: each process would start an exchange. Start one "
+            "for all with python -m paper_exchange, and name it with PAPER_EXCHANGE_CONTROL and PAPER_EXCHANGE_TOKEN"
+        )
 
 
 def _hosts_of_others(settings: OperatorSettings) -> Iterator[str]:

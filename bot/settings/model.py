@@ -311,6 +311,19 @@ class InstanceSettings(Section):
     )
 
 
+class ScalingSettings(Section):
+    """One process for all accounts, or many that share them between themselves on one PostgreSQL (docs/scaling.md)."""
+
+    mode: Literal["one", "many"] = Field(
+        default="one", description="one = one process trades, others wait; many = each holds some of the accounts"
+    )
+    share: Optional[Annotated[Whole, Field(ge=1, le=1_000_000)]] = Field(
+        default=None,
+        description="most accounts that this process holds; null = all accounts by the number of processes",
+        json_schema_extra={"unit": "accounts"},
+    )
+
+
 class OperatorSettings(Section):
     """What config/nija.yaml and the environment can say."""
 
@@ -388,6 +401,7 @@ class OperatorSettings(Section):
     instance: InstanceSettings = Field(
         default=InstanceSettings(), description="one process at a time, on one PostgreSQL"
     )
+    scaling: ScalingSettings = Field(default=ScalingSettings(), description="one process or many, on one PostgreSQL")
 
     @property
     def pace(self) -> Pace:

@@ -122,16 +122,21 @@ def epoch_of(connection: Connection, process_id: str) -> int | None:
     return connection.execute(_EPOCH, {"mine": process_id}).scalar()
 
 
+def not_ended(connection: Connection) -> Sequence[TradingProcess]:
+    """Those that have neither left nor been declared gone, in the order of joining."""
+    return [_process_of(row) for row in connection.execute(_OPEN)]
+
+
 def living(connection: Connection, *, now: datetime) -> Sequence[TradingProcess]:
     """Those that are heard of, in the order of joining."""
     moment = database_time(connection, now=now)
-    return [each for each in _open_rows(connection) if each.lives(moment)]
+    return [each for each in not_ended(connection) if each.lives(moment)]
 
 
 def declare_gone(connection: Connection, *, now: datetime) -> Sequence[TradingProcess]:
     """Shut out who was not heard of in time; returns them. In a writing transaction."""
     moment = database_time(connection, now=now)
-    gone = [each for each in _open_rows(connection) if not each.lives(moment)]
+    gone = [each for each in not_ended(connection) if not each.lives(moment)]
     for each in gone:
         values = {"ended_at": moment, "takes_since": None, "end_reason": NOT_HEARD_OF}
         connection.execute(_CHANGE, {"mine": each.process_id, **values})
@@ -142,17 +147,13 @@ def latest(connection: Connection, *, ended: int) -> Sequence[TradingProcess]:
     """Those that have not ended, and so many of those that have, the newest first."""
     query = select(trading_process).where(~_THERE).order_by(trading_process.c.epoch.desc()).limit(ended)
     rows = [_process_of(row) for row in connection.execute(query)]
-    return sorted([*_open_rows(connection), *rows], key=lambda each: -each.epoch)
+    return sorted([*not_ended(connection), *rows], key=lambda each: -each.epoch)
 
 
 def names_of(connection: Connection, process_ids: Collection[str]) -> dict[str, str]:
     """`host/pid` by process id."""
     query = select(trading_process).where(trading_process.c.process_id.in_(list(process_ids)))
     return {row.process_id: _process_of(row).name for row in connection.execute(query)}
-
-
-def _open_rows(connection: Connection) -> Sequence[TradingProcess]:
-    return [_process_of(row) for row in connection.execute(_OPEN)]
 
 
 def _process_of(row: "Row[tuple[object, ...]]") -> TradingProcess:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 from bot.domain.account import BrokerType
 from bot.domain.order import OrderKind, Side
 from bot.domain.signal import TradeSignal
+from bot.storage import wakeups
 from bot.storage.exit_plans import exit_plan_columns, exit_plan_of
 from bot.storage.schema import signal
 
@@ -59,6 +60,7 @@ def add_signal(
             "created_at": now,
         },
     )
+    wakeups.tell(connection, wakeups.SIGNAL)
     return True
 
 

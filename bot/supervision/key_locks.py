@@ -44,6 +44,13 @@ class KeyLocks:
                 raise KeyInUse(f"process {error.owner or 'unknown'} on this machine works with the same key") from None
             self._held[fingerprint] = file
 
+    def let_go(self, fingerprint: str) -> None:
+        """Another process may work with this key from here on."""
+        with self._lock:
+            file = self._held.pop(fingerprint, None)
+            if file is not None:
+                file.release()
+
     def release(self) -> None:
         with self._lock:
             for file in self._held.values():
