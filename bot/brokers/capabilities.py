@@ -49,6 +49,15 @@ class PrivateStream(StrEnum):
     NONE = "nothing"
 
 
+class Ledger(StrEnum):
+    """Where the venue tells what changed the account's units besides trades."""
+
+    WHOLE = "one list of everything"
+    BY_WALLET = "a list for each wallet"
+    BY_MATTER = "a list for each kind of matter"
+    NONE = "nowhere that is read"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
     """One brokerage's. What is true of a single market stands in its `Instrument`.
@@ -56,7 +65,8 @@ class Capabilities:
     `order_types`: those that `place_order` sends, with the venue's word for each. `stop_orders`: the venue's kinds of
     stop order; none is sent, stops are watched here. `market_by_quote`: the venue takes a market buy by its cost; it is
     sent by quantity all the same. `client_id`: what an id of ours must look like in full. `sessions`: the venue is
-    closed at times. `withdraw_right_told`: the venue tells whether a key can move money out.
+    closed at times. `withdraw_right_told`: the venue tells whether a key can move money out. `ledger`: see
+    `get_cash_events`.
     """
 
     order_types: Mapping[OrderType, str]
@@ -71,6 +81,7 @@ class Capabilities:
     sessions: bool = False
     passphrase: bool = False
     withdraw_right_told: bool = True
+    ledger: Ledger = Ledger.NONE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "order_types", MappingProxyType(dict(self.order_types)))

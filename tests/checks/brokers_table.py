@@ -33,6 +33,7 @@ ROWS: Mapping[str, Callable[[Facts], str]] = {
     "the order is good for": lambda facts: _seconds(facts.order_expiry_seconds),
     "absence is proven after": lambda facts: _seconds(facts.settle_seconds),
     "fee": lambda facts: facts.capabilities.fee,
+    "tells what moved without a trade in": lambda facts: facts.capabilities.ledger,
     "its private stream tells": lambda facts: facts.capabilities.private_stream,
     "cash is counted in": lambda facts: facts.quote_currency,
     "closed at times": lambda facts: _yes(facts.capabilities.sessions),

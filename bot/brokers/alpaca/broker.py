@@ -24,7 +24,7 @@ from bot.brokers.alpaca.readings import AlpacaReadings
 from bot.brokers.alpaca.stocks import CURRENCY, STOCKS, stocks_from, ticker_of
 from bot.brokers.alpaca.wiring import calls_of, trade_bell
 from bot.brokers.base import BaseBroker
-from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, Fractions, PrivateStream, RepeatedId
+from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, Fractions, Ledger, PrivateStream, RepeatedId
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport
 from bot.brokers.refused_key import RefusedKey
@@ -83,6 +83,7 @@ class AlpacaBroker(BaseBroker):
         fractions=Fractions.SOME_MARKETS,
         sessions=True,
         withdraw_right_told=False,
+        ledger=Ledger.WHOLE,
     )
 
     def __init__(

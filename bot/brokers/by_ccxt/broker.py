@@ -6,7 +6,7 @@ from bot.brokers.by_ccxt.ccxt_broker import CcxtBroker
 from bot.brokers.by_ccxt.context import CcxtContext
 from bot.brokers.by_ccxt.okx import OkxProfile
 from bot.brokers.by_ccxt.okx_stream import OkxSpeech
-from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, PrivateStream, RepeatedId
+from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, Ledger, PrivateStream, RepeatedId
 from bot.brokers.stream_speech import StreamSpeech
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.order import OrderType
@@ -31,6 +31,7 @@ class OKXBroker(CcxtBroker):
         fee=FeeTaken.RECEIVED,
         private_stream=PrivateStream.TRADES,
         passphrase=True,
+        ledger=Ledger.WHOLE,
     )
 
     def __init__(
@@ -75,6 +76,7 @@ class BinanceBroker(CcxtBroker):
         deadline=Deadline.IN_SIGNATURE,
         fee=FeeTaken.RECEIVED,
         private_stream=PrivateStream.TRADES,
+        ledger=Ledger.BY_MATTER,
     )
 
     def __init__(

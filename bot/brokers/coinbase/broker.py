@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.brokers.base import BaseBroker
-from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, PrivateStream, RepeatedId
+from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, Ledger, PrivateStream, RepeatedId
 from bot.brokers.coinbase.calls import LEAST_TOKEN_SECONDS, CoinbaseCalls, QueryValue
 from bot.brokers.coinbase.cash_events import CoinbaseLedger, counts
 from bot.brokers.coinbase.context import CoinbaseContext
@@ -91,6 +91,7 @@ class CoinbaseBroker(BaseBroker):
         deadline=Deadline.IN_SIGNATURE,
         fee=FeeTaken.QUOTE,
         private_stream=PrivateStream.BELL,
+        ledger=Ledger.BY_WALLET,
     )
 
     def __init__(

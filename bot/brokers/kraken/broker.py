@@ -6,7 +6,7 @@ from functools import partial
 from typing import TypeVar
 
 from bot.brokers.base import BaseBroker, Urgency
-from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, PrivateStream, RepeatedId
+from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, Ledger, PrivateStream, RepeatedId
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport, refuse_without
 from bot.brokers.kraken.api import KrakenApi
@@ -86,6 +86,7 @@ class KrakenBroker(BaseBroker):
         deadline=Deadline.IN_ORDER,
         fee=FeeTaken.QUOTE,
         private_stream=PrivateStream.ACCOUNT,
+        ledger=Ledger.WHOLE,
     )
 
     def __init__(
