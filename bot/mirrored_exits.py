@@ -157,6 +157,7 @@ class MirroredExits:
             due=due, held=lots.existing, instrument=debt.instrument, price=signal.reference_price
         )
         if isinstance(size, NoSize):
+            self._answers.note(signal, capped_quantity=due)
             return self._end(debt, CopyStatus.SKIPPED, size, owing=due)
         if size.quantity > lots.free:
             return self._locked(debt, lots)
@@ -166,9 +167,8 @@ class MirroredExits:
             self._executor.refuse_when_fenced(connection)
             intents.add_intent(connection, intent)
             positions.owe(connection, self._account.label, signal.symbol, max(Decimal(0), due - size.quantity))
-            self._answers.note_in(
-                connection, signal, planned_quantity=size.quantity, client_order_id=intent.client_order_id
-            )
+            planned = {"planned_quantity": size.quantity, "capped_quantity": due}
+            self._answers.note_in(connection, signal, client_order_id=intent.client_order_id, **planned)
 
         self._store.write(plan)
         failpoint("exit_planned")

@@ -8,6 +8,7 @@ from bot.diagnostics import (
     copies,
     debts,
     drift,
+    fidelity,
     flatten,
     halts,
     identity,
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     _add_market(commands)
     _add_accounts(commands)
     verify.add(commands)
+    fidelity.add(commands)
     add_commands_of_books(commands)
     return made
 
