@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.seams.clock import SystemClock
 from bot.settings import Settings
-from bot.storage import instance_lease, migrations
+from bot.storage import instance_lease, migrations, process, processes
 from bot.storage.instance_lease import Holder
 from bot.storage.place import database_url, describe, is_a_file
 from bot.storage.process import process_row
+from bot.storage.processes import TradingProcess
 from bot.storage.store import open_engine
 
 # The bot beats every second; a store under load may be late.
@@ -91,6 +92,9 @@ def _open_read_only(path: Path) -> sqlite3.Connection:
 def bot_state(connection: Connection, *, now: datetime) -> BotState:
     """From the process row: a bot runs if it has not ended, beats, and its process is there."""
     row = process_row(connection)
+    many = processes.living(connection, now=now)
+    if many:
+        return _state_of_many(many, process.get_meta(connection, "mode") or "")
     if row is None:
         return BotState(False, "", None, None, "NIJA has not run yet. Start it with ./start.sh")
     age = now - row.heartbeat_at
@@ -103,6 +107,13 @@ def bot_state(connection: Connection, *, now: datetime) -> BotState:
     else:
         return BotState(True, row.mode, row.started_at, row.heartbeat_at, f"NIJA is running in {row.mode} mode")
     return BotState(False, row.mode, row.started_at, row.heartbeat_at, sentence)
+
+
+def _state_of_many(many: Sequence[TradingProcess], mode: str) -> BotState:
+    """While one of them is heard of, the bot runs, since the first of these was started."""
+    word = "one process" if len(many) == 1 else f"{len(many)} processes"
+    started, seen = min(each.started_at for each in many), max(each.renewed_at for each in many)
+    return BotState(True, mode, started, seen, f"NIJA is running in {mode} mode, in {word}")
 
 
 def _alive(pid: int, holder: Holder | None) -> bool:
