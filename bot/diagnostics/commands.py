@@ -14,6 +14,7 @@ from bot.diagnostics import (
     identity,
     limits,
     market,
+    processes,
     resolve,
     symbols,
     verify,
@@ -52,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     _add_market(commands)
     _add_accounts(commands)
     verify.add(commands)
+    processes.add(commands)
     fidelity.add(commands)
     add_commands_of_books(commands)
     return made
