@@ -154,6 +154,7 @@ def test_coinbase_wallets_deposits_and_the_rest_are_read(coinbase: Report) -> No
     assert coinbase["accounts"] == ["BTC", "USD"] and coinbase["bids_asks"] == ["BTC/USD", "ETH/USD"]
     assert coinbase["balance_by_the_older_endpoint"] == coinbase["balance_after"]["USD"]
     assert [deposit["amount"] for deposit in coinbase["deposits"]] == [10000]
+    assert {entry["type"] for entry in coinbase["ledger"]} == {"transaction", "advanced_trade_fill"}
     assert coinbase["market_buy_with_cost"]["id"] in coinbase["orders"]
     assert coinbase["limit_buy_shown"]["id"] in [order["id"] for order in coinbase["canceled_orders"]]
     assert coinbase["stop_limit_shown"]["status"] == "open" and coinbase["stop_limit_shown"]["triggerPrice"] > 0

@@ -18,6 +18,7 @@ def report(exchange: ExchangeProcess) -> Report:
     exchange.set_price("BTC/USDT", "50000")
     account = exchange.open_account("binance", "ccxt", {"USDT": "10000", "BTC": "1"})
     other = exchange.open_account("binance", "other-ccxt", {"USDT": "1"})
+    _move(exchange)
     return run_peer(
         "ccxt_binance.py",
         url=exchange.rest_url("binance"),
@@ -26,6 +27,14 @@ def report(exchange: ExchangeProcess) -> Report:
         other_secret=other.api_secret,
         client_order_id="ccxt-limit-1",
     )
+
+
+def _move(exchange: ExchangeProcess) -> None:
+    dust, converted = {"asset": "BNB", "amount": "0.02"}, {"asset": "ETH", "amount": "0.3"}
+    exchange.move("binance", "ccxt", "dividend", "ETH", "0.5")
+    exchange.move("binance", "ccxt", "transfer", "USDT", "25")
+    exchange.move("binance", "ccxt", "conversion", "ETH", "0.1", into=dust)
+    exchange.move("binance", "ccxt", "conversion", "USDT", "15", into=converted)
 
 
 def test_markets_prices_and_candles_are_read(report: Report) -> None:
@@ -82,6 +91,10 @@ def test_fees_status_coins_deposits_and_stops_are_known(report: Report) -> None:
     assert report["status"]["status"] == "ok" and report["currencies"] > 100
     assert report["trading_fee"]["taker"] == 0.001
     assert [deposit["amount"] for deposit in report["deposits"]] == [10000] and report["withdrawals"] == []
+    assert [row["amount"] for row in report["distributions"]["rows"]] == ["0.50000000"]
+    assert [(trade["amount"], trade["cost"]) for trade in report["dust"]] == [(0.1, 0.02)]
+    assert [(row["amount"], row["currency"]) for row in report["transfers"]] == [(25, "USDT")]
+    assert [(one["fromCurrency"], one["toAmount"]) for one in report["converted"]] == [("USDT", 0.3)]
     assert report["market_buy_with_cost"]["cost"] == pytest.approx(50, rel=0.01)
     assert {report["stop_loss"]["id"], report["stop_limit"]["id"]} == set(report["cancel_all"])
     assert set(report["cancel_all"]) <= set(report["orders"])

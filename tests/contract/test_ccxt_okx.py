@@ -89,6 +89,9 @@ def test_fees_deposits_and_transfers_are_read(report: Report) -> None:
     assert {deposit["currency"] for deposit in report["deposits"]} == {"USDT", "BTC"}
     assert report["withdrawals"] == []
     assert report["transfer"]["amount"] == 10 and report["funding"]["total"] == 10
+    newest = max(report["ledger"], key=lambda entry: int(entry["id"]))
+    assert (newest["type"], newest["amount"], newest["currency"]) == ("transfer", -10, "USDT")
+    assert {"trade", "transfer"} == {entry["type"] for entry in report["ledger"]}
 
 
 def test_the_venues_own_calls_keep_texts_and_deadlines(report: Report, exchange: ExchangeProcess) -> None:

@@ -31,6 +31,10 @@ def _call_the_rest(report: Report, client: Any) -> None:
     report.call("trading_fee", lambda: client.fetch_trading_fee(SYMBOL))
     report.call("deposits", lambda: client.fetch_deposits("USDT"))
     report.call("withdrawals", lambda: client.fetch_withdrawals("USDT"))
+    report.call("distributions", lambda: client.sapi_get_asset_assetdividend({"limit": 500}))
+    report.call("dust", client.fetch_my_dust_trades)
+    report.call("transfers", lambda: client.fetch_transfers(params={"type": "FUNDING_MAIN"}))
+    report.call("converted", lambda: client.fetch_convert_trade_history(None, client.milliseconds() - 60_000))
     report.call("market_buy_with_cost", lambda: client.create_market_buy_order_with_cost(SYMBOL, 50))
     stop = {"stopPrice": last * 0.9}
     report.call("stop_loss", lambda: client.create_order(SYMBOL, "STOP_LOSS", "sell", 0.001, None, stop))

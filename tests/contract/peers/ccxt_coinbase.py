@@ -25,6 +25,7 @@ def main() -> None:
     report.call("accounts", lambda: sorted(account["code"] for account in client.fetch_accounts()))
     report.call("balance_by_the_older_endpoint", lambda: client.fetch_balance()["USD"])
     report.call("deposits", lambda: client.fetch_deposits("USD"))
+    report.call("ledger", lambda: client.fetch_ledger("USD"))
     report.call("market_buy_with_cost", lambda: client.create_market_buy_order_with_cost(SYMBOL, 50))
     last = client.fetch_ticker(SYMBOL)["bid"]
     stop = {"stopPrice": last * 0.9, "stop_direction": "STOP_DIRECTION_STOP_DOWN"}

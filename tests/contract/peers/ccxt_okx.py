@@ -57,6 +57,7 @@ def unified(report: Report, client: Any, price: float) -> None:
     report.call("stops_open", lambda: client.fetch_open_orders(SYMBOL, params={"ordType": "conditional"}))
     report.call("cancel_stop", lambda: client.cancel_order(stopped["id"], SYMBOL, {"trigger": True}))
     report.call("transfer", lambda: client.transfer("USDT", 10, "spot", "funding"))
+    report.call("ledger", lambda: client.fetch_ledger())
     report.call("funding", lambda: client.fetch_balance({"type": "funding"})["USDT"])
 
 
