@@ -198,6 +198,9 @@ class Books:
             if trade.fee_currency == base.asset:
                 received = subtract(received, fee)
                 cost = self._fee_at(fee, trade.price)
+            elif trade.fee_currency == self.own_currency:
+                self.cash = subtract(self.cash, fee)
+                self.flows.fees = add(self.flows.fees, fee)
             else:
                 cost = self._pay_fee(trade.fee_currency, fee, trade.at)
         if received > 0:
@@ -212,6 +215,9 @@ class Books:
             if trade.fee_currency == base.asset:
                 left = add(left, fee)
                 cost = self._fee_at(fee, trade.price)
+            elif trade.fee_currency == self.own_currency:
+                self.cash = subtract(self.cash, fee)
+                self.flows.fees = add(self.flows.fees, fee)
             else:
                 cost = self._pay_fee(trade.fee_currency, fee, trade.at)
         if left > 0:
@@ -301,16 +307,8 @@ class Books:
                 return
             if fee is not None:
                 fee = share(fee, before=subtract(units, left), after=units, of=units)
-        lot = Lot(
-            trade_id=trade.trade_id,
-            quantity=left,
-            original=left,
-            unit_cost=price,
-            cost_currency=currency,
-            acquired_at=trade.at,
-            fee=fee,
-            ours=trade.ours,
-        )
+        # By place and not by name: there is one for each purchase.
+        lot = Lot(trade.trade_id, left, left, price, currency, trade.at, fee, trade.ours)
         if currency == self.own_currency:
             holding.lots.append(lot)
         else:

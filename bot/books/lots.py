@@ -8,7 +8,7 @@ from decimal import Decimal
 NOTHING = Decimal(0)
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Lot:
     """Units that came in together. `quantity` is what is left of `original`; negative for units sold short.
 
