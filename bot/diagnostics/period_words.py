@@ -44,12 +44,20 @@ def performance_words(period: AccountPeriod) -> Sequence[tuple[str, str]]:
 
 def notes_of(period: AccountPeriod) -> Sequence[str]:
     """What the columns do not say: other terms, what is not known, and where venue and books differ."""
-    notes = [period.missing] if period.missing else []
+    return [*terms_beside(period), *problems_of(period)]
+
+
+def terms_beside(period: AccountPeriod) -> Sequence[str]:
+    """Terms that are in no P&L and mostly nothing."""
+    notes = []
     for name in ("income", "other_holdings", "difference"):
         value = period.term(name)
         if value is not None and rounded(value):
             notes.append(f"{TERM_WORDS[name]} {signed(value)} {period.account.currency}")
-    for day in period.days:
-        if day.problem:
-            notes.append(f"{day.day}: {day.problem}")
     return notes
+
+
+def problems_of(period: AccountPeriod) -> Sequence[str]:
+    """What is not known or not proved, day by day."""
+    problems = [period.missing] if period.missing else []
+    return [*problems, *(f"{day.day}: {day.problem}" for day in period.days if day.problem)]

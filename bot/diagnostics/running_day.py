@@ -1,19 +1,16 @@
 """The day that has not ended: computed as the account's thread will close it, with its last reading for an end."""
 
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
-from bot.books.book_text import from_json
 from bot.books.days import DayBoundary
-from bot.books.equity import Mark
+from bot.execution.book_days import start_after
 from bot.execution.day_closing import DayEnd, DayMaker, DayStart
-from bot.execution.running_books import apply_all, opened_books
 from bot.storage.book_entries import book_entries, booked_until
 from bot.storage.day_closes import DayClose, close_before, last_close
-from bot.storage.equity_points import EquityPoint, first_point, newest_point
-from bot.storage.opening_balances import OpeningBalances, find_opening
+from bot.storage.equity_points import EquityPoint, newest_point
+from bot.storage.opening_balances import find_opening
 
 _AFTER_ALL_DAYS = "9999-99-99"
 UNSETTLED = "orders were under way at the last reading, so its balances prove nothing yet"
@@ -60,22 +57,8 @@ def day_start(
     connection: Connection, account_id: str, currency: str, *, max_price_age_seconds: float, day: str = _AFTER_ALL_DAYS
 ) -> tuple[DayStart, datetime] | None:
     """Where a day (or the running one) begins, and from when on its entries count; None = the books have not begun."""
-    before = close_before(connection, account_id, day)
-    if before is not None:
-        books = from_json(before.books_json)
-        return DayStart(books=books, units=before.units, marks=before.marks), before.closes_at
     opening = find_opening(connection, account_id)
     if opening is None:
         return None
-    return _first_start(connection, account_id, currency, opening, timedelta(seconds=max_price_age_seconds))
-
-
-def _first_start(
-    connection: Connection, account_id: str, currency: str, opening: OpeningBalances, max_age: timedelta
-) -> tuple[DayStart, datetime]:
-    books = opened_books(opening, currency)
-    apply_all(books, book_entries(connection, account_id, until=opening.at))
-    first = first_point(connection, account_id)
-    marks: Mapping[str, Mark] = {} if first is None else first.marks
-    fresh = {asset: mark for asset, mark in marks.items() if abs(mark.at - opening.at) <= max_age}
-    return DayStart(books=books, units=books.units(), marks=fresh), opening.at
+    before = close_before(connection, account_id, day)
+    return start_after(connection, account_id, currency, before, opening, max_price_age_seconds=max_price_age_seconds)

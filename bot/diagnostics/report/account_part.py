@@ -9,7 +9,7 @@ from bot.diagnostics.amounts_shown import UNKNOWN, cents, fraction, signed
 from bot.diagnostics.fidelity_figures import FidelityFigures
 from bot.diagnostics.period_figures import AccountPeriod, net_of
 from bot.diagnostics.period_performance import drawdown_line, equity_line, performance_of
-from bot.diagnostics.period_words import notes_of
+from bot.diagnostics.period_words import problems_of, terms_beside
 from bot.diagnostics.report.bars import Bar, bars_panel, list_of_bars
 from bot.diagnostics.report.chart import Panel, figure, words_of
 from bot.diagnostics.report.line import Point, line_panel, thinned
@@ -35,9 +35,16 @@ def account_part(one: ReportedAccount) -> str:
     """Everything of one account."""
     period = one.period
     parts = [heading(2, period.account.title)]
-    parts += [paragraph(note, kind="warn") for note in notes_of(period)]
+    parts += [paragraph(note, kind="warn") for note in problems_of(period)]
     if period.days:
-        parts += [_tiles(period), _equity(one), _by_day(period), _by_asset(one), fidelity_part(one.fidelity)]
+        parts += [
+            _tiles(period),
+            *(paragraph(note, kind="quiet") for note in terms_beside(period)),
+            _equity(one),
+            _by_day(period),
+            _by_asset(one),
+            fidelity_part(one.fidelity),
+        ]
         parts.append(folded("Every day in figures", _days(period)))
     return "\n".join(filter(None, parts))
 

@@ -19,10 +19,11 @@ p { margin: .4rem 0; max-width: 46rem; }
 .mode { display: inline-block; padding: .1rem .55rem; border: 1px solid currentColor; border-radius: 1rem;
   font-size: .8rem; font-weight: 600; letter-spacing: .04em; text-transform: uppercase; }
 .warn { background: var(--warn-card); color: var(--warn); padding: .5rem .75rem; border-radius: .4rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .6rem; margin: .9rem 0; }
-.tile { background: var(--card); border-radius: .5rem; padding: .55rem .75rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(10.6rem, 1fr)); gap: .6rem; margin: .9rem 0; }
+.tile { background: var(--card); border-radius: .5rem; padding: .5rem .65rem; }
 .tile .label, .tile .note { display: block; color: var(--quiet); font-size: .8rem; }
-.tile .value { display: block; font-size: 1.15rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.tile .value { display: block; font-size: 1.05rem; font-weight: 600; font-variant-numeric: tabular-nums;
+  overflow-wrap: anywhere; }
 figure { margin: 1rem 0; }
 figcaption { font-weight: 600; font-size: .95rem; margin-bottom: .35rem; }
 .panel { display: grid; grid-template: 100% / 3.6rem 1fr; gap: .5rem; margin-bottom: .5rem; }
@@ -55,6 +56,7 @@ details { margin: .6rem 0; } summary { cursor: pointer; color: var(--quiet); fon
 .key { display: inline-block; width: 1.6rem; height: 0; border-top: 3px solid; vertical-align: middle; }
 .key.equity { border-color: var(--gain); } .key.hold { border-color: var(--hold); border-top-style: dashed; }
 @media (max-width: 30rem) { body { padding: .9rem .75rem 2rem; }
+  .tiles { grid-template-columns: 1fr 1fr; gap: .5rem; } .tile .value { font-size: 1rem; }
   .panel { grid-template-columns: 3rem 1fr; gap: .35rem; }
   .below { padding-left: 3.35rem; } .words text { font-size: 11px; } .tall { height: 11rem; }
   .lying { grid-template-columns: fit-content(38%) 1fr max-content; gap: .3rem .5rem; } }
