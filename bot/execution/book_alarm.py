@@ -18,11 +18,15 @@ NOTHING = Decimal(0)
 class Verdict:
     """What one settled reading found. `more` is what the venue has more than the books, by asset.
 
-    `sure` is False while a difference was seen once only: a trade may be listed later than it moved the balances.
+    `seen_once` are those whose difference is new: a trade may be listed later than it moved the balances.
     """
 
     more: Mapping[str, Decimal]
-    sure: bool
+    seen_once: frozenset[str] = frozenset()
+
+    @property
+    def sure(self) -> bool:
+        return not self.seen_once
 
 
 class BookAlarm:
@@ -42,41 +46,40 @@ class BookAlarm:
         self._store = store
         self._drifts = drifts
         self._on_difference = on_difference
-        self._seen_before: frozenset[str] = frozenset()
+        # By asset, in the reading before; None = this process has made none, and goes by what is noted.
+        self._seen_before: frozenset[str] | None = None
 
     def judge(self, more: Mapping[str, Decimal], marks: Mapping[str, Mark]) -> Verdict:
         """Whether this reading's differences were there in the one before as well."""
-        real = frozenset(
-            asset for asset, units in more.items() if not is_rounding(self._difference(asset, units, marks))
-        )
-        sure = real <= self._seen_before
-        self._seen_before = real
-        return Verdict(more, sure)
+        before = self._seen_before
+        if before is None:
+            before = frozenset(self._drifts.subjects(DriftKind.BOOKS))
+        self._seen_before = frozenset(self._real(more, marks))
+        return Verdict(more, self._seen_before - before)
 
     def sound(self, verdict: Verdict, marks: Mapping[str, Mark]) -> None:
         """Note what is not explained: now, and of days that are closed. What is explained by now is cleared."""
         with self._store.read() as connection:
             days = broken_days(connection, self._account_id)
-        open_now: dict[str, str] = {}
-        worth = NOTHING
+        running = self._real(verdict.more, marks)
+        said: dict[str, list[str]] = {}
         for day, differences in sorted(days.items()):
             for asset, one in differences.items():
-                said = f"{in_words(asset, one, self._currency)} since {day}"
-                open_now[asset] = f"{open_now[asset]}; {said}" if asset in open_now else said
-                worth += abs(one.value or NOTHING)
-        for asset, units in verdict.more.items():
-            one = self._difference(asset, units, marks)
-            if is_rounding(one):
-                continue
-            worth += abs(one.value or NOTHING)
-            if verdict.sure:
-                said = in_words(asset, one, self._currency)
-                open_now[asset] = f"{open_now[asset]}; {said}" if asset in open_now else said
-        for asset, detail in open_now.items():
-            self._drifts.note(DriftKind.BOOKS, asset, detail)
-        self._drifts.only(DriftKind.BOOKS, set(open_now))
+                said.setdefault(asset, []).append(f"{in_words(asset, one, self._currency)} since {day}")
+        for asset, one in running.items():
+            if asset not in verdict.seen_once:
+                said.setdefault(asset, []).append(in_words(asset, one, self._currency))
+        for asset, sentences in said.items():
+            self._drifts.note(DriftKind.BOOKS, asset, "; ".join(sentences))
+        self._drifts.only(DriftKind.BOOKS, said)
         self._drifts.publish()
-        self._on_difference(worth)
+        unexplained = [*running.values(), *(one for differences in days.values() for one in differences.values())]
+        self._on_difference(sum((abs(one.value or NOTHING) for one in unexplained), NOTHING))
+
+    def _real(self, more: Mapping[str, Decimal], marks: Mapping[str, Mark]) -> dict[str, Difference]:
+        """Differences that are more than rounding."""
+        found = {asset: self._difference(asset, units, marks) for asset, units in more.items()}
+        return {asset: one for asset, one in found.items() if not is_rounding(one)}
 
     def _difference(self, asset: str, units: Decimal, marks: Mapping[str, Mark]) -> Difference:
         if asset == self._currency:

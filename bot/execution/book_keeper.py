@@ -14,7 +14,7 @@ from bot.brokers.base import BaseBroker
 from bot.domain.balance import BalanceStatus, Holdings
 from bot.domain.drift import DriftKind
 from bot.domain.errors import Fenced, StoreUnavailable, VenueError
-from bot.execution.book_alarm import BookAlarm
+from bot.execution.book_alarm import BookAlarm, Verdict
 from bot.execution.book_days import BookDays
 from bot.execution.cash_reader import CashReader
 from bot.execution.day_closing import more_than
@@ -167,8 +167,9 @@ class BookKeeper:
 
     def _compare(self, reading: SettledReading, more: Mapping[str, Decimal], marks: Mapping[str, Mark]) -> bool:
         """Close what is over, and say what is not explained; False when another look is needed soon."""
-        verdict = self._alarm.judge(more, marks)
-        if verdict.sure or reading.cash_problem:
+        # What cannot be told from a deposit is no difference yet.
+        verdict = Verdict(more) if reading.cash_problem else self._alarm.judge(more, marks)
+        if verdict.sure:
             closed = self._days.close_due(reading, more, marks)
             if closed:
                 self._tidy()

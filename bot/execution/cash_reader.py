@@ -35,6 +35,7 @@ class CashReader:
         self._clock = clock
         self._fence = fence
         self.problem = ""
+        self._read_at: float | None = None
 
     def read(self) -> int:
         """Book what is new; how much that was. Raises what the broker's readings raise, after noting the reason."""
@@ -46,6 +47,7 @@ class CashReader:
             raise
         failpoint("cash_events_read")
         new = self._book(events, asked_at)
+        self._read_at = self._clock.monotonic()
         failpoint("cash_events_booked")
         if self.problem:
             log.info("%s: its ledger at the brokerage can be read again", self._account.label)
@@ -55,12 +57,8 @@ class CashReader:
         return len(new)
 
     def age_seconds(self) -> float:
-        """Since the venue last told its ledger; NaN when it never did."""
-        with self._store.read() as connection:
-            reading = cash_events.find_reading(connection, self._account.label)
-        if reading is None or reading.read_at is None:
-            return float("nan")
-        return max(0.0, (self._clock.now() - reading.read_at).total_seconds())
+        """Since the venue last told its ledger to this process; NaN when it never did. Any thread may ask."""
+        return float("nan") if self._read_at is None else self._clock.monotonic() - self._read_at
 
     def _since(self) -> datetime:
         with self._store.read() as connection:

@@ -324,3 +324,28 @@ def test_points_thin_out_to_hours_after_a_week_and_the_first_one_is_kept(books: 
     kept = [point.at for point in books.points() if point.at.day == 1]
     assert before > 15
     assert [moment.hour for moment in kept] == [0, 1, 2, 3]
+
+
+def test_an_alarm_outlives_the_process_and_is_not_said_again_by_the_next_one(
+    books: BookBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    books.settle()
+    books.venue.moves(CashKind.WITHDRAWAL, "-120", silent=True)
+    books.settle_twice()
+    books.restart()
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        books.settle()
+    assert set(books.alarms()) == {"USD"}
+    assert not [record for record in caplog.records if "drift books" in record.getMessage()]
+
+
+def test_a_second_difference_does_not_silence_the_first(books: BookBench) -> None:
+    books.settle()
+    books.venue.moves(CashKind.WITHDRAWAL, "-120", silent=True)
+    books.settle_twice()
+    books.venue.moves(CashKind.DEPOSIT, "0.1", "BTC", silent=True)
+    books.settle(after=0)
+    assert set(books.alarms()) == {"USD"}
+    books.settle(after=0)
+    assert set(books.alarms()) == {"USD", "BTC"}
