@@ -16,7 +16,8 @@ class CashKind(StrEnum):
     DIVIDEND = "dividend"  # A payment on what is held: dividends, interest, distributions.
     CONVERSION = "conversion"  # One leg of one asset made into another; both legs have one reference.
     FEE = "fee"  # Taken by the venue apart from any trade, or later than it.
-    ADJUSTMENT = "adjustment"  # The venue's own correction of units, such as a stock split.
+    SPLIT = "split"  # Shares made into more or fewer shares for the same cost.
+    ADJUSTMENT = "adjustment"  # The venue's own correction of units.
     OTHER = "other"  # A word of the venue that is not known here: its units count all the same.
 
 

@@ -429,18 +429,30 @@ def test_a_dividends_quantity_is_what_it_was_paid_for_and_no_change_of_shares(op
 def test_a_split_is_told_in_shares_and_a_reorganisation_in_shares_and_money(opened: Open) -> None:
     alpaca = opened(BrokerType.ALPACA)
     alpaca.answer = alpaca_list(
-        activity("SPLIT", 1, symbol="AAPL", qty="-10"),
-        activity("SPLIT", 2, symbol="AAPL", qty="40"),
+        activity("SPLIT", 1, symbol="AAPL", qty="30"),
         activity("MA", 3, symbol="OLD", qty="-5", net_amount="120.5"),
     )
     events = alpaca.events()
-    assert [(event.kind, event.asset, event.amount) for event in events] == [
-        (CashKind.ADJUSTMENT, "AAPL", D(-10)),
-        (CashKind.ADJUSTMENT, "AAPL", D(40)),
+    assert {(event.kind, event.asset, event.amount) for event in events} == {
+        (CashKind.SPLIT, "AAPL", D(30)),
         (CashKind.ADJUSTMENT, "USD", D("120.5")),
         (CashKind.ADJUSTMENT, "OLD", D(-5)),
-    ]
-    assert len({event.event_id for event in events}) == 4
+    }
+    assert len({event.event_id for event in events}) == 3
+
+
+def test_a_split_in_two_activities_is_one_event_and_half_of_it_is_none(opened: Open) -> None:
+    alpaca = opened(BrokerType.ALPACA)
+    taken = activity("SPLIT", 1, symbol="AAPL", qty="-100")
+    given = activity("SPLIT", 2, symbol="AAPL", qty="10")
+    alpaca.answer = alpaca_list(taken)
+    assert alpaca.events() == []
+    for both in ((taken, given), (given, taken)):
+        alpaca.answer = alpaca_list(*both)
+        (split,) = alpaca.events()
+        assert (split.kind, split.amount, split.event_id) == (CashKind.SPLIT, D(-90), f"{given['id']}/shares")
+    alpaca.answer = alpaca_list({**taken, "status": "canceled"}, {**given, "status": "canceled"})
+    assert [event.amount for event in alpaca.events()] == [D(-90), D(90)]
 
 
 def test_what_alpaca_takes_back_is_told_with_its_taking_back(opened: Open) -> None:

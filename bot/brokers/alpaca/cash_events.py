@@ -3,8 +3,10 @@
 An activity may move money, shares, or both; shares make an event of their own.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -14,7 +16,7 @@ from bot.brokers.replies import ZERO, as_object, iso_time, number_of, optional_t
 from bot.domain.cash_event import CashEvent, CashKind
 from bot.domain.errors import UnreadableReply
 
-FILL = "FILL"
+FILL, SPLIT = "FILL", "SPLIT"
 # Activities are found by their day, and some are booked days after it.
 LATE = timedelta(days=7)
 PENDING = frozenset({"pending", "queued"})
@@ -35,14 +37,15 @@ KINDS: Mapping[str, CashKind] = MappingProxyType(
                 ),
             ),
             (CashKind.FEE, ("FEE", "CFEE", "PTC", "PTR")),
-            (CashKind.ADJUSTMENT, ("SPLIT", "SPIN", "REORG", "MA", "NC", "SC", "SSO", "SSP")),
+            (CashKind.SPLIT, (SPLIT,)),
+            (CashKind.ADJUSTMENT, ("SPIN", "REORG", "MA", "NC", "SC", "SSO", "SSP")),
         )
         for word in words
     }
 )
 # In these `qty` is by how much the shares changed; in a dividend's it is how many were paid for.
 MOVES_SHARES = frozenset(
-    {"JNLS", "ACATS", "SPLIT", "SPIN", "REORG", "MA", "NC", "SC", "SSO", "SSP", "OPASN", "OPEXP", "OPXRC"}
+    {"JNLS", "ACATS", SPLIT, "SPIN", "REORG", "MA", "NC", "SC", "SSO", "SSP", "OPASN", "OPEXP", "OPXRC"}
 )
 SHARES, REVERSAL = "/shares", "/reversed"
 
@@ -52,7 +55,25 @@ def cash_events(readings: AlpacaReadings, since: datetime) -> Sequence[CashEvent
     found = {
         event.event_id: event for activity in readings.movements(after=since - LATE) for event in events_from(activity)
     }
-    return sorted(found.values(), key=lambda event: event.at)
+    return sorted(_whole_splits(found.values()), key=lambda event: event.at)
+
+
+def _whole_splits(events: Iterable[CashEvent]) -> Iterator[CashEvent]:
+    """One event for each split: the venue may take all old shares away and give the new ones as another activity.
+
+    Shares that were only taken away are half of one: the other half is told soon, and then the whole.
+    """
+    splits: defaultdict[tuple[str, date, bool], list[CashEvent]] = defaultdict(list)
+    for event in events:
+        if event.kind is CashKind.SPLIT and event.asset != CURRENCY:
+            splits[event.asset, event.at.date(), event.event_id.endswith(REVERSAL)].append(event)
+        else:
+            yield event
+    for (_, _, taken_back), parts in splits.items():
+        given = [part for part in parts if (part.amount < 0 if taken_back else part.amount > 0)]
+        net = sum((part.amount for part in parts), ZERO)
+        if given and net:
+            yield replace(given[0], amount=net)
 
 
 def events_from(value: object) -> Iterator[CashEvent]:

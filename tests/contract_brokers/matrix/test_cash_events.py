@@ -138,7 +138,7 @@ MOVED: Mapping[BrokerType, Sequence[Moved]] = {
         Moved(kind="dividend", asset="USD", amount="3.21", told=one(CashKind.DIVIDEND, "USD", "3.21")),
         Moved(kind="transfer", asset="USD", amount="-40", told=one(CashKind.TRANSFER, "USD", "-40")),
         Moved(kind="fee", asset="USD", amount="0.02", told=one(CashKind.FEE, "USD", "-0.02")),
-        Moved(kind="adjustment", asset="AAPL", amount="150", told=one(CashKind.ADJUSTMENT, "AAPL", "150")),
+        Moved(kind="adjustment", asset="AAPL", amount="150", told=one(CashKind.SPLIT, "AAPL", "150")),
     ],
 }
 
