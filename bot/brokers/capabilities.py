@@ -31,6 +31,7 @@ class FeeTaken(StrEnum):
     QUOTE = "quote currency, with the trade"
     RECEIVED = "what was received, with the trade"
     LATER = "account currency, booked later"
+    TOLD = "as each trade says"
 
 
 class Fractions(StrEnum):

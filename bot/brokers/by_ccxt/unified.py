@@ -22,6 +22,7 @@ from bot.brokers.by_ccxt.unified_exchange import Exchange, Row, exchange_for
 from bot.brokers.by_ccxt.unified_market import UnifiedMarkets
 from bot.brokers.by_ccxt.unified_orders import named_order, order_name
 from bot.brokers.by_ccxt.unified_reader import UnifiedReader
+from bot.brokers.capabilities import UNSTATED
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport
 from bot.brokers.rate_budget import RateBudget
@@ -34,6 +35,7 @@ from bot.domain.account import AccountRef
 from bot.domain.balance import Holdings
 from bot.domain.errors import (
     ConfigurationError,
+    InsufficientFunds,
     OrderRefused,
     OutcomeUnknown,
     RetryLater,
@@ -57,6 +59,9 @@ CANNOT_ASK = frozenset(
 
 class UnifiedBroker(BaseBroker):
     """One account at an exchange that ccxt knows."""
+
+    # What it can do, ccxt says when it is opened.
+    capabilities = UNSTATED
 
     def __init__(self, account: AccountRef, context: UnifiedContext) -> None:
         super().__init__(account, context.balance_book)
@@ -239,7 +244,14 @@ class UnifiedBroker(BaseBroker):
             way = "market" if price is None else "limit"
             return one.create_order(request.symbol, way, request.side.value, quantity, price, params)
 
-        row = self._wire.change(errand, ask)
+        try:
+            row = self._wire.change(errand, ask)
+        except InsufficientFunds:
+            raise
+        except OrderRefused:
+            # The market's rules may have changed since they were read.
+            self._context.instruments.renew(self._context.access.base_url, self._reader.markets)
+            raise
         if not errand.sent:
             raise OrderRefused(f"not sent: {self._wire.where('createOrder')}: ccxt made no order of it")
         try:

@@ -16,11 +16,19 @@ from bot.brokers.by_ccxt.unified_errors import cancel_error, is_of_ccxt, order_e
 from bot.brokers.by_ccxt.unified_exchange import Exchange
 from bot.brokers.http_session import MAX_BODY_BYTES, MEBIBYTE, CallLimits, HttpReply, RequestNotSent, VenueSession
 from bot.brokers.rate_budget import RateBudget
-from bot.brokers.replies import decode_json
+from bot.brokers.replies import as_list, decode_json
 from bot.brokers.venue_calls import RATE_WAIT_SECONDS, VenueCall, VenueCalls
 from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import Passage, Trouble
-from bot.domain.errors import NijaError, OrderRefused, OutcomeUnknown, RetryLater, UnreadableReply, VenueError
+from bot.domain.errors import (
+    CredentialsRejected,
+    NijaError,
+    OrderRefused,
+    OutcomeUnknown,
+    RetryLater,
+    UnreadableReply,
+    VenueError,
+)
 from bot.domain.order import no_last_look
 from bot.seams.clock import Clock
 
@@ -30,6 +38,8 @@ MAX_LIST_BYTES = 32 * MEBIBYTE
 LIST_CALL_LIMITS = 4
 READS = frozenset({"GET", "HEAD"})
 JSON_HEADERS = {"Content-Type": "application/json"}
+UNAUTHORIZED = 401
+KEY_REFUSED = "AuthenticationError"
 TOO_MANY = frozenset({"RateLimitExceeded", "DDoSProtection"})
 
 
@@ -57,6 +67,7 @@ class Errand:
     request: str = field(default="", repr=False)
     sent: bool = False
     status: int = 0
+    document: object = field(default=None, repr=False)
     failure: VenueError | None = None
 
     def is_the_one(self, method: str, request: str) -> bool:
@@ -105,6 +116,26 @@ class Wire:
             return self._run(errand, ask, lambda error: reading_error(error, where=self.where(name)))
 
         return work() if keyless else self._way.heeding_refusals(work)
+
+    def read_list(self, name: str, ask: Callable[[Exchange], object], *, is_list: bool = False) -> Sequence[object]:
+        """A unified call that lists something. ccxt makes an empty list of an answer without any, too: that is none."""
+        seen = Errand(name=name)
+
+        def asked(one: Exchange) -> object:
+            try:
+                return ask(one)
+            finally:
+                seen.document = self._errand.document
+
+        rows = as_list(self.read(name, asked, is_list=is_list), where=self.where(name))
+        if not rows:
+            self.check_emptiness(name, seen.document)
+        return rows
+
+    def check_emptiness(self, name: str, document: object) -> None:
+        """Raises `UnreadableReply` for an answer in which nothing says that there is nothing."""
+        if not says_nothing(document):
+            raise UnreadableReply(f"{self.where(name)}: an answer without a list is no empty list")
 
     def change(self, errand: Errand, ask: Callable[[Exchange], T]) -> T:
         """A unified call that changes orders. Raises also `OrderRefused` and `OutcomeUnknown`."""
@@ -240,10 +271,12 @@ class Wire:
             document = plain_numbers(decode_json(reply.body, where=where))
         except UnreadableReply as error:
             self._met_a_stranger(reply, passage)
+            if reply.status == UNAUTHORIZED and not changes:
+                raise CredentialsRejected(f"{where}: HTTP 401", venue_code=KEY_REFUSED) from error
             if good:
                 raise OutcomeUnknown(str(error)) if changes else error from error
             raise page_error(reply, where=where, changes_orders=changes) from error
-        if not isinstance(document, dict | list):
+        if not isinstance(document, dict | list) or document == {}:
             self._met_a_stranger(reply, passage)
             raise page_error(reply, where=where, changes_orders=changes)
         answer = reply.body.decode()
@@ -264,6 +297,7 @@ class Wire:
             passage.refused_by_status(reply, from_api=True)
             raise page_error(reply, where=where, changes_orders=changes)
         passage.answered()
+        errand.document = document
         return document
 
     @staticmethod
@@ -296,4 +330,16 @@ def plain_numbers(document: object) -> object:
         return {name: plain_numbers(value) for name, value in document.items()}
     if isinstance(document, list):
         return [plain_numbers(value) for value in document]
+    if isinstance(document, str) and document.isdecimal() and not document.isascii():
+        raise UnreadableReply(f"{document[:20]!a} has digits of another script, which ccxt would read")
     return format(document, "f") if isinstance(document, Decimal) else document
+
+
+def says_nothing(document: object) -> bool:
+    """Whether an answer shows an empty list (or object) where one is kept, and not only that there was no error."""
+    if isinstance(document, list):
+        return not document or any(says_nothing(item) for item in document)
+    if not isinstance(document, dict):
+        return False
+    told = [value for name, value in document.items() if "err" not in name.lower()]
+    return any(value in ([], {}) or says_nothing(value) for value in told if isinstance(value, dict | list))

@@ -56,7 +56,7 @@ class Conduct:
             repeated_id=RepeatedId.NEW_ORDER,
             client_id=CLIENT_ID,
             deadline=Deadline.NONE,
-            fee=FeeTaken.RECEIVED,
+            fee=FeeTaken.TOLD,
             private_stream=PrivateStream.NONE,
             passphrase=self.passphrase,
             withdraw_right_told=False,

@@ -4,7 +4,8 @@ An order is taken for refused only on three families of classes, and only when a
 has raised them. After sending, everything else leaves its outcome unknown: a wrong class would cost a second order.
 """
 
-from bot.brokers.http_session import HttpReply
+import re
+
 from bot.domain.errors import (
     CredentialsRejected,
     InsufficientFunds,
@@ -20,6 +21,8 @@ ORDER_NOT_FOUND = "OrderNotFound"
 # Of the refusing families, and yet no proof that this order does not exist.
 NO_PROOF = frozenset({"DuplicateOrderId", ORDER_NOT_FOUND, "OrderNotCached"})
 REFUSING = frozenset({"InvalidOrder", "BadRequest"})
+# Many duplicates are plain invalid orders to ccxt, and one says that the order exists.
+OF_A_DUPLICATE = re.compile(r"duplicate|already|exists|not unique|repeat", re.IGNORECASE)
 # The key itself is refused; a missing right is not among them.
 KEY = frozenset({"AuthenticationError", "AccountSuspended"})
 DEFAULT_RETRY_SECONDS = 5.0
@@ -41,7 +44,7 @@ def order_error(error: Exception, *, where: str, sent: bool, status: int) -> Ven
     text = f"{where}: {code} {_words(error)}"
     if not sent:
         return OrderRefused(f"not sent: {text}", venue_code=code)
-    if status >= 500 or families & NO_PROOF:
+    if status >= 500 or families & NO_PROOF or OF_A_DUPLICATE.search(text):
         return OutcomeUnknown(text, venue_code=code)
     if "InsufficientFunds" in families:
         return InsufficientFunds(text, venue_code=code)
@@ -68,10 +71,6 @@ def cancel_error(error: Exception, *, where: str, sent: bool) -> VenueError:
         return RetryLater(f"not sent: {where}: {code} {_words(error)}", venue_code=code)
     found = ORDER_NOT_FOUND if ORDER_NOT_FOUND in families_of(error) else code
     return OutcomeUnknown(f"{where}: {code} {_words(error)}", venue_code=found)
-
-
-def is_news_of_a_status(reply: HttpReply) -> bool:
-    return not 200 <= reply.status < 300
 
 
 def _wish(seconds: float | None) -> float:

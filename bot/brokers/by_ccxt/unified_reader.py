@@ -34,6 +34,8 @@ MAX_BOOKS = 5
 BOOK_DEPTH = 5
 CANDLES_PER_CALL = 200
 MAX_CANDLE_PAGES = 20
+# What one answer lists at most, where ccxt does not say it: so many may be a list that was cut.
+USUAL_PAGES = frozenset({50, 100, 200, 250, 500, 1000})
 # An order's beginning at the exchange may lie so much before the moment that was noted as its sending.
 LOOK_BACK = timedelta(hours=1)
 
@@ -68,8 +70,8 @@ class UnifiedReader:
         self._listed()
         where = self._wire.where("fetchBalance")
         told = as_object(self._wire.read("fetchBalance", lambda one: one.fetch_balance()), where=where)
-        if told.get("info") is None:
-            raise UnreadableReply(f"{where}: there is no answer in it")
+        if not told.keys() - NOT_CURRENCIES:
+            self._wire.check_emptiness("fetchBalance", told.get("info"))
         found: dict[str, AssetBalance] = {}
         for asset in told.keys() - NOT_CURRENCIES:
             fields = as_object(told[asset], where=f"{where} {asset}")
@@ -151,7 +153,9 @@ class UnifiedReader:
         self._listed()
         yield from self._open(symbol)
         for method in self._conduct.ended_lists:
-            yield from self._orders(self._wire.read(method, _orders(method, symbol, milliseconds(since - LOOK_BACK))))
+            yield from self._orders(
+                self._wire.read_list(method, _orders(method, symbol, milliseconds(since - LOOK_BACK)))
+            )
 
     def _orders_of(self, symbol: str) -> Iterator[VenueOrder]:
         return self.listed_orders(symbol, since=self._wire.clock.now() - timedelta(days=1))
@@ -163,14 +167,14 @@ class UnifiedReader:
         return [order for symbol in self._markets_to_ask() for order in self._open(symbol)]
 
     def _open(self, symbol: str | None) -> Iterator[VenueOrder]:
-        rows = self._wire.read("fetchOpenOrders", lambda one: one.fetch_open_orders(symbol))
+        rows = self._wire.read_list("fetchOpenOrders", lambda one: one.fetch_open_orders(symbol))
         page, where = self._conduct.open_page, self._wire.where("fetchOpenOrders")
-        if page is not None and len(as_list(rows, where=where)) >= page:
+        if len(rows) in USUAL_PAGES if page is None else len(rows) >= page:
             raise UnreadableReply(f"{where}: {len(rows)} orders are as many as it lists; there may be more")
         return self._orders(rows)
 
-    def _orders(self, rows: object) -> Iterator[VenueOrder]:
-        for row in as_list(rows, where=self._wire.where("orders")):
+    def _orders(self, rows: Sequence[object]) -> Iterator[VenueOrder]:
+        for row in rows:
             yield order_from(row, venue=self._venue)
 
     # -- trades -----------------------------------------------------------------------------------------------------
@@ -202,8 +206,8 @@ class UnifiedReader:
 
         def page(start: int, end: int | None) -> Sequence[Fill]:
             bound = {} if end is None else {"until": end}
-            rows = self._wire.read("fetchMyTrades", lambda one: one.fetch_my_trades(symbol, start, limit, bound))
-            return [fill_from(row, venue=self._venue) for row in as_list(rows, where=self._wire.where("fetchMyTrades"))]
+            rows = self._wire.read_list("fetchMyTrades", lambda one: one.fetch_my_trades(symbol, start, limit, bound))
+            return [fill_from(row, venue=self._venue) for row in rows]
 
         where, window = self._wire.where("fetchMyTrades"), self._conduct.trades_window
         return trades_since(page, since, now=now, window=window, page_size=limit, where=where)

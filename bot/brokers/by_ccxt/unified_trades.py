@@ -44,28 +44,29 @@ def _of_span(page: Page, start: int, end: int | None, full: int, where: str) -> 
     first = page(start, end)
     if len(first) < full:
         return list(first)
-    newer = _newer(page, first, end, full, where)
-    return [*first, *newer, *_older(page, first, start, full, where)]
+    newer = _newer(page, first, end, where)
+    return [*first, *newer, *_older(page, first, start, where)]
 
 
-def _newer(page: Page, known: Sequence[Fill], end: int | None, full: int, where: str) -> list[Fill]:
-    seen = _names(known)
+def _newer(page: Page, known: Sequence[Fill], end: int | None, where: str) -> list[Fill]:
+    seen, most = _names(known), len(known)
     found: list[Fill] = []
     start = max(milliseconds(fill.executed_at) for fill in known)
     for _ in range(MAX_PAGES):
         answer = page(start, end)
         new = [fill for fill in answer if _name(fill) not in seen]
         if not new:
-            _refuse_one_moment(answer, start, full, where)
+            _refuse_one_moment(answer, start, most, where)
             return found
         found += new
+        most = max(most, len(answer))
         seen |= _names(new)
         start = max(start, *(milliseconds(fill.executed_at) for fill in new))
     raise UnreadableReply(f"{where}: the list does not end")
 
 
-def _older(page: Page, known: Sequence[Fill], start: int, full: int, where: str) -> list[Fill]:
-    seen = _names(known)
+def _older(page: Page, known: Sequence[Fill], start: int, where: str) -> list[Fill]:
+    seen, most = _names(known), len(known)
     found: list[Fill] = []
     end = min(milliseconds(fill.executed_at) for fill in known)
     for _ in range(MAX_PAGES):
@@ -74,16 +75,18 @@ def _older(page: Page, known: Sequence[Fill], start: int, full: int, where: str)
             raise UnreadableReply(f"{where}: the exchange does not list older trades, and there may be some")
         new = [fill for fill in answer if _name(fill) not in seen]
         if not new:
-            _refuse_one_moment(answer, end, full, where)
+            _refuse_one_moment(answer, end, most, where)
             return found
         found += new
+        most = max(most, len(answer))
         seen |= _names(new)
         end = min(end, *(milliseconds(fill.executed_at) for fill in new))
     raise UnreadableReply(f"{where}: the list does not end")
 
 
-def _refuse_one_moment(answer: Sequence[Fill], moment: int, full: int, where: str) -> None:
-    if len(answer) >= full and all(milliseconds(fill.executed_at) == moment for fill in answer):
+def _refuse_one_moment(answer: Sequence[Fill], moment: int, most: int, where: str) -> None:
+    """An answer as long as the longest so far may have been cut, and no bound in time reaches what was cut off."""
+    if len(answer) >= most and all(milliseconds(fill.executed_at) == moment for fill in answer):
         raise UnreadableReply(f"{where}: a page full of one moment's trades; others of it can't be seen")
 
 
