@@ -7,6 +7,7 @@ currency) has no known cost and stays so until a `CostEntry` says otherwise. No 
 exact.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -529,6 +530,9 @@ class Books:
             flows.other = add(flows.other, amount)
 
     def _move_units(self, event: CashEvent, holding: Holding) -> None:
+        if event.kind is CashKind.SPLIT and holding.units > 0 and event.amount > negate(holding.units):
+            self._split_shares(holding, event.amount)
+            return
         if event.kind in DEPOSITS:
             count_units(self.flows.deposit_units, event.asset, event.amount)
         elif event.kind in INCOME:
@@ -537,6 +541,24 @@ class Books:
             self._receive(holding, event.amount, f"event/{event.event_id}", event.at)
         elif event.amount < 0:
             self._give_away(holding, negate(event.amount))
+
+    def _split_shares(self, holding: Holding, more: Decimal) -> None:
+        """Every lot becomes more, or fewer, units for the same cost; the last one takes what rounding leaves."""
+        before, left = holding.units, add(holding.units, more)
+        holding.units = after = left
+        for number, lot in enumerate(holding.lots, start=1):
+            old = lot.quantity
+            last = number == len(holding.lots)
+            lot.quantity = left if last else quotient(multiply(old, after), before)
+            lot.original = quotient(multiply(lot.original, lot.quantity), old)
+            left = subtract(left, lot.quantity)
+            if lot.unit_cost is not None:
+                cost = multiply(old, lot.unit_cost)
+                lot.unit_cost = quotient(cost, lot.quantity) if lot.quantity else NOTHING
+                if self.knows_cost(lot):
+                    rounded = subtract(multiply(lot.quantity, lot.unit_cost), cost)
+                    self.flows.other = add(self.flows.other, rounded)
+        holding.lots = deque(lot for lot in holding.lots if lot.quantity)
 
     def _book_cost(self, entry: CostEntry) -> None:
         """Units of the opening balance get it at once, what is left of the word waits for units to come."""

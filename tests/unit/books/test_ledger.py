@@ -7,6 +7,7 @@ import pytest
 
 from bot.books.book_text import from_json, to_json
 from bot.books.entries import CostEntry, Movement, Opening, Trade
+from bot.books.identity import Standing, prove
 from bot.books.ledger import Books, LateEntry
 from bot.books.lots import Realised
 from bot.domain.cash_event import CashEvent, CashKind
@@ -193,6 +194,28 @@ def test_dust_of_many_decimals_is_kept_to_the_last_digit() -> None:
     assert lot.quantity == D("0.000000000000000001")
     assert books.flows.realised == 0
     assert books.cash == -lot.quantity * D("0.000000012345678901")
+
+
+@pytest.mark.parametrize(("more", "price"), [("30", "57"), ("-7", "760"), ("0.5", "217.142857142857142857")])
+def test_a_split_changes_shares_and_no_cost(more: str, price: str) -> None:
+    books = Books("USD")
+    books.apply(trade(1, "buy", "3", "228", symbol="AAPL/USD"))
+    books.apply(trade(2, "buy", "7", "230", symbol="AAPL/USD"))
+    opening = books.point()
+    books.apply(moved(3, CashKind.SPLIT, "AAPL", more))
+    assert books.units()["AAPL"] == 10 + D(more) == sum(lot.quantity for lot in books.lots("AAPL"))
+    assert abs(books.known()["AAPL"].cost - (3 * 228 + 7 * 230)) < D("1e-15")
+    closing = books.point()
+    proof = prove(
+        Standing(point=opening, venue_units=opening.units, prices={"AAPL": D(228)}),
+        Standing(point=closing, venue_units=closing.units, prices={"AAPL": D(price)}),
+    )
+    assert proof.difference == 0
+    assert abs(proof.terms.unrealised_change) < D("1e-12")
+    assert proof.terms.net_deposits == proof.terms.income == 0
+    books.apply(trade(4, "sell", f"{10 + D(more)}", price, symbol="AAPL/USD"))
+    assert abs(books.flows.realised - ((10 + D(more)) * D(price) - 2294)) < D("1e-12")
+    assert books.lots("AAPL") == ()
 
 
 def test_text_of_another_version_is_refused() -> None:
