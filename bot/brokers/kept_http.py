@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 CONNECT_SECONDS = 5.0
 # Shorter than the idle time of the venues' edges (a minute and more).
 IDLE_SECONDS = 40.0
-# Accounts that were opened together are renewed apart.
-IDLE_SPREAD_SECONDS = 10.0
+# Accounts that were opened together are renewed apart: by up to this part of it later.
+IDLE_SPREAD = 0.25
 ADDRESS_PAUSE_SECONDS = 0.1
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 60.0
@@ -154,7 +154,7 @@ class KeptHttp:
                 connection.cut()
                 return
             self._connection = connection
-        idle = self._wire.idle_seconds + IDLE_SPREAD_SECONDS * self._wire.ids.fraction()
+        idle = self._wire.idle_seconds * (1 + IDLE_SPREAD * self._wire.ids.fraction())
         try:
             while not connection.over.done():
                 quiet = self._wire.clock.monotonic() - connection.used_at

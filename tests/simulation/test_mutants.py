@@ -8,6 +8,8 @@ from tests.simulation.run import run_seeds
 SEEDS = 200
 # Some show in one world of a hundred. They are looked for from shortly before where they are known to show.
 LOOK_FROM = {
+    "a_batch_is_not_looked_at_again": 230,
+    "a_batch_leaves_after_the_fence": 230,
     "a_cancel_is_an_end": 540,
     "an_exit_waits_for_fresh_balances": 40,
     "no_carry": 110,
