@@ -25,6 +25,7 @@ from bot.broker_manager import (
     shared_parts,
 )
 from bot.brokers.credentials import Credentials, MissingCredentials, find_credentials
+from bot.brokers.kraken.context import nonce_path
 from bot.brokers.kraken.lock_load import LockLoad
 from bot.brokers.kraken.private_call_lock import LockUse
 from bot.brokers.market_sources import kraken_market
@@ -76,6 +77,7 @@ from bot.settings import Settings
 from bot.settings.loading import PROJECT_DIR
 from bot.storage import accounts, copies, leases, positions, process, venue_states
 from bot.storage.intents import OrderIntent
+from bot.storage.nonce_ceilings import NonceCeilings
 from bot.storage.rotation import rotation_seed
 from bot.storage.store import Store
 from bot.strategies.loading import load_strategy
@@ -174,6 +176,9 @@ class _Composition:
             on_venue_state=self._on_venue_state,
             sockets=world.metrics.sockets,
             ids=world.ids,
+            nonce_ceilings=None
+            if world.process_id is None
+            else NonceCeilings(world.store, world.clock, process_id=world.process_id),
         )
         world.metrics.lock_round_seconds.set_function(self.lock_load.round_seconds)
         self.watchdog = self._watchdog()
@@ -333,6 +338,8 @@ class _Composition:
         """Another process is about to have it; nothing here works with its key any more."""
         self.lane.leave_seat(account)
         self.strategy.remove_desk(account)
+        if account.broker is BrokerType.KRAKEN:
+            self.shared.kraken_keys.hand_over(nonce_path(self.settings.state_dir, account))
         key = self.keys_of.pop(account, None)
         if key is not None:
             self.key_locks.let_go(key)

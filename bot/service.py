@@ -494,6 +494,8 @@ class Run:
         if not left:
             parts.manager.close()
         parts.shared.close()
+        if parts.share is not None and not left:
+            _hand_over_nonces(parts)
         self._seal_history(world)
         now, reason, clean = self._clock.now(), self._reason, not left
         try:
@@ -530,6 +532,13 @@ class Run:
         self._redactor.add(venue.endpoint.token)
         log.info("Paper exchange started; its state is in %s", self._settings.state_dir / "paper")
         return venue
+
+
+def _hand_over_nonces(parts: Parts) -> None:
+    try:
+        parts.shared.kraken_keys.hand_over_all()
+    except StoreUnavailable as error:
+        log.warning("the next process skips some nonces: %s", error)
 
 
 def _write_end(connection: Connection, *, reason: str, now: datetime, clean: bool, process_id: str | None) -> None:

@@ -17,6 +17,7 @@ from bot.brokers.feed_loop import FeedLoop
 from bot.brokers.kept_http import HttpWire
 from bot.brokers.kept_socket import SocketWire
 from bot.brokers.kraken.keys import KrakenKeys
+from bot.brokers.kraken.nonce import SharedCeilings
 from bot.brokers.kraken.private_call_lock import LockUse, PrivateCallLock, PrivateCallLocks
 from bot.brokers.kraken.rates import TIERS, Tier
 from bot.brokers.kraken.symbols import KrakenCatalogue
@@ -110,6 +111,7 @@ def shared_parts(
     on_venue_state: Callable[[VenueState], None] | None = None,
     sockets: SocketObserver | None = None,
     ids: IdSource | None = None,
+    nonce_ceilings: SharedCeilings | None = None,
 ) -> SharedParts:
     """The shared parts as the settings want them; the observers are for metrics and must be quick."""
     kraken, ending = settings.kraken, Ending()
@@ -130,7 +132,7 @@ def shared_parts(
         reaper=CallReaper(clock),
         resolver=resolver,
         kraken_locks=PrivateCallLocks(make_lock, per_key=kraken.private_call_lock == "per_key"),
-        kraken_keys=KrakenKeys(kraken_tier(settings), ending=ending),
+        kraken_keys=KrakenKeys(kraken_tier(settings), ending=ending, shared=nonce_ceilings),
         kraken_catalogues=SharedReading(clock),
         coinbase_instruments=SharedReading(clock),
         kraken_public=_kraken_public(settings, clock, ending),

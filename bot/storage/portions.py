@@ -11,13 +11,15 @@ from sqlalchemy import Connection, and_, bindparam, exists, or_, select, update
 
 from bot.domain.account import BrokerType
 from bot.domain.signal import TradeSignal
-from bot.storage.leases import NOBODY
 from bot.storage.memberships import covers
-from bot.storage.schema import copy_result, lease, membership, signal
+from bot.storage.schema import copy_result, lease, membership, signal, trading_process
 from bot.storage.signals import signal_of
 
 _HAS_ROW = and_(copy_result.c.signal_id == signal.c.signal_id, copy_result.c.account_id == membership.c.account_id)
-_IS_NOBODYS = or_(lease.c.owner.is_(None), lease.c.owner == NOBODY)
+_IS_NOBODYS = or_(
+    lease.c.owner.is_(None),
+    lease.c.owner.not_in(select(trading_process.c.process_id).where(trading_process.c.ended_at.is_(None))),
+)
 _HAS_NO_ROW = ~exists().where(_HAS_ROW).correlate(signal, membership)
 _MISSING = (
     select(signal.c.signal_id, membership.c.account_id)

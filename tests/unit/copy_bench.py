@@ -8,6 +8,7 @@ from decimal import Decimal
 from sqlalchemy import func, select
 
 from bot.copy_answers import CopyAnswers
+from bot.copy_portion import CopyPortion
 from bot.copy_trade_engine import CopyLimits, CopyTradeEngine, Follower
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading
@@ -87,7 +88,7 @@ class Bench:
         for broker in self.brokers.values():
             broker.refresh_balance()
 
-    def make_engine(self, lane: EntryLane | None = None) -> CopyTradeEngine:
+    def make_engine(self, lane: EntryLane | None = None, portion: CopyPortion | None = None) -> CopyTradeEngine:
         """A new engine over the same store."""
         return CopyTradeEngine(
             store=self.store,
@@ -100,6 +101,7 @@ class Bench:
             on_planned=lambda _signal: None,
             lane=lane,
             rotation_seed=self.rotation_seed,
+            portion=portion,
         )
 
     # -- what the engine asks ---------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 from bot.brokers.ending import Ending
-from bot.brokers.kraken.nonce import NonceSource, key_fingerprint
+from bot.brokers.kraken.nonce import NonceSource, SharedCeilings, key_fingerprint
 from bot.brokers.kraken.rates import KrakenRates, Tier
 from bot.seams.clock import Clock
 from bot.supervision.probes import Probe, lock_probe
@@ -25,11 +25,17 @@ class KrakenKey:
 
 
 class KrakenKeys:
-    """The keys in use in this process, each once. `tier` is that of all their accounts; None counts no calls."""
+    """The keys in use in this process, each once. `tier` is that of all their accounts; None counts no calls.
 
-    def __init__(self, tier: Tier | None = None, *, ending: Ending | None = None) -> None:
+    `shared`: where the nonces are reserved besides, when other processes may work with the same keys after this one.
+    """
+
+    def __init__(
+        self, tier: Tier | None = None, *, ending: Ending | None = None, shared: SharedCeilings | None = None
+    ) -> None:
         self._tier = tier
         self._ending = ending or Ending()
+        self._shared = shared
         self._lock = threading.Lock()
         self._keys: dict[tuple[Path, str], KrakenKey] = {}
 
@@ -42,8 +48,22 @@ class KrakenKeys:
         name = (path.absolute(), key_fingerprint(api_key))
         with self._lock:
             if name not in self._keys:
-                source = NonceSource(path, api_key=api_key, clock=clock, reserve_milliseconds=reserve_milliseconds)
+                source = NonceSource(
+                    path, api_key=api_key, clock=clock, reserve_milliseconds=reserve_milliseconds, shared=self._shared
+                )
                 name_of_account = path.stem.removeprefix("kraken_nonce_")
                 rates = KrakenRates(clock, name=name_of_account, tier=self._tier, ending=self._ending)
                 self._keys[name] = KrakenKey(source, rates)
             return self._keys[name]
+
+    def hand_over(self, path: Path) -> None:
+        """Another process is about to work with the keys whose nonces are at `path`. Raises `StoreUnavailable`."""
+        with self._lock:
+            keys = [key for (where, _), key in self._keys.items() if where == path.absolute()]
+        for key in keys:
+            key.nonces.hand_over()
+
+    def hand_over_all(self) -> None:
+        """This process ends; the same for all its keys."""
+        for path in {where for where, _ in self._keys}:
+            self.hand_over(path)

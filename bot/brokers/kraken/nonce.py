@@ -9,6 +9,7 @@ import hashlib
 import logging
 import threading
 from pathlib import Path
+from typing import Protocol
 
 from bot.brokers.kraken.nonce_file import HIGHEST, NonceFile, NonceRecord
 from bot.domain.errors import CredentialsRejected, StoreUnavailable
@@ -20,7 +21,24 @@ REFUSALS_UNTIL_STOP = 3
 # ahead of the clock only moves the problem into the future.
 RECOVERY_JUMP_SECONDS = (0, 60)
 
+# So far ahead of its file's reservation a process reserves where processes work with the key one after the other: one
+# commit in about a minute, and so far the next one jumps forward after a crash.
+SHARED_AHEAD_NS = 60 * 1_000_000_000
+
 log = logging.getLogger(__name__)
+
+
+class SharedCeilings(Protocol):
+    """Up to where nonces may have been used by any process (bot/storage/nonce_ceilings.py)."""
+
+    def reserve(self, key: str, *, wanted: int, ahead: int, held: int) -> tuple[int, int]:
+        """(the lowest nonce that may be used, the new ceiling); `held` is the ceiling of our own reservation.
+
+        Raises `StoreUnavailable`.
+        """
+
+    def give_back(self, key: str, *, used_below: int, held: int) -> None:
+        """We use no more: the next one begins at `used_below`. Raises `StoreUnavailable`."""
 
 
 def key_fingerprint(api_key: str) -> str:
@@ -35,7 +53,15 @@ class NonceSource:
     jump forward over a restart.
     """
 
-    def __init__(self, path: Path, *, api_key: str, clock: Clock, reserve_milliseconds: int = 2000) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        api_key: str,
+        clock: Clock,
+        reserve_milliseconds: int = 2000,
+        shared: SharedCeilings | None = None,
+    ) -> None:
         if reserve_milliseconds <= 0:
             raise ValueError("the nonce reserve must be positive")
         self._file = NonceFile(path, clock)
@@ -46,6 +72,8 @@ class NonceSource:
         self._last = 0
         self._ceiling = 0  # exclusive; equal to what the file says while the reservation is ours
         self._refusals = 0
+        self._shared = shared
+        self._shared_ceiling = 0  # exclusive; 0 = nothing is reserved among the processes
 
     @property
     def path(self) -> Path:
@@ -93,6 +121,16 @@ class NonceSource:
         """The venue answered something else than "invalid nonce"."""
         self._refusals = 0
 
+    def hand_over(self) -> None:
+        """Another process works with the key from here on; used again here, it begins above whatever that one has used.
+
+        Raises `StoreUnavailable`; then the next one begins above all that was reserved.
+        """
+        with self._lock:
+            held, self._shared_ceiling, self._ceiling = self._shared_ceiling, 0, 0
+            if self._shared is not None and held:
+                self._shared.give_back(self._key, used_below=self._last + 1, held=held)
+
     def recover(self, *, venue_now_ns: int | None = None) -> None:
         """After `EAPI:Invalid nonce`: reserve above everything known, a little more each time.
 
@@ -107,8 +145,7 @@ class NonceSource:
                 jump_ns = RECOVERY_JUMP_SECONDS[min(self._refusals, len(RECOVERY_JUMP_SECONDS)) - 1] * 1_000_000_000
                 stored = record.ceiling if record is not None else 0
                 known = max(self._last + 1, self._ceiling, stored, self._clock.wall_ns(), venue_now_ns or 0)
-                self._reserve(record, known + jump_ns)
-                self._last = known + jump_ns - 1
+                self._last = self._reserve(record, known + jump_ns) - 1
         log.warning("%s: the venue refused a nonce; going on above %d", self.path.name, self._last)
 
     def _reserve(self, record: NonceRecord | None, wanted: int) -> int:
@@ -122,12 +159,23 @@ class NonceSource:
             # handed out by this very object, which knows its last. Anybody else's must be skipped whole.
             if record.ceiling != self._ceiling or record.key != self._key:
                 start = max(wanted, record.ceiling)
+        start = self._above_all_processes(start)
         ceiling = max(start + self._reserve_ns, record.ceiling if record is not None else 0)
         if ceiling > HIGHEST:
             raise StoreUnavailable(f"{self.path}: no nonces are left below the venue's limit; use a new API key")
         self._file.write(NonceRecord(ceiling, self._key))
         self._ceiling = ceiling
         return start
+
+    def _above_all_processes(self, start: int) -> int:
+        """Where others may work with the key before and after us: reserved among them before it is in our file."""
+        if self._shared is None or start + self._reserve_ns <= self._shared_ceiling:
+            return start
+        ahead = self._reserve_ns + SHARED_AHEAD_NS
+        lowest, self._shared_ceiling = self._shared.reserve(
+            self._key, wanted=start, ahead=ahead, held=self._shared_ceiling
+        )
+        return lowest
 
     def _refuse_if_stopped(self) -> None:
         if self._refusals >= REFUSALS_UNTIL_STOP:
