@@ -15,6 +15,7 @@ from bot.diagnostics import (
     limits,
     market,
     processes,
+    reconcile,
     resolve,
     symbols,
     verify,
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     verify.add(commands)
     processes.add(commands)
     fidelity.add(commands)
+    reconcile.add(commands)
     add_commands_of_books(commands)
     return made
 

@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         accounts = kraken_accounts(settings)
         if not arguments.connect:
             return _show_plan(settings, accounts, as_json=arguments.json)
-        with _keys_to_ourselves(settings):
+        with keys_to_ourselves(settings):
             results = [_try(account) for account in accounts]
     except ConfigurationError as error:
         return configuration_error(error)
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @contextmanager
-def _keys_to_ourselves(settings: Settings) -> Iterator[None]:
+def keys_to_ourselves(settings: Settings) -> Iterator[None]:
     """Holds what a starting bot would take, so that none starts meanwhile. Raises `AlreadyRunning`."""
     try:
         settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
