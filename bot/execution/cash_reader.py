@@ -1,8 +1,9 @@
 """Reads what moved money or coins of one account besides trades, and writes it down."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from sqlalchemy import Connection
 
@@ -10,6 +11,7 @@ from bot.brokers.base import BaseBroker
 from bot.domain.cash_event import CashEvent, CashKind
 from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply
 from bot.domain.money import plain
+from bot.execution.splits import SplitFollower, Verdict
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.storage import cash_events, opening_balances
@@ -34,6 +36,7 @@ class CashReader:
         self._store = store
         self._clock = clock
         self._fence = fence
+        self._splits = SplitFollower(broker=broker, store=store)
         self.problem = ""
         self._read_at: float | None = None
 
@@ -42,11 +45,12 @@ class CashReader:
         asked_at = self._clock.now()
         try:
             events = self._broker.get_cash_events(self._since())
+            shares = self._splits.look(events)
         except (UnreadableReply, RetryLater, CredentialsRejected) as error:
             self._failed(str(error))
             raise
         failpoint("cash_events_read")
-        new = self._book(events, asked_at)
+        new = self._book(events, shares, asked_at)
         self._read_at = self._clock.monotonic()
         failpoint("cash_events_booked")
         if self.problem:
@@ -68,10 +72,10 @@ class CashReader:
             return first
         return max(first, reading.read_until - OVERLAP)
 
-    def _book(self, events: Sequence[CashEvent], asked_at: datetime) -> list[CashEvent]:
+    def _book(self, events: Sequence[CashEvent], shares: Mapping[str, Decimal], asked_at: datetime) -> list[CashEvent]:
         now, label = self._clock.now(), self._account.label
 
-        def work(connection: Connection) -> list[CashEvent]:
+        def work(connection: Connection) -> tuple[list[CashEvent], list[Verdict]]:
             self._fence(connection)
             before = cash_events.find_reading(connection, label)
             new = [event for event in events if cash_events.add_cash_event(connection, self._account, event, now=now)]
@@ -80,9 +84,11 @@ class CashReader:
             there = [event for event in new if is_first or event.kind in MOVED_WHEN_DATED]
             opening_balances.take_out(connection, label, there)
             cash_events.note_read(connection, label, asked_at=asked_at, at=now)
-            return new
+            return new, self._splits.follow(connection, new, shares, now=now)
 
-        return self._store.write(work)
+        new, verdicts = self._store.write(work)
+        self._splits.say(verdicts)
+        return new
 
     def _failed(self, problem: str) -> None:
         if problem == self.problem:

@@ -68,6 +68,11 @@ def add_cash_event(connection: Connection, ref: AccountRef, event: CashEvent, *,
     return True
 
 
+def is_booked(connection: Connection, account_id: str, event_id: str) -> bool:
+    """Whether this event is written down."""
+    return connection.execute(_KNOWN, {"account_id": account_id, "event_id": event_id}).first() is not None
+
+
 def cash_events_of(
     connection: Connection, account_id: str, *, since: datetime, until: datetime
 ) -> Iterator[tuple[CashEvent, int]]:

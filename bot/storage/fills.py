@@ -75,6 +75,13 @@ def last_recorded_at(connection: Connection, account_id: str, symbol: str) -> da
     return connection.execute(query).scalar()
 
 
+def was_traded_since(connection: Connection, account_id: str, symbol: str, moment: datetime) -> bool:
+    """Whether a trade of this symbol that is booked was executed later than that."""
+    query = select(func.max(fill.c.executed_at)).where(fill.c.account_id == account_id, fill.c.symbol == symbol)
+    newest: datetime | None = connection.execute(query).scalar()
+    return newest is not None and newest > moment
+
+
 def last_executed_at(connection: Connection, account_id: str) -> datetime | None:
     """The time of the newest fill handled: where the next reading starts, less an overlap. Never "now"."""
     return connection.execute(_CURSOR, {"account_id": account_id}).scalar()
