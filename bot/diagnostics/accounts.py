@@ -13,6 +13,7 @@ from bot.domain.balance import BalanceStatus
 from bot.domain.health import Phase
 from bot.domain.money import plain
 from bot.seams.clock import format_time
+from bot.storage.equity_points import EquityPoint
 
 FACTS = ("configured", "authenticated", "permitted", "funded", "armed")
 LATE_AFTER_CYCLES = 3
@@ -36,6 +37,8 @@ class Account:
     positions: int
     reader: Reader
     taken_up: bool = True
+    # What it was worth when somebody last looked; None = nobody did.
+    worth: EquityPoint | None = None
 
     @property
     def label(self) -> str:
@@ -119,6 +122,14 @@ class Account:
         total = f"{row.cash_available + row.cash_held:.2f} {row.quote_currency}"
         return f"{total} ({status}, {self.age_of(row.balance_taken_at)}{because}){held}"
 
+    def worth_text(self) -> str:
+        """`15000.00 USD (20 s ago)`, with what was not valued for want of a price."""
+        point = self.worth
+        if point is None:
+            return "not known yet"
+        apart = "".join(f", {plain(units)} {asset} not valued" for asset, units in sorted(point.unpriced.items()))
+        return f"{point.equity:.2f} {point.currency} ({self.age_of(point.at)} ago){apart}"
+
     def as_json(self) -> dict[str, Any]:
         """Amounts are text, times UTC, and what is not known is null."""
         row = self.row
@@ -146,8 +157,21 @@ class Account:
             "last_order_at": time_text(row.last_order_at),
             "last_fill_at": time_text(row.last_fill_at),
             "balance": self._balance_json(),
+            "worth": self._worth_json(),
             "positions": self.positions,
             "updated_at": time_text(row.updated_at),
+        }
+
+    def _worth_json(self) -> dict[str, Any] | None:
+        point = self.worth
+        if point is None:
+            return None
+        return {
+            "currency": point.currency,
+            "equity": plain(point.equity),
+            "at": format_time(point.at),
+            "oldest_price_at": time_text(point.oldest_price_at),
+            "unpriced": {asset: plain(units) for asset, units in sorted(point.unpriced.items())},
         }
 
     def _balance_json(self) -> dict[str, Any]:

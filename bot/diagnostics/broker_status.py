@@ -38,11 +38,16 @@ def show(overview: Overview) -> None:
 
 
 def _show_money(console: Console, overview: Overview) -> None:
-    headings = ("account", "health", "cash", "positions", "cycles")
+    headings = ("account", "health", "cash", "worth", "positions", "cycles")
     money = table(console, f"Accounts ({overview.state.mode or 'never run'})", *headings)
     for account in overview.accounts:
         money.add_row(
-            account.label, _health(account), account.balance_text(), str(account.positions), str(account.row.cycles)
+            account.label,
+            _health(account),
+            account.balance_text(),
+            account.worth_text(),
+            str(account.positions),
+            str(account.row.cycles),
         )
     console.print(money)
 

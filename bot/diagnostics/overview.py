@@ -15,6 +15,7 @@ from bot.domain.health import HealthState
 from bot.settings import Settings
 from bot.storage.accounts import states
 from bot.storage.duties import duties_of, orphans, what_to_do
+from bot.storage.equity_points import newest_point
 from bot.storage.positions import positions_of
 
 # The bot writes each account's first state shortly before it says that it runs.
@@ -126,4 +127,5 @@ def configured_labels(settings: Settings) -> list[str]:
 
 def _account(connection: Connection, row: Row[Any], reader: Reader, started_at: datetime | None) -> Account:
     taken_up = started_at is not None and row.updated_at >= started_at - BEFORE_START
-    return Account(row, len(positions_of(connection, row.account_id)), reader, taken_up)
+    held, worth = positions_of(connection, row.account_id), newest_point(connection, row.account_id)
+    return Account(row, len(held), reader, taken_up, worth)
