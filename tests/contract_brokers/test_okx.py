@@ -150,6 +150,36 @@ def test_a_market_buy_that_cannot_be_paid_is_not_made_smaller(okx: OKXBroker, ex
     assert okx.fetch_holdings().of("BTC").total == D("0.5")
 
 
+# -- markets that are gone ------------------------------------------------------------------------------------------
+def test_an_order_in_a_market_that_is_listed_no_more_is_found_among_all_and_an_absent_one_is_absent(
+    okx: OKXBroker, exchange: ExchangeProcess, user: AccountRef
+) -> None:
+    sent_at, request = now(), an_order(symbol=BTC, quantity="0.002")
+    ack = okx.place_order(request)
+
+    def delist() -> None:
+        exchange.clear_faults()
+        exchange.fault("api_error 51001", times=None, account=user.user_id, endpoint="trade/order")
+        for endpoint in ("trade/orders-history", "trade/fills"):
+            exchange.fault("api_error 51001", account=user.user_id, endpoint=endpoint)
+
+    delist()
+    found = okx.find_order(request.client_order_id, symbol=BTC, sent_at=sent_at)
+    assert found is not None and found.venue_order_id == ack.venue_order_id
+    assert sum(fill.quantity for fill in okx.get_order_fills(ack.venue_order_id, since=sent_at)) == D("0.002")
+    delist()
+    by_number = okx.get_order(ack.venue_order_id)
+    assert by_number is not None and by_number.status is VenueOrderStatus.FILLED
+    delist()
+    assert okx.find_order("f" * 32, symbol=BTC, sent_at=sent_at) is None
+    exchange.clear_faults()
+    waiting = an_order(symbol=BTC, price=resting_price(okx, BTC), order_type=OrderType.LIMIT_GTC)
+    okx.place_order(waiting)
+    delist()
+    still_there = okx.find_order(waiting.client_order_id, symbol=BTC, sent_at=sent_at)
+    assert still_there is not None and still_there.status is VenueOrderStatus.OPEN
+
+
 # -- time -----------------------------------------------------------------------------------------------------------
 def test_a_reading_signed_by_a_wrong_time_is_made_again_by_a_new_one_and_an_order_is_not(
     okx: OKXBroker, wiring: Wiring, exchange: ExchangeProcess, user: AccountRef

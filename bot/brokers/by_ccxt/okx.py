@@ -216,14 +216,24 @@ class OkxProfile(VenueProfile):
         try:
             document = self.calls.read(ORDER, asked)
         except UnreadableReply as error:
+            if error.venue_code in okx_errors.NO_MARKET:
+                return self._among_open(asked)
             if error.venue_code in okx_errors.ABSENT:
                 return None
             raise
         return order_from(_only(document, self.calls.where(ORDER)))
 
+    def _among_open(self, asked: Params) -> VenueOrder | None:
+        """Of all markets: one that is listed no more may still have an order that waits."""
+        number, client_order_id = f"{asked['instId']}-{asked.get('ordId', '')}", asked.get("clOrdId")
+        for order in self.open_orders():
+            if order.venue_order_id == number or (client_order_id and order.client_order_id == client_order_id):
+                return order
+        return None
+
     def _in_history(self, asked: Params, is_it: Callable[[VenueOrder], bool]) -> VenueOrder | None:
         """Among the ended orders of a week; the venue forgets cancelled ones without a trade after two hours."""
-        for row in self._pages(HISTORY, {**SPOT, **asked}, "ordId"):
+        for row in self._market_pages(HISTORY, {**SPOT, **asked}, "ordId"):
             order = order_from(row)
             if is_it(order):
                 return order
@@ -231,13 +241,23 @@ class OkxProfile(VenueProfile):
 
     def _fills(self, asked: Params, since: datetime) -> list[Fill]:
         is_recent = self.calls.venue_clock.now() - since < RECENT_FILLS
-        pages = self._pages(FILLS if is_recent else OLD_FILLS, asked, "billId")
+        pages = self._market_pages(FILLS if is_recent else OLD_FILLS, asked, "billId")
         return [fill_from(row) for row in pages]
 
     # -- documents --------------------------------------------------------------------------------------------------
     def _rows(self, endpoint: Endpoint, asked: Params | None = None) -> Sequence[object]:
         where = self.calls.where(endpoint)
         return as_list(as_object(self.calls.read(endpoint, asked), where=where).get("data"), where=where)
+
+    def _market_pages(self, endpoint: Endpoint, asked: Params, cursor: str) -> Iterator[object]:
+        """`_pages` of one market; of all markets once it is listed no more: its orders and trades are among them."""
+        try:
+            yield from self._pages(endpoint, asked, cursor)
+            return
+        except UnreadableReply as error:
+            if error.venue_code not in okx_errors.NO_MARKET or "instId" not in asked:
+                raise
+        yield from self._pages(endpoint, {name: asked[name] for name in asked if name != "instId"}, cursor)
 
     def _pages(self, endpoint: Endpoint, asked: Params, cursor: str) -> Iterator[object]:
         """Every row of a list that is read page by page, newest first. A page that fails fails the list."""

@@ -10,6 +10,8 @@ OK = "0"
 # In place of a code of its own: the code of the one order is inside.
 SINGLE_FAILED = frozenset({"1", "2"})
 ABSENT = frozenset({"51603"})
+# The market is listed no more: nothing is found by its name, whether it exists or not.
+NO_MARKET = frozenset({"51001"})
 GONE_ORDER = frozenset({"51400", "51401", "51402", "51405", "51503", "51603"})
 BEING_CANCELLED = frozenset({"51410"})
 TOO_MANY = frozenset({"50011"})
