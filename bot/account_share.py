@@ -77,6 +77,7 @@ class AccountShare:
         # Held, and not made ready yet for whoever connects them.
         self._coming: frozenset[str] = frozenset()
         self._free = 0
+        self._is_first = False
         self._strangers: set[str] = set()
         self._due = threading.Event()
         self._stop = threading.Event()
@@ -95,6 +96,11 @@ class AccountShare:
     def leaving(self, broker: BrokerType) -> Sequence[AccountRef]:
         """The brokerage's accounts that are to be given back as soon as their threads have ended."""
         return [self._accounts[label] for label in sorted(self._leaving) if self._accounts[label].broker is broker]
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it has been there longest of all that live: one that does what needs doing only once."""
+        return self._is_first
 
     def wake(self) -> None:
         """Something may have changed."""
@@ -199,6 +205,7 @@ class AccountShare:
             self._coming, self._held = came, look.mine
             self._leaving &= look.mine
             self._free = len(look.free)
+            self._is_first = bool(look.living) and look.living[0].process_id == self.process_id
         for label in sorted(went):
             log.error("%s is held by this process no more, and nobody here has given it back", label)
         if came:

@@ -209,6 +209,8 @@ class _Composition:
         self.market_watch = self._market_watch()
         if self.market_watch is not None:
             world.metrics.market.watch(self.market_watch.figures)
+        if self.share is not None:
+            world.metrics.watch_share(self.share.figures)
         self.departures = Departures(world.clock)
         self.lane = self._lane()
         self.engine: CopyTradeEngine
@@ -566,6 +568,7 @@ class _Composition:
             store=world.store,
             clock=world.clock,
             settings=settings.market_watch,
+            is_ours=lambda: self.share is None or self.share.is_first,
             watchdog=self.watchdog,
         )
 

@@ -27,9 +27,21 @@ WRITE_SECONDS = 2.0
 
 
 class Snapshots:
-    """Of one venue, by one thread. What was written is remembered, so that only changes are."""
+    """Of one venue, by one thread. What was written is remembered, so that only changes are.
 
-    def __init__(self, store: Store, clock: Clock, *, broker: str, values: MarketValues) -> None:
+    `is_ours` says whether these rows are this process's to write: of many that watch the same markets one does.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        broker: str,
+        values: MarketValues,
+        is_ours: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._is_ours = is_ours
         self._store = store
         self._clock = clock
         self._broker = broker
@@ -202,6 +214,8 @@ class Snapshots:
 
     def _work(self, work: Callable[[Connection], None]) -> bool:
         """True once it is written; False when it was skipped."""
+        if not self._is_ours():
+            return False
         if self._store.queue_depth:
             self.skipped += 1
             return False

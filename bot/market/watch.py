@@ -70,6 +70,7 @@ class MarketWatch:
         store: Store,
         clock: Clock,
         settings: MarketWatchSettings,
+        is_ours: Callable[[], bool] = lambda: True,
         watchdog: Watchdog | None = None,
         cut: Callable[[threading.Thread], None] = lambda _thread: None,
     ) -> None:
@@ -79,7 +80,7 @@ class MarketWatch:
         self._clock = clock
         self._settings = settings
         self._rules = mover_rules(settings)
-        self._snapshots = Snapshots(store, clock, broker=broker, values=market.values)
+        self._snapshots = Snapshots(store, clock, broker=broker, values=market.values, is_ours=is_ours)
         self._stop = threading.Event()
         self._thread = KeptThread(
             f"MarketWatch-{broker}", self._run, clock=clock, watchdog=watchdog, cut=cut, step_seconds=STEP_SECONDS

@@ -112,6 +112,12 @@ class Metrics:
         encode, content_type = choose_encoder(accept)
         return Page(200, encode(self.registry), content_type)
 
+    def watch_share(self, figures: Callable[[], Mapping[str, float]]) -> None:
+        """Of one process of many: how many accounts it holds, and how many none of them does."""
+        for name, text in (("held", "Accounts that this process holds"), ("free", "Accounts that no process holds")):
+            gauge = Gauge(f"nija_accounts_{name}", text, registry=self.registry)
+            gauge.set_function(lambda name=name: figures()[name])  # type: ignore[misc]
+
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(name, text, labels, registry=self.registry)
 

@@ -8,12 +8,14 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from bot.storage import instance_lease
 from bot.storage.instance_lease import Holder, database_time, this_host
 from bot.storage.schema import trading_process
 
+# Rows of processes that ended longer ago are of no use to anybody.
+KEPT = timedelta(days=30)
 NOT_HEARD_OF = "not heard of any more"
 
 _THERE = trading_process.c.ended_at.is_(None)
@@ -83,6 +85,7 @@ def join(
         return None
     instance_lease.give_back(connection, epoch=alone.epoch, now=now)
     moment = database_time(connection, now=now)
+    connection.execute(delete(trading_process).where(trading_process.c.ended_at < moment - KEPT))
     mine = TradingProcess(
         process_id=process_id,
         epoch=connection.execute(_NEXT_EPOCH).scalar_one(),
