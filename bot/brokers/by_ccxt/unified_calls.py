@@ -117,25 +117,27 @@ class Wire:
 
         return work() if keyless else self._way.heeding_refusals(work)
 
-    def read_list(self, name: str, ask: Callable[[Exchange], object], *, is_list: bool = False) -> Sequence[object]:
-        """A unified call that lists something. ccxt makes an empty list of an answer without any, too: that is none."""
-        seen = Errand(name=name)
+    def read_all(self, name: str, ask: Callable[[Exchange], T], *, empty: Callable[[T], bool]) -> T:
+        """A unified call for a whole: a list, or all balances. ccxt makes an empty one of an answer without any, too.
 
-        def asked(one: Exchange) -> object:
+        Raises `UnreadableReply` as well when it is empty and nothing in the last answer says so.
+        """
+        documents: list[object] = []
+
+        def asked(one: Exchange) -> T:
             try:
                 return ask(one)
             finally:
-                seen.document = self._errand.document
+                documents.append(self._errand.document)
 
-        rows = as_list(self.read(name, asked, is_list=is_list), where=self.where(name))
-        if not rows:
-            self.check_emptiness(name, seen.document)
-        return rows
-
-    def check_emptiness(self, name: str, document: object) -> None:
-        """Raises `UnreadableReply` for an answer in which nothing says that there is nothing."""
-        if not says_nothing(document):
+        answer = self.read(name, asked)
+        if empty(answer) and not says_nothing(documents[-1]):
             raise UnreadableReply(f"{self.where(name)}: an answer without a list is no empty list")
+        return answer
+
+    def read_list(self, name: str, ask: Callable[[Exchange], object]) -> Sequence[object]:
+        """A unified call that lists something."""
+        return as_list(self.read_all(name, ask, empty=lambda rows: not rows), where=self.where(name))
 
     def change(self, errand: Errand, ask: Callable[[Exchange], T]) -> T:
         """A unified call that changes orders. Raises also `OrderRefused` and `OutcomeUnknown`."""

@@ -69,9 +69,8 @@ class UnifiedReader:
         """Every asset. Raises `UnreadableReply` also where only a total is told: it may be in orders."""
         self._listed()
         where = self._wire.where("fetchBalance")
-        told = as_object(self._wire.read("fetchBalance", lambda one: one.fetch_balance()), where=where)
-        if not told.keys() - NOT_CURRENCIES:
-            self._wire.check_emptiness("fetchBalance", told.get("info"))
+        answer = self._wire.read_all("fetchBalance", lambda one: one.fetch_balance(), empty=_without_assets)
+        told = as_object(answer, where=where)
         found: dict[str, AssetBalance] = {}
         for asset in told.keys() - NOT_CURRENCIES:
             fields = as_object(told[asset], where=f"{where} {asset}")
@@ -211,6 +210,10 @@ class UnifiedReader:
 
         where, window = self._wire.where("fetchMyTrades"), self._conduct.trades_window
         return trades_since(page, since, now=now, window=window, page_size=limit, where=where)
+
+
+def _without_assets(balance: Row) -> bool:
+    return not balance.keys() - NOT_CURRENCIES
 
 
 def _candles(symbol: str, name: str, since: int) -> Callable[[Exchange], Sequence[Sequence[object]]]:

@@ -33,11 +33,10 @@ def trades_since(
         return _of_span(page, milliseconds(since), None, full, where)
     found: list[Fill] = []
     start = since
-    while start < now:
-        end = start + window
-        found += _of_span(page, milliseconds(start), None if end >= now else milliseconds(end), full, where)
-        start = end
-    return found
+    while start + window < now:
+        found += _of_span(page, milliseconds(start), milliseconds(start + window), full, where)
+        start += window
+    return [*found, *_of_span(page, milliseconds(start), None, full, where)]
 
 
 def _of_span(page: Page, start: int, end: int | None, full: int, where: str) -> list[Fill]:
