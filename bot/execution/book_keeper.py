@@ -102,6 +102,8 @@ class BookKeeper:
         # Accounts that started together must not ask together.
         self._settle_at = clock.monotonic() + ids.fraction() * rules.cash_events_seconds
         self._point_at = self._settle_at + rules.equity_point_seconds
+        # What the books would begin with by the last reading.
+        self._opening_units: dict[str, Decimal] | None = None
         self.problem = ""
 
     @property
@@ -159,8 +161,7 @@ class BookKeeper:
         with self._store.read() as connection:
             books = self._books.now(connection)
         if books is None:
-            self._begin(reading, marks)
-            self._plan(reading.at)
+            self._plan(reading.at, again=not self._begin(reading, marks))
             return
         self._add_point(reading.holdings, marks, at=reading.at, settled=not reading.cash_problem)
         self._plan(reading.at, again=not self._compare(reading, more_than(reading.units, books.units()), marks))
@@ -181,12 +182,18 @@ class BookKeeper:
             self._alarm.sound(verdict, marks)
         return verdict.sure
 
-    def _begin(self, reading: SettledReading, marks: Mapping[str, Mark]) -> None:
-        """What the venue has, less what is booked by now, was there before all of it."""
+    def _begin(self, reading: SettledReading, marks: Mapping[str, Mark]) -> bool:
+        """What the venue has, less what is booked by now, was there before all of it.
+
+        Two readings in a row must say so, whatever was traded between them. False = another one is needed.
+        """
         books = opened_books(OpeningBalances(reading.at, {}), self._currency)
         with self._store.read() as connection:
             apply_all(books, book_entries(connection, self._account_id))
         units = {self._currency: Decimal(0)} | more_than(reading.units, books.units())
+        if units != self._opening_units:
+            self._opening_units = units
+            return False
         point = self._point(reading.holdings, marks, at=reading.at, settled=True)
 
         def work(connection: Connection) -> None:
@@ -199,6 +206,7 @@ class BookKeeper:
         self._store.write(work)
         self._on_equity(point.equity)
         log.info("%s: its books begin with %.2f %s", self._account_id, point.equity, self._currency)
+        return True
 
     def _plan(self, moment: datetime, *, again: bool = False) -> None:
         """The next reading: after the period, or just after the end of the day, if that is sooner."""

@@ -1,4 +1,8 @@
-"""Balances of one account at a moment when nothing was under way and all that had happened was booked."""
+"""Balances of one account at a moment when nothing was under way and all that had happened was booked.
+
+What was booked before the balances were asked for is in them; what is told only afterwards must be older than they. A
+venue whose balances are behind its trades is found out by a second reading, which its difference does not outlive.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,11 +16,11 @@ from bot.execution.cash_reader import CashReader
 from bot.execution.reconciliation import Reconciler
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
-from bot.storage.book_entries import BookedUntil, booked_until, last_entry_at
+from bot.storage.book_entries import BookedUntil, booked_until, late_entries, moment_of
 from bot.storage.exposure import has_open_orders
 from bot.storage.store import Store
 
-# Nothing may have happened for so long before the balances were read, nor since: venues tell of it with a delay.
+# What is told only after the balances were read, and is dated later than this before them, may be in them or not.
 QUIET = timedelta(seconds=5)
 # What is dated further ahead than this is not news of this moment.
 AHEAD = timedelta(hours=1)
@@ -63,6 +67,8 @@ class SettledReader:
         `stop_for` is called between two calls to the venue; it raises `NotSettled` when this thread is waited for.
         """
         self._refuse_when_busy()
+        with self._store.read() as connection:
+            known = booked_until(connection, self._label)
         stop_for()
         holdings = self._broker.fetch_holdings()
         at = self._venue_time_of(holdings)
@@ -74,9 +80,11 @@ class SettledReader:
         problem = self._read_cash()
         self._refuse_when_busy()
         with self._store.read() as connection:
-            last, booked = last_entry_at(connection, self._label), booked_until(connection, self._label)
-        if last is not None and at - QUIET <= last <= at + AHEAD:
-            raise NotSettled(f"something happened at {last:%T}, too near to the balances of {at:%T}")
+            booked = booked_until(connection, self._label)
+            told = late_entries(connection, self._label, known, before=at + AHEAD) if booked != known else []
+        for moment in (moment_of(entry) for entry in told):
+            if moment >= at - QUIET:
+                raise NotSettled(f"something happened at {moment:%T}, too near to the balances of {at:%T}")
         return SettledReading(at, holdings, booked, problem)
 
     def _refuse_when_busy(self) -> None:

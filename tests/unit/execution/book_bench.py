@@ -60,7 +60,11 @@ class BookBench:
         """Let so much time pass, and what is due then; with patience for a second look."""
         self.clock.seconds += after
         self.clock.seconds = max(self.clock.seconds, self.keeper._settle_at)
+        begun = self.opening() is not None
         self.keeper.run_if_due()
+        if not begun:
+            self.clock.seconds = max(self.clock.seconds, self.keeper._settle_at)
+            self.keeper.run_if_due()
 
     def settle_twice(self) -> None:
         """A difference is believed when it was seen twice."""

@@ -264,8 +264,36 @@ def test_nothing_is_compared_while_something_has_just_happened(books: BookBench)
     books.trade(Side.BUY, "0.01", "50000")
     books.keeper.run_if_due()
     assert len(books.points()) == 1
-    books.settle()
+    books.settle(after=0)
     assert len(books.points()) == 2
+    assert books.alarms() == {}
+
+
+def test_an_account_that_trades_all_the_time_has_books_too_if_its_trades_are_booked_at_once(books: BookBench) -> None:
+    for _ in range(6):
+        books.clock.seconds = max(books.clock.seconds + 1, books.keeper._settle_at)
+        books.trade(Side.BUY, "0.001", "50000")
+        books.bench.reconcilers[books.account].read_history()
+        books.keeper.run_if_due()
+    opening = books.opening()
+    assert opening is not None
+    assert opening.units == {"USD": Decimal(10000)}
+    assert books.alarms() == {}
+    assert len(books.points()) == 5
+
+
+def test_a_balance_that_is_behind_its_trades_is_no_beginning(books: BookBench) -> None:
+    books.venue.cash -= 40
+    books.clock.seconds = 1000
+    books.keeper.run_if_due()
+    books.venue.cash += 40
+    for _ in range(2):
+        books.clock.seconds = books.keeper._settle_at
+        assert books.opening() is None
+        books.keeper.run_if_due()
+    opening = books.opening()
+    assert opening is not None
+    assert opening.units == {"USD": Decimal(10000)}
 
 
 def test_the_keeper_gives_way_as_soon_as_the_thread_is_wanted(books: BookBench) -> None:
