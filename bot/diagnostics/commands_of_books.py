@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from bot.diagnostics import cost, export, money, pnl, statement
 from bot.diagnostics.chosen_days import ChosenDays, boundary_of, day_of_text, month_of
 from bot.diagnostics.command_line import Commands, add_command, name
+from bot.diagnostics.csv_file import STANDARD_OUTPUT
 from bot.settings import Settings
 from bot.storage.ledger_rows import LEDGERS
 
@@ -58,6 +59,8 @@ def _add_pnl(commands: Commands) -> None:
 
 
 def _pnl(settings: Settings, words: argparse.Namespace) -> int:
+    if words.csv == STANDARD_OUTPUT and words.json:
+        words.refuse("--json and --csv - would both be printed: write the CSV into a file")
     if words.first is not None or words.last is not None:
         if words.today or words.week or words.all:
             words.refuse("say either --from and --to, or one of --today, --7d and --all")
@@ -177,8 +180,7 @@ def _add_export(commands: Commands) -> None:
 
 def _export(settings: Settings, words: argparse.Namespace) -> int:
     since, until = _days(words).moments(boundary_of(settings))
-    accounts = None if words.account is None else [words.account]
-    wanted = export.Wanted(ledger=words.ledger, target=words.csv, accounts=accounts, since=since, until=until)
+    wanted = export.Wanted(ledger=words.ledger, target=words.csv, account=words.account, since=since, until=until)
     return export.run(settings, wanted, as_json=words.json)
 
 

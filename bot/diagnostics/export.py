@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 from bot import exit_codes
 from bot.diagnostics.csv_file import STANDARD_OUTPUT, cell, open_sheet
 from bot.diagnostics.listing import cannot_read, count, print_json
+from bot.diagnostics.period_reading import UnknownName, listed_accounts
 from bot.diagnostics.store_reading import NoStore, bot_state, now, read_store
 from bot.seams.clock import SystemClock
 from bot.settings import Settings
@@ -24,11 +25,11 @@ _LOOK_EVERY_ROWS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
-    """What is taken: of which accounts (None: all), from when and until when."""
+    """What is taken: of which account (None: all), from when and until when."""
 
     ledger: str
     target: str
-    accounts: Sequence[str] | None
+    account: str | None
     since: datetime | None
     until: datetime | None
 
@@ -38,9 +39,12 @@ def run(settings: Settings, wanted: Wanted, *, as_json: bool) -> int:
     try:
         with read_store(settings) as connection:
             state = bot_state(connection, now=now(settings))
-            rows = _write(connection, wanted)
-    except NoStore as error:
-        return cannot_read(error, as_json=as_json, code=exit_codes.WRONG_USE, empty={"rows": 0})
+            accounts = None
+            if wanted.account is not None:
+                accounts = [one.account_id for one in listed_accounts(connection, settings, wanted.account)]
+            rows = _write(connection, wanted, accounts)
+    except (NoStore, UnknownName) as error:
+        return cannot_read(NoStore(str(error)), as_json=as_json, code=exit_codes.WRONG_USE, empty={"rows": 0})
     except BrokenPipeError:
         # Whoever read our output has enough of it; nothing may be left to be flushed into the pipe at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -57,9 +61,9 @@ def run(settings: Settings, wanted: Wanted, *, as_json: bool) -> int:
     return exit_codes.OK
 
 
-def _write(connection: Connection, wanted: Wanted) -> int:
+def _write(connection: Connection, wanted: Wanted, accounts: Sequence[str] | None) -> int:
     columns = LEDGERS[wanted.ledger][2]
-    found = ledger_rows(connection, wanted.ledger, accounts=wanted.accounts, since=wanted.since, until=wanted.until)
+    found = ledger_rows(connection, wanted.ledger, accounts=accounts, since=wanted.since, until=wanted.until)
     written = 0
     with open_sheet(wanted.target) as sheet:
         sheet.writerow(columns)

@@ -21,6 +21,7 @@ from bot.diagnostics.period_words import TERM_WORDS, notes_of, signed_term
 from bot.diagnostics.store_reading import NoStore
 from bot.diagnostics.terminal import table
 from bot.settings import Settings
+from bot.storage.day_closes import DayStatus
 from bot.storage.files import write_atomically
 
 if TYPE_CHECKING:
@@ -43,12 +44,16 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountStatement:
-    """One account's part. `fee` is None when nothing of the month is known; `over` says that the month has ended."""
+    """One account's part. `fee` is None when nothing of the month is known; `over` says that the month has ended.
+
+    `unproved` are the days until then, this month's and earlier ones, that nothing proves.
+    """
 
     period: AccountPeriod
     fee: FeeMonth | None
     fidelity: FidelityFigures
     over: bool
+    unproved: Sequence[str] = ()
 
     @property
     def account(self) -> ListedAccount:
@@ -95,6 +100,7 @@ def _part(ledger: Ledger, account: ListedAccount, wanted: Wanted) -> AccountStat
         fee=months.get(wanted.month_text),
         fidelity=fidelity_figures(ledger.connection, account, since, end),
         over=end is not None and end <= ledger.now and not period.running,
+        unproved=[day.day for day in whole.days if day.status is not DayStatus.OK],
     )
 
 
@@ -123,6 +129,7 @@ def _fields(part: AccountStatement) -> dict[str, Any]:
             "above": exact(fee.above),
             "fee": exact(fee.fee),
         },
+        "unproved_days": list(part.unproved),
         "fidelity": part.fidelity.as_json(),
     }
 
@@ -145,7 +152,7 @@ def _print_part(console: "Console", ledger: Ledger, wanted: Wanted, part: Accoun
     for word, shown in lines_of(part):
         listed.add_row(word, shown)
     console.print(listed)
-    for line in [*notes_of(part.period), *part.fidelity.notes]:
+    for line in [*notes_of(part.period), *warnings_of(part), *part.fidelity.notes]:
         console.print(line, soft_wrap=True)
 
 
@@ -159,6 +166,15 @@ def lines_of(part: AccountStatement) -> Sequence[tuple[str, str]]:
     lines += [(closed, fraction(found.win_rate, nothing="-")), ("turnover", cents(found.turnover))]
     lines += [(f"copying: {word}", signed(amount)) for word, amount in part.fidelity.lines]
     return [*lines, *fee_lines(part)]
+
+
+def warnings_of(part: AccountStatement) -> Sequence[str]:
+    """What the figures and the fee stand under."""
+    if not part.unproved:
+        return []
+    days = f"{count(len(part.unproved), 'day')} until then ({', '.join(part.unproved[:3])}"
+    more = " and others)" if len(part.unproved) > 3 else ")"
+    return [f"{days}{more} not proved by balances: the figures may change when they are explained"]
 
 
 def fee_lines(part: AccountStatement) -> Sequence[tuple[str, str]]:

@@ -6,7 +6,7 @@ from bot.diagnostics.books_command import Ledger
 from bot.diagnostics.period_words import problems_of
 from bot.diagnostics.report.account_part import fidelity_part
 from bot.diagnostics.report.page import heading, mode_mark, page, paragraph, table
-from bot.diagnostics.statement import AccountStatement, Wanted, lines_of
+from bot.diagnostics.statement import AccountStatement, Wanted, lines_of, warnings_of
 from bot.seams.clock import format_time
 
 
@@ -31,7 +31,7 @@ def _part(part: AccountStatement) -> str:
     shown = [heading(2, account.account_id)]
     if not part.over:
         shown.append(paragraph("This month is not over: all figures are those until now.", kind="warn"))
-    shown += [paragraph(note, kind="warn") for note in problems_of(part.period)]
+    shown += [paragraph(note, kind="warn") for note in [*problems_of(part.period), *warnings_of(part)]]
     shown.append(table(["", account.currency], [list(line) for line in lines_of(part)], names=(), words=(0,)))
     shown.append(fidelity_part(part.fidelity))
     return "\n".join(shown)

@@ -118,7 +118,11 @@ def test_an_export_keeps_to_its_days_and_its_account(ask: Ask, kraken: Ledger) -
     days = ask(app.main, "export", "days", *asked).text.splitlines()[1:]
     assert [line[:10] for line in days] == ["2026-11-02", "2026-11-03"]
     assert len(ask(app.main, "export", "fills", *asked).text.splitlines()) == 2
+    kraken.bot.account(COINBASE)
     assert len(ask(app.main, "export", "fills", *asked, "--account", "coinbase").text.splitlines()) == 1
+    refused = ask(app.main, "export", "fills", *asked, "--account", "kraker")
+    assert (refused.code, refused.text) == (2, "")
+    assert "Did you mean kraken?" in refused.errors
 
 
 def test_no_cell_can_be_run_as_a_formula(ask: Ask, kraken: Ledger) -> None:

@@ -97,6 +97,15 @@ def test_the_running_month_says_that_it_is_not_over(ask: Ask, daivon: Ledger) ->
     assert "+200.00" not in shown.text
 
 
+def test_days_that_nothing_proves_are_said_beside_the_fee(ask: Ask, daivon: Ledger) -> None:
+    daivon.units["USD"] += 9
+    daivon.close(at(11, "00:00"), {})
+    asked = ["statement", "daivon_frazier", "--month", "2026-11", "--fee-percent", "20"]
+    (account,) = ask(app.main, *asked, "--json").json["accounts"]
+    assert account["unproved_days"] == ["2026-11-10"]
+    assert "1 day until then (2026-11-10) not proved by balances" in ask(app.main, *asked).text
+
+
 def test_each_account_of_a_user_stands_for_itself(ask: Ask, daivon: Ledger) -> None:
     Ledger(daivon.bot, DAIVON_OKX, opened=at(9, "06:00"), units={"USDT": "50"}, currency="USDT")
     shown = ask(app.main, "statement", "daivon_frazier", "--month", "2026-11", "--json").json
