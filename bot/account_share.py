@@ -72,6 +72,7 @@ class AccountShare:
         self._share = share
         self._on_taken = on_taken
         self._lock = threading.Lock()
+        self._following = threading.Lock()
         self._held: frozenset[str] = frozenset()
         self._leaving: frozenset[str] = frozenset()
         # Held, and not made ready yet for whoever connects them.
@@ -123,10 +124,12 @@ class AccountShare:
             leases.release(connection, [account.label], owner=self.process_id, now=now)
             wakeups.tell(connection, wakeups.ACCOUNTS)
 
-        self._store.write(work)
-        with self._lock:
-            self._held -= {account.label}
-            self._leaving -= {account.label}
+        # Not between another thread's reading of the rows and what it makes of them.
+        with self._following:
+            self._store.write(work)
+            with self._lock:
+                self._held -= {account.label}
+                self._leaving -= {account.label}
         log.info("%s was given back: another process takes it", account.label)
 
     # -- its own thread -----------------------------------------------------------------------------------------------
@@ -172,6 +175,10 @@ class AccountShare:
 
     def step(self) -> None:
         """Follow the rows, take what is free, and choose what to give back. Raises `StoreUnavailable`."""
+        with self._following:
+            self._step()
+
+    def _step(self) -> None:
         look = self._look()
         self._follow(look)
         wanted = self._wanted(look)

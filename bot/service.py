@@ -536,7 +536,7 @@ class Run:
 
 def _hand_over_nonces(parts: Parts) -> None:
     try:
-        parts.shared.kraken_keys.hand_over_all()
+        parts.shared.kraken_keys.hand_over()
     except StoreUnavailable as error:
         log.warning("the next process skips some nonces: %s", error)
 

@@ -174,12 +174,13 @@ def settle(
 ) -> Installation:
     """The writes of a start: the id, the count of starts, what is missing; then the marker. `alone`: no other runs."""
     marker = found if isinstance(found, InstallMarker) else None
-    installation = Installation(
-        url, state_dir, look.install_id or fresh_id(), marker.created_at if marker is not None else now
-    )
     engine = open_engine(url, writer=True)
     try:
         with engine.begin() as connection:
+            # Read where nobody comes between: of several processes that find a new database one gives it its id.
+            install_id = process.get_meta(connection, process.INSTALL_ID) or look.install_id or fresh_id()
+            created_at = marker.created_at if marker is not None else now
+            installation = Installation(url, state_dir, install_id, created_at)
             # Before anything is counted: what the database had when it was found.
             missing = behind(marks_of(connection), marker.marks) if marker else []
             _begin(connection, installation, missing, now, alone=alone)

@@ -4,6 +4,9 @@ A nonce file says so for one state directory. Where an account moves from proces
 next holder begins above everything that the ones before it may have used.
 """
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from bot.domain.errors import StoreUnavailable
@@ -14,6 +17,17 @@ from bot.storage.store import Store
 
 _BY_KEY = select(nonce_ceiling).where(nonce_ceiling.c.key_fingerprint == bindparam("key"))
 _CHANGE = update(nonce_ceiling).where(nonce_ceiling.c.key_fingerprint == bindparam("the_key"))
+
+
+class Unused(Protocol):
+    """Of the nonces of a key that were reserved below `held`, none from `used_below` on was used."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def used_below(self) -> int: ...
+    @property
+    def held(self) -> int: ...
 
 
 class NonceCeilings:
@@ -32,15 +46,16 @@ class NonceCeilings:
         """
         return self._store.write(lambda connection: self._reserve(connection, key, wanted, ahead, held))
 
-    def give_back(self, key: str, *, used_below: int, held: int) -> None:
+    def give_back(self, unused: Sequence[Unused]) -> None:
         """Nothing at or above `used_below` was used, and this process uses no more: the next one begins there."""
         now = self._clock.now()
 
         def work(connection: Connection) -> None:
-            connection.execute(
-                _CHANGE.where(nonce_ceiling.c.ceiling == held, nonce_ceiling.c.process_id == self._process_id),
-                {"the_key": key, "ceiling": used_below, "process_id": "", "written_at": now},
-            )
+            for one in unused:
+                connection.execute(
+                    _CHANGE.where(nonce_ceiling.c.ceiling == one.held, nonce_ceiling.c.process_id == self._process_id),
+                    {"the_key": one.key, "ceiling": one.used_below, "process_id": "", "written_at": now},
+                )
 
         self._store.write(work)
 

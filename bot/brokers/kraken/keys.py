@@ -56,14 +56,13 @@ class KrakenKeys:
                 self._keys[name] = KrakenKey(source, rates)
             return self._keys[name]
 
-    def hand_over(self, path: Path) -> None:
-        """Another process is about to work with the keys whose nonces are at `path`. Raises `StoreUnavailable`."""
-        with self._lock:
-            keys = [key for (where, _), key in self._keys.items() if where == path.absolute()]
-        for key in keys:
-            key.nonces.hand_over()
+    def hand_over(self, path: Path | None = None) -> None:
+        """Another process is about to work with the keys whose nonces are at `path` (None: with all of them).
 
-    def hand_over_all(self) -> None:
-        """This process ends; the same for all its keys."""
-        for path in {where for where, _ in self._keys}:
-            self.hand_over(path)
+        Raises `StoreUnavailable`; then that process skips the nonces that were reserved and not used.
+        """
+        with self._lock:
+            keys = [key for (where, _), key in self._keys.items() if path is None or where == path.absolute()]
+        unused = [one for one in (key.nonces.hand_over() for key in keys) if one is not None]
+        if self._shared is not None and unused:
+            self._shared.give_back(unused)

@@ -8,6 +8,8 @@ handed out from memory, so that a crash skips numbers and never repeats one, and
 import hashlib
 import logging
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -37,8 +39,17 @@ class SharedCeilings(Protocol):
         Raises `StoreUnavailable`.
         """
 
-    def give_back(self, key: str, *, used_below: int, held: int) -> None:
-        """We use no more: the next one begins at `used_below`. Raises `StoreUnavailable`."""
+    def give_back(self, unused: "Sequence[Unused]") -> None:
+        """We use no more: the next one begins below what was reserved. Raises `StoreUnavailable`."""
+
+
+@dataclass(frozen=True)
+class Unused:
+    """Of the nonces of a key that were reserved below `held`, none from `used_below` on was used."""
+
+    key: str
+    used_below: int
+    held: int
 
 
 def key_fingerprint(api_key: str) -> str:
@@ -121,15 +132,14 @@ class NonceSource:
         """The venue answered something else than "invalid nonce"."""
         self._refusals = 0
 
-    def hand_over(self) -> None:
+    def hand_over(self) -> Unused | None:
         """Another process works with the key from here on; used again here, it begins above whatever that one has used.
 
-        Raises `StoreUnavailable`; then the next one begins above all that was reserved.
+        Returns what may be given back of what was reserved among the processes; None = nothing was.
         """
         with self._lock:
             held, self._shared_ceiling, self._ceiling = self._shared_ceiling, 0, 0
-            if self._shared is not None and held:
-                self._shared.give_back(self._key, used_below=self._last + 1, held=held)
+            return Unused(self._key, self._last + 1, held) if held else None
 
     def recover(self, *, venue_now_ns: int | None = None) -> None:
         """After `EAPI:Invalid nonce`: reserve above everything known, a little more each time.

@@ -22,6 +22,7 @@ class Hosts:
     def __init__(self, store: Store, directory: Path) -> None:
         self.store, self._directory, self.clocks = store, directory, dict[str, TestClock]()
         self._database_clock, self._started = TestClock(), 0
+        self._ceilings: dict[NonceSource, NonceCeilings] = {}
 
     def process(self, name: str, *, clock_ahead: float = 0.0) -> NonceSource:
         """A new process on this host, over what the ones before it have left on its disk."""
@@ -44,7 +45,13 @@ class Hosts:
         assert joined is not None
         self.last_id = process_id
         shared = NonceCeilings(self.store, clock, process_id=process_id)
-        return NonceSource(self._directory / f"{name}.txt", api_key=KEY, clock=clock, shared=shared)
+        source = NonceSource(self._directory / f"{name}.txt", api_key=KEY, clock=clock, shared=shared)
+        self._ceilings[source] = shared
+        return source
+
+    def hand_over(self, source: NonceSource) -> None:
+        unused = source.hand_over()
+        self._ceilings[source].give_back([] if unused is None else [unused])
 
 
 @pytest.fixture
@@ -55,7 +62,7 @@ def hosts(store: Store, tmp_path: Path) -> Hosts:
 def test_the_next_holder_begins_above_the_last_ones_nonces_though_its_clock_is_behind(hosts: Hosts) -> None:
     ahead = hosts.process("a", clock_ahead=3600)
     last = max(ahead.next() for _ in range(5))
-    ahead.hand_over()
+    hosts.hand_over(ahead)
     behind = hosts.process("b")
     # Handed over in order, nothing is skipped.
     assert behind.next() == last + 1
@@ -71,9 +78,9 @@ def test_after_a_crash_the_next_holder_skips_what_may_have_been_used(hosts: Host
 def test_taken_back_it_goes_on_above_what_was_used_elsewhere_meanwhile(hosts: Hosts) -> None:
     first, second = hosts.process("a"), hosts.process("b", clock_ahead=600)
     first.next()
-    first.hand_over()
+    hosts.hand_over(first)
     last = max(second.next() for _ in range(3))
-    second.hand_over()
+    hosts.hand_over(second)
     assert first.next() > last
 
 
@@ -101,6 +108,6 @@ def test_however_it_moves_crashes_and_clocks_jump_no_nonce_comes_twice_or_falls(
             clock.seconds += chance.choice([0.5, 30, 120])
         else:
             if move == "move":
-                source.hand_over()
+                hosts.hand_over(source)
             name = chance.choice("abc")
             source, clock = hosts.process(name, clock_ahead=chance.choice([-300.0, 0.0, 300.0])), hosts.clocks[name]
