@@ -22,6 +22,8 @@ from bot.supervision.heart import during
 MEBIBYTE = 1024 * 1024
 MAX_BODY_BYTES = 2 * MEBIBYTE
 CHUNK_BYTES = 64 * 1024
+# Binance's header, in small letters, as names of headers are compared.
+USED_WEIGHT = "x-mbx-used-weight-1m"
 MAX_RETRY_AFTER_SECONDS = 600.0
 Params = Mapping[str, str | int | bool | Sequence[str]]
 
@@ -44,11 +46,15 @@ class ReplyCut(ReplyLost):
 
 @dataclass(frozen=True)
 class HttpReply:
-    """A complete answer. `retry_after_seconds` is the venue's wish, if it had a sensible one."""
+    """A complete answer. `retry_after_seconds` is the venue's wish, if it had a sensible one.
+
+    `used_weight`: how much of this minute's allowance the address has used up, whoever used it, where the venue says.
+    """
 
     status: int
     body: bytes
     retry_after_seconds: float | None = None
+    used_weight: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +137,10 @@ class VenueSession(requests.Session):
             if call.overdue:
                 # Headers that break off look to the library like headers that ended.
                 raise self._cut(seconds)
-        return HttpReply(response.status_code, body, retry_after(response.headers.get("Retry-After")))
+        told = response.headers
+        return HttpReply(
+            response.status_code, body, retry_after(told.get("Retry-After")), whole_number(told.get(USED_WEIGHT))
+        )
 
     def _send_once(self, request: requests.PreparedRequest, seconds: float) -> requests.Response:
         """Straight to the adapter. What lies between would follow redirects and keep cookies and a history, none of
@@ -187,6 +196,12 @@ def _cause(error: BaseException) -> str:
 
 def retry_after(text: str | None) -> float | None:
     """Whole seconds of a `Retry-After`, capped; a date or nonsense counts as none."""
+    seconds = whole_number(text)
+    return None if seconds is None else min(float(seconds), MAX_RETRY_AFTER_SECONDS)
+
+
+def whole_number(text: str | None) -> int | None:
+    """What a header says in digits alone; anything else counts as not said."""
     if text is None or not text.isascii() or not text.isdigit() or len(text) > 9:
         return None
-    return min(float(text), MAX_RETRY_AFTER_SECONDS)
+    return int(text)

@@ -26,6 +26,8 @@ from bot.supervision.probes import Probe, lock_probe
 SHARES: Mapping[Urgency, float] = MappingProxyType(
     {Urgency.EXIT: 1.0, Urgency.CANCEL: 0.95, Urgency.RESOLVE: 0.85, Urgency.ENTRY: 0.75, Urgency.POLL: 0.6}
 )
+# Below this the venue's own count says nothing new: it counts by the minute, and ours falls all the time.
+NEARLY_FULL = 0.75
 # After a refusal the counter is taken to fall this many times slower at most; the full pace is back after so long.
 SLOWEST_PACE = 0.125
 RESTORE_SECONDS = 600.0
@@ -158,6 +160,17 @@ class RateBudget:
             if retry_after_seconds is not None and retry_after_seconds > 0:
                 pause = min(retry_after_seconds, LONGEST_PAUSE_SECONDS)
                 self._closed_until = max(self._closed_until, now + pause)
+
+    def told_used(self, fraction: float) -> None:
+        """How much of its limit the venue counts, whoever used it: other programs may share the address.
+
+        Nearly full there is as full here, so that polls and entries wait and what is left is for exits and cancels.
+        """
+        if self.limit is None or fraction < NEARLY_FULL:
+            return
+        with self._mutex:
+            self._touch(self._clock.monotonic())
+            self._value = max(self._value, min(fraction, 1.0) * self.limit)
 
     # -- taking -----------------------------------------------------------------------------------------------------
     def _take(self, spending: Spending, urgency: Urgency, within_seconds: float) -> None:

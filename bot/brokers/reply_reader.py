@@ -6,7 +6,7 @@ was carried out is found out by asking.
 
 from collections.abc import Mapping
 
-from bot.brokers.http_session import MAX_BODY_BYTES, HttpReply, retry_after
+from bot.brokers.http_session import MAX_BODY_BYTES, USED_WEIGHT, HttpReply, retry_after, whole_number
 
 MAX_HEAD_BYTES = 64 * 1024
 _HEAD_END = b"\r\n\r\n"
@@ -118,7 +118,8 @@ class ReplyReader:
 
     def _reply(self) -> HttpReply:
         headers = self._headers or {}
-        return HttpReply(self._status, bytes(self._body), retry_after(headers.get("retry-after")))
+        used = whole_number(headers.get(USED_WEIGHT))
+        return HttpReply(self._status, bytes(self._body), retry_after(headers.get("retry-after")), used)
 
 
 def _status_of(line: str) -> int:

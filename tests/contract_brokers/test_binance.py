@@ -359,3 +359,26 @@ def test_a_deadline_that_binance_cannot_keep_is_refused_at_the_start(binance: Bi
     context = dataclasses.replace(binance._context, order_deadline_seconds=seconds)
     with pytest.raises(ConfigurationError, match="order_deadline_seconds"):
         BinanceBroker(binance.account_type, binance.user_id, context=context)
+
+
+# -- others at the same address -------------------------------------------------------------------------------------
+def test_weight_that_others_use_up_leaves_what_is_left_to_exits(wiring: Wiring, user: AccountRef) -> None:
+    wiring.public_budget = budget = RateBudget(wiring.clock, name="the address", limit=60, decay_per_second=0.01)
+    broker = wiring.broker(user)
+    assert isinstance(broker, BinanceBroker)
+    broker.connect()
+    broker.get_trading_pairs()
+    exchange, heard = broker._session.exchange, list[HttpReply]()
+
+    def crowded(*asked: object, **more: object) -> HttpReply:
+        heard.append(exchange(*asked, **more))  # type: ignore[arg-type]
+        return dataclasses.replace(heard[-1], used_weight=5700)
+
+    broker._session.exchange = crowded  # type: ignore[method-assign]
+    broker.fetch_holdings()
+    assert heard[-1].used_weight is not None and heard[-1].used_weight > 0, "the venue says what it counts"
+    assert budget.used >= 57
+    with pytest.raises(RetryLater, match="no room"):
+        broker.fetch_holdings()
+    with broker.urgent(Urgency.EXIT):
+        assert broker.place_order(an_order(side=Side.SELL, symbol=BTC)).venue_order_id

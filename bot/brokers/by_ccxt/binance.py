@@ -80,6 +80,7 @@ class BinanceProfile(VenueProfile):
         speaks=binance_errors.speaks,
         bounded=_bounded,
         by_address=True,
+        weight_a_minute=6000,
     )
     deadline_seconds = (1.0, 60.0)
     # Its API waits 10 s for its engine, and its look-ups may lag behind.

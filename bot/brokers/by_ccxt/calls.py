@@ -55,6 +55,7 @@ class Dialect:
     its status (None = no refusal); `speaks` tells whether a document is the API's at all. `bounded` adds to an order's
     parameters and headers until when the venue may take it: it gets the parameters, the venue's time and the seconds
     left. `by_address`: every call is counted on the address's counter, and orders on the key's as well.
+    `weight_a_minute`: the address's allowance, where the answers say how much of it is used.
     """
 
     venue: str
@@ -66,6 +67,7 @@ class Dialect:
     speaks: Callable[[object], bool]
     bounded: Callable[[Params, datetime, float], tuple[Params, Mapping[str, str]]]
     by_address: bool
+    weight_a_minute: int | None = None
 
 
 class CcxtCalls:
@@ -317,6 +319,8 @@ class CcxtCalls:
         meaning = None if refusal is None else refusal.meaning
         if meaning is Meaning.CLOCK:
             self._venue_clock.doubt()
+        if reply.used_weight is not None and self._dialect.weight_a_minute is not None:
+            self._public_budget.told_used(reply.used_weight / self._dialect.weight_a_minute)
         if meaning in (Meaning.TOO_MANY, Meaning.TOO_MANY_ORDERS):
             counters = self.costs(endpoint)
             budget, _ = counters[-1] if meaning is Meaning.TOO_MANY_ORDERS else counters[0]

@@ -50,6 +50,19 @@ def test_an_exit_finds_room_where_everything_below_it_has_used_up_its_own() -> N
     call(budget, Urgency.EXIT)
 
 
+def test_what_others_use_up_of_the_address_leaves_the_rest_to_exits() -> None:
+    budget = budget_of(TurnedClock(), limit=60, decay=5.0)
+    budget.told_used(0.5)
+    assert budget.used == 0, "what the venue counts by the minute is no news while there is room"
+    budget.told_used(0.9)
+    for urgency in (Urgency.POLL, Urgency.ENTRY):
+        with pytest.raises(RetryLater):
+            call(budget, urgency)
+    call(budget, Urgency.EXIT)
+    budget.told_used(7.0)
+    assert budget.used <= 61
+
+
 def test_a_caller_without_room_waits_as_long_as_that_takes() -> None:
     clock = TurnedClock()
     budget = budget_of(clock)
