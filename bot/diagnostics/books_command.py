@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,9 +13,11 @@ from bot.books.days import DayBoundary
 from bot.diagnostics.chosen_days import boundary_of
 from bot.diagnostics.listing import cannot_read
 from bot.diagnostics.period_reading import UnknownName
-from bot.diagnostics.store_reading import BotState, NoStore, bot_state, now, read_store
+from bot.diagnostics.store_reading import BotState, NoStore, bot_state, describe_age, now, read_store
 from bot.settings import Settings
 
+# With real money an account is read every five minutes; one that was not read for so long is a matter to look into.
+LATE = timedelta(minutes=15)
 _MODES: Mapping[str, str] = {
     "paper": "prices are made up, and so is any profit",
     "live": "real money",
@@ -49,6 +51,13 @@ class Ledger:
     @property
     def zone(self) -> str:
         return self.settings.books.time_zone
+
+
+def late_words(ledger: Ledger, read_at: datetime | None) -> str:
+    """A sentence when figures of a running bot are older than its readings should be; "" otherwise."""
+    if read_at is None or not ledger.state.running or ledger.now - read_at <= LATE:
+        return ""
+    return f"its figures are of {describe_age(ledger.now - read_at)} ago: it has not been read since"
 
 
 @contextmanager

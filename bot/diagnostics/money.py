@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.books.exactly import multiply
 from bot.diagnostics.amounts_shown import cents, exact, rounded, units
-from bot.diagnostics.books_command import Ledger, ending, open_ledger, refuse
+from bot.diagnostics.books_command import Ledger, ending, late_words, open_ledger, refuse
 from bot.diagnostics.chosen_days import ChosenDays
 from bot.diagnostics.listing import paper, print_json, seconds_since, since, time_text
 from bot.diagnostics.period_figures import AccountPeriod, total, totals_of
@@ -45,7 +45,7 @@ def run(settings: Settings, *, account: str | None, as_json: bool) -> int:
         print_json(ledger.state, **as_fields(ledger, purses))
     else:
         _print(ledger, purses, one=account is not None)
-    wrong = any(purse.point is None or purse.point.unpriced for purse in purses)
+    wrong = any(_problem(ledger, purse) or (purse.point is not None and purse.point.unpriced) for purse in purses)
     return ending(ledger.state, wrong=wrong)
 
 
@@ -88,7 +88,7 @@ def _purse_fields(ledger: Ledger, purse: Purse) -> dict[str, Any]:
         "unpriced": {} if point is None else {asset: units(held) for asset, held in point.unpriced.items()},
         "oldest_price_at": None if point is None else time_text(point.oldest_price_at),
         "net_deposits": exact(purse.net_deposits),
-        "problem": _problem(purse),
+        "problem": _problem(ledger, purse),
     }
 
 
@@ -116,10 +116,10 @@ def _position(point: EquityPoint, asset: str, quantity: Decimal) -> dict[str, An
     }
 
 
-def _problem(purse: Purse) -> str:
+def _problem(ledger: Ledger, purse: Purse) -> str:
     if purse.point is None:
         return purse.period.missing or "its balances have not been read yet"
-    return ""
+    return late_words(ledger, purse.point.at)
 
 
 def _total_fields(currencies: Sequence[str], purses: Sequence[Purse]) -> dict[str, Any]:
@@ -189,8 +189,9 @@ def _amount(text: str | None) -> str:
 def _notes(ledger: Ledger, purse: Purse, *, every_position: bool) -> Sequence[str]:
     name, point = purse.period.account.account_id, purse.point
     if point is None:
-        return [f"{name}: unknown, {_problem(purse)}"]
-    notes = []
+        return [f"{name}: unknown, {_problem(ledger, purse)}"]
+    late = _problem(ledger, purse)
+    notes = [f"{name}: {late}"] if late else []
     if point.unpriced:
         held = ", ".join(f"{units(quantity)} {asset}" for asset, quantity in point.unpriced.items())
         notes.append(f"{name}: without a fresh price, and in no sum: {held}")

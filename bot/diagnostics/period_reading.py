@@ -13,6 +13,7 @@ from bot.domain.account import BrokerType
 from bot.settings import Settings
 from bot.storage.accounts import states
 from bot.storage.day_closes import DayClose, closes_of
+from bot.storage.equity_points import newest_point
 from bot.storage.opening_balances import find_opening
 
 
@@ -95,4 +96,6 @@ def _why_nothing(connection: Connection, account: ListedAccount, chosen: ChosenD
     opening = find_opening(connection, account.account_id)
     if opening is None:
         return "its books have not begun: its balances have not been read yet while nothing was under way"
-    return f"nothing is known of {chosen.words}: its books began at {opening.at:%Y-%m-%d %H:%M} UTC"
+    point = newest_point(connection, account.account_id)
+    until = "" if point is None else f" and it was last read at {point.at:%Y-%m-%d %H:%M} UTC"
+    return f"nothing is known of {chosen.words}: its books began at {opening.at:%Y-%m-%d %H:%M} UTC{until}"

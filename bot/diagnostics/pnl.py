@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot import exit_codes
 from bot.diagnostics.amounts_shown import UNKNOWN, cents, fraction, signed
-from bot.diagnostics.books_command import Ledger, ending, open_ledger, refuse
+from bot.diagnostics.books_command import Ledger, ending, late_words, open_ledger, refuse
 from bot.diagnostics.chosen_days import ChosenDays, last_days
 from bot.diagnostics.csv_file import STANDARD_OUTPUT, cell, open_sheet
 from bot.diagnostics.listing import cannot_read, paper, print_json, since
@@ -119,7 +119,8 @@ def _print(
             console.print(_total_line(one), soft_wrap=True)
         _print_traded(console, periods)
     for period in periods:
-        for line in notes_of(period):
+        late = late_words(ledger, period.until) if period.running else ""
+        for line in [late, *notes_of(period)] if late else notes_of(period):
             console.print(f"{period.account.account_id}: {line}", soft_wrap=True)
     for period, explanation in zip(periods, explained, strict=False):
         for line in lines_of(period, explanation):

@@ -41,6 +41,11 @@ class Wanted:
     def month_text(self) -> str:
         return self.month.first_text[:7]
 
+    @property
+    def month_words(self) -> str:
+        """`November 2026`."""
+        return "" if self.month.first is None else f"{self.month.first:%B %Y}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class AccountStatement:
@@ -146,7 +151,7 @@ def _print(ledger: Ledger, wanted: Wanted, parts: Sequence[AccountStatement]) ->
 
 def _print_part(console: "Console", ledger: Ledger, wanted: Wanted, part: AccountStatement) -> None:
     over = "" if part.over else ", which is not over"
-    title = f"Statement of {part.account.name}, {wanted.month_text}{over}: {part.account.account_id} ({ledger.zone})"
+    title = f"Statement of {part.account.name}, {wanted.month_words}{over}: {part.account.account_id} ({ledger.zone})"
     listed = table(console, title, "", part.account.currency)
     listed.columns[1].justify = "right"
     for word, shown in lines_of(part):

@@ -13,7 +13,7 @@ from bot.seams.clock import format_time
 def statement_page(ledger: Ledger, wanted: Wanted, parts: Sequence[AccountStatement]) -> str:
     """The document."""
     name = parts[0].account.name
-    title = f"Statement of {name}, {wanted.month_text}"
+    title = f"Statement of {name}, {wanted.month_words}"
     made = f"Days end by the clocks of {ledger.zone}. Made at {format_time(ledger.now)[:16].replace('T', ' ')} UTC."
     shown = [
         heading(1, title),

@@ -175,6 +175,24 @@ def test_a_reading_while_orders_are_out_proves_nothing_and_says_so(ask: Ask, kra
     assert "orders were under way" in account["days"][-1]["problem"]
 
 
+def test_figures_that_are_too_old_for_a_running_bot_are_said_to_be(
+    ask: Ask, kraken: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIJA_TEST_CLOCK_OFFSET_SECONDS", str(runs_at(kraken.bot, at(3, "15:00"))))
+    words = "its figures are of 3 h ago: it has not been read since"
+    for command in ("money", "pnl"):
+        assert f"kraken: {words}" in ask(app.main, command).text
+    assert ask(app.main, "money").code == 1
+    assert ask(app.main, "money", "--json").json["accounts"][0]["problem"] == words
+
+
+def test_a_day_on_which_nothing_was_read_is_unknown(ask: Ask, kraken: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIJA_TEST_CLOCK_OFFSET_SECONDS", str(runs_at(kraken.bot, at(5, "09:00"))))
+    (account,) = ask(app.main, "pnl", "--today", "--json").json["accounts"]
+    assert (account["net"], account["equity"], account["days"]) == (None, None, [])
+    assert "it was last read at 2026-11-03 12:00 UTC" in account["problem"]
+
+
 def test_days_go_into_a_spreadsheet(ask: Ask, kraken: Ledger, home: Path) -> None:
     ask(app.main, "pnl", "--all", "--csv", str(home / "days.csv"))
     rows = list(csv.DictReader((home / "days.csv").read_text(encoding="utf-8").splitlines()))
