@@ -25,8 +25,18 @@ KRAKEN_AUTH_SOCKET_URL = "wss://ws-auth.kraken.com"
 COINBASE_REST_URL = "https://api.coinbase.com"
 COINBASE_SOCKET_URL = "wss://advanced-trade-ws-user.coinbase.com"
 OKX_REST_URL = "https://www.okx.com"
-OKX_SOCKET_URL = "wss://ws.okx.com:8443"
-OKX_DEMO_SOCKET_URL = "wss://wspap.okx.com:8443"
+# Private sockets, with real money and for demo trading: those of the region that the REST host belongs to.
+OKX_GLOBAL_SOCKETS = ("wss://ws.okx.com:8443", "wss://wspap.okx.com:8443")
+OKX_EEA_SOCKETS = ("wss://wseea.okx.com:8443", "wss://wseeapap.okx.com:8443")
+OKX_US_SOCKETS = ("wss://wsus.okx.com:8443", "wss://wsuspap.okx.com:8443")
+OKX_SOCKETS = {
+    OKX_REST_URL: OKX_GLOBAL_SOCKETS,
+    "https://openapi.okx.com": OKX_GLOBAL_SOCKETS,
+    "https://my.okx.com": OKX_EEA_SOCKETS,
+    "https://eea.okx.com": OKX_EEA_SOCKETS,
+    "https://app.okx.com": OKX_US_SOCKETS,
+    "https://us.okx.com": OKX_US_SOCKETS,
+}
 BINANCE_REST_URL = "https://api.binance.com"
 BINANCE_SOCKET_URL = "wss://ws-api.binance.com"
 ALPACA_REST_URL = "https://api.alpaca.markets"
@@ -153,7 +163,7 @@ class OkxSettings(Section):
     )
     rest_url: BaseUrl = Field(
         default=OKX_REST_URL,
-        description="base URL in live mode; keys of other regions have a host of their own",
+        description="base URL in live mode; of the EEA https://eea.okx.com, of the US https://us.okx.com",
     )
     demo: Flag = Field(default=False, description="the keys are of OKX's demo trading; no real money moves there")
     quote_currency: Currency = Field(default="USDT", description="what entries are paid with")
@@ -172,8 +182,8 @@ class OkxSettings(Section):
         """In live mode, None without a stream. Keys of one venue must not meet the sockets of another."""
         if not self.private_stream:
             return None
-        own = OKX_DEMO_SOCKET_URL if self.demo else OKX_SOCKET_URL
-        return self.websocket_url or (own if self.rest_url == OKX_REST_URL else None)
+        live, demo = OKX_SOCKETS.get(self.rest_url, (None, None))
+        return self.websocket_url or (demo if self.demo else live)
 
 
 class BinanceSettings(Section):

@@ -1,4 +1,4 @@
-"""A master and a user at an exchange that is opened by its ccxt name: trades, copies, and one order whose answer is lost."""
+"""A master and a user at an exchange opened by its ccxt name: trades, copies, and one order whose answer is lost."""
 
 import json
 from collections.abc import Iterator
