@@ -175,7 +175,7 @@ class OkxSettings(Section):
     )
     websocket_url: Optional[SocketUrl] = Field(
         default=None,
-        description="base URL of private WebSockets in live mode; null = OKX's own if rest_url is, else none",
+        description="base URL of private WebSockets in live mode; null = OKX's own of rest_url's region, else none",
     )
 
     def socket_url(self) -> str | None:
