@@ -91,6 +91,8 @@ def test_positions_are_shown_and_closed(report: dict[str, Any]) -> None:
     held = Decimal(report["position"]["qty"])
     assert Decimal(report["close_half"]["filled_qty"]) == pytest.approx(held / 2, abs=Decimal("1e-8"))
     assert report["close_all"] == [200] and report["none_left"]["status"] == 404
+    kinds = [row["activity_type"] for row in (*report["first"], *report["second"])]
+    assert kinds == ["CSD", "JNLS"] and report["second"][0]["qty"] == "10"
     assert len(report["fills"]) == 2 and report["deposits"][0]["net_amount"] == "100000"
 
 

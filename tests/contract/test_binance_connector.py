@@ -19,6 +19,9 @@ def report(exchange: ExchangeProcess) -> Report:
     exchange.set_price("BTC/USDT", "50000")
     account = exchange.open_account("binance", "connector", {"USDT": "10000", "BTC": "1"})
     other = exchange.open_account("binance", "other-connector", {"USDT": "1"})
+    exchange.move("binance", "connector", "staking", "ETH", "0.5")
+    exchange.move("binance", "connector", "conversion", "ETH", "0.5", into={"asset": "BNB", "amount": "0.1"})
+    exchange.move("binance", "connector", "transfer", "USDT", "-7")
     return run_peer(
         "binance_connector_spot.py",
         url=exchange.rest_url("binance"),
@@ -88,12 +91,15 @@ def test_a_float_goes_out_with_an_exponent_and_is_refused(report: Report) -> Non
 
 def test_the_account_is_read(report: Report) -> None:
     balances = {row["asset"]: row for row in _data(report, "account")["balances"]}
-    assert set(balances) == {"USDT", "BTC"} and Decimal(balances["BTC"]["free"]) > 1
+    assert set(balances) == {"USDT", "BTC", "BNB"} and Decimal(balances["BTC"]["free"]) > 1
     assert Decimal(_data(report, "commission")["standardCommission"]["taker"]) == Decimal("0.001")
     assert _data(report, "order_counts")[1]["count"] >= 3
     assert _data(report, "system_status") == {"status": 0, "msg": "normal"}
     assert _data(report, "api_key_permissions")["enableWithdrawals"] is False
     assert {row["coin"] for row in _data(report, "deposits")} == {"USDT", "BTC"}
+    assert [row["amount"] for row in _data(report, "distributions")["rows"]] == ["0.50000000"]
+    assert _data(report, "dust")["userAssetDribblets"][0]["totalTransferedAmount"] == "0.10000000"
+    assert [row["amount"] for row in _data(report, "transfers")["rows"]] == ["7.00000000"]
     assert _data(report, "withdrawals") == [] and report["coins"] > 100
 
 

@@ -97,6 +97,9 @@ def test_a_stop_waits_and_is_cancelled(report: Report) -> None:
 def test_money_moves_between_trading_and_funding(report: Report) -> None:
     assert _row(report, "to_funding")["amt"] == "100" and _row(report, "funding")["bal"] == "100"
     assert {row["ccy"] for row in report["deposits"]["data"]} == {"USDT", "BTC"}
+    newest = report["bills"]["data"][0]
+    assert (newest["balChg"], newest["from"], newest["to"]) == ("-100", "18", "6")
+    assert report["old_bills"]["data"] == [newest]
     assert report["withdrawals"]["data"] == [] and report["currencies"] > 50
 
 

@@ -114,6 +114,10 @@ def positions(report: Report, client: TradingClient) -> None:
     report.call("close_all", lambda: [row.status for row in client.close_all_positions(cancel_orders=True)])
     report.call("none_left", lambda: refusal(lambda: client.get_open_position("AAPL")))
     report.call("fills", lambda: client.get("/account/activities/FILL", {"page_size": 2, "direction": "asc"}))
+    others = {"category": "non_trade_activity", "direction": "asc", "page_size": 1}
+    report.call("first", lambda: client.get("/account/activities", others))
+    token = client.get("/account/activities", others)[0]["id"]
+    report.call("second", lambda: client.get("/account/activities", {**others, "page_token": token}))
     report.call("deposits", lambda: client.get("/account/activities", {"activity_types": "CSD"}))
 
 

@@ -74,6 +74,9 @@ def _read_account(report: Report, client: Any) -> None:
     report.call("api_key_permissions", client.api_key_permissions)
     report.call("deposits", client.deposit_history)
     report.call("withdrawals", client.withdraw_history)
+    report.call("distributions", lambda: client.asset_dividend_record(limit=10))
+    report.call("dust", client.dust_log)
+    report.call("transfers", lambda: client.user_universal_transfer_history("MAIN_FUNDING"))
     report.call("coins", lambda: len(client.coin_info()["data"]))
 
 

@@ -118,6 +118,8 @@ def move_money(report: Report, clients: Clients) -> None:
     report.call("funding", clients.funding.get_balances)
     report.call("deposits", clients.funding.get_deposit_history)
     report.call("withdrawals", clients.funding.get_withdrawal_history)
+    report.call("bills", lambda: clients.account.get_account_bills(type="1"))
+    report.call("old_bills", lambda: clients.account.get_account_bills_archive(ccy="USDT", limit="1"))
     report.call("currencies", lambda: len(clients.funding.get_currencies()["data"]))
 
 
