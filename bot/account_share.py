@@ -192,10 +192,10 @@ class AccountShare:
         with self._store.read() as connection:
             return self._read(connection)
 
-    def _read(self, connection: Connection) -> _Look:
+    def _read(self, connection: Connection, *, gone_are_ended: bool = False) -> _Look:
         moment = database_time(connection, now=self._clock.now())
         there = processes.not_ended(connection)
-        living = [each for each in there if each.lives(moment)]
+        living = there if gone_are_ended else [each for each in there if each.lives(moment)]
         free = set(leases.free_ones(connection, living=[each.process_id for each in living]))
         return _Look(
             moment=moment,
@@ -227,7 +227,7 @@ class AccountShare:
         now = self._clock.now()
         for gone in processes.declare_gone(connection, now=now):
             log.warning("process %s is not heard of any more; its accounts are free", gone.name)
-        look = self._read(connection)
+        look = self._read(connection, gone_are_ended=True)
         room = self._wanted(look) - len(look.mine)
         if room > 0 and any(each.process_id == self.process_id for each in look.living):
             leases.take_all(connection, look.free[:room], owner=self.process_id, now=now)

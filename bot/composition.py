@@ -97,6 +97,8 @@ CONFIRM_SECONDS = 10.0
 VENUE_NOTE_SECONDS = 1.0
 # How long the watchdog waits for the store to shut a hung thread out; then it asks again at its next look.
 FENCE_SECONDS = 1.0
+# A stablecoin's price older than this tells nothing.
+PEG_SECONDS = 120.0
 # A price older than this is not what a copy was planned at.
 SEEN_SECONDS = 1.0
 # Kept back from a user's cash so that a fee never makes a copy unaffordable: the first tier of the dearest venue.
@@ -203,7 +205,9 @@ class _Composition:
         self.entry_gate = TradingGate(
             halted=self.kill_switch,
             not_ready=self._why_not_ready,
-            limits=Limits(rules=limit_rules(self.settings), clock=world.clock, listed=self._listed),
+            limits=Limits(
+                rules=limit_rules(self.settings), clock=world.clock, listed=self._listed, peg_of=self._peg_of
+            ),
             market_closed=self._why_market_closed,
         )
         self.market_watch = self._market_watch()
@@ -329,6 +333,13 @@ class _Composition:
     def _had_its_chance(self, label: str) -> bool:
         account = self.account_by_label.get(label)
         return account is not None and self._holds(account) and self.manager.had_its_chance(account)
+
+    def _health_elsewhere(self, account: AccountRef) -> AccountHealth | None:
+        """Of an account that another process holds; None for one of ours."""
+        if self._is_ours(account):
+            return None
+        with self.world.store.read() as connection:
+            return accounts.health_of(connection, account.label)
 
     def _on_taken(self, account: AccountRef) -> None:
         """It has come to this process: its connector finds it."""
@@ -579,6 +590,11 @@ class _Composition:
     def _price_age(self, broker: BrokerType, symbol: str) -> float | None:
         return self.shared.kraken_values.age_seconds(symbol) if broker is BrokerType.KRAKEN else None
 
+    def _peg_of(self, currency: str) -> Decimal | None:
+        """By Kraken's feed, the one that is always there for all markets; None without it, or when it is old."""
+        quote = self.shared.kraken_values.quote(f"{currency}/USD", max_age_seconds=PEG_SECONDS)
+        return None if quote is None else quote.mid
+
     def _quote_of(self, broker: BrokerType, symbol: str) -> Quote | None:
         if broker is not BrokerType.KRAKEN:
             return None
@@ -675,7 +691,10 @@ class _Composition:
             why_stopped=self.kill_switch.why_stopped,
             stopped_symbols=self.kill_switch.stopped_symbols,
             waited_for=MasterWatch(
-                statuses=self.statuses, clock=world.clock, period_seconds=settings.pace.cycle_seconds
+                statuses=self.statuses,
+                clock=world.clock,
+                period_seconds=settings.pace.cycle_seconds,
+                elsewhere=self._health_elsewhere,
             ).waited_for,
             on_candidates=self._on_candidates,
             price_age_seconds=self._price_age,

@@ -44,10 +44,13 @@ class Transact(Protocol):
 
 
 class LeaseConnection:
-    """A connection for the lease alone, so that a long queue of writes does not cost the process its lease."""
+    """A connection for the lease alone, so that a long queue of writes does not cost the process its lease.
 
-    def __init__(self, url: URL) -> None:
-        self._engine = open_engine(url, writer=True)
+    Not `in_turn`, it does not wait for the writers of other processes either: for a row that is this process's own.
+    """
+
+    def __init__(self, url: URL, *, in_turn: bool = True) -> None:
+        self._engine = open_engine(url, writer=True, in_turn=in_turn)
 
     def __call__(self, work: Callable[[Connection], T], /) -> T:
         try:

@@ -1,11 +1,11 @@
 """Whether the master that users copy can trade. Users whose master is down go on with their own exits, and say so."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from bot.domain.account import AccountRef
-from bot.domain.health import Phase
+from bot.domain.health import AccountHealth, Phase
 from bot.execution.account_status import AccountStatus
 from bot.seams.clock import Clock
 
@@ -19,10 +19,21 @@ _PASSING = frozenset({Phase.NEW, Phase.STARTING, Phase.RECOVERING, Phase.DEGRADE
 
 
 class MasterWatch:
-    """`statuses` are those of all accounts; `period_seconds` is that of a cycle."""
+    """`statuses` are those of all accounts; `period_seconds` is that of a cycle.
 
-    def __init__(self, *, statuses: Mapping[AccountRef, AccountStatus], clock: Clock, period_seconds: float) -> None:
+    `elsewhere` is asked for the health of a master that another process holds; None = this one holds it.
+    """
+
+    def __init__(
+        self,
+        *,
+        statuses: Mapping[AccountRef, AccountStatus],
+        clock: Clock,
+        period_seconds: float,
+        elsewhere: Callable[[AccountRef], AccountHealth | None] = lambda _account: None,
+    ) -> None:
         self._statuses = statuses
+        self._elsewhere = elsewhere
         self._clock = clock
         self._grace = timedelta(seconds=max(LATE_AFTER_CYCLES * period_seconds, LEAST_GRACE_SECONDS))
         self._waiting: set[AccountRef] = set()
@@ -42,18 +53,19 @@ class MasterWatch:
         return text
 
     def _sentence(self, user: AccountRef) -> str:
-        master = self._statuses.get(AccountRef.master(user.broker))
+        account = AccountRef.master(user.broker)
+        master = self._statuses.get(account)
         if master is None:
             return f"waiting for a master: none is switched on at {user.broker}"
-        down = self._down(master)
+        down = self._down(self._elsewhere(account) or master.health)
         if down is None:
             return ""
         since, why = down
         return f"waiting for master since {since:%Y-%m-%d %H:%M:%S} UTC: {user.broker} {why}"
 
-    def _down(self, master: AccountStatus) -> tuple[datetime, str] | None:
+    def _down(self, health: AccountHealth) -> tuple[datetime, str] | None:
         """Since when the master does not trade, and what it says of itself; None while it does."""
-        health, now = master.health, self._clock.now()
+        now = self._clock.now()
         since = health.not_ready_since
         if since is None:
             last = health.last_cycle_at

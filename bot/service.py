@@ -184,7 +184,7 @@ class Run:
 
     def _on_server(self, url: URL) -> int:
         """PostgreSQL: other processes may be there, and this one waits for its turn."""
-        connection = LeaseConnection(url)
+        connection = LeaseConnection(url, in_turn=self._settings.scaling.mode == "one")
         turn = Turn(
             PostgresOpening(
                 url,

@@ -7,10 +7,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from bot.domain.account import AccountRef
-from bot.domain.health import AccountHealth
+from bot.domain.health import AccountHealth, Phase
 from bot.storage.schema import account, account_state, balance_snapshot, health_transition
 
 _SAVE_STATE = update(account_state).where(account_state.c.account_id == bindparam("the_account"))
+_STATE = select(account_state).where(account_state.c.account_id == bindparam("account_id"))
 _ADD_SNAPSHOT = insert(balance_snapshot)
 _FIRST_SEEN = select(account.c.first_seen_at).where(account.c.account_id == bindparam("account_id"))
 _BALANCE_BEFORE = (
@@ -79,6 +80,23 @@ def states(connection: Connection) -> Sequence[Row[Any]]:
         .order_by(account.c.broker, account.c.account_type, account.c.user_id)
     )
     return connection.execute(query).all()
+
+
+def health_of(connection: Connection, account_id: str) -> AccountHealth | None:
+    """How an account is, as whichever process holds it has written last; None = nobody has yet."""
+    row = connection.execute(_STATE, {"account_id": account_id}).first()
+    if row is None:
+        return None
+    phase = Phase(row.phase or Phase.NEW)
+    return AccountHealth(
+        phase=phase,
+        reason=row.health_reason,
+        since=row.health_since,
+        cycles=row.cycles,
+        last_cycle_at=row.last_cycle_at,
+        error_count=row.error_count,
+        not_ready_since=None if phase is Phase.READY else row.health_since,
+    )
 
 
 def first_seen_at(connection: Connection, account_id: str) -> datetime:

@@ -67,10 +67,11 @@ def describe(url: URL) -> str:
     return f"PostgreSQL {url.database} at {host}" + (f":{url.port}" if url.port else "")
 
 
-def set_up(engine: Engine, *, writer: bool) -> None:
-    """Give every connection of the engine our settings."""
+def set_up(engine: Engine, *, writer: bool, in_turn: bool = True) -> None:
+    """Give every connection of the engine our settings. A writer that is not `in_turn` does not wait for the others."""
     event.listen(engine, "connect", _set_up_connection)
-    event.listen(engine, "begin", _begin_writing if writer else _begin_reading)
+    if in_turn or not writer:
+        event.listen(engine, "begin", _begin_writing if writer else _begin_reading)
     event.listen(engine, "commit", _assert_in_transaction)
 
 

@@ -84,10 +84,10 @@ class PostgresOpening:
         return mine is not None, holder
 
     def _take_alone(self, connection: Connection, owner: str, pid: int, lease_seconds: float) -> Holder | None:
-        if self._in_the_way(connection) is not None:
-            return None
         if self._knows_many(connection):
             processes.declare_gone(connection, now=self._now())
+            if processes.not_ended(connection):
+                return None
         return instance_lease.take(connection, owner=owner, pid=pid, lease_seconds=lease_seconds, now=self._now())
 
     def _join(self, connection: Connection, owner: str, pid: int, lease_seconds: float) -> Holder | None:
@@ -107,7 +107,7 @@ class PostgresOpening:
         """Of one that wants to work alone; the tables of earlier versions knew no other way."""
         if self._sharing is not None or not self._knows_many(connection):
             return None
-        first = next(iter(processes.living(connection, now=self._now())), None)
+        first = next(iter(processes.not_ended(connection)), None)
         return None if first is None else first.as_holder()
 
     def _knows_many(self, connection: Connection) -> bool:
@@ -131,7 +131,9 @@ class PostgresOpening:
             engine.dispose()
 
     def _take_alone_to_migrate(self, connection: Connection, owner: str, pid: int, lease_seconds: float) -> Holder:
-        if self._knows_many(connection) and processes.living(connection, now=self._now()):
+        if self._knows_many(connection):
+            processes.declare_gone(connection, now=self._now())
+        if self._knows_many(connection) and processes.not_ended(connection):
             raise StoreUnavailable("processes of an earlier version work with it, and its tables must be changed")
         alone = instance_lease.take(connection, owner=owner, pid=pid, lease_seconds=lease_seconds, now=self._now())
         if alone is None:

@@ -137,13 +137,20 @@ def living(connection: Connection, *, now: datetime) -> Sequence[TradingProcess]
 
 
 def declare_gone(connection: Connection, *, now: datetime) -> Sequence[TradingProcess]:
-    """Shut out who was not heard of in time; returns them. In a writing transaction."""
+    """Shut out who was not heard of in time; returns them. In a writing transaction.
+
+    Who has renewed its lease in this very moment, which needs no turn among the writers, is not among them: after this
+    everyone who has not ended lives.
+    """
     moment = database_time(connection, now=now)
-    gone = [each for each in not_ended(connection) if not each.lives(moment)]
-    for each in gone:
-        values = {"ended_at": moment, "takes_since": None, "end_reason": NOT_HEARD_OF}
-        connection.execute(_CHANGE, {"mine": each.process_id, **values})
-    return gone
+    late = [each for each in not_ended(connection) if not each.lives(moment)]
+    return [each for each in late if _end_if_late(connection, each, moment)]
+
+
+def _end_if_late(connection: Connection, one: TradingProcess, moment: datetime) -> bool:
+    late = _CHANGE.where(trading_process.c.expires_at <= moment)
+    values = {"ended_at": moment, "takes_since": None, "end_reason": NOT_HEARD_OF}
+    return bool(connection.execute(late, {"mine": one.process_id, **values}).rowcount)
 
 
 def latest(connection: Connection, *, ended: int) -> Sequence[TradingProcess]:

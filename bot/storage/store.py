@@ -50,11 +50,12 @@ MORE_READERS = 0
 READER_WAIT_SECONDS = 20.0
 
 
-def open_engine(url: URL, *, writer: bool, create: bool = False) -> Engine:
+def open_engine(url: URL, *, writer: bool, create: bool = False, in_turn: bool = True) -> Engine:
     """An engine with our settings: full durability, one writing transaction at a time; a reader can't write at all.
 
     Without `create` a missing SQLite file is an error, not an empty database. Connecting raises `StoreUnavailable` when
-    the database does not take one of the settings.
+    the database does not take one of the settings. `in_turn=False` is for a writer of a single row of its own on
+    PostgreSQL, which need not wait for the other writers: nothing that it has read stays true until its commit.
     """
     pool = {"pool_size": READERS, "max_overflow": MORE_READERS, "pool_timeout": READER_WAIT_SECONDS}
     if url.get_backend_name() == "sqlite":
@@ -63,7 +64,7 @@ def open_engine(url: URL, *, writer: bool, create: bool = False) -> Engine:
     else:
         # A connection may have died with the server since it was last used.
         engine = create_engine(url, pool_pre_ping=True, connect_args=dict(postgres.CONNECT_ARGUMENTS), **pool)
-        postgres.set_up(engine, writer=writer)
+        postgres.set_up(engine, writer=writer, in_turn=in_turn)
     return engine
 
 

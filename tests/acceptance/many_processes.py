@@ -7,7 +7,7 @@ from tests.acceptance.shared_database import SharedDatabase
 from tests.bot_process import BotProcess, wait_until
 from tests.exchange_process import ExchangeProcess
 
-LEASE_SECONDS = 4.0
+LEASE_SECONDS = 6.0
 
 
 class ManyProcesses(SharedDatabase):
