@@ -1,15 +1,18 @@
 """Users in memory whose entries leave in batches, over sockets and a loop that are stepped by hand."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import event, select
 
+from bot.brokers.capabilities import PrivateStream
 from bot.brokers.socket_lane import LaneOutcome
 from bot.domain.account import AccountRef
 from bot.domain.errors import RetryLater, VenueError
 from bot.domain.order import OrderRequest, VenueOrder
 from bot.execution.instance_guard import InstanceGuard, NoOtherInstance
+from bot.execution.lane_passenger import Feed
 from bot.execution.order_lane import OrderLane, Seat
 from bot.storage import intents, leases
 from bot.storage.intents import OrderIntent
@@ -80,6 +83,16 @@ class MemoryFrame:
             answered(outcome)
 
 
+class MemoryFeed:
+    """A venue's loop (`bot.execution.lane_passenger.Feed`)."""
+
+    def __init__(
+        self, call: Callable[[Callable[[], None]], None], after: Callable[[float, Callable[[], None]], None]
+    ) -> None:
+        self.call = call
+        self.after = after
+
+
 class LaneBench(Bench):
     """`calls` are what was handed to the loop; with `prompt` they are done at once. `depart()` steps the engine."""
 
@@ -89,8 +102,10 @@ class LaneBench(Bench):
         self.prompt = True
         self.handing_over_fails: Exception | None = None
         self.later: Callable[[float, Callable[[], None]], None] | None = None
+        self.feed: Feed | None = None
         self.sockets = {account: MemoryLane(broker) for account, broker in self.brokers.items()}
         for account, broker in self.brokers.items():
+            broker.capabilities = replace(broker.capabilities, private_stream=PrivateStream.ACCOUNT)
             broker.lane = lambda account=account: self.sockets[account]  # type: ignore[method-assign,misc]
             broker.streamed_order = self.sockets[account].streamed_order  # type: ignore[method-assign]
             broker.streamed_order_of = self.sockets[account].streamed_order_of  # type: ignore[method-assign]
@@ -104,6 +119,21 @@ class LaneBench(Bench):
         self.later = lambda seconds, work: timers.append((seconds, work))
         self.lane = self.make_lane()
         self.engine = self.make_engine(self.lane)
+        return timers
+
+    def where_orders_are_requests(self) -> list[tuple[float, Callable[[], None]]]:
+        """From here on no stream shows orders, and they leave on the loop of their venue; returns what it does later.
+
+        That of the lane itself does nothing.
+        """
+        timers, wrong = self.with_timers(), list[Callable[[], None]]()
+        self.feed = MemoryFeed(self._hand_over, lambda seconds, work: timers.append((seconds, work)))
+        for account, broker in self.brokers.items():
+            broker.capabilities = replace(broker.capabilities, private_stream=PrivateStream.NONE)
+            self.sockets[account].shown = False
+            if not account.is_master:
+                self.lane.take_seat(self.seat(account))
+        self.lane._hand_over = wrong.append
         return timers
 
     def make_lane(self, *, restored_at: datetime | None = None) -> OrderLane:
@@ -131,6 +161,7 @@ class LaneBench(Bench):
             epoch=self.epoch(account),
             broker=self.brokers[account],
             fit=self.copier(account.user_id).may_board,
+            feed=self.feed,
         )
 
     def epoch(self, account: AccountRef) -> int:

@@ -12,7 +12,7 @@ from bot.domain.veto import Veto, VetoRule
 from bot.execution.entry_gate import OpenGate
 from bot.execution.instance_guard import NoOtherInstance
 from bot.execution.last_look import FIT_SECONDS
-from bot.execution.order_lane import ANSWER_SECONDS, LONGEST_WAY_SECONDS
+from bot.execution.order_lane import ANSWER_SECONDS, LONGEST_WAY_SECONDS, STREAM_SECONDS
 from bot.seams import failpoints
 from bot.storage import boardings, symbol_pauses
 from bot.storage.intents import OrderIntent
@@ -361,3 +361,58 @@ def test_a_batch_that_a_hung_loop_has_dropped_wakes_its_accounts_when_its_time_i
     for _ in range(2):
         bench.plan()
     assert sorted(account.user_id or "" for account in bench.woken) == USERS
+
+
+def _names(bench: LaneBench) -> list[str]:
+    return sorted(account.user_id or "" for account in bench.woken)
+
+
+def test_where_no_stream_shows_orders_those_who_were_taken_are_told_when_the_last_is_heard(bench: LaneBench) -> None:
+    """What their threads do next would keep the loop from hearing of the others."""
+    bench.where_orders_are_requests()
+    for name in USERS:
+        bench.socket(name).silent = True
+    _planned(bench)
+    bench.plan()
+    for name in USERS[:2]:
+        bench.socket(name).answer()
+    assert bench.woken == []
+    bench.socket(USERS[2]).answer()
+    assert _names(bench) == USERS
+
+
+def test_one_of_whom_nothing_is_heard_keeps_the_others_for_a_moment_only(bench: LaneBench) -> None:
+    timers = bench.where_orders_are_requests()
+    for name in USERS:
+        bench.socket(name).silent = True
+    _planned(bench)
+    bench.plan()
+    bench.socket("ann").answer()
+    ((seconds, tell),) = timers
+    assert (seconds, bench.woken) == (STREAM_SECONDS, [])
+    tell()
+    assert _names(bench) == ["ann"]
+    bench.socket("ben").answer()
+    bench.socket("cleo").answer()
+    assert _names(bench) == USERS
+
+
+def test_who_was_refused_is_told_at_once(bench: LaneBench) -> None:
+    bench.where_orders_are_requests()
+    bench.user("ben").script = [OutcomeUnknown("no answer")]
+    for name in USERS:
+        bench.socket(name).silent = True
+    _planned(bench)
+    bench.plan()
+    bench.socket("ben").answer()
+    assert _names(bench) == ["ben"]
+
+
+def test_where_no_stream_shows_orders_the_end_is_asked_right_after_the_acknowledgement(bench: LaneBench) -> None:
+    bench.where_orders_are_requests()
+    _planned(bench)
+    bench.plan()
+    for name in USERS:
+        bench.copy(name)
+    assert sorted(bench.rows()) == [(name, "copied", "") for name in USERS]
+    assert [len(bench.user(name).received) for name in USERS] == [1, 1, 1]
