@@ -4,7 +4,7 @@ import logging
 import os
 from pathlib import Path
 
-from bot.domain.account import AccountRef
+from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError
 from bot.environment import ALREADY_TRIED
 from bot.live_keys import check_live_keys, report_unknown_variables
@@ -94,6 +94,20 @@ def check_mode(settings: Settings, store: Store) -> None:
         )
 
 
+def _say_what_pegs_are_unknown(settings: Settings) -> None:
+    """Kraken's feed tells them; without it no entry is held back for a stablecoin that has lost its peg."""
+    masters = {item.broker for item in settings.masters if item.enabled}
+    brokers = masters | {user.broker for user in settings.users if user.enabled}
+    coins = ({settings.quote_currency_of(broker) for broker in brokers} & settings.currencies_at_par()) - {"USD"}
+    told = BrokerType.KRAKEN in brokers and settings.market_watch.enabled
+    if coins and not told and settings.risk.max_depeg_percent is not None:
+        log.warning(
+            "risk.max_depeg_percent: nothing here tells what %s trades for in USD (Kraken's markets do, when they are "
+            "watched); no entry is held back by it",
+            " and ".join(sorted(coins)),
+        )
+
+
 def check_keys(settings: Settings, store: Store) -> None:
     """Names what is misspelt and what has no key; two accounts with one key, or no master with one, end the start."""
     environ = process_environment()
@@ -101,6 +115,7 @@ def check_keys(settings: Settings, store: Store) -> None:
     # Names of settings by path were judged when they were read.
     others = {name: value for name, value in environ.items() if not name.startswith(PREFIX)}
     report_unknown_variables(others, user_ids, {*KNOWN_VARIABLES, ALREADY_TRIED}, settings.brokers())
+    _say_what_pegs_are_unknown(settings)
     for name in sorted(settings.exchanges):
         log.warning("%s (ccxt's %s) is experimental: %s", name, settings.exchanges[name].ccxt_id, EXPERIMENTAL)
     if settings.trading_mode == "live":

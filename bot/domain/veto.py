@@ -24,6 +24,7 @@ class VetoRule(StrEnum):
     REPEATED_REJECTS = "repeated_rejects"
     PRICE_COLLAR = "price_collar"
     DUPLICATE = "duplicate"
+    DEPEG = "depeg"
 
 
 @dataclass(frozen=True)

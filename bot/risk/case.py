@@ -15,6 +15,8 @@ from bot.storage.exposure import Held, OpenEntry, Rough
 from bot.storage.intents import OrderIntent
 
 InstrumentOf = Callable[[str, str], Instrument | None]
+# What one unit of a currency trades for in USD, of late; None = no market here tells.
+PegOf = Callable[[str], Decimal | None]
 
 
 class NotKnown(Exception):
@@ -42,6 +44,7 @@ class LimitRules:
     rejects_pause_seconds: float = 900.0
     price_collar_percent: Decimal | None = None
     duplicate_entry_seconds: float | None = None
+    max_depeg_percent: Decimal | None = None
     # A mark older than this says nothing about the present profit.
     mark_stale_seconds: float = 600.0
     quote_currency: str = "USD"
@@ -57,13 +60,21 @@ class Case:
     """What the rules ask of the books; each thing at most once."""
 
     def __init__(
-        self, books: Books, intent: OrderIntent, *, now: datetime, rules: LimitRules, listed: InstrumentOf
+        self,
+        books: Books,
+        intent: OrderIntent,
+        *,
+        now: datetime,
+        rules: LimitRules,
+        listed: InstrumentOf,
+        peg_of: PegOf = lambda _currency: None,
     ) -> None:
         self.books = books
         self.intent = intent
         self.now = now
         self.rules = rules
         self._listed = listed
+        self.peg_of = peg_of
 
     @cached_property
     def held(self) -> Sequence[Held]:

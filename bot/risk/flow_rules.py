@@ -1,14 +1,17 @@
-"""How fast, how often refused, how alike, and at what price: what a program that has gone wrong does first."""
+"""How fast, how often refused, how alike, at what price and in what money: what goes wrong first."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.order import IntentState, OrderType
+from bot.domain.symbol import quote_of
 from bot.domain.veto import Veto, VetoRule
 from bot.risk.case import Case, NotKnown, positive, shown
 from bot.seams.clock import format_time
 
 MINUTE = timedelta(minutes=1)
+# What stablecoins are measured by.
+DOLLAR = "USD"
 # A row of refusals is forgotten when the last of them is as old as this.
 STREAK_FORGOTTEN = timedelta(hours=1)
 
@@ -130,3 +133,19 @@ def price_collar(case: Case) -> Veto | None:
         f"{shown(collar)} %",
         numbers,
     )
+
+
+def depeg(case: Case) -> Veto | None:
+    """What counts as a dollar has to trade near one. Where no market here tells its price, nothing is decided."""
+    limit, currency = case.rules.max_depeg_percent, quote_of(case.intent.symbol)
+    if limit is None or currency == DOLLAR or currency not in case.rules.currencies:
+        return None
+    price = case.peg_of(currency)
+    if price is None:
+        return None
+    away = abs(price - 1) * 100
+    if away <= limit:
+        return None
+    numbers = {"price_usd": shown(price), "away_percent": shown(away), "max_depeg_percent": shown(limit)}
+    why = f"{currency} trades at {shown(price)} USD, {away:.2f} % away from 1; it counts as 1 within {shown(limit)} %"
+    return Veto(VetoRule.DEPEG, why, numbers)

@@ -14,7 +14,7 @@ from bot.domain.veto import Veto, VetoRule
 from bot.risk import exposure_rules, flow_rules, loss_rules
 from bot.risk.batch_books import BatchBooks
 from bot.risk.books import RowBooks
-from bot.risk.case import Case, InstrumentOf, LimitRules, NotKnown
+from bot.risk.case import Case, InstrumentOf, LimitRules, NotKnown, PegOf
 from bot.risk.suspects import suspects_of
 from bot.seams.clock import Clock
 from bot.settings import Settings
@@ -30,6 +30,7 @@ RULES: Sequence[tuple[VetoRule, Rule]] = (
     (VetoRule.ORDER_RATE, flow_rules.order_rate),
     (VetoRule.REPEATED_REJECTS, flow_rules.repeated_rejects),
     (VetoRule.PRICE_COLLAR, flow_rules.price_collar),
+    (VetoRule.DEPEG, flow_rules.depeg),
     (VetoRule.ORDER_NOTIONAL, exposure_rules.order_notional),
     (VetoRule.MAX_POSITIONS, exposure_rules.max_positions),
     (VetoRule.SYMBOL_NOTIONAL, exposure_rules.symbol_notional),
@@ -44,6 +45,7 @@ LIMITS_OF: Mapping[VetoRule, Sequence[str]] = {
     VetoRule.ORDER_RATE: ["max_entries_per_minute", "max_entries_per_minute_all_accounts"],
     VetoRule.REPEATED_REJECTS: ["max_rejects_in_a_row"],
     VetoRule.PRICE_COLLAR: ["price_collar_percent"],
+    VetoRule.DEPEG: ["max_depeg_percent"],
     VetoRule.ORDER_NOTIONAL: ["max_order_notional_quote"],
     VetoRule.MAX_POSITIONS: ["max_positions"],
     VetoRule.SYMBOL_NOTIONAL: ["max_symbol_notional_quote"],
@@ -75,6 +77,7 @@ def limit_rules(settings: Settings) -> LimitRules:
         rejects_pause_seconds=risk.rejects_pause_seconds,
         price_collar_percent=risk.price_collar_percent,
         duplicate_entry_seconds=risk.duplicate_entry_seconds,
+        max_depeg_percent=risk.max_depeg_percent,
         mark_stale_seconds=max(MARK_STALE_SECONDS, 4 * settings.pace.cycle_seconds),
         quote_currency=risk.quote_currency,
         at_par=settings.currencies_at_par(),
@@ -84,11 +87,20 @@ def limit_rules(settings: Settings) -> LimitRules:
 class Limits:
     """The limits of every account, each by its own rows. `listed(account_id, symbol)` gives a market's rules if known.
 
+    `peg_of(currency)` is its price in USD if a market tells it; it is asked of no venue.
     Rates and ages are by the wall clock, like the moments of sending in the rows.
     """
 
-    def __init__(self, *, rules: LimitRules, clock: Clock, listed: InstrumentOf) -> None:
+    def __init__(
+        self,
+        *,
+        rules: LimitRules,
+        clock: Clock,
+        listed: InstrumentOf,
+        peg_of: PegOf = lambda _currency: None,
+    ) -> None:
         self.rules = rules
+        self._peg_of = peg_of
         self._clock = clock
         self._listed = listed
 
@@ -112,7 +124,7 @@ class Limits:
         if any(intent.attempt for intent in entries):
             raise ValueError("an entry that was sent before is judged by itself")
         books, rules, vetoes = BatchBooks(connection, entries, now=now), _in_force(self.rules), {}
-        case_of = partial(Case, books, now=now, rules=self.rules, listed=self._listed)
+        case_of = partial(Case, books, now=now, rules=self.rules, listed=self._listed, peg_of=self._peg_of)
         alone = _one_each(entries)
         suspects = suspects_of(books, case_of(entries[0]), entries) if alone else {}
         # Without a limit over all accounts nobody's entry is in the way of another's.
@@ -129,7 +141,8 @@ class Limits:
 
     def case(self, connection: Connection, intent: OrderIntent) -> Case:
         """The entry with all that the rules may ask."""
-        return Case(RowBooks(connection), intent, now=self._clock.now(), rules=self.rules, listed=self._listed)
+        now = self._clock.now()
+        return Case(RowBooks(connection), intent, now=now, rules=self.rules, listed=self._listed, peg_of=self._peg_of)
 
 
 def _one_each(entries: Sequence[OrderIntent]) -> bool:

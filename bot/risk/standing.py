@@ -86,6 +86,7 @@ def standings(case: Case) -> Iterator[Standing]:
     yield from _losses(case)
     yield from _pace(case)
     yield from _bound(VetoRule.PRICE_COLLAR, "price_collar_percent", rules.price_collar_percent, "percent")
+    yield from _bound(VetoRule.DEPEG, "max_depeg_percent", rules.max_depeg_percent, "percent")
     seconds = rules.duplicate_entry_seconds
     limit = None if seconds is None else Decimal(str(seconds))
     yield from _bound(VetoRule.DUPLICATE, "duplicate_entry_seconds", limit, "seconds")

@@ -203,6 +203,10 @@ class RiskSettings(Section):
     price_collar_percent: Optional[Percent] = Field(
         default=Decimal(5), description="a limit price further from the price that the entry was sized at is not sent"
     )
+    max_depeg_percent: Optional[Percent] = Field(
+        default=Decimal(2),
+        description="no entries in what counts as a dollar while it trades further from one; unknown holds none back",
+    )
     duplicate_entry_seconds: Optional[SomeSeconds] = Field(
         default=5.0, description="an entry of the same account, market and quantity is not sent again this soon"
     )
