@@ -10,7 +10,7 @@ from bot.broker_manager import BROKER_CLASSES
 from bot.brokers.base import BaseBroker
 from bot.diagnostics.listing import count
 from bot.diagnostics.period_figures import ListedAccount
-from bot.diagnostics.reconciled_account import History, VenueWord
+from bot.diagnostics.reconciled import History, VenueWord
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.cash_event import CashEvent
 from bot.domain.errors import NijaError, RetryLater

@@ -15,14 +15,8 @@ from bot.diagnostics.command_line import Commands, add_command
 from bot.diagnostics.listing import cannot_read, count, paper, print_json, since, time_text
 from bot.diagnostics.period_figures import ListedAccount
 from bot.diagnostics.period_reading import UnknownName, listed_accounts
-from bot.diagnostics.reconciled_account import (
-    AssetRow,
-    Reconciled,
-    Remark,
-    VenueWord,
-    last_word,
-    reconcile_account,
-)
+from bot.diagnostics.reconciled import AssetRow, Reconciled, Remark, VenueWord
+from bot.diagnostics.reconciled_account import last_word, reconcile_account
 from bot.diagnostics.store_reading import NoStore
 from bot.diagnostics.terminal import table
 from bot.domain.errors import NijaError

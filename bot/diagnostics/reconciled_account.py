@@ -5,24 +5,21 @@ began, every trade, every fee, every event of the ledger. Neither the lots nor t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
 from bot.books.entries import CostEntry, Movement, Opening, Trade
-from bot.books.equity import Mark
-from bot.books.exactly import add, multiply, negate, subtract
+from bot.books.exactly import add, multiply, subtract
 from bot.diagnostics.listing import count
 from bot.diagnostics.period_figures import ListedAccount
-from bot.domain.cash_event import CashEvent
+from bot.diagnostics.reconciled import AssetRow, Reconciled, Remark, VenueWord, moved_by
+from bot.diagnostics.reconciled_history import compare_history
 from bot.domain.drift import DriftKind
-from bot.domain.fill import Fill
 from bot.domain.money import plain
-from bot.domain.order import UNRESOLVED_STATES, IntentState, Side
+from bot.domain.order import UNRESOLVED_STATES, IntentState
 from bot.domain.symbol import base_of, quote_of
 from bot.execution.day_closing import is_rounding
 from bot.storage.book_entries import NEVER, BookedEntry, book_entries
@@ -40,88 +37,6 @@ _ZERO = Decimal(0)
 # Drifts that a person looks into; the others are told by the balances themselves, or are nobody's trouble.
 _LOUD = (DriftKind.ORPHAN_ORDER, DriftKind.FILL_MISSING, DriftKind.PHANTOM)
 _ORDERS = select(order_intent.c.venue_order_id, order_intent.c.client_order_id, order_intent.c.filled_quantity)
-
-
-@dataclass(frozen=True, kw_only=True)
-class History:
-    """What the brokerage lists since some moment, asked just now."""
-
-    since: datetime
-    trades: Sequence[Fill]
-    events: Sequence[CashEvent] | None
-    problem: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class VenueWord:
-    """What the brokerage said there is, when, and at what prices. `unsettled` says why that proves nothing."""
-
-    at: datetime
-    units: Mapping[str, Decimal]
-    marks: Mapping[str, Mark] = field(default_factory=dict)
-    unsettled: str = ""
-    history: History | None = None
-
-
-class Remark(NamedTuple):
-    """A sentence about a difference. One that is not explained is for somebody to look into."""
-
-    words: str
-    explained: bool
-
-
-@dataclass
-class AssetRow:
-    """Units of one asset. `books` = opening + traded - fees + moved; `venue` None = not known. `lots` are copied or
-    traded by the bot, with the rests that are too small to be sold."""
-
-    asset: str
-    opening: Decimal = _ZERO
-    traded: Decimal = _ZERO
-    fees: Decimal = _ZERO
-    moved: Decimal = _ZERO
-    lots: Decimal = _ZERO
-    venue: Decimal | None = None
-    remarks: list[Remark] = field(default_factory=list)
-
-    @property
-    def books(self) -> Decimal:
-        return add(add(self.opening, subtract(self.traded, self.fees)), self.moved)
-
-    @property
-    def difference(self) -> Decimal | None:
-        """What the venue has more."""
-        return None if self.venue is None else subtract(self.venue, self.books)
-
-
-@dataclass
-class Reconciled:
-    """One account. `remarks` are about no single asset."""
-
-    account: ListedAccount
-    word: VenueWord | None
-    assets: dict[str, AssetRow] = field(default_factory=dict)
-    trades: int = 0
-    by_hand: int = 0
-    newest_trade_at: datetime | None = None
-    read_until: datetime | None = None
-    events: int = 0
-    ledger_read_at: datetime | None = None
-    remarks: list[Remark] = field(default_factory=list)
-
-    def row(self, asset: str) -> AssetRow:
-        return self.assets.setdefault(asset, AssetRow(asset))
-
-    @property
-    def flagged(self) -> list[str]:
-        """What nothing explains."""
-        rows = [
-            f"{row.asset}: {remark.words}"
-            for row in self.assets.values()
-            for remark in row.remarks
-            if not remark.explained
-        ]
-        return [*(remark.words for remark in self.remarks if not remark.explained), *rows]
 
 
 def last_word(connection: Connection, account_id: str) -> VenueWord | None:
@@ -149,7 +64,7 @@ def reconcile_account(connection: Connection, account: ListedAccount, word: Venu
         for row in found.assets.values():
             row.venue = row.venue or _ZERO
         if word.history is not None:
-            _compare_history(connection, found, word.history, opening.at)
+            compare_history(connection, found, word.history, opening.at)
         _explain(connection, found, word)
     return found
 
@@ -174,7 +89,7 @@ def _take(found: Reconciled, entry: BookedEntry | Opening) -> None:
         found.trades += 1
         found.by_hand += not entry.ours
         found.newest_trade_at = entry.at
-        for asset, units in _moved_by(entry.symbol, entry.side, entry.quantity, entry.price):
+        for asset, units in moved_by(entry.symbol, entry.side, entry.quantity, entry.price):
             row = found.row(asset)
             row.traded = add(row.traded, units)
         row = found.row(entry.fee_currency)
@@ -185,13 +100,6 @@ def _take(found: Reconciled, entry: BookedEntry | Opening) -> None:
         row.moved = add(row.moved, entry.event.change)
     else:
         assert isinstance(entry, CostEntry), "it changes no units"
-
-
-def _moved_by(symbol: str, side: Side, quantity: Decimal, price: Decimal) -> Iterable[tuple[str, Decimal]]:
-    notional = multiply(quantity, price)
-    bought = side is Side.BUY
-    yield base_of(symbol), quantity if bought else negate(quantity)
-    yield quote_of(symbol), negate(notional) if bought else notional
 
 
 def _take_lots(connection: Connection, found: Reconciled) -> None:
@@ -243,78 +151,6 @@ def _look_at_reading(connection: Connection, found: Reconciled) -> None:
     for drift in open_drifts(connection, label):
         if drift.kind in _LOUD:
             found.remarks.append(Remark(f"{drift.kind} {drift.subject}: {drift.detail}", False))
-
-
-# -- what the brokerage lists -------------------------------------------------------------------------------------
-def _compare_history(connection: Connection, found: Reconciled, history: History, begun: datetime) -> None:
-    """Trades and events one by one: what one side lacks, and what they tell differently."""
-    since = max(history.since, begun)
-    trades: dict[tuple[str, str], Trade] = {}
-    events: dict[str, CashEvent] = {}
-    for entry in book_entries(connection, found.account.account_id, since=since):
-        if isinstance(entry, Trade):
-            trades[entry.symbol, entry.trade_id] = entry
-        elif isinstance(entry, Movement):
-            events[entry.event.event_id] = entry.event
-    listed = {(fill.symbol, fill.trade_id): fill for fill in history.trades if fill.executed_at >= since}
-    _compare_trades(found, trades, listed)
-    if history.events is not None:
-        _compare_events(found, events, {one.event_id: one for one in history.events if one.at >= since})
-
-
-def _compare_trades(
-    found: Reconciled, booked: Mapping[tuple[str, str], Trade], listed: Mapping[tuple[str, str], Fill]
-) -> None:
-    for key in listed.keys() - booked.keys():
-        fill = listed[key]
-        late = found.read_until is not None and fill.executed_at <= found.read_until - timedelta(minutes=5)
-        words = f"trade {fill.trade_id} ({fill.side} {plain(fill.quantity)} {fill.symbol}) is not booked"
-        words += "" if late else " yet: the bot books it when it runs"
-        moved = [*_moved_by(fill.symbol, fill.side, fill.quantity, fill.price), (fill.fee_currency, negate(fill.fee))]
-        _count_in(found, moved, Remark(words, not late))
-    for key in booked.keys() - listed.keys():
-        found.remarks.append(Remark(f"trade {key[1]} of {key[0]} is booked and the brokerage does not list it", False))
-    for key in booked.keys() & listed.keys():
-        ours, theirs = booked[key], listed[key]
-        if _told(ours) != _told(theirs):
-            words = f"trade {key[1]} of {key[0]} is booked as {_told(ours)} and listed as {_told(theirs)}"
-            found.remarks.append(Remark(words, False))
-
-
-def _told(trade: Trade | Fill) -> str:
-    """What both sides say of a trade."""
-    fee = f"fee {plain(trade.fee)} {trade.fee_currency}" if trade.fee else "no fee"
-    return f"{trade.side} {plain(trade.quantity)} at {plain(trade.price)}, {fee}"
-
-
-def _compare_events(found: Reconciled, booked: Mapping[str, CashEvent], listed: Mapping[str, CashEvent]) -> None:
-    for key in listed.keys() - booked.keys():
-        event = listed[key]
-        words = f"{event.kind} of {plain(event.change)} {event.asset} is not booked yet: the bot books it when it runs"
-        _count_in(found, [(event.asset, event.change)], Remark(words, True))
-    for key in booked.keys() - listed.keys():
-        event = booked[key]
-        words = (
-            f"{event.kind} {key} of {plain(event.change)} {event.asset} is booked and the brokerage does not list it"
-        )
-        found.remarks.append(Remark(words, False))
-    for key in booked.keys() & listed.keys():
-        if (booked[key].asset, booked[key].change) != (listed[key].asset, listed[key].change):
-            words = f"{booked[key].kind} {key} is booked as {plain(booked[key].change)} {booked[key].asset}"
-            found.remarks.append(
-                Remark(f"{words} and listed as {plain(listed[key].change)} {listed[key].asset}", False)
-            )
-
-
-def _count_in(found: Reconciled, moved: Iterable[tuple[str, Decimal]], remark: Remark) -> None:
-    """What is not booked yet explains a part of what the balances differ by."""
-    found.remarks.append(remark)
-    for asset, units in moved:
-        if units:
-            row = found.row(asset)
-            row.venue = row.venue or _ZERO
-            row.moved = add(row.moved, units)
-            row.remarks.append(Remark(f"{plain(units)} of what is not booked yet", True))
 
 
 # -- the differences ----------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """Rows of a user's copies beside the master's trades, as the account of fidelity needs them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -13,17 +13,14 @@ from bot.books.exactly import add, multiply, quotient
 from bot.books.fidelity import (
     Copied,
     Difference,
-    MasterTrade,
-    Reference,
     difference_by_hand,
     difference_of,
-    references,
 )
 from bot.domain.order import OrderKind, Side
 from bot.domain.signal import CopyReason, CopyStatus
 from bot.domain.symbol import base_of, quote_of
-from bot.storage.equity_points import newest_point
-from bot.storage.schema import account, copy_result, fill, market_focus, market_scout, order_intent, signal
+from bot.storage.master_trades import MasterTrades
+from bot.storage.schema import account, copy_result, fill, order_intent, signal
 
 _ACCOUNT: BindParameter[str] = bindparam("account_id")
 _TRADED = tuple(fill.c[name] for name in ("symbol", "quantity", "price", "fee", "fee_currency"))
@@ -72,18 +69,6 @@ _FILLS_OF_MASTER = (
         signal.c.executed_at < bindparam("until"),
     )
 )
-_TRADES_OF_MASTER = (
-    select(
-        signal.c.signal_id,
-        signal.c.symbol,
-        signal.c.kind,
-        signal.c.size,
-        signal.c.reference_price,
-        signal.c.executed_at,
-    )
-    .where(signal.c.account_id == _ACCOUNT, signal.c.sequence >= bindparam("from_sequence"))
-    .order_by(signal.c.sequence)
-)
 # In markets that the user has ever copied; a trade of an order of ours is a copy.
 _BY_HAND = (
     select(fill)
@@ -98,7 +83,6 @@ _BY_HAND = (
     )
     .order_by(fill.c.executed_at, fill.c.sequence)
 )
-_MASTER = select(account.c.account_id).where(account.c.broker == bindparam("broker"), account.c.user_id.is_(None))
 _BROKER = select(account.c.broker).where(account.c.account_id == _ACCOUNT)
 
 
@@ -165,14 +149,6 @@ def _fee_in_quote(row: Any) -> Decimal | None:
     return multiply(row.fee, row.price) if row.fee_currency == base_of(row.symbol) else None
 
 
-@dataclass(frozen=True)
-class Mark:
-    """A price of now, and when it was that."""
-
-    price: Decimal
-    at: datetime
-
-
 def fidelity_of(connection: Connection, account_id: str, since: datetime, until: datetime) -> Sequence[FidelityLine]:
     """Every copy of a user after signals with `since` <= time < `until`, and its trades by hand in copied markets.
 
@@ -215,28 +191,15 @@ class _World:
     """What the copies of one user have in common: the masters' trades, and the prices of now."""
 
     def __init__(self, connection: Connection, times: Mapping[str, Any], broker: str) -> None:
-        self._connection = connection
         self._account_id: str = times["account_id"]
-        self._broker = broker
-        self._master = connection.execute(_MASTER, {"broker": broker}).scalar()
-        self._trades = self._trades_of_master()
+        self._master = MasterTrades(connection, self._account_id, broker)
         self._orders: dict[str, _Traded] = defaultdict(_Traded)
-        for row in connection.execute(_FILLS_OF_MASTER, {**times, "account_id": self._master}):
+        for row in connection.execute(_FILLS_OF_MASTER, {**times, "account_id": self._master.label}):
             self._orders[row.signal_id].take(row)
-        self._marks: dict[str, Mark | None] = {}
-        self._references: dict[str, Mapping[str, Reference]] = {}
-
-    def _trades_of_master(self) -> Mapping[str, Sequence[MasterTrade]]:
-        """By market, all of them: what a trade is worth is told by those after it."""
-        found: dict[str, list[MasterTrade]] = defaultdict(list)
-        for row in self._connection.execute(_TRADES_OF_MASTER, {"account_id": self._master, "from_sequence": 0}):
-            fraction = row.size if row.kind == OrderKind.EXIT else None
-            found[row.symbol].append(MasterTrade(row.signal_id, row.reference_price, fraction, row.executed_at))
-        return found
 
     def is_copied(self, symbol: str) -> bool:
         """Whether the master has ever traded this market."""
-        return symbol in self._trades
+        return self._master.traded(symbol)
 
     def copy_line(self, row: Row[Any], traded: _Traded, sent_at: datetime | None) -> FidelityLine:
         ideal = self._ideal(row)
@@ -253,7 +216,7 @@ class _World:
             planned_quantity=row.copy_planned_quantity,
             reason=row.copy_reason,
         )
-        reference = self._reference(row.symbol, row.signal_id)
+        reference = self._master.reference(row.symbol, row.signal_id)
         under_way = row.copy_status == CopyStatus.PLANNED
         return FidelityLine(
             kind=row.kind,
@@ -274,7 +237,7 @@ class _World:
             price=traded.price,
             reference=reference.price,
             open_fraction=reference.open_fraction,
-            marked_at=self._marked_at(row.symbol, reference),
+            marked_at=self._master.marked_at(row.symbol, reference),
             difference=Difference(None, why="under way") if under_way else difference_of(copied, reference.price),
             fees_apart=traded.fees_apart or {},
         )
@@ -282,7 +245,7 @@ class _World:
     def line_by_hand(self, row: Row[Any]) -> FidelityLine:
         traded = _Traded()
         traded.take(row)
-        reference = self._reference_at(row.symbol, row.executed_at)
+        reference = self._master.reference_at(row.symbol, row.executed_at)
         side = Side(row.side)
         return FidelityLine(
             kind="manual",
@@ -303,7 +266,7 @@ class _World:
             price=row.price,
             reference=reference.price,
             open_fraction=reference.open_fraction,
-            marked_at=self._marked_at(row.symbol, reference),
+            marked_at=self._master.marked_at(row.symbol, reference),
             difference=difference_by_hand(
                 side=side, quantity=row.quantity, price=row.price, fee=traded.fee, reference=reference.price
             ),
@@ -322,45 +285,3 @@ class _World:
         """The share of the ideal in the fee of the master's order."""
         order = self._orders[row.signal_id]
         return quotient(multiply(order.fee, ideal), order.quantity) if ideal is not None and order.quantity else None
-
-    # -- what a unit is worth ---------------------------------------------------------------------------------------
-    def _reference(self, symbol: str, signal_id: str) -> Reference:
-        if symbol not in self._references:
-            mark = self._mark(symbol)
-            self._references[symbol] = references(self._trades[symbol], None if mark is None else mark.price)
-        return self._references[symbol][signal_id]
-
-    def _reference_at(self, symbol: str, moment: datetime) -> Reference:
-        """Of a trade at some moment: as of a trade of the master's own then."""
-        mark = self._mark(symbol)
-        later = [trade for trade in self._trades[symbol] if trade.at >= moment]
-        then = MasterTrade("", Decimal(1), None, moment)
-        return references([then, *later], None if mark is None else mark.price)[""]
-
-    def _marked_at(self, symbol: str, reference: Reference) -> datetime | None:
-        mark = self._mark(symbol)
-        return mark.at if mark is not None and reference.open_fraction else None
-
-    def _mark(self, symbol: str) -> Mark | None:
-        if symbol not in self._marks:
-            self._marks[symbol] = newest_mark(self._connection, self._account_id, self._master, self._broker, symbol)
-        return self._marks[symbol]
-
-
-def newest_mark(connection: Connection, account_id: str, master: str | None, broker: str, symbol: str) -> Mark | None:
-    """The newest price that was written down: of the user's equity, of the master's, or of the market watch."""
-    found = [*_marks_of_equity(connection, [account_id, master], symbol)]
-    for table, price in ((market_focus, market_focus.c.last_price), (market_scout, market_scout.c.last_price)):
-        query = select(price, table.c.priced_at).where(table.c.broker == broker, table.c.symbol == symbol)
-        row = connection.execute(query).first()
-        if row is not None and row[0] is not None and row[1] is not None:
-            found.append(Mark(row[0], row[1]))
-    return max(found, key=lambda mark: mark.at, default=None)
-
-
-def _marks_of_equity(connection: Connection, labels: Iterable[str | None], symbol: str) -> Iterator[Mark]:
-    for label in labels:
-        point = None if label is None else newest_point(connection, label)
-        if point is not None and point.currency == quote_of(symbol) and base_of(symbol) in point.marks:
-            mark = point.marks[base_of(symbol)]
-            yield Mark(mark.price, mark.at)

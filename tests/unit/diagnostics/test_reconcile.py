@@ -9,7 +9,8 @@ from sqlalchemy import insert, update
 
 from bot import app
 from bot.diagnostics.period_figures import ListedAccount
-from bot.diagnostics.reconciled_account import History, Reconciled, VenueWord, last_word, reconcile_account
+from bot.diagnostics.reconciled import History, Reconciled, VenueWord
+from bot.diagnostics.reconciled_account import last_word, reconcile_account
 from bot.domain.cash_event import CashEvent, CashKind
 from bot.domain.drift import DriftKind
 from bot.domain.fill import Fill
