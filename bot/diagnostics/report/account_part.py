@@ -97,8 +97,9 @@ def _place(moment: datetime, first: datetime, last: datetime) -> float:
 
 
 def _times(first: datetime, last: datetime) -> Sequence[str]:
-    """Four moments, evenly spread; with the hour when it is about hours."""
-    shape = "%H:%M" if (last - first).total_seconds() < 2 * 86_400 else "%d %b"
+    """Four moments in UTC, evenly spread, as exact as they differ."""
+    seconds = (last - first).total_seconds()
+    shape = "%H:%M:%S" if seconds < 600 else "%H:%M" if seconds < 2 * 86_400 else "%d %b"
     return [(first + (last - first) * part / 3).astimezone(UTC).strftime(shape) for part in range(4)]
 
 

@@ -26,9 +26,8 @@ def report_page(ledger: Ledger, chosen: ChosenDays, accounts: Sequence[ReportedA
     ]
     shown.append(paragraph(ledger.state.sentence, kind="quiet"))
     totals = totals_of([one.period for one in accounts], ledger.settings.currencies_at_par())
-    shown += [_total(one) for one in totals]
     if len(accounts) > 1:
-        shown += [heading(2, "All accounts"), _all(accounts)]
+        shown += [*map(_total, totals), heading(2, "All accounts"), _all(accounts)]
     shown += [account_part(one) for one in accounts]
     return page(title, shown)
 
