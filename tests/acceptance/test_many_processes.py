@@ -19,7 +19,7 @@ def exchange() -> Iterator[ExchangeProcess]:
 
 @pytest.fixture
 def shared(tmp_path: Path, exchange: ExchangeProcess, postgres: PostgresServer) -> ManyProcesses:
-    return ManyProcesses(tmp_path, exchange, postgres.empty_database(), users=5)
+    return ManyProcesses(tmp_path, exchange, postgres.empty_database(), users=4)
 
 
 def proven(shared: ManyProcesses, bot: BotProcess) -> None:
@@ -35,18 +35,19 @@ def test_a_killed_processs_accounts_move_and_each_copy_is_sent_once(shared: Many
     with shared.joins("a") as first, shared.joins("b") as second, shared.joins("c") as third:
         bots = [first, second, third]
         shared.wait_shared(*bots)
-        shared.copied(signals=2)
+        shared.copied(signals=1)
         # Killed in the middle of its work: the one that has the master and some users, so both must move.
         dead = next(bot for bot in bots if bot.process.pid == shared.holder_of_master())
         dead.kill()
         left = [bot for bot in bots if bot is not dead]
         shared.wait_shared(*left)
-        shared.copied(signals=2)
+        shared.copied(signals=1)
         proven(shared, left[0])
         assert [bot.stop() for bot in left] == [0, 0], [bot.log()[-2000:] for bot in left]
         proven(shared, left[0])
 
 
+@pytest.mark.slow
 def test_one_that_joins_gets_its_part_and_one_that_is_stopped_gives_all_back(shared: ManyProcesses) -> None:
     with shared.joins("a") as first:
         shared.wait_shared(first)
