@@ -27,6 +27,7 @@ from bot.storage.symbol_pauses import pause_symbol
 
 log = logging.getLogger(__name__)
 
+NEARLY = Decimal("0.8")
 # Finer than any venue counts shares, and prices finer than any venue quotes them.
 SHARE, PRICE = Decimal("1e-9"), Decimal("1e-12")
 
@@ -101,12 +102,16 @@ def scaled_position(position: Position, *, after: Decimal, change: Decimal) -> P
     if change < 0 and position.quantity <= after:
         return None  # it may have been shrunk to what is there already
     quantity = (position.quantity * after / before).quantize(SHARE, ROUND_FLOOR)
+    average, scale = position.average_entry_price * before / after, before / after
+    # By a price of after a reverse split the highest may have been raised already: it counts as it is then.
+    raised = scale > 1 and position.highest_price >= average * NEARLY
+    highest = position.highest_price if raised else position.highest_price * scale
     return replace(
         position,
         quantity=quantity,
         owed_quantity=min(quantity, (position.owed_quantity * after / before).quantize(SHARE, ROUND_FLOOR)),
-        average_entry_price=(position.average_entry_price * before / after).quantize(PRICE),
-        highest_price=(position.highest_price * before / after).quantize(PRICE),
+        average_entry_price=average.quantize(PRICE),
+        highest_price=max(highest, average).quantize(PRICE),
     )
 
 

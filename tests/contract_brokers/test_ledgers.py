@@ -16,11 +16,12 @@ from bot.brokers.base import BaseBroker
 from bot.brokers.http_session import HttpReply
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.cash_event import CashEvent, CashKind
-from bot.domain.errors import CredentialsRejected, RetryLater, UnreadableReply
+from bot.domain.errors import CredentialsRejected, MarketClosed, RetryLater, UnreadableReply
+from bot.domain.order import Side
 from tests.contract_brokers.conftest import OpenGate, Wiring
 from tests.contract_brokers.matrix.rigs import RIGS
 from tests.contract_brokers.mutation import VALUES, dropped, paths, renamed, replaced, written
-from tests.contract_brokers.orders import now
+from tests.contract_brokers.orders import an_order, now
 from tests.exchange_process import ExchangeProcess
 
 OF_A_READING = (UnreadableReply, RetryLater, CredentialsRejected)
@@ -443,10 +444,14 @@ def test_a_split_is_told_in_shares_and_a_reorganisation_in_shares_and_money(open
 
 def test_a_split_in_two_activities_is_one_event_and_half_of_it_is_none(opened: Open) -> None:
     alpaca = opened(BrokerType.ALPACA)
-    taken = activity("SPLIT", 1, symbol="AAPL", qty="-100")
-    given = activity("SPLIT", 2, symbol="AAPL", qty="10")
+    stamp = f"{now():%Y%m%d%H%M%S}000"
+    taken = activity("SPLIT", 1, stamp, symbol="AAPL", qty="-100", date=f"{now():%Y-%m-%d}")
+    given = activity("SPLIT", 2, stamp, symbol="AAPL", qty="10", date=f"{now():%Y-%m-%d}")
     alpaca.answer = alpaca_list(taken)
     assert alpaca.events() == []
+    alone = activity("SPLIT", 3, symbol="AAPL", qty="-90")
+    alpaca.answer = alpaca_list(alone)
+    assert [event.amount for event in alpaca.events()] == [D(-90)], "nothing more has come of it for long"
     for both in ((taken, given), (given, taken)):
         alpaca.answer = alpaca_list(*both)
         (split,) = alpaca.events()
@@ -483,6 +488,27 @@ def test_an_alpaca_day_gets_its_time_from_the_id_or_is_its_beginning(
     alpaca.answer = alpaca_list(activity("FEE", net_amount="-0.02", **changes))
     (event,) = alpaca.events()
     assert (event.kind, event.at) == (CashKind.FEE, at)
+
+
+def test_orders_of_a_stock_whose_shares_were_split_wait_until_the_venue_has_told_it(
+    opened: Open, exchange: ExchangeProcess
+) -> None:
+    alpaca = opened(BrokerType.ALPACA).broker
+    name, aapl = alpaca.account.venue_account_name, "AAPL/USD"
+    alpaca.get_cash_events(now())
+    alpaca.fetch_holdings()
+    exchange.move("alpaca", name, "deposit", "AAPL", "100")
+    alpaca.fetch_holdings()
+    assert alpaca.awaits(aapl, Side.SELL) is None, "shares that cost something were no split"
+    exchange.move("alpaca", name, "adjustment", "AAPL", "450")
+    alpaca.fetch_holdings()
+    awaited = alpaca.awaits(aapl, Side.SELL)
+    assert awaited is not None and "split of AAPL/USD" in awaited.sentence
+    assert alpaca.awaits("MSFT/USD", Side.SELL) is None
+    with pytest.raises(MarketClosed, match="split"):
+        alpaca.place_order(an_order(Side.SELL, "1", symbol=aapl))
+    assert [event.amount for event in alpaca.get_cash_events(now()) if event.kind is CashKind.SPLIT] == [D(450)]
+    assert alpaca.awaits(aapl, Side.SELL) is None
 
 
 def test_shares_of_nothing_are_not_readable(opened: Open) -> None:

@@ -21,6 +21,7 @@ from bot.brokers.alpaca.market_data import (
 )
 from bot.brokers.alpaca.orders import accepted_order_id, fills_from, order_body, order_from
 from bot.brokers.alpaca.readings import AlpacaReadings
+from bot.brokers.alpaca.split_watch import SplitWatch
 from bot.brokers.alpaca.stocks import CURRENCY, STOCKS, stocks_from, ticker_of
 from bot.brokers.alpaca.wiring import calls_of, trade_bell
 from bot.brokers.base import BaseBroker
@@ -104,6 +105,7 @@ class AlpacaBroker(BaseBroker):
         self._closed = False
         self._hours = context.hours or MarketHours(context.clock)
         self._holds = OrderHolds(context.clock)
+        self._split_watch = SplitWatch(self._holds, label=account.label)
         self._state: AccountState | None = None
         self._refused_key = RefusedKey(context.clock, label=account.label, venue="Alpaca")
         self._gate = context.gate or VenueGate(context.clock, "alpaca")
@@ -201,7 +203,9 @@ class AlpacaBroker(BaseBroker):
     def fetch_holdings(self) -> Holdings:
         """Cash comes last, because entries are sized by it: what is bought between the two readings is gone from it."""
         where = f"{self.account.label}: Alpaca positions"
-        held = positions_from(as_list(self._calls.get("/positions"), where=where), where=where)
+        positions = as_list(self._calls.get("/positions"), where=where)
+        held = positions_from(positions, where=where)
+        self._split_watch.look(positions)
         state = self._read_account()
         self.renew_trading_session()
         assets: dict[str, AssetBalance] = {**held, CURRENCY: state.balance}
@@ -436,7 +440,10 @@ class AlpacaBroker(BaseBroker):
 
     # -- ledger -----------------------------------------------------------------------------------------------------
     def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:
-        return cash_events(self._readings, since)
+        now = self._hours.now() or self._context.clock.now()
+        events = cash_events(self._readings, since, now=now)
+        self._split_watch.told(events)
+        return events
 
 
 def _iso(moment: datetime) -> str:

@@ -3,10 +3,9 @@
 An activity may move money, shares, or both; shares make an event of their own.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
@@ -19,6 +18,9 @@ from bot.domain.errors import UnreadableReply
 FILL, SPLIT = "FILL", "SPLIT"
 # Activities are found by their day, and some are booked days after it.
 LATE = timedelta(days=7)
+# The halves of a split are booked together; a half that stays alone for so long is the whole.
+TOGETHER = timedelta(minutes=5)
+HALF_A_SPLIT = timedelta(minutes=15)
 PENDING = frozenset({"pending", "queued"})
 TAKEN_BACK = frozenset({"canceled", "cancelled"})
 # Alpaca's types (its documentation of account activities). One that is not here is told as it is.
@@ -50,30 +52,47 @@ MOVES_SHARES = frozenset(
 SHARES, REVERSAL = "/shares", "/reversed"
 
 
-def cash_events(readings: AlpacaReadings, since: datetime) -> Sequence[CashEvent]:
-    """Oldest first, also those of the week before. Raises `RetryLater`, `UnreadableReply` or `CredentialsRejected`."""
+def cash_events(readings: AlpacaReadings, since: datetime, *, now: datetime) -> Sequence[CashEvent]:
+    """Oldest first, also those of the week before; `now` is the venue's time.
+
+    Raises `RetryLater`, `UnreadableReply` or `CredentialsRejected`.
+    """
     found = {
         event.event_id: event for activity in readings.movements(after=since - LATE) for event in events_from(activity)
     }
-    return sorted(_whole_splits(found.values()), key=lambda event: event.at)
+    return sorted(_whole_splits(found.values(), now), key=lambda event: event.at)
 
 
-def _whole_splits(events: Iterable[CashEvent]) -> Iterator[CashEvent]:
+def _whole_splits(events: Iterable[CashEvent], now: datetime) -> Iterator[CashEvent]:
     """One event for each split: the venue may take all old shares away and give the new ones as another activity.
 
-    Shares that were only taken away are half of one: the other half is told soon, and then the whole.
+    Shares that were only taken away may be half of one, so they are told when no other half has come for a while.
     """
-    splits: defaultdict[tuple[str, date, bool], list[CashEvent]] = defaultdict(list)
+    splits: list[CashEvent] = []
     for event in events:
         if event.kind is CashKind.SPLIT and event.asset != CURRENCY:
-            splits[event.asset, event.at.date(), event.event_id.endswith(REVERSAL)].append(event)
+            splits.append(event)
         else:
             yield event
-    for (_, _, taken_back), parts in splits.items():
-        given = [part for part in parts if (part.amount < 0 if taken_back else part.amount > 0)]
+    for parts in _matters(splits):
         net = sum((part.amount for part in parts), ZERO)
-        if given and net:
-            yield replace(given[0], amount=net)
+        taken_back = parts[0].event_id.endswith(REVERSAL)
+        given = [part for part in parts if (part.amount < 0) is taken_back]
+        if net and (given or taken_back or now - parts[-1].at >= HALF_A_SPLIT):
+            yield replace((given or parts)[0], amount=net)
+
+
+def _matters(splits: Iterable[CashEvent]) -> Iterator[Sequence[CashEvent]]:
+    """Of one stock and booked together, each with what was taken back of it apart."""
+    matters: dict[tuple[str, bool], list[CashEvent]] = {}
+    for event in sorted(splits, key=lambda one: one.at):
+        key = event.asset, event.event_id.endswith(REVERSAL)
+        parts = matters.get(key)
+        if parts is not None and event.at - parts[-1].at > TOGETHER:
+            yield parts
+            parts = None
+        matters[key] = [*(parts or ()), event]
+    yield from matters.values()
 
 
 def events_from(value: object) -> Iterator[CashEvent]:

@@ -10,6 +10,8 @@ from bot.seams.clock import Clock
 
 # Nobody says when an opposite order of the account ends; so long later it is asked again.
 WASH_TRADE_SECONDS = 300.0
+# A split is told within minutes of the change of shares, or it was none.
+SPLIT_SECONDS = 1800.0
 # Where the next session's opening is not known.
 DAY_TRADE_SECONDS = 3600.0
 
@@ -28,6 +30,9 @@ class OrderHolds:
         self._clock = clock
         self._lock = threading.Lock()
         self._holds: dict[tuple[str, Side], _Hold] = {}
+        # Splits that wait to be told, by market; and those that were told already, which lift nothing any more.
+        self._splits: dict[str, float] = {}
+        self._told: set[str] = set()
 
     def day_trade(self, symbol: str, side: Side, *, venue_now: datetime, next_open: datetime | None) -> None:
         """Denied because it would make a day trade too many: that is over with the next session."""
@@ -46,9 +51,24 @@ class OrderHolds:
         with self._lock:
             self._holds = {key: hold for key, hold in self._holds.items() if not hold.is_day_trade}
 
+    def split(self, symbol: str) -> None:
+        """Its shares were split, and the books do not know it yet."""
+        with self._lock:
+            self._splits[symbol] = self._clock.monotonic() + SPLIT_SECONDS
+
+    def lift_split(self, symbol: str, *, told: str) -> None:
+        """This split is told now; one that was told before lifts nothing."""
+        with self._lock:
+            if told not in self._told:
+                self._told.add(told)
+                self._splits.pop(symbol, None)
+
     def awaited(self, symbol: str, side: Side) -> Awaited | None:
         """What an order of this market and side waits for, or None."""
         with self._lock:
+            if self._clock.monotonic() < self._splits.get(symbol, 0.0):
+                return Awaited(f"the venue's word on a split of {symbol}")
+            self._splits.pop(symbol, None)
             hold = self._holds.get((symbol, side))
             if hold is None or self._clock.monotonic() >= hold.until_monotonic:
                 self._holds.pop((symbol, side), None)

@@ -1,6 +1,7 @@
 """A split makes more or fewer shares for the same cost: positions follow it once, or a person is called."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal as D
 
@@ -96,6 +97,12 @@ def test_what_was_traded_after_a_split_that_is_read_late_is_left_to_a_person(
 
 def test_books_that_were_shrunk_to_a_reverse_split_are_not_shrunk_again() -> None:
     assert scaled_position(_position("10"), after=D(10), change=D(-90)) is None
+
+
+def test_a_highest_price_of_after_a_reverse_split_is_not_raised_by_it_again() -> None:
+    before = replace(_position("100"), highest_price=D(2290))
+    after = scaled_position(before, after=D(10), change=D(-90))
+    assert after is not None and (after.average_entry_price, after.highest_price) == (D(2280), D(2290))
 
 
 def test_a_split_of_a_stock_of_which_nothing_is_ours_pauses_nothing(store: Store) -> None:
