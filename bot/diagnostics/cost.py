@@ -9,7 +9,7 @@ from typing import Any
 from bot import exit_codes
 from bot.books.exactly import add, subtract
 from bot.books.lots import Lot
-from bot.diagnostics.amounts_shown import units
+from bot.diagnostics.amounts_shown import exact, units
 from bot.diagnostics.books_command import Ledger, ending, open_ledger, refuse
 from bot.diagnostics.listing import cannot_read, paper, print_json, time_text
 from bot.diagnostics.period_figures import ListedAccount
@@ -167,10 +167,10 @@ def _listed(listed: ListedAccount, asset: str, lots: Sequence[Lot]) -> dict[str,
     return {
         "account": listed.account_id,
         "asset": asset,
-        "quantity": units(_sum(lot.quantity for lot in lots)),
+        "quantity": exact(_sum(lot.quantity for lot in lots)),
         "came_in": [
             {
-                "quantity": units(lot.quantity),
+                "quantity": exact(lot.quantity),
                 "at": time_text(lot.acquired_at),
                 "by": lot.trade_id,
             }

@@ -85,7 +85,7 @@ def _purse_fields(ledger: Ledger, purse: Purse) -> dict[str, Any]:
         "settled": point is not None and point.settled,
         **_amounts(None if point is None else point),
         "positions": [] if point is None else _positions(point),
-        "unpriced": {} if point is None else {asset: units(held) for asset, held in point.unpriced.items()},
+        "unpriced": {} if point is None else {asset: exact(held) for asset, held in point.unpriced.items()},
         "oldest_price_at": None if point is None else time_text(point.oldest_price_at),
         "net_deposits": exact(purse.net_deposits),
         "problem": _problem(ledger, purse),
@@ -108,7 +108,7 @@ def _position(point: EquityPoint, asset: str, quantity: Decimal) -> dict[str, An
     mark = point.marks.get(asset)
     return {
         "asset": asset,
-        "units": units(quantity),
+        "units": exact(quantity),
         "price": None if mark is None else exact(mark.price),
         "value": None if mark is None else exact(multiply(quantity, mark.price)),
         "price_at": None if mark is None else time_text(mark.at),
