@@ -250,6 +250,8 @@ class KrakenBroker(BaseBroker):
 
     # -- balances ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:
+        # Balances are held against entries that Kraken dates: after this machine slept, its idea of the time is late.
+        self.venue_clock.keep(self._read_time)
         catalogue = self._catalogue()
         entries = as_object(self._private("BalanceEx"), where=f"{self.account.label}: Kraken BalanceEx")
         assets = {catalogue.asset_of(asset): self._balance(asset, entry) for asset, entry in entries.items()}
