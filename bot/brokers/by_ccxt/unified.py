@@ -6,7 +6,7 @@ there is no order under an id of ours is believed only where the look-up by that
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -173,14 +173,24 @@ class UnifiedBroker(BaseBroker):
         """How an order's request is made to carry our id; requests are made for it, and not sent."""
         if self._id_name is None:
             market = next((one for one in self.get_trading_pairs().values() if one.tradable), None)
-            if market is None:
+            if market is None or not self._is_rehearsed(market):
                 return ""
-            names = (name for name in ID_NAMES if self._is_carried(name, market))
+            names = (name for name in ID_NAMES if REHEARSED_ID in self._rehearsed(market, {name: REHEARSED_ID}))
             self._id_name = next(names, "")
         return self._id_name
 
-    def _is_carried(self, name: str, market: Instrument) -> bool:
-        return REHEARSED_ID in self._wire.rehearse("createOrder", _rehearsed_order(market, name))
+    def _is_rehearsed(self, market: Instrument) -> bool:
+        """Whether ccxt makes the order's own request at once; some ask something else before the first one."""
+        quantity, price = _rehearsed_numbers(market)
+        request = self._rehearsed(market, {})
+        return quantity in request and price in request
+
+    def _rehearsed(self, market: Instrument, params: Mapping[str, object]) -> str:
+        """A small resting buy that is not sent."""
+        quantity, price = _rehearsed_numbers(market)
+        return self._wire.rehearse(
+            "createOrder", lambda one: one.create_order(market.symbol, "limit", "buy", quantity, price, params)
+        )
 
     def close(self) -> None:
         self.connected = False
@@ -377,8 +387,6 @@ class UnifiedBroker(BaseBroker):
         self.get_trading_pairs()
 
 
-def _rehearsed_order(market: Instrument, id_name: str) -> Callable[[Exchange], Row]:
-    """A small resting buy, for a request that is never sent."""
-    quantity = wire_number(max(market.minimum_quantity, market.lot_step), name="quantity")
-    price = wire_number(market.tick_size * 1000, name="limit price")
-    return lambda one: one.create_order(market.symbol, "limit", "buy", quantity, price, {id_name: REHEARSED_ID})
+def _rehearsed_numbers(market: Instrument) -> tuple[str, str]:
+    quantity = max(market.minimum_quantity, market.lot_step)
+    return wire_number(quantity, name="quantity"), wire_number(market.tick_size * 1000, name="limit price")
