@@ -133,17 +133,23 @@ class AccountWorker:
             self._flatten()
         if note is Note.REFRESH or now >= self._refresh_at:
             self._guarded("reading the balance", self._refresh_balance)
+        if note is None and self._books_have_waited():
+            self._keep_books()
         if self._clock.monotonic() >= self._cycle_at:
             self._cycle()
         if self._publish_at is not None and self._clock.monotonic() >= self._publish_at:
             self._publish()
-        if note is None and not self._is_wanted():
+        if note is None:
             self._keep_books()
+
+    def _books_have_waited(self) -> bool:
+        """Where each cycle ends later than the next one should begin, the books get their turn before one."""
+        return self.desk.books is not None and self.desk.books.has_waited
 
     def _keep_books(self) -> None:
         """When nobody waits for anything else: exits and copies come first, and break it off."""
         books = self.desk.books
-        if books is None or self.desk.executor.stopping or self._clock.monotonic() < books.due_at:
+        if books is None or self.desk.executor.stopping or self._clock.monotonic() < books.due_at or self._is_wanted():
             return
         self.desk.status.step("keeping the books")
         self._guarded("keeping the books", lambda: books.run_if_due(self._is_wanted))
@@ -152,7 +158,8 @@ class AccountWorker:
     def _is_wanted(self) -> bool:
         """Whether something else is to be done by this thread now."""
         now = self._clock.monotonic()
-        due = (self._cycle_at, self._look_at, self._flatten_at, self._stream_at)
+        cycle_at = None if self._books_have_waited() else self._cycle_at
+        due = (cycle_at, self._look_at, self._flatten_at, self._stream_at)
         return self._stop.is_set() or not self.inbox.empty() or any(at is not None and at <= now for at in due)
 
     def _publish(self) -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from bot.books.equity import Mark
 from bot.domain.drift import DriftKind
-from bot.execution.day_closing import in_words, is_rounding
+from bot.execution.day_closing import in_words, is_rounding, rounding_limit
 from bot.execution.drift_book import DriftBook
 from bot.storage.day_closes import Difference, broken_days
 from bot.storage.store import Store
@@ -16,12 +16,13 @@ NOTHING = Decimal(0)
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one settled reading found. `more` is what the venue has more than the books, by asset.
+    """What one settled reading found. `more` is what the venue has more than the books, by asset, after `trades`.
 
     `seen_once` are those whose difference is new: a trade may be listed later than it moved the balances.
     """
 
     more: Mapping[str, Decimal]
+    trades: int = 0
     seen_once: frozenset[str] = frozenset()
 
     @property
@@ -49,19 +50,19 @@ class BookAlarm:
         # By asset, in the reading before; None = this process has made none, and goes by what is noted.
         self._seen_before: frozenset[str] | None = None
 
-    def judge(self, more: Mapping[str, Decimal], marks: Mapping[str, Mark]) -> Verdict:
-        """Whether this reading's differences were there in the one before as well."""
+    def judge(self, more: Mapping[str, Decimal], marks: Mapping[str, Mark], *, trades: int) -> Verdict:
+        """Whether this reading's differences, after so many trades, were there in the one before as well."""
         before = self._seen_before
         if before is None:
             before = frozenset(self._drifts.subjects(DriftKind.BOOKS))
-        self._seen_before = frozenset(self._real(more, marks))
-        return Verdict(more, self._seen_before - before)
+        self._seen_before = frozenset(self.real(more, marks, trades=trades))
+        return Verdict(more, trades, self._seen_before - before)
 
     def sound(self, verdict: Verdict, marks: Mapping[str, Mark]) -> None:
         """Note what is not explained: now, and of days that are closed. What is explained by now is cleared."""
         with self._store.read() as connection:
             days = broken_days(connection, self._account_id)
-        running = self._real(verdict.more, marks)
+        running = self.real(verdict.more, marks, trades=verdict.trades)
         said: dict[str, list[str]] = {}
         for day, differences in sorted(days.items()):
             for asset, one in differences.items():
@@ -76,10 +77,10 @@ class BookAlarm:
         unexplained = [*running.values(), *(one for differences in days.values() for one in differences.values())]
         self._on_difference(sum((abs(one.value or NOTHING) for one in unexplained), NOTHING))
 
-    def _real(self, more: Mapping[str, Decimal], marks: Mapping[str, Mark]) -> dict[str, Difference]:
-        """Differences that are more than rounding."""
+    def real(self, more: Mapping[str, Decimal], marks: Mapping[str, Mark], *, trades: int) -> dict[str, Difference]:
+        """Differences that are more than the roundings of so many trades."""
         found = {asset: self._difference(asset, units, marks) for asset, units in more.items()}
-        return {asset: one for asset, one in found.items() if not is_rounding(one)}
+        return {asset: one for asset, one in found.items() if not is_rounding(one, rounding_limit(trades))}
 
     def _difference(self, asset: str, units: Decimal, marks: Mapping[str, Mark]) -> Difference:
         if asset == self._currency:

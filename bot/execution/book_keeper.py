@@ -22,19 +22,22 @@ from bot.execution.drift_book import DriftBook
 from bot.execution.holdings_marks import marks_of_assets
 from bot.execution.reconciliation import Reconciler
 from bot.execution.running_books import RunningBooks, apply_all, opened_books
-from bot.execution.settled_reading import QUIET, NotSettled, SettledReader, SettledReading
+from bot.execution.settled_reading import QUIET, NotSettled, SettledReader, SettledReading, ThreadWanted
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.seams.ids import IdSource
 from bot.storage.book_entries import book_entries
 from bot.storage.equity_points import EquityPoint, add_point, thin_out
+from bot.storage.marks_text import units_text
 from bot.storage.opening_balances import OpeningBalances, find_opening, save_opening
 from bot.storage.store import Store
 
 log = logging.getLogger(__name__)
 
-# When something was on its way, or this thread was wanted elsewhere, or a difference waits for a second look.
+# When something was on its way, or a difference waits for a second look.
 LOOK_AGAIN_SECONDS = 6.0
+# After the thread was wanted elsewhere: in its next pause, but not with half a reading in each of them for ever.
+NEXT_PAUSE_SECONDS = (0.2, 0.2, 1.0, 2.0, 4.0)
 # Points are kept one by one for so long, then by the hour.
 KEEP_ALL = timedelta(days=7)
 
@@ -104,12 +107,20 @@ class BookKeeper:
         self._point_at = self._settle_at + rules.equity_point_seconds
         # What the books would begin with by the last reading.
         self._opening_units: dict[str, Decimal] | None = None
+        # How often a reading was broken off since the last one that came to its end.
+        self._broken_off = 0
+        self._ended_at = clock.monotonic()
         self.problem = ""
 
     @property
     def due_at(self) -> float:
         """When there is something to do (monotonic seconds)."""
         return min(self._settle_at, self._point_at)
+
+    @property
+    def has_waited(self) -> bool:
+        """Whether no reading has come to its end for twice the time in which one should."""
+        return self._clock.monotonic() - self._ended_at > 2 * self._rules.cash_events_seconds
 
     def run_if_due(self, wanted_elsewhere: Callable[[], bool] = lambda: False) -> None:
         """One reading, if it is time. It is broken off between two calls to the venue once the thread is wanted.
@@ -127,17 +138,24 @@ class BookKeeper:
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
+        except ThreadWanted as error:
+            log.debug("%s: the books wait: %s", self._account_id, error)
+            wait = NEXT_PAUSE_SECONDS[min(self._broken_off, len(NEXT_PAUSE_SECONDS) - 1)]
+            self._broken_off += 1
+            self._settle_at = self._clock.monotonic() + wait
         except NotSettled as error:
             log.debug("%s: the books are looked at again soon: %s", self._account_id, error)
         except (Fenced, StoreUnavailable):
             raise
         except VenueError as error:
             self._failed(str(error))
+            self._ended_at = self._clock.monotonic()
         except Exception as error:
             if self._failed(f"{type(error).__name__}: {error}"):
                 log.exception("%s: unexpected error while its books were kept", self._account_id)
         else:
-            self.problem = ""
+            self.problem, self._broken_off = "", 0
+            self._ended_at = self._clock.monotonic()
 
     def _failed(self, problem: str) -> bool:
         """Whether that is news."""
@@ -149,9 +167,12 @@ class BookKeeper:
 
     # -- settled readings -------------------------------------------------------------------------------------------
     def _settle(self, wanted_elsewhere: Callable[[], bool]) -> None:
+        begun = self._clock.monotonic()
+
         def stop_for() -> None:
             if wanted_elsewhere():
-                raise NotSettled("the account's thread is wanted elsewhere")
+                spent = self._clock.monotonic() - begun
+                raise ThreadWanted(f"the account's thread is wanted elsewhere, after {spent:.2f} s of reading")
 
         reading = self._reader.read(stop_for)
         stop_for()
@@ -169,7 +190,7 @@ class BookKeeper:
     def _compare(self, reading: SettledReading, more: Mapping[str, Decimal], marks: Mapping[str, Mark]) -> bool:
         """Close what is over, and say what is not explained; False when another look is needed soon."""
         # What cannot be told from a deposit is no difference yet.
-        verdict = Verdict(more) if reading.cash_problem else self._alarm.judge(more, marks)
+        verdict = Verdict(more) if reading.cash_problem else self._alarm.judge(more, marks, trades=self._books.trades)
         if verdict.sure:
             closed = self._days.close_due(reading, more, marks)
             if closed:
@@ -177,7 +198,7 @@ class BookKeeper:
                 with self._store.read() as connection:
                     books = self._books.now(connection)
                 assert books is not None, "books that have begun do not end"
-                verdict = replace(verdict, more=more_than(reading.units, books.units()))
+                verdict = replace(verdict, more=more_than(reading.units, books.units()), trades=self._books.trades)
         if not reading.cash_problem:
             self._alarm.sound(verdict, marks)
         return verdict.sure
@@ -191,8 +212,9 @@ class BookKeeper:
         with self._store.read() as connection:
             apply_all(books, book_entries(connection, self._account_id))
         units = {self._currency: Decimal(0)} | more_than(reading.units, books.units())
-        if units != self._opening_units:
-            self._opening_units = units
+        before, self._opening_units = self._opening_units, units
+        if before is None or self._alarm.real(more_than(units, before), marks, trades=0):
+            log.debug("%s: its books would begin with %s", self._account_id, units_text(units))
             return False
         point = self._point(reading.holdings, marks, at=reading.at, settled=True)
 

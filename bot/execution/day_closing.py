@@ -20,6 +20,10 @@ from bot.storage.book_entries import BookedUntil
 from bot.storage.day_closes import DayClose, DayStatus, Difference
 
 NOTHING = Decimal(0)
+# Venues round the cost and the fee of a trade, each at the fourth decimal or further behind, and tell another figure.
+ROUNDING_PER_TRADE = Decimal("0.0001")
+# Of what has no price: less than any venue counts.
+DUST_UNITS = Decimal("0.00000001")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +89,7 @@ class DayMaker:
             income=terms.income,
             other_holdings=terms.other_holdings,
             difference=identity.difference,
-            differences=_differences(identity),
+            differences=_differences(identity, rounding_limit(terms.trades)),
             units={asset: amount for asset, amount in units.items() if amount},
             marks=marks,
             books_json=to_json(books),
@@ -152,28 +156,36 @@ def _take_over(books: Books, units: Mapping[str, Decimal], end: DayEnd) -> None:
         books.apply(Movement(event=event, sequence=-1))
 
 
-def _differences(identity: Identity) -> dict[str, Difference]:
+def _differences(identity: Identity, limit: Decimal) -> dict[str, Difference]:
     parts = ((part.asset, Difference(part.units - part.opening_units, part.value)) for part in identity.by_asset)
-    return {asset: one for asset, one in parts if one.units and not is_rounding(one)}
+    return {asset: one for asset, one in parts if one.units and not is_rounding(one, limit)}
 
 
-def is_rounding(one: Difference) -> bool:
-    """Less than half a cent: venues round balances in places that their fills do not show."""
-    return one.value is not None and abs(one.value) < HALF_A_CENT
+def rounding_limit(trades: int) -> Decimal:
+    """What balances may differ by after so many trades, in own currency, with nothing wrong; half a cent at least."""
+    return max(HALF_A_CENT, ROUNDING_PER_TRADE * trades)
+
+
+def is_rounding(one: Difference, limit: Decimal = HALF_A_CENT) -> bool:
+    """Venues round balances in places that their fills do not show."""
+    return abs(one.units) < DUST_UNITS if one.value is None else abs(one.value) < limit
 
 
 def _judged(identity: Identity, end: DayEnd, currency: str) -> tuple[DayStatus, str]:
-    differences = _differences(identity)
+    limit = rounding_limit(identity.terms.trades)
+    differences = _differences(identity, limit)
     said = [end.unproven] if end.unproven else []
     if identity.unpriced:
         names = ", ".join(f"{plain(units)} {asset}" for asset, units in sorted(identity.unpriced.items()))
         said.append(f"not valued, for want of a price near the day's end: {names}")
     said += [in_words(asset, one, currency) for asset, one in sorted(differences.items())]
+    if not differences and abs(identity.difference) >= HALF_A_CENT:
+        said.append(f"{identity.difference:.4f} {currency} are roundings of {identity.terms.trades} trades")
     if end.restated:
         said.append(end.restated)
     if end.unproven:
         status = DayStatus.UNPROVEN
-    elif differences or not identity.holds:
+    elif differences:
         status = DayStatus.BROKEN
     else:
         status = DayStatus.UNPRICED if identity.unpriced else DayStatus.OK

@@ -66,6 +66,12 @@ class RunningBooks:
         self._base: Base | None = None
         self._booked = BookedUntil()
         self._books: Books | None = None
+        self._trades_before = 0
+
+    @property
+    def trades(self) -> int:
+        """Of these books since their base, as `now` has found them."""
+        return 0 if self._books is None else self._books.flows.trades - self._trades_before
 
     def now(self, connection: Connection) -> Books | None:
         """With all that is booked; None = they have not begun. To be read, not to be applied to."""
@@ -74,6 +80,7 @@ class RunningBooks:
             return None
         if self._books is None or base != self._base or not self._go_on(connection, self._books):
             self._books = base.books(self._currency)
+            self._trades_before = self._books.flows.trades
             apply_all(self._books, book_entries(connection, self._account_id, since=base.at))
         self._base, self._booked = base, booked
         return self._books

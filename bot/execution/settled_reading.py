@@ -30,6 +30,10 @@ class NotSettled(Exception):
     """Nothing is wrong: something is on its way, and the books are compared another time. The message says what."""
 
 
+class ThreadWanted(NotSettled):
+    """The reading was broken off, because this thread has something better to do."""
+
+
 @dataclass(frozen=True)
 class SettledReading:
     """What the venue said, by the venue's clock, and how far the books had come then.

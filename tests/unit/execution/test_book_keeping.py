@@ -377,3 +377,20 @@ def test_a_second_difference_does_not_silence_the_first(books: BookBench) -> Non
     assert set(books.alarms()) == {"USD"}
     books.settle(after=0)
     assert set(books.alarms()) == {"USD", "BTC"}
+
+
+def test_what_the_venue_rounds_of_many_trades_is_no_break_and_more_than_that_is(books: BookBench) -> None:
+    books.settle()
+    for number in range(100):
+        books.clock.seconds += 60
+        books.trade(Side.BUY if number % 2 == 0 else Side.SELL, "0.001", "50000")
+        books.venue.cash -= Decimal("0.00008")
+    books.settle_twice()
+    assert books.alarms() == {}
+    books.to_day(1)
+    (day,) = books.days()
+    assert (day.status, day.difference) == (DayStatus.OK, Decimal("-0.008"))
+    assert "-0.0080 USD are roundings of 100 trades" in day.problem
+    books.venue.cash -= Decimal("0.02")
+    books.settle_twice()
+    assert set(books.alarms()) == {"USD"}
