@@ -112,9 +112,9 @@ class Ledger:
             lambda connection: fills.add_fill(connection, self.ref, item, client_order_id=None, now=moment)
         )
         sign = 1 if side is Side.BUY else -1
-        self._move(base_of(symbol), sign * item.quantity)
-        self._move(quote_of(symbol), -sign * item.quantity * item.price)
-        self._move(fee_currency, -item.fee)
+        self.move(base_of(symbol), sign * item.quantity)
+        self.move(quote_of(symbol), -sign * item.quantity * item.price)
+        self.move(fee_currency, -item.fee)
         return item.trade_id
 
     def cash(self, moment: datetime, kind: CashKind, asset: str, amount: str, fee: str = "0") -> None:
@@ -123,9 +123,10 @@ class Ledger:
             event_id=f"E{self._number}", kind=kind, asset=asset, amount=Decimal(amount), fee=Decimal(fee), at=moment
         )
         self.bot.store.write(lambda connection: cash_events.add_cash_event(connection, self.ref, event, now=moment))
-        self._move(asset, event.change)
+        self.move(asset, event.change)
 
-    def _move(self, asset: str, change: Decimal) -> None:
+    def move(self, asset: str, change: Decimal) -> None:
+        """The venue has so much more of it, whatever the books are told."""
         self.units[asset] = self.units.get(asset, Decimal(0)) + change
 
     def point(self, moment: datetime, prices: Mapping[str, str], *, settled: bool = True) -> EquityPoint:
