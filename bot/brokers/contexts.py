@@ -177,6 +177,7 @@ def unified_context(
         ),
         settle_seconds=exchange.settle_seconds,
         passes_ids=exchange.client_order_ids,
+        options=exchange.options,
         on_private_call=shared.on_private_call,
         quote_currency=exchange.quote_currency,
     )

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
 from bot.domain.account import EXCHANGE_NAME, BrokerType
 from bot.settings.section import Section
-from bot.settings.values import Currency, Flag, Optional, SomeSeconds, Text
+from bot.settings.values import Currency, Flag, Optional, Parameters, SomeSeconds, Text
 from bot.settings.venues import CallRate
 
 # These begin variables, scopes and labels that mean something else.
@@ -44,6 +44,9 @@ class ExchangeSettings(Section):
         default=None, description="most calls of one address; null = 2 with real money, any number on paper"
     )
     client_order_ids: Flag = Field(default=True, description="orders carry our id wherever ccxt passes it on")
+    options: Parameters = Field(
+        default_factory=lambda: MappingProxyType({}), description="ccxt's own options for it, such as operatorId"
+    )
 
 
 def _nothing_as_none(value: object) -> object:

@@ -189,9 +189,17 @@ def test_ccxt_is_asked_what_an_exchange_can_do() -> None:
     assert gate.capabilities().order_types[OrderType.MARKET] == BOUNDED_BUY
     assert OrderType.LIMIT_IOC not in conduct_of(tables_of("bitopro")).capabilities().order_types
     assert "no outcome could ever be known" in conduct_of(tables_of("coinspot")).hindrance
+    assert "opened with privateKey" in conduct_of(tables_of("nado")).hindrance
     assert home_of("bybit") == "https://api.bybit.com"
     with pytest.raises(ConfigurationError, match="ccxt knows no exchange nowhere"):
         tables_of("nowhere")
+
+
+def test_an_exchange_with_a_passphrase_says_where_it_is_looked_for(wiring: UnifiedWiring) -> None:
+    access = wiring.access(AccountRef.user(OKX, "phrase"))
+    credentials = replace(access.credentials, api_passphrase=None)
+    with pytest.raises(ConfigurationError, match="ends with API_PASSPHRASE"):
+        wiring.broker(AccountRef.user(OKX, "phrase"), access=replace(access, credentials=credentials))
 
 
 def test_accounts_of_one_exchange_share_its_tables(wiring: UnifiedWiring) -> None:

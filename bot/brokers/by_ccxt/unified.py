@@ -78,6 +78,11 @@ class UnifiedBroker(BaseBroker):
         self._conduct = conduct_of(self._exchange)
         if self._conduct.hindrance:
             raise ConfigurationError(f"{account.broker}: {self._venue} can't be traded here: {self._conduct.hindrance}")
+        if self._conduct.passphrase and context.access.credentials.api_passphrase is None:
+            raise ConfigurationError(
+                f"{account.label}: {self._venue} needs a pass phrase or a user id besides the key; it stands in the "
+                f"variable that ends with API_PASSPHRASE"
+            )
         self._gate.join(account.label)
         self.capabilities = self._conduct.capabilities()
         self._reader = UnifiedReader(
@@ -125,6 +130,7 @@ class UnifiedBroker(BaseBroker):
             base_url=access.base_url if access.mode == "paper" else None,
             fetch=wire.fetch,
             milliseconds=lambda: milliseconds(self.venue_clock.now()),
+            options=context.options,
         )
 
     @property

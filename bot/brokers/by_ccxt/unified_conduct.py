@@ -10,6 +10,8 @@ from bot.domain.order import OrderType
 
 # Ours are letters and digits, 32 of them.
 CLIENT_ID = "[A-Za-z0-9]{1,32}"
+# What an account's variables can hold; the pass phrase's may hold a user id.
+GIVEN = frozenset({"apiKey", "secret", "password", "uid"})
 BOUNDED_BUY = "market; buys: limit IOC, at most 1 % above the ask"
 
 
@@ -34,10 +36,14 @@ class Conduct:
     # The methods that together list ended orders of every kind; () = there is none.
     ended_lists: tuple[str, ...]
     passphrase: bool
+    # What it wants besides a key, a secret and a pass phrase (or user id), in ccxt's words.
+    wanted: tuple[str, ...] = ()
 
     @property
     def hindrance(self) -> str:
         """Why nothing can be traded there by this adapter; empty = it can."""
+        if self.wanted:
+            return f"it is opened with {' and '.join(self.wanted)}, which can't be given here"
         if not self.order_by_number and not self.ended_lists:
             return "it shows no single order and no list of ended ones, so that no outcome could ever be known"
         if self.buys_by_cost and not self.immediate:
@@ -79,6 +85,7 @@ def conduct_of(exchange: Exchange) -> Conduct:
         order_by_number=bool(exchange.has.get("fetchOrder")),
         ended_lists=_ended_lists(exchange.has),
         passphrase=bool(exchange.requiredCredentials.get("password") or exchange.requiredCredentials.get("uid")),
+        wanted=tuple(name for name, needed in exchange.requiredCredentials.items() if needed and name not in GIVEN),
     )
 
 

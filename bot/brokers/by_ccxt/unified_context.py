@@ -1,6 +1,8 @@
 """What an account at an exchange that is opened by name is given."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.by_ccxt.unified_market import UnifiedMarkets
@@ -22,7 +24,7 @@ class UnifiedContext:
     `exchange_id` is ccxt's name of it. In paper mode every request goes to `access.base_url`; in live mode to ccxt's
     own addresses, and the base URL only names the exchange. Every call is counted on the address's counter and on the
     key's. `settle_seconds`: for so long after its sending an order may still come to light; nothing bounds it on its
-    way. `passes_ids`: orders carry our id where ccxt passes it on.
+    way. `passes_ids`: orders carry our id where ccxt passes it on. `options` are ccxt's own, by their names.
     """
 
     exchange_id: str
@@ -39,4 +41,5 @@ class UnifiedContext:
     gate: VenueGate | None = None
     settle_seconds: float = 180.0
     passes_ids: bool = True
+    options: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     on_private_call: CallObserver | None = None

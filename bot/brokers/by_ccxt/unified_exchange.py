@@ -136,6 +136,7 @@ def exchange_for(
     base_url: str | None,
     fetch: Fetch,
     milliseconds: Callable[[], int],
+    options: Mapping[str, str],
 ) -> Exchange:
     """One account's. With a `base_url` every request goes there, whatever host ccxt would have asked."""
     made = bare_copy(exchange_id)
@@ -145,6 +146,7 @@ def exchange_for(
     made.headers, made.accounts, made.last_http_response = {}, None, None
     if base_url is not None:
         made.urls = {**made.urls, "api": rehosted(made.urls["api"], base_url.rstrip("/"))}
+    made.options |= options
     made.fetch = fetch
     made.milliseconds = milliseconds
     made.microseconds = lambda: milliseconds() * 1000

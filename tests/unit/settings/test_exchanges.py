@@ -70,6 +70,11 @@ def test_what_makes_no_sense_is_refused_with_a_sentence(tmp_path: Path, yaml: st
     assert any(words in problem for problem in problems(tmp_path, yaml, mode=mode)), words
 
 
+def test_ccxts_own_options_are_passed_on(tmp_path: Path) -> None:
+    yaml = BYBIT.replace("true}", "true, options: {operatorId: 1234567890}}")
+    assert dict(load(tmp_path, yaml).exchanges["bybit"].options) == {"operatorId": "1234567890"}
+
+
 def test_users_of_an_exchange_that_nobody_named_are_refused_by_their_file(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, "", user=USER)
     assert problem.startswith("config/users/retail_bybit.json is not a name of a user file")
