@@ -1,13 +1,13 @@
 """Rows of a user's copies beside the master's trades, as the account of fidelity needs them."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, and_, bindparam, exists, select
+from sqlalchemy import BindParameter, Connection, Row, Select, and_, bindparam, exists, select
 
 from bot.books.exactly import add, multiply, quotient
 from bot.books.fidelity import (
@@ -20,27 +20,16 @@ from bot.domain.order import OrderKind, Side
 from bot.domain.signal import CopyReason, CopyStatus
 from bot.domain.symbol import base_of, quote_of
 from bot.storage.master_trades import MasterTrades
-from bot.storage.schema import account, copy_result, fill, order_intent, signal
+from bot.storage.schema import account, copy_result, fill, order_intent
 
 _ACCOUNT: BindParameter[str] = bindparam("account_id")
 _TRADED = tuple(fill.c[name] for name in ("symbol", "quantity", "price", "fee", "fee_currency"))
-_COPIES = (
-    select(signal, *[copy_result.c[name].label(f"copy_{name}") for name in copy_result.c.keys()])  # noqa: SIM118 - no dict
-    .join(copy_result, copy_result.c.signal_id == signal.c.signal_id)
-    .where(
-        copy_result.c.account_id == _ACCOUNT,
-        signal.c.executed_at >= bindparam("since"),
-        signal.c.executed_at < bindparam("until"),
-    )
-    .order_by(signal.c.sequence)
-)
-# By the account's orders, which the fills are indexed by.
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+# A few signals at once, each by the keys that lead to its rows: a period is read in the time of the period.
+_AT_ONCE = 500
+_COPIES = select(copy_result).where(copy_result.c.account_id == _ACCOUNT, copy_result.c.signal_id.in_(_IDS))
 _FILLS = (
-    select(
-        order_intent.c.signal_id,
-        order_intent.c.sent_at,
-        *_TRADED,
-    )
+    select(order_intent.c.signal_id, order_intent.c.sent_at, *_TRADED)
     .select_from(
         order_intent.join(
             fill,
@@ -48,26 +37,12 @@ _FILLS = (
                 fill.c.account_id == order_intent.c.account_id,
                 fill.c.venue_order_id == order_intent.c.venue_order_id,
             ),
-        ).join(signal, signal.c.signal_id == order_intent.c.signal_id)
-    )
-    .where(
-        order_intent.c.account_id == _ACCOUNT,
-        signal.c.executed_at >= bindparam("since"),
-        signal.c.executed_at < bindparam("until"),
-    )
-)
-_FILLS_OF_MASTER = (
-    select(signal.c.signal_id, *_TRADED)
-    .select_from(
-        signal.join(
-            fill, and_(fill.c.account_id == signal.c.account_id, fill.c.venue_order_id == signal.c.venue_order_id)
         )
     )
-    .where(
-        signal.c.account_id == _ACCOUNT,
-        signal.c.executed_at >= bindparam("since"),
-        signal.c.executed_at < bindparam("until"),
-    )
+    .where(order_intent.c.account_id == _ACCOUNT, order_intent.c.signal_id.in_(_IDS))
+)
+_FILLS_OF_MASTER = select(fill.c.venue_order_id, *_TRADED).where(
+    fill.c.account_id == _ACCOUNT, fill.c.venue_order_id.in_(_IDS)
 )
 # In markets that the user has ever copied; a trade of an order of ours is a copy.
 _BY_HAND = (
@@ -156,31 +131,41 @@ def fidelity_of(connection: Connection, account_id: str, since: datetime, until:
     are, with a difference that is not known. Empty for a master.
     """
     times: dict[str, Any] = {"account_id": account_id, "since": since, "until": until}
-    copies = connection.execute(_COPIES, times).all()
-    by_hand = connection.execute(_BY_HAND, times).all()
-    if not copies and not by_hand:
+    broker = connection.execute(_BROKER, {"account_id": account_id}).scalar()
+    master = MasterTrades(connection, account_id, str(broker), since=since)
+    if master.label in (None, account_id):
         return ()
-    broker = str(connection.execute(_BROKER, {"account_id": account_id}).scalar())
-    world = _World(connection, times, broker)
-    traded, sent_at = _fills_by_signal(connection, times)
+    signals = [row for row in master.signals if since <= row.executed_at < until]
+    ids = [row.signal_id for row in signals]
+    copies = {row.signal_id: row for row in _chunked(connection, _COPIES, account_id, ids)}
+    traded, sent_at = _fills_by_signal(connection, account_id, ids)
+    world = _World(connection, account_id, master, signals)
     lines = [
-        world.copy_line(row, traded[row.signal_id], sent_at.get(row.signal_id)) for row in copies if _was_owed(row)
+        world.copy_line(row, copies[row.signal_id], traded[row.signal_id], sent_at.get(row.signal_id))
+        for row in signals
+        if row.signal_id in copies and _was_owed(copies[row.signal_id])
     ]
-    lines += [world.line_by_hand(row) for row in by_hand if world.is_copied(row.symbol)]
+    by_hand = connection.execute(_BY_HAND, times).all()
+    lines += [world.line_by_hand(row) for row in by_hand if master.traded(row.symbol)]
     return sorted(lines, key=lambda line: line.at)
 
 
-def _was_owed(row: Row[Any]) -> bool:
-    return row.copy_reason not in (CopyReason.USER_LEFT, CopyReason.NOTHING_HELD)
+def _chunked(connection: Connection, query: Select[Any], account_id: str, ids: Sequence[str]) -> Iterator[Row[Any]]:
+    for start in range(0, len(ids), _AT_ONCE):
+        yield from connection.execute(query, {"account_id": account_id, "ids": ids[start : start + _AT_ONCE]})
+
+
+def _was_owed(copy: Row[Any]) -> bool:
+    return copy.reason not in (CopyReason.USER_LEFT, CopyReason.NOTHING_HELD)
 
 
 def _fills_by_signal(
-    connection: Connection, times: Mapping[str, Any]
+    connection: Connection, account_id: str, ids: Sequence[str]
 ) -> tuple[Mapping[str, _Traded], Mapping[str, datetime]]:
     """(what was traded for each signal, when its first order was sent)."""
     traded: dict[str, _Traded] = defaultdict(_Traded)
     sent_at: dict[str, datetime] = {}
-    for row in connection.execute(_FILLS, times):
+    for row in _chunked(connection, _FILLS, account_id, ids):
         traded[row.signal_id].take(row)
         if row.sent_at is not None:
             sent_at[row.signal_id] = min(row.sent_at, sent_at.get(row.signal_id, row.sent_at))
@@ -188,21 +173,20 @@ def _fills_by_signal(
 
 
 class _World:
-    """What the copies of one user have in common: the masters' trades, and the prices of now."""
+    """What the copies of one user have in common: the master's trades and orders, and the prices of now."""
 
-    def __init__(self, connection: Connection, times: Mapping[str, Any], broker: str) -> None:
-        self._account_id: str = times["account_id"]
-        self._master = MasterTrades(connection, self._account_id, broker)
+    def __init__(
+        self, connection: Connection, account_id: str, master: MasterTrades, signals: Sequence[Row[Any]]
+    ) -> None:
+        self._account_id = account_id
+        self._master = master
         self._orders: dict[str, _Traded] = defaultdict(_Traded)
-        for row in connection.execute(_FILLS_OF_MASTER, {**times, "account_id": self._master.label}):
-            self._orders[row.signal_id].take(row)
+        ids = sorted({row.venue_order_id for row in signals if row.venue_order_id is not None})
+        for row in _chunked(connection, _FILLS_OF_MASTER, str(master.label), ids):
+            self._orders[row.venue_order_id].take(row)
 
-    def is_copied(self, symbol: str) -> bool:
-        """Whether the master has ever traded this market."""
-        return self._master.traded(symbol)
-
-    def copy_line(self, row: Row[Any], traded: _Traded, sent_at: datetime | None) -> FidelityLine:
-        ideal = self._ideal(row)
+    def copy_line(self, row: Row[Any], copy: Row[Any], traded: _Traded, sent_at: datetime | None) -> FidelityLine:
+        ideal = self._ideal(row, copy)
         copied = Copied(
             side=Side(row.side),
             ideal_quantity=ideal,
@@ -211,13 +195,13 @@ class _World:
             quantity=traded.quantity,
             price=traded.price,
             fee=traded.fee,
-            seen_price=row.copy_seen_price,
-            capped_quantity=row.copy_capped_quantity,
-            planned_quantity=row.copy_planned_quantity,
-            reason=row.copy_reason,
+            seen_price=copy.seen_price,
+            capped_quantity=copy.capped_quantity,
+            planned_quantity=copy.planned_quantity,
+            reason=copy.reason,
         )
         reference = self._master.reference(row.symbol, row.signal_id)
-        under_way = row.copy_status == CopyStatus.PLANNED
+        under_way = copy.status == CopyStatus.PLANNED
         return FidelityLine(
             kind=row.kind,
             account_id=self._account_id,
@@ -227,9 +211,9 @@ class _World:
             at=row.executed_at,
             signal_id=row.signal_id,
             trade_id=None,
-            status=row.copy_status,
-            reason=row.copy_reason,
-            rank=row.copy_rank,
+            status=copy.status,
+            reason=copy.reason,
+            rank=copy.rank,
             latency_seconds=None if sent_at is None else (sent_at - row.executed_at).total_seconds(),
             master_price=row.reference_price,
             ideal_quantity=ideal,
@@ -273,15 +257,15 @@ class _World:
             fees_apart=traded.fees_apart or {},
         )
 
-    def _ideal(self, row: Row[Any]) -> Decimal | None:
+    def _ideal(self, row: Row[Any], copy: Row[Any]) -> Decimal | None:
         """Of an exit: what was due of this user's own lots. Why those are fewer was told when they came to be."""
         if row.kind == OrderKind.ENTRY:
-            return None if row.copy_ratio is None else multiply(row.copy_ratio, row.quantity)
-        due: Decimal | None = row.copy_capped_quantity
-        planned: Decimal | None = row.copy_planned_quantity
+            return None if copy.ratio is None else multiply(copy.ratio, row.quantity)
+        due: Decimal | None = copy.capped_quantity
+        planned: Decimal | None = copy.planned_quantity
         return planned if due is None else due
 
     def _master_fee(self, row: Row[Any], ideal: Decimal | None) -> Decimal | None:
         """The share of the ideal in the fee of the master's order."""
-        order = self._orders[row.signal_id]
+        order = self._orders[row.venue_order_id or ""]
         return quotient(multiply(order.fee, ideal), order.quantity) if ideal is not None and order.quantity else None

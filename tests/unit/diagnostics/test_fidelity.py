@@ -1,6 +1,6 @@
 """`bot.py fidelity` and what it reads: copies beside the ideal, as planner, executor and recorder leave them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -147,6 +147,23 @@ def test_masters_have_no_lines_and_who_left_owes_none(bench: Bench) -> None:
     assert _lines(bench) == []
     with bench.store.read() as connection:
         assert fidelity_of(connection, "kraken", EVER, NEVER) == ()
+
+
+def test_a_time_holds_the_trades_of_that_time_and_the_worth_of_them_by_what_came_later(bench: Bench) -> None:
+    for day in range(4):
+        bench.clock.seconds = 3 * 86_400 * day
+        for broker in bench.brokers.values():
+            broker.refresh_balance()
+        _trade(bench, Side.SELL if day % 2 else Side.BUY, "0.01", master=str(50000 + 1000 * day))
+    with bench.store.read() as connection:
+        times = [START + timedelta(days=3 * day) for day in range(5)]
+        for first in range(4):
+            for last in range(first, 4):
+                lines = fidelity_of(connection, "ann_kraken", times[first], times[last] + timedelta(seconds=1))
+                assert [line.at for line in lines] == times[first : last + 1]
+                assert [line.reference for line in lines if line.kind == "entry"] == [
+                    D(50000 + 1000 * (day + 1)) for day in range(first, last + 1) if day % 2 == 0
+                ]
 
 
 # -- the command --------------------------------------------------------------------------------------------------
