@@ -8,6 +8,7 @@ from bot.diagnostics.amounts_shown import UNKNOWN, cents, fraction, rounded, sig
 from bot.diagnostics.listing import count
 from bot.diagnostics.period_figures import AccountPeriod
 from bot.diagnostics.period_performance import performance_of
+from bot.storage.day_closes import DayStatus
 
 # What each part of the identity is; shown with the sign with which it changes the equity.
 TERM_WORDS: Mapping[str, str] = MappingProxyType(
@@ -44,20 +45,21 @@ def performance_words(period: AccountPeriod) -> Sequence[tuple[str, str]]:
 
 def notes_of(period: AccountPeriod) -> Sequence[str]:
     """What the columns do not say: other terms, what is not known, and where venue and books differ."""
-    return [*terms_beside(period), *problems_of(period)]
+    return [*remarks_of(period), *problems_of(period)]
 
 
-def terms_beside(period: AccountPeriod) -> Sequence[str]:
-    """Terms that are in no P&L and mostly nothing."""
+def remarks_of(period: AccountPeriod) -> Sequence[str]:
+    """What is to be known and is in order: terms that are in no P&L and mostly nothing, and words on proved days."""
     notes = []
     for name in ("income", "other_holdings", "difference"):
         value = period.term(name)
         if value is not None and rounded(value):
             notes.append(f"{TERM_WORDS[name]} {signed(value)} {period.account.currency}")
-    return notes
+    return [*notes, *(f"{day.day}: {day.problem}" for day in period.days if day.problem and day.status == DayStatus.OK)]
 
 
 def problems_of(period: AccountPeriod) -> Sequence[str]:
     """What is not known or not proved, day by day."""
     problems = [period.missing] if period.missing else []
-    return [*problems, *(f"{day.day}: {day.problem}" for day in period.days if day.problem)]
+    unproved = [day for day in period.days if day.status != DayStatus.OK]
+    return [*problems, *(f"{day.day}: {day.problem or day.status}" for day in unproved)]

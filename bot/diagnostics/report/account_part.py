@@ -9,7 +9,7 @@ from bot.diagnostics.amounts_shown import UNKNOWN, cents, fraction, signed
 from bot.diagnostics.fidelity_figures import FidelityFigures
 from bot.diagnostics.period_figures import AccountPeriod, net_of
 from bot.diagnostics.period_performance import drawdown_line, equity_line, performance_of
-from bot.diagnostics.period_words import problems_of, terms_beside
+from bot.diagnostics.period_words import problems_of, remarks_of
 from bot.diagnostics.report.bars import Bar, bars_panel, list_of_bars
 from bot.diagnostics.report.chart import Panel, figure, words_of
 from bot.diagnostics.report.line import Point, line_panel, thinned
@@ -39,7 +39,7 @@ def account_part(one: ReportedAccount) -> str:
     if period.days:
         parts += [
             _tiles(period),
-            *(paragraph(note, kind="quiet") for note in terms_beside(period)),
+            *(paragraph(note, kind="quiet") for note in remarks_of(period)),
             _equity(one),
             _by_day(period),
             _by_asset(one),
