@@ -14,6 +14,7 @@ from tests.checks.forbidden_calls import ROOT
 DOCUMENTS = (
     "README.md",
     "docs/architecture.md",
+    "docs/books.md",
     "docs/brokers.md",
     "docs/faults.md",
     "docs/guarantees.md",
