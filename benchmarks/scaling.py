@@ -1,6 +1,8 @@
 """One process or several on one PostgreSQL: from a master's fill to its users' orders, take-over, load, memory.
 
-`python -m benchmarks.scaling --users 100 --processes 1 4`. The exchange, the server and all processes share this
+    python benchmarks/scaling.py --users 100 --processes 1 4 [--json]
+
+The exchange, the server and all processes share this
 machine: what is measured is the way through the database and between processes, not what more machines would give.
 """
 
@@ -17,6 +19,8 @@ from functools import partial
 from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import cast
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.fanout_drill.venue import MARKETS, Venue, moment
 from benchmarks.report import Cell, Report
@@ -48,13 +52,14 @@ copying: {gather_partial_fills_milliseconds: 0}
 risk: {scan_symbols_limit: 1}
 """
 COLUMNS = (
-    "processes", "users", "ready s", "median ms", "last ms", "orders once", "transactions/s idle", "transactions per signal",
-    "CPU % idle", "MB each", "writes/s", "moved s", "first copy after s",
+    "processes", "users", "ready s", "median ms", "last ms", "orders once", "transactions/s idle",
+    "transactions per signal", "CPU % idle", "MB each", "writes/s", "moved s", "first copy after s",
 )  # fmt: skip
 NOTES = (
     "median, last: from the master's fill at the exchange to the acceptance there of the median and the last user's"
     " order, of rounds by hand; the first round is not counted. Orders over WebSocket, no latency added.",
-    "transactions: of the whole database by pg_stat_database, readings among them, with fsync on. CPU: of all bots together; 100 = one core.",
+    "transactions: of the whole database by pg_stat_database, readings too, with fsync on. CPU: of all bots together;"
+    " 100 = one core.",
     "moved: from kill -9 of the process that holds the master until living processes hold all accounts, with the"
     " lease of 30 s as shipped; first copy after: from the kill until a new trade of the master is accepted for all.",
     "writes/s: small durable transactions of as many processes together, nothing else going on: each waits for the"
