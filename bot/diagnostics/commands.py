@@ -4,8 +4,10 @@ import argparse
 
 from bot.diagnostics import (
     audit,
+    backup,
     config_show,
     copies,
+    copy_books,
     debts,
     drift,
     fidelity,
@@ -17,6 +19,7 @@ from bot.diagnostics import (
     processes,
     reconcile,
     resolve,
+    restore,
     symbols,
     verify,
     vetoes,
@@ -58,6 +61,9 @@ def parser() -> argparse.ArgumentParser:
     fidelity.add(commands)
     reconcile.add(commands)
     add_commands_of_books(commands)
+    backup.add(commands)
+    restore.add(commands)
+    copy_books.add(commands)
     return made
 
 

@@ -22,17 +22,25 @@ def back_up(database: Path, *, revision: str, now: datetime) -> Path:
     directory = database.parent / DIRECTORY
     directory.mkdir(mode=0o700, exist_ok=True)
     copy = directory / f"{database.stem}-{revision}-{now.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}.db"
-    fresh = copy.with_suffix(".new")
-    try:
-        _copy(database, fresh)
-        fresh.replace(copy)
-        sync_directory(directory)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
+    copy_database(database, copy)
     for old in backups_of(database)[KEPT:]:
         old.unlink(missing_ok=True)
     return copy
+
+
+def copy_database(database: Path, copy: Path) -> None:
+    """Copy a database that may be in use into a single private file, whole and durable, or leave nothing behind.
+
+    Raises `OSError` or `sqlite3.Error`.
+    """
+    fresh = copy.with_name(copy.name + ".new")
+    try:
+        _copy(database, fresh)
+        fresh.replace(copy)
+        sync_directory(copy.parent)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def backups_of(database: Path) -> Sequence[Path]:
