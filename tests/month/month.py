@@ -38,8 +38,8 @@ masters:
 strategy:
   plugin: tests.month.told_strategy:ToldStrategy
 pace:
-  paper: {{cycle_seconds: 1, reconcile_seconds: 5}}
-books: {{cash_events_seconds: 2, equity_point_seconds: 2, price_max_age_seconds: 120}}
+  paper: {{cycle_seconds: {pace}, reconcile_seconds: 10}}
+books: {{cash_events_seconds: {look}, equity_point_seconds: {look}, price_max_age_seconds: 120}}
 kraken: {{private_call_lock: per_key}}
 risk:
   max_entries_per_minute: null
@@ -60,6 +60,15 @@ class Size:
     days: int
     brokerages: tuple[str, ...]
     users_each: int
+
+    @property
+    def pace(self) -> int:
+        """Seconds from one cycle to the next: two processors have time for so many accounts."""
+        return 1 + self.accounts // 10
+
+    @property
+    def accounts(self) -> int:
+        return len(self.brokerages) * (1 + self.users_each)
 
 
 @dataclass(frozen=True)
@@ -106,7 +115,7 @@ class Month:
         """Until every account's books have begun."""
         self._run()
         self._wait(lambda: self._count("SELECT count(DISTINCT account_id) FROM opening_balance") == len(self.accounts),
-                   seconds=180, what="all books have begun")  # fmt: skip
+                   seconds=240, what="all books have begun")  # fmt: skip
 
     def live(self, day: int) -> None:
         """Trade, move money, on some days die; then let the day end and all accounts be closed."""
@@ -129,13 +138,13 @@ class Month:
         self._held = sorted({*self._held, *bought} - {*sold})
         if sold:
             self._wait_for_signals("exit", len(self.size.brokerages))
-        self._wait(self._all_answered, seconds=120, what="every copy has its answer")
+        self._wait(self._all_answered, seconds=240, what="every copy has its answer")
         assert self._fills() > before
 
     def _wait_for_signals(self, kind: str, more: int) -> None:
         query = f"SELECT count(*) FROM signal WHERE kind = '{kind}'"
         wanted = self._seen.get(kind, 0) + more
-        self._wait(lambda: self._count(query) >= wanted, seconds=120, what=f"{more} more signals of kind {kind}")
+        self._wait(lambda: self._count(query) >= wanted, seconds=240, what=f"{more} more signals of kind {kind}")
         self._seen[kind] = self._count(query)
 
     def _move_money(self, day: int) -> None:
@@ -167,10 +176,10 @@ class Month:
         end = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
         self.jump_to(end - EVENING)
         since = self.now()
-        self._wait(lambda: self._points_since(since) == len(self.accounts), seconds=120, what="an evening's prices")
+        self._wait(lambda: self._points_since(since) == len(self.accounts), seconds=240, what="an evening's prices")
         self.jump_to(end + CLOSING)
         closed = "SELECT count(*) FROM day_close WHERE closes_at >= :end"
-        self._wait(lambda: self._count(closed, end=_text(end)) == len(self.accounts), seconds=180,
+        self._wait(lambda: self._count(closed, end=_text(end)) == len(self.accounts), seconds=240,
                    what=f"all days of {now:%F} are closed")  # fmt: skip
         self.jump_to(end + timedelta(hours=9))
         self._wait_for_readings()
@@ -242,7 +251,7 @@ class Month:
     def _wait_for_readings(self) -> None:
         """Every account has read its balances anew, and so has noticed what time it is."""
         since = self.now()
-        self._wait(lambda: self._points_since(since, settled=True) == len(self.accounts), seconds=180,
+        self._wait(lambda: self._points_since(since, settled=True) == len(self.accounts), seconds=240,
                    what="all are at work again")  # fmt: skip
 
     # -- what is seen of it ---------------------------------------------------------------------------------------
@@ -297,7 +306,9 @@ class Month:
         config = self.directory / "config"
         (config / "users").mkdir(parents=True)
         masters = "\n".join(f"  - {{broker: {name}}}" for name in self.size.brokerages)
-        (config / "nija.yaml").write_text(CONFIGURATION.format(masters=masters), encoding="utf-8")
+        pace = self.size.pace
+        text = CONFIGURATION.format(masters=masters, pace=pace, look=2 * pace)
+        (config / "nija.yaml").write_text(text, encoding="utf-8")
         for brokerage in self.size.brokerages:
             rows = [
                 {"user_id": name, "name": name.title(), "account_type": "retail", "broker_type": brokerage}
