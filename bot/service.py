@@ -41,6 +41,7 @@ from bot.storage.installation import Installation, open_installation
 from bot.storage.instance_lease import Holder
 from bot.storage.place import DATABASE_FILE, database_url, is_a_file
 from bot.storage.postgres_installation import PostgresOpening, Sharing
+from bot.storage.retention import Retention, kept
 from bot.storage.store import Store
 from bot.storage.watch import StoreWatch
 from bot.supervision.heart import Heart, beat
@@ -373,6 +374,15 @@ class Run:
             longest_turn_seconds=2 * BEAT_SECONDS,
         )
         sealer = ChainSealer(world.store, self._clock)
+        days = self._settings.storage
+        retention = Retention(
+            world.store,
+            self._clock,
+            kept(
+                balance_readings_days=days.keep_balance_readings_days,
+                health_changes_days=days.keep_health_changes_days,
+            ),
+        )
         parts.garbage.start(self._clock.monotonic())
         while not self._stop.is_set():
             beat("looking after the process")
@@ -387,6 +397,7 @@ class Run:
                 self._end_when(self._other_owner(), exit_codes.ALREADY_RUNNING)
             parts.kill_switch.look()
             sealer.turn()
+            retention.turn()
             self._keep_exchange_alive(world)
             if now >= summary_at:
                 summary_at = now + every

@@ -328,6 +328,19 @@ class ScalingSettings(Section):
     )
 
 
+class StorageSettings(Section):
+    """How long readings are kept. Fills, signals, orders, copies and cash are books and stay."""
+
+    keep_balance_readings_days: Annotated[Whole, Field(ge=7, le=36_500)] = Field(
+        default=90, description="each reading of a balance is kept so long", json_schema_extra={"unit": "days"}
+    )
+    keep_health_changes_days: Annotated[Whole, Field(ge=7, le=36_500)] = Field(
+        default=400,
+        description="each change of an account's health is kept so long",
+        json_schema_extra={"unit": "days"},
+    )
+
+
 class OperatorSettings(Section):
     """What config/nija.yaml and the environment can say."""
 
@@ -405,6 +418,7 @@ class OperatorSettings(Section):
     instance: InstanceSettings = Field(
         default=InstanceSettings(), description="one process at a time, on one PostgreSQL"
     )
+    storage: StorageSettings = Field(default=StorageSettings(), description="how long readings are kept; books stay")
     scaling: ScalingSettings = Field(default=ScalingSettings(), description="one process or many, on one PostgreSQL")
 
     @property
