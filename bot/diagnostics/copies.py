@@ -83,6 +83,7 @@ def _user(row: Row[Any]) -> dict[str, Any]:
         "status": row.copy_status,
         "reason": row.copy_reason,
         "detail": row.copy_detail,
+        "rank": row.copy_rank,
         "user_balance": _amount(row.copy_user_balance),
         "ratio": _amount(row.copy_ratio),
         "planned_quantity": _amount(row.copy_planned_quantity),

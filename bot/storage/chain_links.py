@@ -202,7 +202,8 @@ def _unsealed(connection: Connection, kind: SealedKind, after: int, limit: int) 
     if limit <= 0:
         return ()
     if kind.ordered:
-        return [kind.row(row) for row in connection.execute(kind.rows(after=after).limit(limit))]
+        rows = map(kind.row, connection.execute(kind.rows(after=after).limit(limit)))
+        return [row for row in rows if row.position != _NO_NUMBER]
     sealed = frozenset(connection.execute(_KEYS, {"kind": kind.name}).scalars())
     return [row for row in rows_of(connection, kind) if row.key not in sealed][:limit]
 

@@ -64,6 +64,12 @@ class ChainSealer:
                 log.warning("new rows of history are not sealed: %s", error)
             self._problem = str(error)
             return 0
+        except Exception as error:
+            # Whatever a row holds that nobody has foreseen: it must not end the thread that looks after the process.
+            if repr(error) != self._problem:
+                log.exception("unexpected error while new rows of history were sealed")
+            self._problem = repr(error)
+            return 0
         self._problem = ""
         return rows
 

@@ -175,8 +175,12 @@ def test_text_that_is_no_number_and_no_time_is_a_changed_row_and_stops_nothing(s
     spoil = "UPDATE fill SET price = 'nonsense', executed_at = 'yesterday' WHERE sequence = 1"
     store.write(lambda connection: connection.execute(text(spoil)))
     store.write(lambda connection: connection.execute(text("UPDATE veto SET id = 99")))
+    # One that stands for no number is never sealed, and keeps none of the others from it.
+    store.write(lambda connection: connection.execute(text("UPDATE cash_event SET sequence = 'x'")))
+    bench.master_trades(Side.BUY, "0.01")
+    assert _seal(bench) > 0
     found = {(each.what, each.kind) for each in _verify(bench).findings}
-    assert found == {(Break.CHANGED, "fill"), (Break.MISSING, "veto")}
+    assert found == {(Break.CHANGED, "fill"), (Break.MISSING, "veto"), (Break.MISSING, "cash_event")}
 
 
 def test_a_long_history_is_sealed_a_few_rows_at_a_time_and_nobody_waits_behind_it(
@@ -201,6 +205,23 @@ def test_of_two_who_seal_the_same_rows_only_one_does(bench: Bench) -> None:
     assert bench.store.write(lambda connection: chain_links.append(connection, batch)) == 0
     _seal(bench)
     assert _verify(bench).holds
+
+
+def test_a_row_that_cannot_be_sealed_stops_nobody_and_is_said_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_arguments: object) -> None:
+        raise ZeroDivisionError("a row that nobody has foreseen")
+
+    sealer = ChainSealer(bench.store, bench.clock)
+    monkeypatch.setattr(chain_sealing, "append", fails)
+    for _ in range(3):
+        bench.clock.seconds += EVERY_SECONDS
+        assert sealer.turn() == 0
+    assert caplog.text.count("unexpected error while new rows of history were sealed") == 1
+    monkeypatch.undo()
+    bench.clock.seconds += EVERY_SECONDS
+    assert sealer.turn() > 0
 
 
 def test_where_it_is_not_known_how_far_it_was_sealed_the_links_say_so(bench: Bench) -> None:
