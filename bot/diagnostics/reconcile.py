@@ -156,7 +156,8 @@ def _print_account(console: "Console", ledger: Ledger, found: Reconciled) -> Non
         console.print(f"{found.account.title}: nothing is booked, {read}.", soft_wrap=True)
     by_hand = f", {found.by_hand} of them by hand" if found.by_hand else ""
     words = f"{count(found.trades, 'trade')}{by_hand}; {count(found.events, 'event')} of the ledger"
-    console.print(f"{words}, read {since(found.ledger_read_at, ledger.now)}.", soft_wrap=True)
+    ledger_read = "never read" if found.ledger_read_at is None else f"read {since(found.ledger_read_at, ledger.now)}"
+    console.print(f"{words}, {ledger_read}.", soft_wrap=True)
     for asset in sorted(found.assets):
         for remark in found.assets[asset].remarks:
             console.print(f"- {_said(remark, f'{asset}: ')}.", soft_wrap=True)
