@@ -148,7 +148,10 @@ class UnifiedBroker(BaseBroker):
     def absence_doubt(self) -> str:
         if self._look_up_works:
             return ""
-        return f"{self._venue} has never shown an order by an id of ours, so that not finding this one proves nothing"
+        return (
+            f"it was not found, which proves nothing, for {self._venue} has never shown an order by an id of ours; "
+            f"look there for an order of this side, size and time"
+        )
 
     @property
     def order_way(self) -> str:
