@@ -20,6 +20,7 @@ DOCUMENTS = (
     "docs/guarantees.md",
     "docs/performance.md",
     "docs/runbook.md",
+    "docs/scaling.md",
     "CHANGELOG.md",
 )
 README_LINES = 120
