@@ -92,6 +92,8 @@ class MultiAccountBrokerManager:
         # Whoever connected last at a brokerage has its list of markets; all its accounts share one.
         self._listing: dict[BrokerType, BaseBroker] = {}
         self._armed: set[BrokerType] = set()
+        # Users who left and are done.
+        self._released: set[AccountRef] = set()
         self._lock = threading.Lock()
 
     # -- opening ----------------------------------------------------------------------------------------------------
@@ -199,6 +201,7 @@ class MultiAccountBrokerManager:
         with self._lock:
             self._followers = tuple(item for item in self._followers if item.account != account)
             self._leaving.discard(account)
+            self._released.add(account)
             broker = self.user_brokers.get(account.user_id or "", {}).pop(account.broker, None)
         self.failed_brokers.pop(account.label, None)
         if broker is not None:
@@ -288,8 +291,9 @@ class MultiAccountBrokerManager:
         self._armed.add(broker)
 
     def had_its_chance(self, account: AccountRef) -> bool:
-        """Whether it is connected, or has failed to."""
-        return self.broker_of(account) is not None or account.label in self.failed_brokers
+        """Whether it is connected, has failed to, or left and is connected no more."""
+        gone = account.label in self.failed_brokers or account in self._released
+        return gone or self.broker_of(account) is not None
 
     # -- inside -----------------------------------------------------------------------------------------------------
     def _register(self, broker: BaseBroker) -> None:
