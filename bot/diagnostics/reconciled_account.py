@@ -144,8 +144,11 @@ def _look_at_reading(connection: Connection, found: Reconciled) -> None:
         found.remarks.append(Remark(f"not proved yet: {found.word.unsettled}", True))
     problem = "" if reading is None else reading.problem
     history = None if found.word is None else found.word.history
-    if problem and (history is None or history.events is None):
-        found.remarks.append(Remark(f"its ledger could not be read, deposits may be missing: {problem}", False))
+    if problem and history is None:
+        # With a settled reading the ledger was read as well: what failed since then has no part in what is compared.
+        proved = found.word is not None and not found.word.unsettled
+        words = f"its ledger could not be read{' since' if proved else ', deposits may be missing'}: {problem}"
+        found.remarks.append(Remark(words, proved))
     if history is not None and history.problem:
         found.remarks.append(Remark(history.problem, False))
     for drift in open_drifts(connection, label):

@@ -126,10 +126,12 @@ def test_what_could_not_be_read_and_drifts_of_orders_are_flagged(bot: StoredBot,
     bot.store.write(lambda connection: note_unread(connection, USER, "HTTP 500"))
     for kind in (DriftKind.FILL_MISSING, DriftKind.SURPLUS):
         bot.store.write(lambda c, kind=kind: note_drift(c, USER, kind, "T9", detail="a trade", now=now()))  # type: ignore[misc]
-    assert _reconciled(bot).flagged == [
-        "its ledger could not be read, deposits may be missing: HTTP 500",
-        "fill_missing T9: a trade",
-    ]
+    found = _reconciled(bot)
+    assert found.flagged == ["fill_missing T9: a trade"]
+    # The settled reading had the ledger with it.
+    assert found.remarks[0].words == "its ledger could not be read since: HTTP 500"
+    unproved = _reconciled(bot, unsettled="orders were under way")
+    assert "its ledger could not be read, deposits may be missing: HTTP 500" in unproved.flagged
 
 
 def test_an_account_that_was_never_read_is_flagged(ask: Ask, bot: StoredBot) -> None:
