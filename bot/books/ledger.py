@@ -56,7 +56,7 @@ class Books(LotBook):
         self._last: Entry | None = None
         self._last_at = BEFORE_EVERYTHING
         self._markets: dict[str, _Market] = {}
-        self._seen: set[Place] = set()
+        self._seen: set[tuple[int, str, datetime | None]] = set()
 
     # -- reading
 
@@ -109,10 +109,12 @@ class Books(LotBook):
 
     def _apply_other(self, entry: Opening | Movement | CostEntry) -> bool:
         place = place_of(entry)
-        if place in self._seen:
+        # An event is known by its id alone; a word on cost that has none also by its day.
+        identity = (place[1], place[3], place[0] if isinstance(entry, CostEntry) else None)
+        if identity in self._seen:
             return False
         self._refuse_late(entry)
-        self._seen.add(place)
+        self._seen.add(identity)
         self._last, self._last_at = entry, place[0]
         if isinstance(entry, Movement):
             self._book_movement(entry.event)

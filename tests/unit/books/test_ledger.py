@@ -1,5 +1,6 @@
 """The rules of the books, one by one, with figures that a person can check."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal as D
 
@@ -171,6 +172,15 @@ def test_the_same_trade_id_at_two_symbols_is_two_trades() -> None:
     assert books.apply(trade(1, "buy", "1", "100", trade_id="7"))
     assert books.apply(trade(1, "buy", "1", "100", trade_id="7", symbol="ETH/USD"))
     assert not books.apply(trade(1, "buy", "1", "100", trade_id="7"))
+
+
+def test_a_ledger_entry_that_is_told_again_with_another_number_or_date_counts_once() -> None:
+    books = Books("USD")
+    first = moved(1, CashKind.DEPOSIT, "USD", "100")
+    assert books.apply(first)
+    assert not books.apply(replace(first, sequence=9))
+    assert not books.apply(Movement(event=replace(first.event, at=BEGIN + timedelta(hours=2))))
+    assert books.cash == 100
 
 
 def test_what_belongs_earlier_is_refused_loudly_and_changes_nothing() -> None:
