@@ -2,8 +2,9 @@
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation, Overflow
 
-# 60 digits hold the product of two amounts of 30 digits; what would not fit raises instead of being rounded.
-EXACT = Context(prec=60, traps=[Inexact, InvalidOperation, Overflow])
+# Amounts have at most 40 digits, quotients 28: room for sums of products of many of them, which costs nothing while it
+# is not used. What would not fit even here raises instead of being rounded.
+EXACT = Context(prec=500, traps=[Inexact, InvalidOperation, Overflow])
 _ROUNDING = Context(prec=60, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, Overflow])
 
 add = EXACT.add

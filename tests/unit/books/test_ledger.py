@@ -8,6 +8,7 @@ import pytest
 
 from bot.books.book_text import from_json, to_json
 from bot.books.entries import CostEntry, Movement, Opening, Trade
+from bot.books.exactly import add, multiply
 from bot.books.identity import Standing, prove
 from bot.books.ledger import Books, LateEntry
 from bot.books.lots import Realised
@@ -226,6 +227,12 @@ def test_a_split_changes_shares_and_no_cost(more: str, price: str) -> None:
     books.apply(trade(4, "sell", f"{10 + D(more)}", price, symbol="AAPL/USD"))
     assert abs(books.flows.realised - ((10 + D(more)) * D(price) - 2294)) < D("1e-12")
     assert books.lots("AAPL") == ()
+
+
+def test_sums_of_products_of_quotients_are_exact_too() -> None:
+    third = D(1) / 3
+    tiny = third * D("1e-40")
+    assert add(multiply(multiply(third, third), third), multiply(tiny, tiny)) != multiply(multiply(third, third), third)
 
 
 def test_text_of_another_version_is_refused() -> None:
