@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from bot.books.exactly import add
 from bot.books.lots import Realised
 from bot.diagnostics.amounts_shown import exact, units
+from bot.diagnostics.chosen_days import boundary_of
 from bot.diagnostics.listing import time_text
 from bot.diagnostics.period_figures import TERMS, AccountPeriod
 from bot.diagnostics.running_day import day_start
@@ -44,7 +45,12 @@ def explain(connection: Connection, period: AccountPeriod, settings: Settings) -
     account = period.account
     max_age = settings.books.price_max_age_seconds
     begun = day_start(
-        connection, account.account_id, account.currency, max_price_age_seconds=max_age, day=period.days[0].day
+        connection,
+        account.account_id,
+        account.currency,
+        boundary_of(settings),
+        max_price_age_seconds=max_age,
+        day=period.days[0].day,
     )
     if begun is not None:
         start, since = begun

@@ -36,7 +36,7 @@ def running_day(
     point = last_reading(connection, account_id)
     if point is None:
         return None
-    begun = day_start(connection, account_id, point.currency, max_price_age_seconds=max_price_age_seconds)
+    begun = day_start(connection, account_id, point.currency, boundary, max_price_age_seconds=max_price_age_seconds)
     if begun is None or begun[1] > point.at:
         return None
     start, since = begun
@@ -54,11 +54,25 @@ def running_day(
 
 
 def day_start(
-    connection: Connection, account_id: str, currency: str, *, max_price_age_seconds: float, day: str = _AFTER_ALL_DAYS
+    connection: Connection,
+    account_id: str,
+    currency: str,
+    boundary: DayBoundary,
+    *,
+    max_price_age_seconds: float,
+    day: str = _AFTER_ALL_DAYS,
 ) -> tuple[DayStart, datetime] | None:
     """Where a day (or the running one) begins, and from when on its entries count; None = the books have not begun."""
     opening = find_opening(connection, account_id)
     if opening is None:
         return None
     before = close_before(connection, account_id, day)
-    return start_after(connection, account_id, currency, before, opening, max_price_age_seconds=max_price_age_seconds)
+    return start_after(
+        connection,
+        account_id,
+        currency,
+        before,
+        opening,
+        boundary=boundary,
+        max_price_age_seconds=max_price_age_seconds,
+    )

@@ -136,6 +136,7 @@ class BookDays:
             self._currency,
             last,
             opening,
+            boundary=self._boundary,
             max_price_age_seconds=self._max_age.total_seconds(),
         )
 
@@ -199,17 +200,31 @@ def start_after(
     last: DayClose | None,
     opening: OpeningBalances,
     *,
+    boundary: DayBoundary,
     max_price_age_seconds: float,
 ) -> tuple[DayStart, datetime]:
-    """Where the day after this one begins (None = the first day), and from when on entries are its own."""
+    """Where the day after this one begins (None = the first day), and from when on entries are its own.
+
+    What was traded on the first day before balances could be read is that day's all the same: it begins with the first
+    entry of the day on which the books began. What was held then is valued at the first prices that were read.
+    """
     if last is not None:
         return DayStart(books=from_json(last.books_json), units=last.units, marks=last.marks), last.closes_at
+    begins = _first_of_the_day(connection, account_id, opening, boundary)
     books = opened_books(opening, currency)
-    apply_all(books, book_entries(connection, account_id, until=opening.at))
+    apply_all(books, book_entries(connection, account_id, until=begins))
     first = first_point(connection, account_id)
     max_age = timedelta(seconds=max_price_age_seconds)
     marks = {} if first is None else _fresh(first.marks, opening.at, max_age)
-    return DayStart(books=books, units=books.units(), marks=marks), opening.at
+    return DayStart(books=books, units=books.units(), marks=marks), begins
+
+
+def _first_of_the_day(
+    connection: Connection, account_id: str, opening: OpeningBalances, boundary: DayBoundary
+) -> datetime:
+    morning = boundary.bounds(boundary.day_of(opening.at))[0]
+    first = next(book_entries(connection, account_id, since=morning, until=opening.at), None)
+    return opening.at if first is None else moment_of(first)
 
 
 def _fresh(marks: Mapping[str, Mark], moment: datetime, max_age: timedelta) -> dict[str, Mark]:

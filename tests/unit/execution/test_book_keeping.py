@@ -40,7 +40,7 @@ def test_an_account_that_has_nothing_has_books_all_the_same(books: BookBench) ->
     assert opening.units == {"USD": Decimal(0)}
 
 
-def test_what_was_booked_before_the_books_began_is_not_counted_twice(books: BookBench) -> None:
+def test_the_first_day_begins_with_its_first_entry_though_balances_were_read_later(books: BookBench) -> None:
     books.clock.seconds = 100
     books.trade(Side.BUY, "0.01", "50000")
     books.venue.moves(CashKind.DEPOSIT, "250")
@@ -52,7 +52,8 @@ def test_what_was_booked_before_the_books_began_is_not_counted_twice(books: Book
     assert books.alarms() == {}
     books.to_day(1)
     (day,) = books.days()
-    assert (day.status, day.net_deposits) == (DayStatus.OK, Decimal(0))
+    assert (day.status, day.net_deposits, day.opening_equity) == (DayStatus.OK, Decimal(250), Decimal(10000))
+    assert (day.trades, day.turnover) == (1, Decimal(500))
 
 
 def test_the_identity_of_a_day_with_trades_fees_and_a_deposit_holds_and_a_deposit_is_no_profit(
@@ -241,7 +242,7 @@ def test_days_of_a_ledger_that_was_never_read_are_not_proved_until_it_is(books: 
     books.venue.ledger_error = None
     books.settle()
     (day,) = books.days()
-    assert (day.status, day.net_deposits) == (DayStatus.OK, Decimal(900)), day.problem
+    assert (day.status, day.net_deposits, day.opening_equity) == (DayStatus.OK, Decimal(1200), Decimal(10000))
     books.settle_twice()
     assert books.alarms() == {}
 
