@@ -53,7 +53,7 @@ def _nobody_runs(settings: Settings) -> Iterator[None]:
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = InstanceLock(settings.state_dir)
     try:
-        lock.acquire()
+        lock.acquire()  # lint: refuses at once instead of waiting
     except AlreadyRunning as error:
         raise Refused(f"the bot runs ({error})") from error
     try:
