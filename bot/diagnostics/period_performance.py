@@ -1,12 +1,12 @@
 """How a stretch of days was traded: win rate, fee share, turnover, drawdown, and what holding would have brought."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.books.performance import EquityAt, fee_share, hold_change, max_drawdown, unit_values
-from bot.diagnostics.period_figures import AccountPeriod, total
+from bot.diagnostics.period_figures import AccountPeriod, Beginning, total
 from bot.storage.day_closes import DayClose
 
 
@@ -47,18 +47,26 @@ def performance_of(period: AccountPeriod) -> Performance:
 def equity_line(period: AccountPeriod) -> Sequence[EquityAt]:
     """The equity at the beginning and at the end of each day, as far as it is known.
 
-    Deposits of days whose end is not known are counted at the next end that is.
+    An end at which something had no price that has one at another end is left out: its equity lacks what that is worth,
+    and would look like a loss. Deposits of days whose end is left out are counted at the next end that is not.
     """
     line: list[EquityAt] = []
-    if period.opening is not None and period.opening_equity is not None:
+    ends = [period.opening, *period.days]
+    priced = {asset for end in ends if end is not None for asset in end.marks}
+    if period.opening is not None and period.opening_equity is not None and _is_whole(period.opening, priced):
         line.append(EquityAt(period.opening.at, period.opening_equity))
     deposited: Decimal | None = Decimal(0)
     for day in period.days:
         deposited = total((deposited, day.net_deposits))
-        if day.equity is not None and deposited is not None:
+        if day.equity is not None and deposited is not None and _is_whole(day, priced):
             line.append(EquityAt(day.closes_at, day.equity, deposited))
             deposited = Decimal(0)
     return line
+
+
+def _is_whole(end: Beginning | DayClose, priced: Set[str]) -> bool:
+    """Whether everything held then that ever has a price has one then."""
+    return all(asset in end.marks for asset, units in end.units.items() if units and asset in priced)
 
 
 def drawdown_line(line: Sequence[EquityAt]) -> Sequence[Decimal]:

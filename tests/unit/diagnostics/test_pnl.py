@@ -93,6 +93,20 @@ def test_how_it_was_traded_is_counted_from_closing_orders(ask: Ask, kraken: Ledg
     assert Decimal(account["hold"]) == 3
 
 
+def test_a_day_end_without_prices_is_no_drawdown(ask: Ask, bot: StoredBot, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NIJA_TEST_CLOCK_OFFSET_SECONDS", str(runs_at(bot, at(4, "12:00"))))
+    books = Ledger(bot, KRAKEN, opened=at(1, "06:00"), units={"USD": "1000"})
+    books.buy(at(1, "10:00"), "ETH/USD", "9", "100")
+    books.close(at(2, "00:00"), {"ETH": "100"})
+    books.cash(at(2, "11:00"), CashKind.DEPOSIT, "USD", "1000")
+    books.close(at(3, "00:00"), {})
+    books.close(at(4, "00:00"), {"ETH": "90"})
+    (account,) = ask(app.main, "pnl", "--all", "--json").json["accounts"]
+    assert [day["status"] for day in account["days"]][:3] == ["ok", "unpriced", "ok"]
+    assert [Decimal(day["equity"]) for day in account["days"]][:3] == numbers("1000", "1100", "1910")
+    assert Decimal(account["max_drawdown"]) == Decimal("0.09")
+
+
 def test_money_and_pnl_say_the_same(ask: Ask, kraken: Ledger) -> None:
     money, pnl = ask(app.main, "money", "--json").json, ask(app.main, "pnl", "--all", "--json").json
     assert money["accounts"][0]["equity"] == pnl["accounts"][0]["equity"] == "10419.68"
