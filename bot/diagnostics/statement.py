@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
 
 from bot import exit_codes
 from bot.diagnostics.amounts_shown import cents, exact, fraction, signed
@@ -21,8 +24,9 @@ from bot.diagnostics.period_words import TERM_WORDS, notes_of, signed_term
 from bot.diagnostics.store_reading import NoStore
 from bot.diagnostics.terminal import table
 from bot.settings import Settings
-from bot.storage.day_closes import DayStatus
+from bot.storage.day_closes import DayStatus, last_close
 from bot.storage.files import write_atomically
+from bot.storage.opening_balances import find_opening
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,7 +53,8 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True)
 class AccountStatement:
-    """One account's part. `fee` is None when nothing of the month is known; `over` says that the month has ended.
+    """One account's part. `fee` is None when nothing of the month is known; `over` says that the month has ended
+    and that all its days are closed.
 
     `unproved` are the days until then, this month's and earlier ones, that nothing proves.
     """
@@ -104,9 +109,22 @@ def _part(ledger: Ledger, account: ListedAccount, wanted: Wanted) -> AccountStat
         period=period,
         fee=months.get(wanted.month_text),
         fidelity=fidelity_figures(ledger.connection, account, since, end),
-        over=end is not None and end <= ledger.now and not period.running,
+        over=_is_over(ledger, wanted) and _is_closed(ledger.connection, account.account_id, end),
         unproved=[day.day for day in whole.days if day.status is not DayStatus.OK],
     )
+
+
+def _is_over(ledger: Ledger, wanted: Wanted) -> bool:
+    end = wanted.month.moments(ledger.boundary)[1]
+    return end is not None and end <= ledger.now
+
+
+def _is_closed(connection: Connection, account_id: str, end: datetime | None) -> bool:
+    """Whether no day until then is still to be closed: a reading after a day's end may come before its closing."""
+    opening, last = find_opening(connection, account_id), last_close(connection, account_id)
+    if opening is None or end is None or opening.at >= end:
+        return True
+    return last is not None and last.closes_at >= end
 
 
 # -- as JSON ------------------------------------------------------------------------------------------------------
@@ -150,7 +168,7 @@ def _print(ledger: Ledger, wanted: Wanted, parts: Sequence[AccountStatement]) ->
 
 
 def _print_part(console: "Console", ledger: Ledger, wanted: Wanted, part: AccountStatement) -> None:
-    over = "" if part.over else ", which is not over"
+    over = "" if part.over else ", not all of which is closed" if _is_over(ledger, wanted) else ", which is not over"
     title = f"Statement of {part.account.name}, {wanted.month_words}{over}: {part.account.account_id} ({ledger.zone})"
     listed = table(console, title, "", part.account.currency)
     listed.columns[1].justify = "right"

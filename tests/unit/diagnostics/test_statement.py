@@ -97,6 +97,26 @@ def test_the_running_month_says_that_it_is_not_over(ask: Ask, daivon: Ledger) ->
     assert "+200.00" not in shown.text
 
 
+def test_a_month_whose_last_day_is_not_closed_yet_is_not_final(
+    ask: Ask, bot: StoredBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIJA_TEST_CLOCK_OFFSET_SECONDS", str(runs_at(bot, at(1, "00:10"))))
+    books = Ledger(bot, DAIVON, opened=at(30, "06:00", month=10), units={"USD": "1000"})
+    books.close(at(31, "00:00", month=10), {})
+    books.buy(at(31, "10:00", month=10), "ETH/USD", "1", "100", fee="1")
+    # Read after the end of the month, but not closed: its ledger could not be read, for example.
+    books.point(at(1, "00:05"), {"ETH": "100"})
+    asked = ["statement", "daivon_frazier", "--month", "2026-10", "--fee-percent", "20"]
+    (account,) = ask(app.main, *asked, "--json").json["accounts"]
+    assert ([day["day"] for day in account["days"]], account["month_is_over"]) == (["2026-10-30"], False)
+    early = ask(app.main, *asked)
+    assert (early.code, "October 2026, not all of which is closed" in early.text) == (1, True)
+    assert "performance fee so far" in early.text
+    books.close(at(1, "00:06"), {"ETH": "100"})
+    (account,) = ask(app.main, *asked, "--json").json["accounts"]
+    assert (len(account["days"]), account["month_is_over"], account["net"]) == (2, True, "-1")
+
+
 def test_days_that_nothing_proves_are_said_beside_the_fee(ask: Ask, daivon: Ledger) -> None:
     daivon.units["USD"] += 9
     daivon.close(at(11, "00:00"), {})
