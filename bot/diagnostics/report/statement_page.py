@@ -30,7 +30,9 @@ def _part(part: AccountStatement) -> str:
     account = part.account
     shown = [heading(2, account.account_id)]
     if not part.over:
-        shown.append(paragraph("This month is not over, or not all of it is closed: all figures are those until now.", kind="warn"))
+        shown.append(
+            paragraph("This month is not over, or not all closed: all figures are those until now.", kind="warn")
+        )
     shown += [paragraph(note, kind="warn") for note in [*problems_of(part.period), *warnings_of(part)]]
     shown.append(table(["", account.currency], [list(line) for line in lines_of(part)], names=(), words=(0,)))
     shown.append(fidelity_part(part.fidelity))
