@@ -105,15 +105,17 @@ class UnitValue:
 
 
 def unit_values(line: Iterable[EquityAt]) -> list[UnitValue]:
-    """Deposits buy units and withdrawals sell them, at the value just before them.
+    """Deposits buy units and withdrawals sell them.
 
-    While there was nothing in the account, there is nothing to have a result of: the value stands still.
+    Between two points money came at the first and went at the second: what a result is measured by is never less than
+    what was there to make it. While that was nothing, the value stands still.
     """
     values: list[UnitValue] = []
     value, before = ONE, NOTHING
     for point in line:
-        if values and before > 0:
-            value *= max(NOTHING, point.equity - point.net_deposits) / before
+        came, went = max(NOTHING, point.net_deposits), max(NOTHING, -point.net_deposits)
+        if values and before + came > 0:
+            value *= max(NOTHING, point.equity + went) / (before + came)
         values.append(UnitValue(point.at, value))
         before = point.equity
     return values

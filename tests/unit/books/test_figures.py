@@ -88,3 +88,11 @@ def test_fills_of_one_order_are_one_result_and_a_fee_can_turn_a_gain_into_a_loss
 def test_holding_is_judged_at_prices_of_both_ends_only() -> None:
     units = {"BTC": D(2), "ETH": D(5)}
     assert hold_change(units, {"BTC": D(10), "ETH": D(1)}, {"BTC": D(12)}) == 4
+
+
+def test_money_that_comes_into_next_to_nothing_makes_no_drawdown_of_its_own() -> None:
+    assert max_drawdown(line(("0.00000003", "0"), ("9998", "10000"))).fraction < D("0.00021")
+
+
+def test_who_takes_nearly_all_out_has_lost_only_what_was_lost() -> None:
+    assert max_drawdown(line(("1000", "0"), ("5", "-990"))).fraction == D("0.005")
