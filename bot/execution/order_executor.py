@@ -234,7 +234,18 @@ class OrderExecutor:
             return False
         if order is not None:
             self.adopt(intent, order)
-        return order is None
+            return False
+        if not self._broker.absence_doubt:
+            return True
+        log.warning(
+            "%s order %s is not sent: older books were put back, and %s",
+            intent.account_id,
+            intent.client_order_id,
+            self._broker.absence_doubt,
+        )
+        if intent.kind is OrderKind.ENTRY:
+            self._give_up(intent, f"{CopyReason.OUTCOME_UNKNOWN}: {self._broker.absence_doubt}", None)
+        return False
 
     def _mark_submitted(self, intent: OrderIntent) -> float | Veto | None:
         """The commit before the first byte. Returns until when the order may leave (monotonic seconds), or a veto."""

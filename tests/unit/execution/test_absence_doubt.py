@@ -40,3 +40,16 @@ def test_what_turns_up_before_that_is_booked(bench: Bench, monkeypatch: pytest.M
     bench.brokers[MASTER].script = [(OutcomeUnknown("timed out"), True)]
     intent = bench.executors[MASTER].settle(bench.master_trades(Side.BUY, "0.01"))
     assert (intent.state, intent.needs_person) == (IntentState.FILLED, "")
+
+
+def test_after_older_books_were_put_back_no_copy_is_sent_where_nobody_can_say_that_it_was_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MemoryBroker, "absence_doubt", DOUBT)
+    bench.master_trades(Side.BUY, "0.01")
+    bench.restored_at = bench.clock.now()
+    bench.restarted(bench.user("ann").account)
+    bench.copy("ann")
+    assert bench.user("ann").received == []
+    with bench.store.read() as connection:
+        assert intents.unfinished(connection, bench.user("ann").account.label) == []
