@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +31,8 @@ class Refused(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """`cost` is for all of `quantity`, in the account's own currency; `on` is the day on which it was acquired."""
+    """`cost` is for all of `quantity`, in the account's own currency; `on` is the day on which it was acquired,
+    as the days of the books are counted."""
 
     account: str
     asset: str
@@ -64,7 +65,7 @@ def say(settings: Settings, word: Word, *, as_json: bool) -> int:
         with open_ledger(settings) as ledger:
             (listed,) = listed_accounts(ledger.connection, settings, word.account)
             _check(ledger, listed, word)
-        written = _written(listed, word, at=now(settings))
+        written = _written(listed, word, acquired=ledger.boundary.starts(word.on), at=now(settings))
         with write_store(settings) as connection:
             add_cost(connection, written)
     except (Refused, NoStore, UnknownName) as error:
@@ -78,27 +79,23 @@ def say(settings: Settings, word: Word, *, as_json: bool) -> int:
     return exit_codes.OK
 
 
-def _written(listed: ListedAccount, word: Word, *, at: datetime) -> WrittenCost:
+def _written(listed: ListedAccount, word: Word, *, acquired: datetime, at: datetime) -> WrittenCost:
     return WrittenCost(
         account_id=listed.account_id,
         asset=word.asset,
         quantity=word.quantity,
         cost=word.cost,
         currency=listed.currency,
-        acquired_at=_acquired_at(word),
+        acquired_at=acquired,
         said_by=word.by,
         reason=word.reason,
         written_at=at,
     )
 
 
-def _acquired_at(word: Word) -> datetime:
-    return datetime(word.on.year, word.on.month, word.on.day, tzinfo=UTC)
-
-
 def _check(ledger: Ledger, listed: ListedAccount, word: Word) -> None:
     """Raises `Refused` when the word would find no units without a cost, or fewer."""
-    acquired = _acquired_at(word)
+    acquired = ledger.boundary.starts(word.on)
     if acquired > ledger.now:
         raise Refused(f"{word.on} has not come yet: only what was acquired already has a cost")
     if find_opening(ledger.connection, listed.account_id) is None:
@@ -203,7 +200,7 @@ def _print(ledger: Ledger, found: Sequence[dict[str, Any]], said: Sequence[dict[
         )
         listed.add_column("came in", overflow="fold")
         for one in found:
-            listed.add_row(one["account"], one["asset"], one["quantity"], _came_in(one))
+            listed.add_row(one["account"], one["asset"], one["quantity"], _came_in(ledger, one))
         console.print(listed)
         console.print(
             "What it cost: python bot.py cost ACCOUNT ASSET --quantity N --cost N --date DAY --by NAME --reason TEXT"
@@ -211,12 +208,20 @@ def _print(ledger: Ledger, found: Sequence[dict[str, Any]], said: Sequence[dict[
     else:
         console.print("The cost of all that is held is known.")
     for one in said:
+        written, acquired = _day(ledger, one["written_at"]), _day(ledger, one["acquired_at"])
         console.print(
-            f"{one['by']} said on {one['written_at'][:10]}: {one['quantity']} {one['asset']} of {one['account']} cost "
-            f"{one['cost']} {one['currency']} on {one['acquired_at'][:10]} ({one['reason']})",
+            f"{one['by']} said on {written}: {one['quantity']} {one['asset']} of {one['account']} cost "
+            f"{one['cost']} {one['currency']} on {acquired} ({one['reason']})",
             soft_wrap=True,
         )
 
 
-def _came_in(one: dict[str, Any]) -> str:
-    return ", ".join("before the books began" if lot["at"] is None else lot["at"][:10] for lot in one["came_in"])
+def _came_in(ledger: Ledger, one: dict[str, Any]) -> str:
+    return ", ".join(
+        "before the books began" if lot["at"] is None else _day(ledger, lot["at"]) for lot in one["came_in"]
+    )
+
+
+def _day(ledger: Ledger, moment: str) -> str:
+    """The day of the books, as `--date` is to be said."""
+    return ledger.boundary.day_of(datetime.fromisoformat(moment)).isoformat()

@@ -84,6 +84,24 @@ def test_a_day_after_the_coins_came_in_is_refused(ask: Ask, kraken: Ledger) -> N
     assert say(ask, "BTC", "0.1", "80", "2027-01-01").code == 2
 
 
+def test_the_day_of_a_word_is_one_of_the_zone_that_is_set(
+    ask: Ask, bot: StoredBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIJA_TEST_CLOCK_OFFSET_SECONDS", str(runs_at(bot, at(4, "12:01"))))
+    monkeypatch.setenv("NIJA__BOOKS__TIME_ZONE", "Asia/Tokyo")
+    books = Ledger(bot, KRAKEN, opened=at(1, "06:00"), units={"USD": "1000"}, zone="Asia/Tokyo")
+    # Early on the third in Tokyo.
+    books.cash(at(2, "20:00"), CashKind.DEPOSIT, "ETH", "2")
+    books.close(at(4, "11:00"), MARKS)
+    assert "2026-11-03" in ask(app.main, "cost").text
+    assert say(ask, "ETH", "2", "80", "2026-11-04").code == 2
+    assert say(ask, "ETH", "2", "80", "2026-11-03").code == 0
+    books.restate(at(4, "11:30"))
+    shown = ask(app.main, "cost")
+    assert "cost 80 USD on 2026-11-03" in shown.text
+    assert "The cost of all that is held is known" in shown.text
+
+
 def test_an_account_without_books_takes_no_word(ask: Ask, kraken: Ledger) -> None:
     kraken.bot.account(COINBASE)
     words = ["--quantity", "1", "--cost", "1", "--date", "2024-01-01", "--by", "Anna", "--reason", "x"]
