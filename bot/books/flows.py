@@ -70,6 +70,16 @@ def count_units(units: Units, asset: str, amount: Decimal) -> None:
     units[asset] = add(units.get(asset, NOTHING), amount)
 
 
+def moved_in_kind(first: Flows, last: Flows) -> set[str]:
+    """The assets of which units came or left between two moments otherwise than by a trade for money."""
+    pairs: list[tuple[Mapping[str, object], Mapping[str, object]]] = [
+        (first.deposit_units, last.deposit_units),
+        (first.income_units, last.income_units),
+        (first.carried, last.carried),
+    ]
+    return {asset for before, after in pairs for asset, amount in after.items() if amount != before.get(asset)}
+
+
 @dataclass(frozen=True, kw_only=True)
 class BookPoint:
     """The books at one moment: enough, with prices, to say what any period between two of them brought.

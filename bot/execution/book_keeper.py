@@ -176,11 +176,12 @@ class BookKeeper:
 
         reading = self._reader.read(stop_for)
         stop_for()
-        marks = marks_of_assets(self._broker, reading.units)
         failpoint("books_read")
         self._days.restate()
         with self._store.read() as connection:
             books = self._books.now(connection)
+        # What came or left in kind is worth its price at the end of the day, also when nothing of it is there then.
+        marks = marks_of_assets(self._broker, {*reading.units, *self._books.moved_in_kind})
         if books is None:
             self._plan(reading.at, again=not self._begin(reading, marks))
             return

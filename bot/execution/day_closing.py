@@ -1,7 +1,7 @@
 """Closes one day of one account's books: terms, identity, status. Pure arithmetic on what it is given."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +9,7 @@ from decimal import Decimal
 from bot.books.book_text import to_json
 from bot.books.entries import CostEntry, Entry, Movement, Trade
 from bot.books.equity import Mark, fresh_prices
-from bot.books.flows import BookPoint
+from bot.books.flows import BookPoint, moved_in_kind
 from bot.books.identity import HALF_A_CENT, Identity, Standing, prove
 from bot.books.ledger import Books
 from bot.books.performance import ResultTally, Wins, hold_change
@@ -70,11 +70,12 @@ class DayMaker:
         apply_all(books, entries)
         units = end.venue_units(books.units())
         fresh = fresh_prices(end.marks, now=end.at, max_age_seconds=self.max_price_age_seconds)
-        marks = {asset: end.marks[asset] for asset in fresh if units.get(asset) or start.units.get(asset)}
+        moved = moved_in_kind(before.flows, books.flows)
+        marks = {a: end.marks[a] for a in fresh if units.get(a) or start.units.get(a) or a in moved}
         identity = prove(_standing(before, start.units, start.marks), _standing(books.point(), units, marks))
         _take_over(books, units, end)
         wins, terms = tally.wins(), identity.terms
-        status, problem = _judged(identity, end, books.own_currency)
+        status, problem = _judged(identity, end, books.own_currency, moved - marks.keys())
         close = DayClose(
             account_id=self.account_id,
             day=end.day,
@@ -171,13 +172,16 @@ def is_rounding(one: Difference, limit: Decimal = HALF_A_CENT) -> bool:
     return abs(one.units) < DUST_UNITS if one.value is None else abs(one.value) < limit
 
 
-def _judged(identity: Identity, end: DayEnd, currency: str) -> tuple[DayStatus, str]:
+def _judged(identity: Identity, end: DayEnd, currency: str, unvalued: Set[str]) -> tuple[DayStatus, str]:
+    """`unvalued` came or left in kind, and have no price."""
     limit = rounding_limit(identity.terms.trades)
     differences = _differences(identity, limit)
     said = [end.unproven] if end.unproven else []
     if identity.unpriced:
         names = ", ".join(f"{plain(units)} {asset}" for asset, units in sorted(identity.unpriced.items()))
         said.append(f"not valued, for want of a price near the day's end: {names}")
+    if gone := sorted(unvalued - identity.unpriced.keys()):
+        said.append(f"came or left, and is not valued, for want of a price near the day's end: {', '.join(gone)}")
     said += [in_words(asset, one, currency) for asset, one in sorted(differences.items())]
     if not differences and abs(identity.difference) >= HALF_A_CENT:
         said.append(f"{identity.difference:.4f} {currency} are roundings of {identity.terms.trades} trades")
@@ -188,7 +192,7 @@ def _judged(identity: Identity, end: DayEnd, currency: str) -> tuple[DayStatus, 
     elif differences:
         status = DayStatus.BROKEN
     else:
-        status = DayStatus.UNPRICED if identity.unpriced else DayStatus.OK
+        status = DayStatus.UNPRICED if identity.unpriced or unvalued else DayStatus.OK
     return status, "; ".join(said)
 
 

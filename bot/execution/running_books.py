@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from bot.books.book_text import from_json
 from bot.books.entries import Entry, Opening
+from bot.books.flows import Flows, moved_in_kind
 from bot.books.ledger import Books, LateEntry
 from bot.storage.book_entries import EVER, NEVER, BookedUntil, book_entries, booked_until, late_entries
 from bot.storage.day_closes import DayClose, last_close
@@ -66,12 +67,17 @@ class RunningBooks:
         self._base: Base | None = None
         self._booked = BookedUntil()
         self._books: Books | None = None
-        self._trades_before = 0
+        self._flows_before = Flows()
 
     @property
     def trades(self) -> int:
         """Of these books since their base, as `now` has found them."""
-        return 0 if self._books is None else self._books.flows.trades - self._trades_before
+        return 0 if self._books is None else self._books.flows.trades - self._flows_before.trades
+
+    @property
+    def moved_in_kind(self) -> set[str]:
+        """Assets of which units came or left in kind since then: their price is needed, also if none is held now."""
+        return set() if self._books is None else moved_in_kind(self._flows_before, self._books.flows)
 
     def now(self, connection: Connection) -> Books | None:
         """With all that is booked; None = they have not begun. To be read, not to be applied to."""
@@ -80,7 +86,7 @@ class RunningBooks:
             return None
         if self._books is None or base != self._base or not self._go_on(connection, self._books):
             self._books = base.books(self._currency)
-            self._trades_before = self._books.flows.trades
+            self._flows_before = self._books.flows.copy()
             apply_all(self._books, book_entries(connection, self._account_id, since=base.at))
         self._base, self._booked = base, booked
         return self._books

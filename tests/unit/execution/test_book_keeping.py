@@ -97,6 +97,46 @@ def test_every_day_begins_where_the_last_one_ended(books: BookBench) -> None:
     assert [day.equity for day in days[:-1]] == [day.opening_equity for day in days[1:]]
 
 
+def test_coins_that_left_altogether_are_a_withdrawal_at_their_price_and_no_loss(books: BookBench) -> None:
+    books.settle()
+    books.trade(Side.BUY, "0.02", "50000")
+    books.venue.price = Decimal(60000)
+    books.settle()
+    books.to_day(1)
+    books.venue.moves(CashKind.WITHDRAWAL, "-0.02", "BTC")
+    books.settle()
+    books.to_day(2)
+    bought, left = books.days()
+    assert (bought.status, bought.unrealised_change) == (DayStatus.OK, Decimal(200))
+    assert (left.status, left.net_deposits) == (DayStatus.OK, Decimal(-1200)), left.problem
+    assert (left.unrealised_change, left.realised, left.other_holdings) == (0, 0, 0)
+
+
+def test_coins_that_came_in_and_were_sold_on_the_same_day_are_a_deposit(books: BookBench) -> None:
+    books.settle()
+    books.venue.moves(CashKind.DEPOSIT, "0.02", "BTC")
+    books.clock.seconds += 60
+    books.trade(Side.SELL, "0.02", "60000")
+    books.settle()
+    books.to_day(1)
+    (day,) = books.days()
+    assert (day.status, day.net_deposits, day.other_holdings) == (DayStatus.OK, Decimal(1200), 0), day.problem
+
+
+def test_what_came_and_left_without_a_price_is_said(books: BookBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(books.venue, "get_trading_pairs", dict)
+    books.settle()
+    books.venue.moves(CashKind.DEPOSIT, "0.02", "BTC")
+    books.clock.seconds += 60
+    books.venue.moves(CashKind.WITHDRAWAL, "-0.01", "BTC")
+    books.venue.moves(CashKind.FEE, "-0.01", "BTC")
+    books.settle()
+    books.to_day(1)
+    (day,) = books.days()
+    assert day.status is DayStatus.UNPRICED
+    assert day.problem == "came or left, and is not valued, for want of a price near the day's end: BTC"
+
+
 def test_a_day_ends_by_the_clocks_of_the_zone_that_is_set(store: Store) -> None:
     books = BookBench(store, zone="Europe/Berlin", day_starts_at="06:00")
     books.settle()
