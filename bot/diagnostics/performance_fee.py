@@ -9,9 +9,11 @@ profit.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
+from itertools import groupby
 
-from bot.books.exactly import add, multiply, subtract
-from bot.diagnostics.period_figures import net_of
+from bot.books.book_text import from_json
+from bot.books.exactly import multiply, subtract
+from bot.diagnostics.period_figures import net_of, total
 from bot.storage.day_closes import DayClose
 
 _CENT = Decimal("0.01")
@@ -21,8 +23,8 @@ _CENT = Decimal("0.01")
 class FeeMonth:
     """One month. `profit` is what trading made since the books began, at its end; `mark` the highest before it.
 
-    `above` is what the profit is above the mark, 0 if it is not; None = a day until then is not known, and no fee is
-    said. With `fee_percent` None no fee is asked for.
+    `above` is what the profit is above the mark, 0 if it is not; None = a day until then, or what its lots
+    were worth at its end, is not known, and no fee is said. With `fee_percent` None no fee is asked for.
     """
 
     month: str
@@ -45,23 +47,25 @@ class FeeMonth:
 
 
 def fee_months(days: Iterable[DayClose], fee_percent: Decimal | None) -> Sequence[FeeMonth]:
-    """Every month that the days are in, oldest first. `days` begin with the account's first, oldest first."""
+    """Every month that the days are in, oldest first. `days` begin with the account's first, oldest first.
+
+    At an end without a price for something that has a cost, its gain or loss is in no figure: the profit of then is
+    not known, and makes no mark. Later months have it again.
+    """
     months: list[FeeMonth] = []
     profit: Decimal | None = Decimal(0)
     mark = Decimal(0)
-    for month, made in _by_month(days):
-        profit = None if profit is None or made is None else add(profit, made)
-        months.append(FeeMonth(month=month, profit=profit, mark=mark, fee_percent=fee_percent))
-        if profit is not None:
-            mark = max(mark, profit)
+    for month, in_month in groupby(days, key=lambda day: day.day[:7]):
+        of_month = list(in_month)
+        profit = total((profit, *(net_of(day) for day in of_month)))
+        known = profit if _is_valued(of_month[-1]) else None
+        months.append(FeeMonth(month=month, profit=known, mark=mark, fee_percent=fee_percent))
+        if known is not None:
+            mark = max(mark, known)
     return months
 
 
-def _by_month(days: Iterable[DayClose]) -> Sequence[tuple[str, Decimal | None]]:
-    """What trading made in each month; None when one of its days is not known."""
-    found: dict[str, Decimal | None] = {}
-    for day in days:
-        month = day.day[:7]
-        before, made = found.get(month, Decimal(0)), net_of(day)
-        found[month] = None if before is None or made is None else add(before, made)
-    return list(found.items())
+def _is_valued(day: DayClose) -> bool:
+    """Whether everything held at the day's end at a known cost had a price then."""
+    unpriced = {asset for asset, units in day.units.items() if units and asset not in (day.currency, *day.marks)}
+    return not unpriced or unpriced.isdisjoint(from_json(day.books_json).known())

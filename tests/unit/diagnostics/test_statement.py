@@ -88,6 +88,27 @@ def test_the_mark_is_the_highest_month_end_and_nothing_is_charged_twice(bot: Sto
     )
 
 
+def test_a_month_that_ends_without_prices_has_no_fee_and_makes_no_mark(ask: Ask, bot: StoredBot) -> None:
+    books = Ledger(bot, DAIVON, opened=at(29, "06:00", month=9), units={"USD": "2000", "BONK": "7"})
+    books.buy(at(29, "10:00", month=9), "SOL/USD", "1", "100")
+    books.sell(at(29, "11:00", month=9), "SOL/USD", "1", "400")
+    books.buy(at(29, "12:00", month=9), "ETH/USD", "9", "100")
+    books.close(at(30, "00:00", month=9), {"ETH": "50"})
+    books.close(at(1, "00:00", month=10), {})
+    for day in range(2, 32):
+        books.close(at(day, "00:00", month=10), {"ETH": "50"})
+    books.close(at(1, "00:00"), {"ETH": "120"})
+    with bot.store.read() as connection:
+        days = closes_of(connection, DAIVON.label)
+    september, october = fee_months(days, Decimal(20))
+    # 300 were gained by a sale and 450 were lost of what is held, whose price nobody knew at that moment.
+    assert (september.profit, september.above, september.fee) == (None, None, None)
+    # BONK never has a price, but no cost either: it is in no profit.
+    assert (october.mark, october.profit, october.fee) == (Decimal(0), Decimal(480), Decimal(96))
+    shown = ask(app.main, "statement", "daivon_frazier", "--month", "2026-09", "--fee-percent", "20")
+    assert (shown.code, "unknown" in shown.text) == (1, True)
+
+
 def test_the_running_month_says_that_it_is_not_over(ask: Ask, daivon: Ledger) -> None:
     asked = ["statement", "daivon_frazier", "--month", "2026-11", "--fee-percent", "20"]
     shown = ask(app.main, *asked)
