@@ -4,6 +4,7 @@ A store of its own is filled with fills as a bot books them; all are sealed by t
 the code of `bot.py verify`. The cost per fill is what sealing adds to the bot's work for each row, and to its disk.
 """
 
+import argparse
 import sys
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -100,4 +101,6 @@ def _size(file: Path) -> int:
 
 
 if __name__ == "__main__":
-    main(*(int(word.replace(",", "")) for word in sys.argv[1:2]))
+    words = argparse.ArgumentParser(description="How fast history is sealed and verified.")
+    words.add_argument("fills", nargs="?", type=int, default=FILLS, help=f"how many are booked (default {FILLS})")
+    main(words.parse_args().fills)
