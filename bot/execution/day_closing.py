@@ -1,7 +1,7 @@
 """Closes one day of one account's books: terms, identity, status. Pure arithmetic on what it is given."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -76,6 +76,8 @@ class DayMaker:
         _take_over(books, units, end)
         wins, terms = tally.wins(), identity.terms
         status, problem = _judged(identity, end, books.own_currency, moved - marks.keys())
+        if late := sorted(asset for asset, held in start.units.items() if held and asset in marks.keys() - start.marks):
+            problem = "; ".join(filter(None, (problem, _valued_late(late))))
         close = DayClose(
             account_id=self.account_id,
             day=end.day,
@@ -146,6 +148,10 @@ def entry_in_words(entry: Entry) -> str:
 
 def _standing(point: BookPoint, units: Mapping[str, Decimal], marks: Mapping[str, Mark]) -> Standing:
     return Standing(point=point, venue_units=units, prices={asset: mark.price for asset, mark in marks.items()})
+
+
+def _valued_late(assets: Sequence[str]) -> str:
+    return f"had no price at the day's beginning, so that all its worth counts as this day's: {', '.join(assets)}"
 
 
 def _take_over(books: Books, units: Mapping[str, Decimal], end: DayEnd) -> None:

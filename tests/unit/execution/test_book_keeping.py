@@ -123,6 +123,18 @@ def test_coins_that_came_in_and_were_sold_on_the_same_day_are_a_deposit(books: B
     assert (day.status, day.net_deposits, day.other_holdings) == (DayStatus.OK, Decimal(1200), 0), day.problem
 
 
+def test_a_day_that_begins_without_a_price_says_so(books: BookBench) -> None:
+    books.settle()
+    books.trade(Side.BUY, "0.02", "50000")
+    books.settle()
+    books.to_day(1, after=2 * HOUR)
+    books.to_day(2)
+    unpriced, valued = books.days()
+    assert (unpriced.equity, valued.opening_equity, valued.equity) == (Decimal(9000), Decimal(9000), Decimal(10000))
+    assert (valued.status, valued.other_holdings) == (DayStatus.OK, Decimal(1000))
+    assert valued.problem == "had no price at the day's beginning, so that all its worth counts as this day's: BTC"
+
+
 def test_what_came_and_left_without_a_price_is_said(books: BookBench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(books.venue, "get_trading_pairs", dict)
     books.settle()
