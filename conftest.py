@@ -14,3 +14,17 @@ settings.load_profile("same")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--run-slow", action="store_true", help="also run the large sizes, which take minutes")
+    parser.addoption(
+        "--database",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="what every test of the store, the books, copying and the commands uses; some use both anyway",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--database") != "postgresql":
+        return
+    for item in items:
+        for marker in item.iter_markers("sqlite_only"):
+            item.add_marker(pytest.mark.skip(reason=f"SQLite only: {marker.args[0]}"))

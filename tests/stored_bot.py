@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sqlalchemy import URL
+
 from bot.domain.account import AccountRef, BrokerType
 from bot.storage import accounts, migrations, process
 from bot.storage.store import Store, sqlite_url
@@ -60,9 +62,9 @@ def run_script(name: str, *arguments: str, environ: Mapping[str, str]) -> "subpr
 class StoredBot:
     """A store in a directory; accounts in it are healthy and trading unless a test says otherwise."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, url: URL | None = None) -> None:
         self.directory = directory
-        url = sqlite_url(directory / "nija.db")
+        url = sqlite_url(directory / "nija.db") if url is None else url
         migrations.upgrade(url)
         self.store = Store(url)
         self.store.start()

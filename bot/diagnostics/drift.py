@@ -19,6 +19,7 @@ WORDS = {
     "phantom": "an order that the books call live and the brokerage does not show",
     "shortfall": "less is there than our lots",
     "surplus": "more is there than our lots (coins of the user's own)",
+    "books": "other balances than trades and cash events make of them",
     "dust": "a rest too small to be sold",
 }
 # What is there besides our lots is the user's own business; everything else is somebody's to look at.

@@ -17,7 +17,14 @@ from bot.execution.running_books import apply_all, base_of_books, opened_books
 from bot.execution.settled_reading import SettledReading
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
-from bot.storage.book_entries import BookedEntry, book_entries, booked_until, late_entries, moment_of
+from bot.storage.book_entries import (
+    BookedEntry,
+    book_entries,
+    booked_until,
+    first_entry_at,
+    late_entries,
+    moment_of,
+)
 from bot.storage.day_closes import DayClose, DayStatus, close_before, closes_of, last_close, save_close
 from bot.storage.equity_points import first_point, points_of
 from bot.storage.opening_balances import OpeningBalances, find_opening
@@ -223,8 +230,7 @@ def _first_of_the_day(
     connection: Connection, account_id: str, opening: OpeningBalances, boundary: DayBoundary
 ) -> datetime:
     morning = boundary.bounds(boundary.day_of(opening.at))[0]
-    first = next(book_entries(connection, account_id, since=morning, until=opening.at), None)
-    return opening.at if first is None else moment_of(first)
+    return first_entry_at(connection, account_id, since=morning, until=opening.at) or opening.at
 
 
 def _fresh(marks: Mapping[str, Mark], moment: datetime, max_age: timedelta) -> dict[str, Mark]:

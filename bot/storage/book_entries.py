@@ -13,9 +13,8 @@ from bot.domain.order import Side
 from bot.storage.cash_events import event_of
 from bot.storage.cost_entries import costs_of
 from bot.storage.schema import account, cash_event, cost_entry, fill
+from bot.storage.streaming import stream
 
-# Rows fetched at once while a long history is gone through.
-ROWS_AT_ONCE = 2000
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -61,6 +60,8 @@ _NEWEST_MOVEMENT = select(func.max(cash_event.c.sequence)).where(cash_event.c.ac
 _NEWEST_COST = select(func.max(cost_entry.c.id)).where(cost_entry.c.account_id == _ONE_ACCOUNT)
 _LAST_TRADED = select(func.max(fill.c.executed_at)).where(fill.c.account_id == _ONE_ACCOUNT)
 _LAST_MOVED = select(func.max(cash_event.c.at)).where(cash_event.c.account_id == _ONE_ACCOUNT)
+_FIRST_TRADED = _TRADES.with_only_columns(fill.c.executed_at).limit(1)
+_FIRST_MOVED = _MOVEMENTS.with_only_columns(cash_event.c.at).limit(1)
 _USER_ID = select(account.c.user_id).where(account.c.account_id == _ONE_ACCOUNT)
 
 
@@ -107,6 +108,14 @@ def book_entries(
     return heapq.merge(*streams, key=place_of)
 
 
+def first_entry_at(connection: Connection, account_id: str, *, since: datetime, until: datetime) -> datetime | None:
+    """The time of the first trade, cash event or cost at or after `since` and before `until`; None = there is none."""
+    keys = {"account_id": account_id, "since": since, "until": until}
+    moments = [connection.execute(query, keys).scalar() for query in (_FIRST_TRADED, _FIRST_MOVED)]
+    costs = [cost.acquired_at for cost in _costs(connection, account_id) if since <= cost.acquired_at < until]
+    return min((moment for moment in (*moments, *costs) if moment is not None), default=None)
+
+
 def late_entries(connection: Connection, account_id: str, after: BookedUntil, *, before: datetime) -> list[BookedEntry]:
     """What was booked after those numbers and happened before this time, in the order in which it is applied."""
     fills = {"account_id": account_id, "after": after.fills}
@@ -126,7 +135,7 @@ def moment_of(entry: BookedEntry) -> datetime:
 
 def _trades(connection: Connection, query: Executable, keys: dict[str, Any]) -> Iterator[Trade]:
     masters = connection.execute(_USER_ID, {"account_id": keys["account_id"]}).scalar() is None
-    for row in connection.execute(query, keys, execution_options={"yield_per": ROWS_AT_ONCE}):
+    for row in stream(connection, query, keys):
         yield Trade(
             trade_id=row.trade_id,
             symbol=row.symbol,
@@ -144,7 +153,7 @@ def _trades(connection: Connection, query: Executable, keys: dict[str, Any]) -> 
 
 
 def _movements(connection: Connection, query: Executable, keys: dict[str, Any]) -> Iterator[Movement]:
-    for row in connection.execute(query, keys, execution_options={"yield_per": ROWS_AT_ONCE}):
+    for row in stream(connection, query, keys):
         yield Movement(event=event_of(row), sequence=row.sequence)
 
 

@@ -19,6 +19,7 @@ from bot.seams.clock import format_time, parse_time
 from bot.storage.bulk_insert import BulkInsert
 from bot.storage.process import get_meta, set_meta
 from bot.storage.schema import cash_event, chain_link, cost_entry, fill, halt, order_event, signal, veto
+from bot.storage.streaming import stream
 from bot.storage.types import Amount, UtcTime
 
 # So many rows of a long history are in memory at once.
@@ -150,13 +151,13 @@ def head_of(connection: Connection) -> Link | None:
 
 def links(connection: Connection) -> Iterator[Link]:
     """Every link in its order, a few at a time."""
-    for row in connection.execute(_LINKS, execution_options={"yield_per": AT_ONCE}):
+    for row in stream(connection, _LINKS, at_once=AT_ONCE):
         yield _link(row)
 
 
 def rows_of(connection: Connection, kind: SealedKind) -> Iterator[ChainRow]:
     """Every row of a kind with its digest, in the order of their numbers, a few at a time."""
-    for row in connection.execute(kind.rows(), execution_options={"yield_per": AT_ONCE}):
+    for row in stream(connection, kind.rows(), at_once=AT_ONCE):
         yield kind.row(row)
 
 

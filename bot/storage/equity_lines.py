@@ -5,8 +5,9 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, bindparam, select
 
-from bot.storage.book_entries import EVER, NEVER, ROWS_AT_ONCE
+from bot.storage.book_entries import EVER, NEVER
 from bot.storage.schema import equity_point
+from bot.storage.streaming import stream
 
 _LINE = (
     select(equity_point.c.at, equity_point.c.equity)
@@ -24,5 +25,4 @@ def equity_line_of(
 ) -> list[tuple[datetime, Decimal]]:
     """Oldest first, from `since` to `until`, both with them; None = no bound."""
     keys = {"account_id": account_id, "since": since or EVER, "until": until or NEVER}
-    rows = connection.execute(_LINE, keys, execution_options={"yield_per": ROWS_AT_ONCE})
-    return [(row.at, row.equity) for row in rows]
+    return [(row.at, row.equity) for row in stream(connection, _LINE, keys)]

@@ -13,7 +13,21 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Float, Select, bindparam, cast, false, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 
 from bot.domain.order import IntentState, OrderKind, Side
 from bot.storage.schema import account, fill, order_intent, position, signal
@@ -30,7 +44,6 @@ SENT_SINCE = order_intent.c.sent_at > bindparam("since")
 _HELD_COLUMNS = (position.c.account_id, position.c.symbol, position.c.quantity, position.c.average_entry_price)
 _HELD = select(*_HELD_COLUMNS).where(position.c.account_id == bindparam("account_id"))
 _ALL_HELD = select(*_HELD_COLUMNS)
-_COST = cast(position.c.quantity, Float) * cast(position.c.average_entry_price, Float)
 ENTRY_COLUMNS = (
     order_intent.c.account_id,
     order_intent.c.client_order_id,
@@ -45,8 +58,6 @@ _OPEN_ENTRIES = select(*ENTRY_COLUMNS).where(_OF_ACCOUNT, IS_ENTRY, order_intent
 _ALL_OPEN_ENTRIES = select(*ENTRY_COLUMNS).where(
     order_intent.c.account_id.in_(select(account.c.account_id)), IS_ENTRY, order_intent.c.state.in_(OPEN), _OTHERS
 )
-_AT = cast(func.coalesce(order_intent.c.limit_price, order_intent.c.reference_price), Float)
-_LEFT = cast(order_intent.c.quantity, Float) - cast(order_intent.c.filled_quantity, Float)
 _ANY_OPEN = select(order_intent.c.client_order_id).where(_OF_ACCOUNT, order_intent.c.state.in_(OPEN)).limit(1)
 _SENT = select(func.count()).where(_OF_ACCOUNT, SENT_SINCE, IS_ENTRY, _OTHERS)
 _ALL_SENT = select(func.count()).where(
@@ -74,6 +85,8 @@ _TWINS = (
 _MASTERS_TRADE = select(signal.c.venue_order_id, signal.c.reference_price).where(
     signal.c.signal_id == bindparam("signal_id")
 )
+# Short enough that no product of two leaves the range of a float, which PostgreSQL takes for an error too.
+_NUMBER = r"^-?[0-9]{1,100}(\.[0-9]{1,100})?$"
 _TRADED = select(fill.c.trade_id).join(account, account.c.broker == fill.c.broker).where(
     account.c.account_id == bindparam("account_id"), fill.c.account_id == bindparam("account_id")
 ).limit(1)  # fmt: skip
@@ -140,34 +153,53 @@ def held_by_all(connection: Connection) -> Sequence[Held]:
 def rough_of_all(connection: Connection, *, currencies: AbstractSet[str], besides: str = "") -> Rough:
     """A binary floating-point sum over all accounts, good to about 1e-12 of itself; `currencies` count one to one."""
     places, cost = 0, 0.0
-    held, entered = _rough_queries(tuple(sorted(currencies)))
+    held, entered = _rough_queries(tuple(sorted(currencies)), connection.dialect.name)
     for query in (held, entered):
         keys = {"besides": besides} if query is entered else {}
         number, total, smallest, counted = connection.execute(query, keys).one()
         places += number
-        # What is no number counts as 0 in SQL, or as none.
+        # What is no number counts as 0 on SQLite, and as NaN on PostgreSQL, where it is the greatest.
         sound = number == 0 or (counted == number and smallest > 0)
         cost += float(total or 0) if sound else math.nan
     return Rough(places, None if math.isnan(cost) else cost)
 
 
 @lru_cache(maxsize=8)  # the settings name one set of currencies
-def _rough_queries(currencies: tuple[str, ...]) -> tuple[Select[Any, Any, Any, Any], Select[Any, Any, Any, Any]]:
+def _rough_queries(
+    currencies: tuple[str, ...], dialect: str
+) -> tuple[Select[Any, Any, Any, Any], Select[Any, Any, Any, Any]]:
     """Of positions and of open entries: how many, their sum, the least, and how many are paid in these currencies."""
+    roughly = _or_nan if dialect == "postgresql" else _or_zero
+    cost = roughly(position.c.quantity) * roughly(position.c.average_entry_price)
+    at = roughly(func.coalesce(order_intent.c.limit_price, order_intent.c.reference_price))
+    ordered = roughly(order_intent.c.quantity)
     paid_so = or_(false(), *(position.c.symbol.like(f"%/{one}") for one in currencies))
     held = select(
-        func.count(), func.sum(_COST), func.min(_COST), func.count().filter(paid_so)
+        func.count(), func.sum(cost), func.min(cost), func.count().filter(paid_so)
     ).select_from(position)  # fmt: skip
     paid_so = or_(false(), *(order_intent.c.symbol.like(f"%/{one}") for one in currencies))
     entered = select(
         func.count(),
-        func.sum(_LEFT * _AT),
-        func.min(cast(order_intent.c.quantity, Float) * _AT),
-        func.count(_AT).filter(paid_so),
+        func.sum((ordered - roughly(order_intent.c.filled_quantity)) * at),
+        func.min(ordered * at),
+        func.count(at).filter(paid_so),
     ).where(
         order_intent.c.account_id.in_(select(account.c.account_id)), IS_ENTRY, order_intent.c.state.in_(OPEN), _OTHERS
     )
     return held, entered
+
+
+def _or_zero(amount: ColumnElement[Any]) -> ColumnElement[float]:
+    return cast(amount, Float)
+
+
+def _or_nan(amount: ColumnElement[Any]) -> ColumnElement[float]:
+    """PostgreSQL ends the transaction over a text that is no number."""
+    text = cast(amount, Text)
+    return case(
+        (text.op("~", is_comparison=True)(_NUMBER), cast(amount, Float)),
+        (amount.is_not(None), cast(literal_column("'NaN'"), Float)),
+    )
 
 
 def open_entries_of(connection: Connection, account_id: str, *, besides: str = "") -> Sequence[OpenEntry]:

@@ -8,9 +8,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, Table, select
 
 from bot.storage.schema import cash_event, day_close, fill, order_intent
-
-# Rows in memory at a time, however many there are.
-_AT_A_TIME = 2000
+from bot.storage.streaming import stream
 
 # By the word of the command: the table, the column of its time, and the columns that are taken.
 _FILLS = "executed_at broker account_id symbol side quantity price fee fee_currency trade_id venue_order_id"
@@ -66,4 +64,4 @@ def ledger_rows(
         query = query.where(moment > since if ledger == "days" else moment >= since)
     if until is not None:
         query = query.where(moment <= until if ledger == "days" else moment < until)
-    yield from connection.execute(query, execution_options={"yield_per": _AT_A_TIME})
+    yield from stream(connection, query)

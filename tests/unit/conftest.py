@@ -21,7 +21,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> URL:
     """A database with our tables and nothing in them."""
-    if getattr(request, "param", "sqlite") == "postgresql":
+    if getattr(request, "param", request.config.getoption("--database")) == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         return postgres_url(server.migrated_database())
     url = sqlite_url(tmp_path / "nija.db")
@@ -38,16 +38,24 @@ def store(database_url: URL) -> Iterator[Store]:
 
 
 @pytest.fixture
-def fresh_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Store]]:
+def fresh_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Store]]:
     """A new empty store at each call, for tests that run many examples."""
     empty = tmp_path_factory.mktemp("empty") / "nija.db"
     migrations.upgrade(sqlite_url(empty))
     opened: list[Store] = []
 
-    def make() -> Store:
+    def fresh_url() -> URL:
+        if request.config.getoption("--database") == "postgresql":
+            server: PostgresServer = request.getfixturevalue("postgres")
+            return postgres_url(server.migrated_database())
         file = tmp_path_factory.mktemp("store") / "nija.db"
         file.write_bytes(empty.read_bytes())
-        store = Store(sqlite_url(file))
+        return sqlite_url(file)
+
+    def make() -> Store:
+        store = Store(fresh_url())
         store.start()
         opened.append(store)
         return store

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.storage.postgres import postgres_url
 from tests.stored_bot import StoredBot, write_configuration
 
 Main = Callable[[Sequence[str]], int]
@@ -39,8 +40,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def bot(home: Path) -> Iterator[StoredBot]:
-    with StoredBot(home) as stored:
+def bot(home: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoredBot]:
+    url = None
+    if request.config.getoption("--database") == "postgresql":
+        text = request.getfixturevalue("postgres").migrated_database()
+        monkeypatch.setenv("DATABASE_URL", text)
+        url = postgres_url(text)
+    with StoredBot(home, url) as stored:
         yield stored
 
 

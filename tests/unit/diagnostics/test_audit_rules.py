@@ -11,6 +11,7 @@ from bot.domain.errors import OutcomeUnknown
 from bot.domain.order import Side
 from bot.storage.audits import Patience, Scope, scope_of_newest, scope_since
 from bot.storage.missing_answers import MissingAnswers
+from bot.storage.schema import order_intent
 from bot.storage.store import Store
 from tests.unit.copy_bench import MASTER as MASTER_ACCOUNT
 from tests.unit.copy_bench import Bench
@@ -105,19 +106,14 @@ def test_each_wrong_row_is_found_by_its_rule(bench: Bench, statement: str, rules
 
 
 def test_a_second_entry_for_the_same_signal_and_user_is_found(bench: Bench) -> None:
-    columns = [name for name in _columns(bench) if name not in ("client_order_id", "sequence", "venue_order_id")]
-    names = ", ".join(columns)
+    own = ("client_order_id", "sequence", "venue_order_id")
+    names = ", ".join(column.name for column in order_intent.columns if column.name not in own)
     tamper(
         bench,
         f"INSERT INTO order_intent (client_order_id, sequence, {names}) SELECT '{'f' * 32}', 99, {names} "
         "FROM order_intent WHERE account_id = 'anna_kraken' AND kind = 'entry'",
     )
     assert {ONCE, COPIED} <= broken(audit(bench))
-
-
-def _columns(bench: Bench) -> list[str]:
-    with bench.store.read() as connection:
-        return [row[1] for row in connection.exec_driver_sql("PRAGMA table_info(order_intent)")]
 
 
 def test_the_sentence_names_the_user_and_the_signal(bench: Bench) -> None:

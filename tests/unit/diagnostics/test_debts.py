@@ -165,6 +165,7 @@ def test_a_scrape_shows_what_the_store_holds_at_that_moment(running: StoredBot) 
     assert entry
 
 
+@pytest.mark.sqlite_only("its file is taken away")
 def test_a_store_that_cannot_be_read_gives_no_numbers_and_no_failed_scrape(running: StoredBot) -> None:
     metrics = Metrics()
     matters = OpenMatters(running.store, SystemClock(), load_settings())

@@ -130,6 +130,7 @@ def test_a_symbol_that_nobody_traded_is_taken_from_one_who_is_sure(running: Stor
     assert in_force(running)[0][1] == "DOGE/USD"
 
 
+@pytest.mark.sqlite_only("somebody else holds the lock of its file")
 def test_a_store_that_takes_no_write_is_no_excuse_for_kill(home: Path, say: Ask, running: StoredBot) -> None:
     holder = sqlite3.connect(home / "nija.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

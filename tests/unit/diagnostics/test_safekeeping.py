@@ -107,6 +107,7 @@ def test_a_backup_of_a_running_bots_books_is_whole_private_and_overwrites_nothin
     assert say("backup", str(tmp_path)).code == 0, "a directory gets a file named by the time"
 
 
+@pytest.mark.sqlite_only("a file is put in the place of another")
 def test_restored_books_are_those_of_the_backup_and_what_was_there_is_kept(
     books: StoredBot, say: Ask, tmp_path: Path
 ) -> None:
@@ -124,6 +125,7 @@ def test_restored_books_are_those_of_the_backup_and_what_was_there_is_kept(
     assert fills_in(kept) == FILLS + 5
 
 
+@pytest.mark.sqlite_only("a file is put in the place of another")
 def test_nothing_is_restored_under_a_running_bot_or_from_what_is_no_whole_backup(
     books: StoredBot, say: Ask, tmp_path: Path
 ) -> None:

@@ -18,6 +18,7 @@ from bot.storage.store import Store, open_engine, sqlite_url
 from tests.bot_process import wait_until
 
 BIG = "x" * 3_000_000
+of_the_file = pytest.mark.sqlite_only("what becomes of the database's file and its lock")
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +80,7 @@ def _waits(store: Store, count: int) -> bool:
     return store.queue_depth >= count
 
 
+@of_the_file
 def test_a_full_disk_is_told_to_the_caller_and_leaves_reading_and_the_next_write_alone(store: Store) -> None:
     tell_writer(store, f"max_page_count={pages(store)}")
     with pytest.raises(StoreUnavailable, match="full"):
@@ -89,6 +91,7 @@ def test_a_full_disk_is_told_to_the_caller_and_leaves_reading_and_the_next_write
     assert kept(store, "big") == BIG
 
 
+@of_the_file
 def test_when_the_disk_fills_up_no_caller_of_the_group_is_told_that_its_work_was_done(store: Store) -> None:
     tell_writer(store, f"max_page_count={pages(store)}")
     told = write_together(store, keep("a"), keep("big", BIG), keep("b"))
@@ -99,6 +102,7 @@ def test_when_the_disk_fills_up_no_caller_of_the_group_is_told_that_its_work_was
     assert [kept(store, key) for key in ("a", "b")] == ["1", "1"]
 
 
+@of_the_file
 def test_a_read_only_database_takes_nothing_and_says_so(store: Store) -> None:
     tell_writer(store, "query_only=ON")
     with pytest.raises(StoreUnavailable, match="readonly"):
@@ -107,6 +111,7 @@ def test_a_read_only_database_takes_nothing_and_says_so(store: Store) -> None:
     store.write(keep("a"))
 
 
+@of_the_file
 def test_a_database_locked_by_another_process_is_waited_for_and_then_said_to_be_locked(
     store: Store, tmp_path: Path
 ) -> None:
@@ -119,6 +124,7 @@ def test_a_database_locked_by_another_process_is_waited_for_and_then_said_to_be_
     store.write(keep("a"))
 
 
+@of_the_file
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
 @pytest.mark.parametrize("replaced", [False, True])
 def test_nothing_is_written_into_files_that_were_deleted_or_replaced(
@@ -136,6 +142,7 @@ def test_nothing_is_written_into_files_that_were_deleted_or_replaced(
     assert str(file) in store.lost()
 
 
+@of_the_file
 def test_what_was_committed_into_files_that_were_deleted_meanwhile_is_not_called_written(
     store: Store, tmp_path: Path
 ) -> None:
@@ -156,7 +163,7 @@ def test_a_store_does_not_make_the_database_that_it_cannot_find(tmp_path: Path) 
 
 
 def test_a_reader_cannot_write(store: Store) -> None:
-    with pytest.raises(StoreUnavailable, match="readonly"), store.read() as connection:
+    with pytest.raises(StoreUnavailable, match=r"read-?only"), store.read() as connection:
         process.set_meta(connection, "a", "1")
 
 
@@ -188,6 +195,7 @@ def test_a_database_that_does_not_take_a_setting_is_refused(tmp_path: Path, monk
         engine.connect()
 
 
+@of_the_file
 def test_the_writer_takes_its_lock_at_once_so_that_two_cannot_block_each_other(store: Store, tmp_path: Path) -> None:
     def somebody_else_writes(_connection: Connection) -> None:
         with closing(sqlite3.connect(tmp_path / "nija.db", isolation_level=None, timeout=0)) as other:
@@ -221,7 +229,8 @@ def test_a_lone_work_costs_no_savepoint(store: Store) -> None:
     said: list[str] = []
     event.listen(store._writer, "before_cursor_execute", lambda *arguments: said.append(arguments[2]))
     store.write(lambda connection: connection.exec_driver_sql("DELETE FROM meta"))
-    assert said == ["BEGIN IMMEDIATE", "DELETE FROM meta"]
+    assert len(said) == 2, "the lock of the writer comes first"
+    assert said[1] == "DELETE FROM meta"
 
 
 def test_a_transaction_that_the_database_dropped_is_not_called_committed(store: Store) -> None:
