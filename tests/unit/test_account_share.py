@@ -13,6 +13,7 @@ from bot.storage import accounts, instance_lease, leases, processes
 from bot.storage.store import Store
 
 ON_BOTH_DATABASES = False
+pytestmark = pytest.mark.sqlite_only("the clock is turned by hand here, and PostgreSQL goes by its own")
 KRAKEN = BrokerType.KRAKEN
 ACCOUNTS = [AccountRef.master(KRAKEN), *(AccountRef.user(KRAKEN, f"u{number}") for number in range(6))]
 LEASE_SECONDS = 30.0
