@@ -81,7 +81,7 @@ def _running(connection: Connection, account_id: str, chosen: ChosenDays, settin
 
 
 def _beginning(connection: Connection, account: ListedAccount, day: str, settings: Settings) -> Beginning | None:
-    """The end of the day before; of the first day, its first entry or the reading with which the books began."""
+    """The end of the day before; of the first day, its first trade or the reading with which the books began."""
     begun = day_start(
         connection,
         account.account_id,

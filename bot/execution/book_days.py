@@ -21,7 +21,7 @@ from bot.storage.book_entries import (
     BookedEntry,
     book_entries,
     booked_until,
-    first_entry_at,
+    first_trade_at,
     late_entries,
     moment_of,
 )
@@ -213,7 +213,8 @@ def start_after(
     """Where the day after this one begins (None = the first day), and from when on entries are its own.
 
     What was traded on the first day before balances could be read is that day's all the same: it begins with the first
-    entry of the day on which the books began. What was held then is valued at the first prices that were read.
+    trade of the day on which the books began, and money that came before that trade was there at the beginning. What
+    was held then is valued at the first prices that were read.
     """
     if last is not None:
         return DayStart(books=from_json(last.books_json), units=last.units, marks=last.marks), last.closes_at
@@ -230,7 +231,7 @@ def _first_of_the_day(
     connection: Connection, account_id: str, opening: OpeningBalances, boundary: DayBoundary
 ) -> datetime:
     morning = boundary.bounds(boundary.day_of(opening.at))[0]
-    return first_entry_at(connection, account_id, since=morning, until=opening.at) or opening.at
+    return first_trade_at(connection, account_id, since=morning, until=opening.at) or opening.at
 
 
 def _fresh(marks: Mapping[str, Mark], moment: datetime, max_age: timedelta) -> dict[str, Mark]:

@@ -61,7 +61,6 @@ _NEWEST_COST = select(func.max(cost_entry.c.id)).where(cost_entry.c.account_id =
 _LAST_TRADED = select(func.max(fill.c.executed_at)).where(fill.c.account_id == _ONE_ACCOUNT)
 _LAST_MOVED = select(func.max(cash_event.c.at)).where(cash_event.c.account_id == _ONE_ACCOUNT)
 _FIRST_TRADED = _TRADES.with_only_columns(fill.c.executed_at).limit(1)
-_FIRST_MOVED = _MOVEMENTS.with_only_columns(cash_event.c.at).limit(1)
 _USER_ID = select(account.c.user_id).where(account.c.account_id == _ONE_ACCOUNT)
 
 
@@ -108,12 +107,12 @@ def book_entries(
     return heapq.merge(*streams, key=place_of)
 
 
-def first_entry_at(connection: Connection, account_id: str, *, since: datetime, until: datetime) -> datetime | None:
-    """The time of the first trade, cash event or cost at or after `since` and before `until`; None = there is none."""
-    keys = {"account_id": account_id, "since": since, "until": until}
-    moments = [connection.execute(query, keys).scalar() for query in (_FIRST_TRADED, _FIRST_MOVED)]
-    costs = [cost.acquired_at for cost in _costs(connection, account_id) if since <= cost.acquired_at < until]
-    return min((moment for moment in (*moments, *costs) if moment is not None), default=None)
+def first_trade_at(connection: Connection, account_id: str, *, since: datetime, until: datetime) -> datetime | None:
+    """The time of the first trade at or after `since` and before `until`; None = there is none."""
+    moment: datetime | None = connection.execute(
+        _FIRST_TRADED, {"account_id": account_id, "since": since, "until": until}
+    ).scalar()
+    return moment
 
 
 def late_entries(connection: Connection, account_id: str, after: BookedUntil, *, before: datetime) -> list[BookedEntry]:

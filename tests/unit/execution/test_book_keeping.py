@@ -294,7 +294,7 @@ def test_days_of_a_ledger_that_was_never_read_are_not_proved_until_it_is(books: 
     books.venue.ledger_error = None
     books.settle()
     (day,) = books.days()
-    assert (day.status, day.net_deposits, day.opening_equity) == (DayStatus.OK, Decimal(1200), Decimal(10000))
+    assert (day.status, day.net_deposits, day.opening_equity) == (DayStatus.OK, Decimal(900), Decimal(10300))
     books.settle_twice()
     assert books.alarms() == {}
 
