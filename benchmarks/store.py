@@ -180,7 +180,8 @@ def measure(database: str, url: URL, fills: int) -> list[dict[str, Cell]]:
         _fill_up(store, fills)
         took = round((perf_counter() - begun) * 1000)
         engine = open_engine(url, writer=False)
-        rows = [{"database": database, "reading": f"(writing {fills:,} fills)", "ms": took}, *_rows(database, engine)]
+        written: dict[str, Cell] = {"database": database, "reading": f"(writing {fills:,} fills)", "ms": took}
+        rows = [written, *_rows(database, engine)]
         engine.dispose()
     finally:
         store.close()
