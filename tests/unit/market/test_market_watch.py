@@ -16,6 +16,7 @@ from bot.settings.model import MarketWatchSettings
 from bot.storage import market_rows
 from bot.storage.schema import account, market_catalogue, market_focus, market_mover, market_scout, position
 from bot.storage.store import Store
+from tests.bot_process import wait_until
 from tests.unit.brokers.clocks import TurnedClock
 
 BTC, ETH, SOL = "BTC/USD", "ETH/USD", "SOL/USD"
@@ -255,11 +256,11 @@ def test_prices_do_not_queue_up_while_the_store_has_other_work(bench: Bench) -> 
         release.wait(20)
 
     writers = [threading.Thread(target=bench.store.write, args=(slow,)) for _ in range(2)]
-    for writer in writers:
-        writer.start()
+    writers[0].start()
     assert begun.wait(10)
-    while not bench.store.queue_depth:  # the second one waits behind the first
-        threading.Event().wait(0.01)
+    # Only now: started together, both can be gathered into one commit, and then nothing waits behind it.
+    writers[1].start()
+    wait_until(lambda: bench.store.queue_depth > 0, seconds=10, what="the second waits behind the first")
     bench.market.price(BTC, "100")
     bench.clock.advance(30)
     bench.step()
