@@ -68,9 +68,9 @@ class OneBrokerage:
         there = environment(self.state, self.exchange, NIJA_CONFIG_DIR=str(self._config), **environ)
         return BotProcess(there, *words, log=self._log)
 
-    def killed_at(self, failpoint: str, *, seconds: float = 30.0) -> bool:
+    def killed_at(self, failpoint: str, *, seconds: float = 30.0, **environ: str) -> bool:
         """Start a bot that dies of SIGKILL at a failpoint; False if it lived on without ever coming there."""
-        with self.start(NIJA_FAILPOINTS=f"{failpoint}:kill") as bot:
+        with self.start(NIJA_FAILPOINTS=f"{failpoint}:kill", **environ) as bot:
             try:
                 wait_until(lambda: bot.process.poll() is not None, seconds=seconds, what=failpoint)
             except AssertionError:

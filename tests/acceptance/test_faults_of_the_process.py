@@ -31,6 +31,15 @@ KILL_POINTS = {
         "kraken.before_AddOrder",
     ),
 }
+BOOK_POINTS = (
+    "settled_balances_read",
+    "cash_events_read",
+    "cash_events_booked",
+    "books_read",
+    "books_opening",
+    "chain_batch",
+)
+OFTEN = {"NIJA__BOOKS__CASH_EVENTS_SECONDS": "1", "NIJA__BOOKS__EQUITY_POINT_SECONDS": "1"}
 BATCHES = "tests/acceptance/test_batches_over_kills.py"
 COPYING = "tests/integration/test_faults_of_copying.py"
 DRILL = "benchmarks/kill_drill/plan.py"
@@ -44,6 +53,9 @@ ELSEWHERE = {
     "kraken.after_CancelOrder": "tests/contract_brokers/test_streams.py",
     **{f"{name}.before_POST": DRILL for name in ("coinbase", "okx", "binance", "alpaca")},
     **{f"{name}.after_POST": DRILL for name in ("coinbase", "okx", "binance", "alpaca")},
+    **dict.fromkeys(BOOK_POINTS, "tests/acceptance/test_faults_of_the_process.py"),
+    "day_closing": "tests/unit/execution/test_book_keeping.py",
+    "day_closed": "tests/unit/execution/test_book_keeping.py",
     "lane_boarded": BATCHES,
     "lane_departing": BATCHES,
     "lane_handed_over": BATCHES,
@@ -70,6 +82,21 @@ def test_a_bot_killed_at_every_step_of_an_orders_life_loses_and_doubles_nothing(
     with OneBrokerage(tmp_path) as there:
         missed = [failpoint for failpoint in KILL_POINTS[stretch] if not there.killed_at(failpoint)]
         assert missed == []
+        assert there.settle() == []
+
+
+def test_a_bot_killed_at_every_step_of_its_bookkeeping_begins_its_books_once_and_they_hold(tmp_path: Path) -> None:
+    with OneBrokerage(tmp_path) as there:
+        missed = [failpoint for failpoint in BOOK_POINTS if not there.killed_at(failpoint, **OFTEN)]
+        assert missed == []
+        with there.start(**OFTEN) as bot:
+            opened = "SELECT DISTINCT account_id FROM equity_point WHERE settled"
+            there.waits_for(lambda: len(there.rows(opened)) == 2, "the books of both accounts have begun")
+            assert bot.command("bot.py", "verify").returncode in (0, 3)
+            assert bot.stop() == 0
+        openings = there.rows("SELECT account_id, units FROM opening_balance WHERE asset = 'USD'")
+        assert sorted(row["account_id"] for row in openings) == ["ann_kraken", "kraken"]
+        assert there.rows("SELECT * FROM drift WHERE kind = 'books' AND cleared_at IS NULL") == []
         assert there.settle() == []
 
 

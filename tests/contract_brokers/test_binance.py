@@ -2,7 +2,7 @@
 
 import dataclasses
 import zlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -169,10 +169,14 @@ def test_what_somebody_else_trades_is_found_by_the_balances_that_it_moves(
     assert [endpoint for _, endpoint, _, _ in wiring.calls].count("GET myTrades") <= 3
 
 
-def test_trades_are_looked_for_where_an_order_of_ours_is_though_no_balance_tells(binance: BinanceBroker) -> None:
-    # Binance tells times in whole milliseconds, and the order may be there within the one that has begun.
+def _begun_millisecond() -> datetime:
+    """Binance tells times in whole milliseconds, and an order may be there within the one that has begun."""
     moment = now()
-    since = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def test_trades_are_looked_for_where_an_order_of_ours_is_though_no_balance_tells(binance: BinanceBroker) -> None:
+    since = _begun_millisecond()
     ack = binance.place_order(an_order(quantity="50", symbol="XLM/USDT"))
     fills = binance.get_fills_since(since)
     assert {fill.venue_order_id for fill in fills} == {ack.venue_order_id}
@@ -228,7 +232,7 @@ def test_trades_of_more_than_a_page_are_read_from_the_first_to_the_last(
     binance: BinanceBroker, exchange: ExchangeProcess, monkeypatch: pytest.MonkeyPatch, days: int
 ) -> None:
     monkeypatch.setattr(binance_profile, "PAGE", 5)
-    since = now()
+    since = _begun_millisecond()
     sent = [an_order(quantity="0.001", symbol=BTC) for _ in range(12)]
     acks = [binance.place_order(request) for request in sent]
     fills = binance.get_fills_since(since - timedelta(days=days))

@@ -170,9 +170,7 @@ class TradingDays(RuleBasedStateMachine):
         again.restore(saved[0], market.now_ns)
         assert again.snapshot() == bench.engine.snapshot()
         assert market.snapshot() == bench.market.snapshot()
-        assert [again.balances(name) for name in EVERYBODY] == [
-            bench.engine.balances(name) for name in EVERYBODY
-        ]
+        assert [again.balances(name) for name in EVERYBODY] == [bench.engine.balances(name) for name in EVERYBODY]
         assert all(market.last(symbol) == bench.market.last(symbol) for symbol in SYMBOLS)
 
     @invariant()

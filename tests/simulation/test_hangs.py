@@ -40,9 +40,7 @@ def test_each_wrong_way_to_shut_a_thread_out_lets_one_of_its_orders_leave(name: 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", range(SEEDS, SEEDS_SLOW, 10 * BATCH))
-def test_no_order_leaves_from_a_replaced_thread_in_many_more_worlds(
-    first: int, request: pytest.FixtureRequest
-) -> None:
+def test_no_order_leaves_from_a_replaced_thread_in_many_more_worlds(first: int, request: pytest.FixtureRequest) -> None:
     if not request.config.getoption("--run-slow", default=False):
         pytest.skip("run with --run-slow")
     tally = Tally.of(run_seeds(range(first, first + 10 * BATCH), hangs=True))

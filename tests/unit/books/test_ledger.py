@@ -34,9 +34,7 @@ def trade(hour: int, side: str, quantity: str, price: str, fee: str = "0", curre
 
 def moved(hour: int, kind: CashKind, asset: str, amount: str, fee: str = "0") -> Movement:
     at = BEGIN + timedelta(hours=hour)
-    return Movement(
-        event=CashEvent(event_id=f"E{hour}", kind=kind, asset=asset, amount=D(amount), fee=D(fee), at=at)
-    )
+    return Movement(event=CashEvent(event_id=f"E{hour}", kind=kind, asset=asset, amount=D(amount), fee=D(fee), at=at))
 
 
 def word(asset: str, quantity: str, cost: str, *, hour: int = -100, currency: str = "USD") -> CostEntry:

@@ -8,6 +8,7 @@ import pytest
 
 from bot.domain.cash_event import CashKind
 from bot.domain.order import Side
+from bot.seams import failpoints
 from bot.storage.day_closes import DayStatus
 from bot.storage.store import Store
 from tests.unit.execution.book_bench import ANN, DAY, BookBench
@@ -169,6 +170,21 @@ def test_what_a_day_closed_with_is_rolled_back_from_a_reading_after_its_end(book
     assert day.status is DayStatus.OK, day.problem
     assert day.units == {"USD": Decimal(10000)}
     assert day.trades == 0
+
+
+@pytest.mark.parametrize("place", ["day_closing", "day_closed"])
+def test_a_day_whose_closing_broke_off_is_closed_once_and_as_if_it_had_not(books: BookBench, place: str) -> None:
+    books.settle()
+    books.trade(Side.BUY, "0.01", "50000")
+    failpoints.install(f"{place}:raise")
+    try:
+        books.to_day(1)
+    finally:
+        failpoints.install("")
+    books.settle_twice()
+    (day,) = books.days()
+    assert (day.status, day.trades, day.opening_equity) == (DayStatus.OK, 1, Decimal(10000))
+    assert books.alarms() == {}
 
 
 # -- what does not add up -------------------------------------------------------------------------------------------
