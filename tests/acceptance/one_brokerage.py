@@ -58,7 +58,7 @@ class OneBrokerage:
         self._config = directory / "config"
         self._users = users
         self._write_users()
-        self._enter(entries=True)
+        self.enter(entries=True)
         options = ["--write-ahead-database", str(self.database), "--latency-ms", str(latency_milliseconds)]
         self.exchange = ExchangeProcess(seed=5, options=options)
         self._own_coins = self._open_accounts()
@@ -81,7 +81,7 @@ class OneBrokerage:
     def settle(self, *, seconds: float = 90.0) -> list[str]:
         """Let a last bot finish everything and sell what it holds; returns what the judge finds wrong afterwards."""
         self.exchange.clear_faults()
-        self._enter(entries=False)
+        self.enter(entries=False)
         with self.start() as bot:
             earlier = len(bot.log())  # what the bots before it have said
             wait_until(
@@ -124,7 +124,8 @@ class OneBrokerage:
         return wait_until(condition, seconds=seconds, what=what)
 
     # -- making it --------------------------------------------------------------------------------------------------
-    def _enter(self, *, entries: bool) -> None:
+    def enter(self, *, entries: bool) -> None:
+        """Whether the master of the next bot enters anything."""
         text = CONFIGURATION.format(entries=int(entries), symbols=SYMBOLS)
         (self._config / "nija.yaml").write_text(text, encoding="utf-8")
 

@@ -87,11 +87,14 @@ def test_a_bot_killed_at_every_step_of_an_orders_life_loses_and_doubles_nothing(
 
 def test_a_bot_killed_at_every_step_of_its_bookkeeping_begins_its_books_once_and_they_hold(tmp_path: Path) -> None:
     with OneBrokerage(tmp_path) as there:
-        missed = [failpoint for failpoint in BOOK_POINTS if not there.killed_at(failpoint, **OFTEN)]
+        assert all(there.killed_at(point) for point in ("answer_committed", "chain_batch")), "there is history"
+        # Balances are settled while nothing is under way, which is seldom where a strategy trades twice a second.
+        there.enter(entries=False)
+        missed = [point for point in BOOK_POINTS[:-1] if not there.killed_at(point, seconds=90, **OFTEN)]
         assert missed == []
         with there.start(**OFTEN) as bot:
             opened = "SELECT DISTINCT account_id FROM equity_point WHERE settled"
-            there.waits_for(lambda: len(there.rows(opened)) == 2, "the books of both accounts have begun")
+            there.waits_for(lambda: len(there.rows(opened)) == 2, "the books of both accounts have begun", seconds=90)
             assert bot.command("bot.py", "verify").returncode in (0, 3)
             assert bot.stop() == 0
         openings = there.rows("SELECT account_id, units FROM opening_balance WHERE asset = 'USD'")
