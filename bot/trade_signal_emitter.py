@@ -17,6 +17,7 @@ from bot.domain.symbol import normalise_symbol, quote_of
 from bot.execution.fill_recorder import MasterFills
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource, derived_id
+from bot.storage import fills as fill_rows
 from bot.storage import signals as signal_rows
 from bot.storage.accounts import balance_before
 from bot.storage.store import Store
@@ -170,11 +171,17 @@ def _fraction(sold: Decimal, before: Decimal, price: Decimal, instrument: Instru
 
 
 def _balance_before(connection: Connection, event: MasterFills) -> Decimal | None:
-    """From the order's own row, else the last balance read before the first fill, if it is in the same currency."""
+    """From the order's own row, else the last balance read before the order's first fill, in the same currency.
+
+    That reading may be older than other trades of the account: what these have moved since is taken into account.
+    """
     if event.balance_before is not None:
         return event.balance_before
-    row = balance_before(connection, event.account.label, min(fill.executed_at for fill in event.fills))
-    if row is None or row.quote_currency != quote_of(event.fills[0].symbol):
+    label, quote = event.account.label, quote_of(event.fills[0].symbol)
+    moment = min(fill.executed_at for fill in event.fills)
+    moment = min(moment, fill_rows.first_executed_at(connection, label, event.venue_order_id) or moment)
+    row = balance_before(connection, label, moment)
+    if row is None or row.quote_currency != quote:
         return None
-    total: Decimal = row.cash_available + row.cash_held
-    return total
+    read: Decimal = row.cash_available + row.cash_held
+    return read + fill_rows.cash_moved(connection, label, quote, after=row.taken_at, before=moment)

@@ -41,11 +41,6 @@ class Standing:
         return worth(self.venue_units, self.priced)
 
     @property
-    def book_equity(self) -> Decimal:
-        """Of the books' units."""
-        return worth(self.point.units, self.priced)
-
-    @property
     def unpriced(self) -> dict[str, Decimal]:
         """Units that the venue holds and nobody prices."""
         priced = self.priced
@@ -115,11 +110,6 @@ class Identity:
     def holds(self) -> bool:
         """To the cent, and no asset without a price has other units than the books say."""
         return abs(self.difference) < HALF_A_CENT and all(part.value is not None for part in self.by_asset)
-
-    @property
-    def differing_units(self) -> dict[str, Decimal]:
-        """Venue − books at the close, by asset: also what was so at the opening already."""
-        return {part.asset: part.units for part in self.by_asset if part.units}
 
 
 def prove(opening: Standing, closing: Standing) -> Identity:

@@ -75,6 +75,3 @@ class Realised:
             return None
         return self.gain - self.opening_fee - self.closing_fee
 
-    @property
-    def held_seconds(self) -> float | None:
-        return None if self.opened_at is None else (self.closed_at - self.opened_at).total_seconds()

@@ -150,8 +150,3 @@ def hold_change(
     """
     both = {asset: amount for asset, amount in units.items() if asset in opening_prices and asset in closing_prices}
     return worth(both, closing_prices) - worth(both, opening_prices)
-
-
-def hold_return(opening_price: Decimal, closing_price: Decimal) -> Decimal | None:
-    """What one asset, bought with everything and held, would have brought, as a fraction."""
-    return closing_price / opening_price - ONE if opening_price > 0 else None

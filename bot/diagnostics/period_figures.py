@@ -143,12 +143,3 @@ def totals_of(periods: Sequence[AccountPeriod], at_par: frozenset[str]) -> Seque
         CurrencyTotal(currencies=sorted({period.account.currency for period in group}), periods=group)
         for group in together.values()
     ]
-
-
-def by_day(periods: Sequence[AccountPeriod]) -> Mapping[str, Sequence[DayClose]]:
-    """The rows of all periods, by day, oldest first."""
-    found: dict[str, list[DayClose]] = {}
-    for period in periods:
-        for day in period.days:
-            found.setdefault(day.day, []).append(day)
-    return dict(sorted(found.items()))

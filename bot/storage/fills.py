@@ -7,6 +7,8 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from bot.domain.account import AccountRef
 from bot.domain.fill import Fill
+from bot.domain.order import Side
+from bot.domain.symbol import quote_of
 from bot.storage.schema import fill, fill_cursor
 
 _KNOWN = select(fill.c.trade_id).where(
@@ -67,6 +69,31 @@ def booked_of_order(connection: Connection, account_id: str, venue_order_id: str
         quantity += row.quantity
         notional += row.quantity * row.price
     return quantity, notional
+
+
+def first_executed_at(connection: Connection, account_id: str, venue_order_id: str) -> datetime | None:
+    """When the first booked trade of one venue order was executed."""
+    query = select(func.min(fill.c.executed_at)).where(
+        fill.c.account_id == account_id, fill.c.venue_order_id == venue_order_id
+    )
+    return connection.execute(query).scalar()
+
+
+def cash_moved(connection: Connection, account_id: str, currency: str, *, after: datetime, before: datetime) -> Decimal:
+    """What the booked trades between two moments have changed of one currency, their fees among it."""
+    rows = connection.execute(
+        select(fill.c.symbol, fill.c.side, fill.c.quantity, fill.c.price, fill.c.fee, fill.c.fee_currency).where(
+            fill.c.account_id == account_id, fill.c.executed_at > after, fill.c.executed_at < before
+        )
+    )
+    moved = Decimal(0)
+    for row in rows:
+        if quote_of(row.symbol) == currency:
+            notional = row.quantity * row.price
+            moved += notional if row.side == str(Side.SELL) else -notional
+        if row.fee_currency == currency:
+            moved -= row.fee
+    return moved
 
 
 def last_recorded_at(connection: Connection, account_id: str, symbol: str) -> datetime | None:

@@ -4,7 +4,7 @@ A process is heard of until its `expires_at`, by the database's own clock. One t
 other; after that it renews nothing any more, so what it held can be taken. Going is final: who comes back joins anew.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -158,12 +158,6 @@ def latest(connection: Connection, *, ended: int) -> Sequence[TradingProcess]:
     query = select(trading_process).where(~_THERE).order_by(trading_process.c.epoch.desc()).limit(ended)
     rows = [_process_of(row) for row in connection.execute(query)]
     return sorted([*not_ended(connection), *rows], key=lambda each: -each.epoch)
-
-
-def names_of(connection: Connection, process_ids: Collection[str]) -> dict[str, str]:
-    """`host/pid` by process id."""
-    query = select(trading_process).where(trading_process.c.process_id.in_(list(process_ids)))
-    return {row.process_id: _process_of(row).name for row in connection.execute(query)}
 
 
 def _process_of(row: "Row[tuple[object, ...]]") -> TradingProcess:

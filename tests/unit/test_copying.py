@@ -3,12 +3,15 @@
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 
 from bot.domain.errors import InsufficientFunds, OrderRefused, OutcomeUnknown, RetryLater
 from bot.domain.order import IntentState, OrderKind, OrderRequest, OrderType, Side
 from bot.domain.position import ExitPlan
 from bot.position_sizer import CopyRules
+from bot.storage import accounts
 from bot.storage.intents import OrderIntent, unfinished
+from bot.storage.schema import signal
 from bot.storage.store import Store
 from tests.memory_broker import MemoryBroker
 from tests.unit.copy_bench import KRAKEN, MASTER, Bench
@@ -67,6 +70,33 @@ def test_a_trade_the_masters_owner_made_by_hand_is_copied_too(bench: Bench) -> N
     bench.plan()
     # No balance row from before the trade exists here, so the ratio is not known and nobody guesses it.
     assert {reason for _, _, reason in bench.rows()} == {"master_balance_unknown"}
+
+
+def test_the_masters_balance_before_a_trade_by_hand_counts_what_it_traded_since_the_last_reading(bench: Bench) -> None:
+    master = bench.brokers[MASTER]
+    read = {"quote_currency": "USD", "cash_available": Decimal(10_000), "cash_held": Decimal(0)}
+    bench.store.write(
+        lambda connection: accounts.add_balance_snapshot(
+            connection, MASTER.label, {**read, "taken_at": bench.clock.now()}
+        )
+    )
+    for number, side in enumerate((Side.BUY, Side.BUY, Side.SELL)):
+        bench.clock.seconds += 1
+        master.place_order(
+            OrderRequest(
+                client_order_id=f"{number}" * 32,
+                symbol="BTC/USD",
+                side=side,
+                kind=OrderKind.ENTRY,
+                order_type=OrderType.MARKET,
+                quantity=Decimal("0.01"),
+            )
+        )
+    bench.recorders[MASTER].book_history(master.fills)
+    with bench.store.read() as connection:
+        balances = [row.master_balance for row in connection.execute(select(signal).order_by(signal.c.sequence))]
+    fee = master.fills[0].fee
+    assert balances == [Decimal(10_000), 9_500 - fee, 9_000 - 2 * fee]
 
 
 def test_a_users_fill_never_makes_a_signal(bench: Bench) -> None:

@@ -85,9 +85,3 @@ def _row(row: Sequence[str], kinds: Sequence[str], *, sums: bool) -> str:
 def folded(title: str, inside: str) -> str:
     """What is there for who wants it, and not in everybody's way."""
     return f"<details><summary>{escape(title)}</summary>{inside}</details>"
-
-
-def line_key(names: Sequence[tuple[str, str]]) -> str:
-    """Which line is which: (style class, name)."""
-    keys = " &nbsp; ".join(f'<span class="key {kind}"></span> {escape(name)}' for kind, name in names)
-    return f'<p class="quiet">{keys}</p>'
