@@ -60,6 +60,7 @@ from bot.key_checks import KeyChecks
 from bot.kill_switch import KillSwitch
 from bot.market.candle_cache import CandleCache
 from bot.market.watch import MarketWatch
+from bot.master_rules import MasterRules
 from bot.master_watch import MasterWatch
 from bot.mirrored_exits import MirroredExits
 from bot.multi_account_broker_manager import FailedConnection, MultiAccountBrokerManager, Pauses
@@ -86,7 +87,7 @@ from bot.supervision.key_locks import KeyInUse, KeyLocks
 from bot.supervision.probes import logging_probes
 from bot.supervision.watchdog import Ward, Watchdog, WatchdogTimes
 from bot.trade_signal_emitter import TradeSignalEmitter
-from bot.trading_strategy import MasterRules, TradingStrategy
+from bot.trading_strategy import TradingStrategy
 from bot.user_copier import UserCopier
 
 log = logging.getLogger(__name__)

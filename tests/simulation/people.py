@@ -49,9 +49,9 @@ class People:
     def _master_order(self, symbol: str, side: Side, quantity: Decimal, balance_before: Decimal | None) -> None:
         strategy, desk = self._world.program.strategy, self._world.program.desks[self._world.master]
         too_small = INSTRUMENTS[symbol].below_minimum(quantity, self._venue.prices[symbol])
-        if too_small or strategy._busy(desk, symbol):
+        if too_small or strategy.orders.busy(desk, symbol):
             return
-        strategy._place(
+        strategy.orders.place(
             desk,
             symbol=symbol,
             side=side,

@@ -20,11 +20,12 @@ from bot.execution.instance_guard import NoOtherInstance
 from bot.execution.order_executor import OrderExecutor
 from bot.execution.order_lane import OrderLane, Seat
 from bot.execution.reconciliation import Reconciler
+from bot.master_rules import MasterRules
 from bot.mirrored_exits import MirroredExits
 from bot.position_sizer import CopyRules, PositionSizer
 from bot.storage import leases
 from bot.trade_signal_emitter import TradeSignalEmitter
-from bot.trading_strategy import MasterRules, TradingStrategy
+from bot.trading_strategy import TradingStrategy
 from bot.user_copier import UserCopier
 from tests.simulation.broker import SimulatedBroker
 from tests.simulation.venue import INSTRUMENTS

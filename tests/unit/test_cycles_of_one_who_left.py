@@ -10,11 +10,12 @@ from bot.domain.errors import RetryLater
 from bot.domain.leaving import WhenDisabled
 from bot.domain.order import IntentState, OrderType, Side
 from bot.domain.position import ExitPlan
+from bot.master_rules import MasterRules
 from bot.position_sizer import PositionSizer
 from bot.storage import intents, positions
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
-from bot.trading_strategy import MasterRules, TradingStrategy
+from bot.trading_strategy import TradingStrategy
 from tests.unit.execution.reconciler_bench import ReconcilerBench
 
 ANN = AccountRef.user(BrokerType.KRAKEN, "ann")

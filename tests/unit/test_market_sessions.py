@@ -111,7 +111,7 @@ def test_a_stop_waits_for_the_opening_and_is_said_once(store: Store, caplog: pyt
     ann = cycles.bench.ann
     ann.price = D(48_000)
     ann.session = closed_for(ann)
-    with caplog.at_level(logging.INFO, logger="bot.trading_strategy"):
+    with caplog.at_level(logging.INFO, logger="bot"):
         for _ in range(4):
             cycles.cycle(None)
     assert cycles.sales() == []

@@ -9,12 +9,13 @@ from sqlalchemy import Connection, select, update
 from bot.account_desk import AccountDesk
 from bot.domain.order import IntentState, Side, VenueOrderStatus
 from bot.domain.position import ExitPlan
+from bot.master_rules import MasterRules
 from bot.position_sizer import PositionSizer
 from bot.seams.ids import SeededIds
 from bot.storage import schema, symbol_pauses
 from bot.storage.process import set_restored
 from bot.storage.store import Store
-from bot.trading_strategy import MasterRules, TradingStrategy
+from bot.trading_strategy import TradingStrategy
 from tests.unit.execution.reconciler_bench import ANN, ReconcilerBench
 
 

@@ -1,0 +1,15 @@
+"""What was said last of each matter, so that the log has transitions and no repetition."""
+
+
+class LastSaid:
+    """By account and matter. Each account's thread asks about its own only."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[str, str], str] = {}
+
+    def is_news(self, account_id: str, matter: str, text: str) -> bool:
+        """Whether this is another text than the last one about the same; empty = nothing is to be said of it."""
+        key = (account_id, matter)
+        is_news = self._said.get(key, "") != text
+        self._said[key] = text
+        return is_news
