@@ -7,11 +7,17 @@ from decimal import Decimal
 
 @dataclass(frozen=True, kw_only=True)
 class ExitPlan:
-    """Distances from the entry price, in percent of the account's own entry; None = no such exit."""
+    """Distances from the entry price, in percent of the account's own entry; None = no such exit.
+
+    `break_even_percent`: once the price has been so far above the entry, the position is not sold below the entry.
+    `max_hold_minutes`: it is sold when it has been held for so long.
+    """
 
     stop_loss_percent: Decimal | None = None
     take_profit_percent: Decimal | None = None
     trailing_stop_percent: Decimal | None = None
+    break_even_percent: Decimal | None = None
+    max_hold_minutes: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

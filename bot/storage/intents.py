@@ -71,6 +71,11 @@ class OrderIntent:
     resolved_by: str = ""
     filled_quantity: Decimal = Decimal(0)
     average_price: Decimal | None = None
+    # Of an order placed anew at another price: the first one's id, and its place after it.
+    chain_id: str | None = None
+    chain_step: int = 0
+    # Of a stop that the venue watches.
+    stop_price: Decimal | None = None
 
     def request(self) -> OrderRequest:
         """What goes to the venue."""
@@ -112,6 +117,9 @@ _PLAIN_COLUMNS = [
     "resolved_by",
     "filled_quantity",
     "average_price",
+    "chain_id",
+    "chain_step",
+    "stop_price",
 ]
 
 

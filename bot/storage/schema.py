@@ -138,6 +138,8 @@ signal = Table(
     Column("stop_loss_percent", Amount),
     Column("take_profit_percent", Amount),
     Column("trailing_stop_percent", Amount),
+    Column("break_even_percent", Amount),
+    Column("max_hold_minutes", Integer),
     Column("executed_at", UtcTime, nullable=False),
     Column("created_at", UtcTime, nullable=False),
     Column("planned_at", UtcTime),
@@ -166,6 +168,8 @@ order_intent = Table(
     Column("stop_loss_percent", Amount),
     Column("take_profit_percent", Amount),
     Column("trailing_stop_percent", Amount),
+    Column("break_even_percent", Amount),
+    Column("max_hold_minutes", Integer),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("created_at", UtcTime, nullable=False),
@@ -188,7 +192,13 @@ order_intent = Table(
     Column("resolved_by", Text, nullable=False),
     Column("resolved_at", UtcTime),
     Column("updated_at", UtcTime, nullable=False),
+    # An order that is given up and placed anew at another price is a chain: the first one's id, and the place in it.
+    Column("chain_id", Text),
+    Column("chain_step", Integer, nullable=False, server_default="0"),
+    # Of a stop that the venue itself watches: the price at which it sells.
+    Column("stop_price", Amount),
     Index("order_intent_by_account", "account_id", "state"),
+    Index("order_intent_by_chain", "chain_id"),
     Index("order_intent_by_venue_order", "account_id", "venue_order_id"),
     Index("order_intent_by_signal", "account_id", "signal_id"),
     Index("order_intent_by_sequence", "sequence", unique=True),
@@ -254,6 +264,8 @@ position = Table(
     Column("stop_loss_percent", Amount),
     Column("take_profit_percent", Amount),
     Column("trailing_stop_percent", Amount),
+    Column("break_even_percent", Amount),
+    Column("max_hold_minutes", Integer),
     PrimaryKeyConstraint("account_id", "symbol"),
 )
 
@@ -337,6 +349,10 @@ dust = Table(
     Column("average_entry_price", Amount, nullable=False),
     Column("signal_id", Text),
     Column("closed_at", UtcTime, nullable=False),
+    # Why it could not be sold, when that is looked at again, and when it became a position again.
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("retry_at", UtcTime),
+    Column("reopened_at", UtcTime),
     Index("dust_by_account", "account_id", "symbol"),
 )
 
@@ -730,4 +746,156 @@ nonce_ceiling = Table(
     Column("ceiling", BigInteger, nullable=False),
     Column("process_id", Text, nullable=False),
     Column("written_at", UtcTime, nullable=False),
+)
+
+# One look of a master at all markets: how many were left after each step. A step adds up to the one above it.
+scan_cycle = Table(
+    "scan_cycle",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("seconds", Amount, nullable=False),
+    # Why nothing was looked for (then all counts are 0); empty = it was.
+    Column("waiting", Text, nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("listed", Integer, nullable=False),
+    Column("passed", Integer, nullable=False),
+    # Of those passed: candles known, and asked of the strategy.
+    Column("ready", Integer, nullable=False),
+    Column("signals", Integer, nullable=False),
+    Column("ordered", Integer, nullable=False),
+    # {"filtered": {rule: n}, "missing": {rule: n}, "no_entry": {rule: n}, "vetoed": {rule: n}}
+    Column("counts_json", Text, nullable=False),
+    Index("scan_cycle_by_account", "account_id", "at"),
+)
+
+# What the last scan said of each market, written when that changes: why a market is not bought, and since when.
+market_word = Table(
+    "market_word",
+    metadata,
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("symbol", Text, nullable=False),
+    # "filtered", "missing", "no_entry", "vetoed", "ordered" or "held".
+    Column("stage", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("scan_id", Integer),
+    PrimaryKeyConstraint("account_id", "symbol"),
+)
+
+# What became of each wish of a strategy to buy: an order, or the rule that was in the way with the numbers compared.
+entry_decision = Table(
+    "entry_decision",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("scan_id", Integer),
+    Column("symbol", Text, nullable=False),
+    Column("strategy", Text, nullable=False),
+    Column("confidence", Amount, nullable=False),
+    Column("reason", Text, nullable=False),
+    # "ordered" or "vetoed", and for the latter the rule and its sentence.
+    Column("outcome", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("numbers_json", Text, nullable=False),
+    Column("client_order_id", Text),
+    Index("entry_decision_by_account", "account_id", "at"),
+    Index("entry_decision_by_symbol", "account_id", "symbol", "at"),
+    Index("entry_decision_by_scan", "scan_id"),
+)
+
+# How each position stands with its exits, as of the account's last cycle: one row a position, overwritten.
+exit_state = Table(
+    "exit_state",
+    metadata,
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("cycle", Integer, nullable=False),
+    # "armed", "selling", "waiting" (for a price, a market's opening, an order) or "unguarded"; and why.
+    Column("status", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("bid", Amount),
+    # {rule: {"level": price, "distance_percent": n, "armed": true}}
+    Column("rules_json", Text, nullable=False),
+    Column("faults", Text, nullable=False),
+    PrimaryKeyConstraint("account_id", "symbol"),
+)
+
+# The same whenever it says something else than before: what was decided about a position, and why.
+exit_decision = Table(
+    "exit_decision",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("bid", Amount),
+    Column("rules_json", Text, nullable=False),
+    Column("client_order_id", Text),
+    Index("exit_decision_by_account", "account_id", "at"),
+    Index("exit_decision_by_symbol", "account_id", "symbol", "at"),
+)
+
+# A position from its first lot to its last, when it has ended. Amounts in the market's quote currency.
+round_trip = Table(
+    "round_trip",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("opened_at", UtcTime, nullable=False),
+    Column("closed_at", UtcTime, nullable=False),
+    Column("bought_quantity", Amount, nullable=False),
+    Column("bought_quote", Amount, nullable=False),
+    Column("sold_quote", Amount, nullable=False),
+    # None where a fee was in another currency than the market's two.
+    Column("fees_quote", Amount),
+    Column("exit_rule", Text, nullable=False),
+    Column("signal_id", Text),
+    Index("round_trip_by_account", "account_id", "closed_at"),
+)
+
+# Shares of entries that were too small to be bought, kept until they are enough (`when_below_minimum: accumulate`).
+accumulation = Table(
+    "accumulation",
+    metadata,
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("quantity", Amount, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("account_id", "symbol"),
+)
+
+# Before a master enters: who could follow, who could not and why, and all their orders against the book's depth.
+capacity_preview = Table(
+    "capacity_preview",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("account_id", Text, ForeignKey("account.account_id"), nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("quantity", Amount, nullable=False),
+    Column("price", Amount, nullable=False),
+    Column("followers", Integer, nullable=False),
+    Column("able", Integer, nullable=False),
+    # {reason: n}
+    Column("unable_json", Text, nullable=False),
+    Column("flow_notional", Amount, nullable=False),
+    # None = the depth of the book is not known.
+    Column("depth_notional", Amount),
+    # "allowed", "capped" or "refused"; and the client order id of what was entered.
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("client_order_id", Text),
+    Index("capacity_preview_by_account", "account_id", "at"),
 )

@@ -109,12 +109,16 @@ class EntryIntent:
 
     def exit_plan(self, account: ExitPlan) -> ExitPlan:
         """The plan for this entry: what the strategy asks for, and the account's own distance where it asks nothing."""
-        asked = {
-            "stop_loss_percent": self.stop_loss_percent,
-            "take_profit_percent": self.take_profit_percent,
-            "trailing_stop_percent": self.trailing_stop_percent,
-        }
-        return replace(account, **{name: value for name, value in asked.items() if value is not None})
+        return replace(
+            account,
+            stop_loss_percent=_or(self.stop_loss_percent, account.stop_loss_percent),
+            take_profit_percent=_or(self.take_profit_percent, account.take_profit_percent),
+            trailing_stop_percent=_or(self.trailing_stop_percent, account.trailing_stop_percent),
+        )
+
+
+def _or(asked: Decimal | None, otherwise: Decimal | None) -> Decimal | None:
+    return otherwise if asked is None else asked
 
 
 @dataclass(frozen=True)
