@@ -8,6 +8,7 @@ from bot.account_desk import AccountDesk
 from bot.domain.account import BrokerType
 from bot.domain.order import IntentState, OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan
+from bot.domain.quote import Quote
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource, client_order_id
 from bot.storage import intents
@@ -47,7 +48,13 @@ class OwnOrders:
         exit_plan: ExitPlan,
         balance_before: Decimal | None = None,
         reference_price: Decimal | None = None,
-    ) -> None:
+        quote: Quote | None = None,
+        exit_rule: str = "",
+    ) -> OrderIntent:
+        """Write one order down and send it; returns it as it is now known.
+
+        `quote` is what its price comes from, `exit_rule` the name of the rule that sells.
+        """
         desk.status.step(f"placing {side} {symbol}")
         intent = OrderIntent(
             client_order_id=client_order_id(
@@ -76,6 +83,7 @@ class OwnOrders:
             self._announce(desk.account.broker)
         if result.filled_quantity == 0:
             log.warning("%s: %s %s is %s: %s", desk.account.label, side, symbol, result.state, result.reason)
+        return result
 
     def busy(self, desk: AccountDesk, symbol: str) -> bool:
         """Whether an order of this symbol has no end yet: two could sell the same lots or buy twice."""
