@@ -899,3 +899,57 @@ capacity_preview = Table(
     Column("client_order_id", Text),
     Index("capacity_preview_by_account", "account_id", "at"),
 )
+
+# What a person has asked for on the page or by the API, who it was, and what came of it. Rows stay for ever.
+control_request = Table(
+    "control_request",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # Made by whoever asks: the same request twice is one row.
+    Column("nonce", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("details_json", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    # "asked", "taken", "done", "refused" or "failed".
+    Column("state", Text, nullable=False),
+    Column("taken_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("result_json", Text, nullable=False),
+    Index("control_request_by_nonce", "nonce", unique=True),
+    Index("control_request_by_state", "state"),
+)
+
+# Markets that a person wants to be looked at closely, beside those of the settings.
+favourite = Table(
+    "favourite",
+    metadata,
+    Column("broker", Text, nullable=False),
+    Column("symbol", Text, nullable=False),
+    Column("set_by", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("broker", "symbol"),
+)
+
+# What a person should know of: one row from when it begins until it has cleared.
+alert = Table(
+    "alert",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("cause", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("since", UtcTime, nullable=False),
+    Column("last_at", UtcTime, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("cleared_at", UtcTime),
+    Column("acked_by", Text, nullable=False),
+    Column("acked_at", UtcTime),
+    Index("alert_by_cause", "cause", "subject"),
+    Index("alert_by_clearing", "cleared_at"),
+)
