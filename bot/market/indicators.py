@@ -8,8 +8,10 @@ value. The list is shorter than the input by the warm-up and empty when there ar
 values up to its own and none after it, so that more candles later never change what was said before.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from bot.domain.quote import Candle
 
@@ -61,6 +63,100 @@ def _true_range(before: Candle, candle: Candle) -> float:
     highest = max(candle.high, before.close)
     lowest = min(candle.low, before.close)
     return float(highest - lowest)
+
+
+def adx(candles: Sequence[Candle], period: int) -> list[float]:
+    """Wilder's average directional index, 0 to 100: how one-sided the price travels, whichever way.
+
+    The first value needs 2 x `period` candles. Where nothing has a direction the last value stands, as in TA-Lib.
+    """
+    _require_period(period)
+    pairs = list(pairwise(candles))
+    ups, downs = zip(*(_directed(before, candle) for before, candle in pairs), strict=True) if pairs else ((), ())
+    spans = _wilder_sums([_true_range(before, candle) for before, candle in pairs], period)
+    index: list[float] = []
+    for up, down, span in zip(_wilder_sums(ups, period), _wilder_sums(downs, period), spans, strict=True):
+        one_sided = _one_sided(up, down, span)
+        # The first values are averaged as they are; later a market that stands still has nothing to add.
+        if one_sided is not None or len(index) < period:
+            index.append(one_sided or 0.0)
+        else:
+            index.append(math.nan)
+    return _average_of_the_known(index, period)
+
+
+def _directed(before: Candle, candle: Candle) -> tuple[float, float]:
+    """How much further up, or down, a candle reaches than the one before: only the larger of the two counts."""
+    up, down = float(candle.high - before.high), float(before.low - candle.low)
+    return (up if up > 0 and up > down else 0.0), (down if down > 0 and down > up else 0.0)
+
+
+def _one_sided(up: float, down: float, span: float) -> float | None:
+    """0 to 100; None when the price reached no further, either way."""
+    if span == 0.0 or up + down == 0.0:
+        return None
+    up_share, down_share = 100.0 * up / span, 100.0 * down / span
+    return 100.0 * abs(down_share - up_share) / (up_share + down_share)
+
+
+def _average_of_the_known(values: Sequence[float], period: int) -> list[float]:
+    """Wilder's average that passes over NaN, saying the last value again."""
+    if len(values) < period:
+        return []
+    average = sum(values[:period]) / period
+    averages = [average]
+    for value in values[period:]:
+        if not math.isnan(value):
+            average += (value - average) / period
+        averages.append(average)
+    return averages
+
+
+def _wilder_sums(values: Sequence[float], period: int) -> list[float]:
+    """Wilder's running sum: begun with `period` - 1 values; each new one joins and a `period`-th of the sum leaves."""
+    if len(values) < period:
+        return []
+    total = sum(values[: period - 1])
+    sums = []
+    for value in values[period - 1 :]:
+        total += value - total / period
+        sums.append(total)
+    return sums
+
+
+class Bands(NamedTuple):
+    """Mean of the closes and the bands around it, in quote."""
+
+    upper: float
+    middle: float
+    lower: float
+
+
+def bollinger(values: Sequence[float], period: int, deviations: float) -> list[Bands]:
+    """Simple mean of the last `period` values and `deviations` of their standard deviations (of a whole population)."""
+    _require_period(period)
+    bands = []
+    for end in range(period, len(values) + 1):
+        window = values[end - period : end]
+        mean = math.fsum(window) / period
+        away = deviations * math.sqrt(math.fsum((value - mean) ** 2 for value in window) / period)
+        bands.append(Bands(mean + away, mean, mean - away))
+    return bands
+
+
+class Channel(NamedTuple):
+    """Highest high and lowest low of some candles, in quote."""
+
+    high: float
+    low: float
+
+
+def donchian(candles: Sequence[Candle], period: int) -> list[Channel]:
+    """The channel of the last `period` candles after Donchian, the last one included."""
+    _require_period(period)
+    highs, lows = [float(candle.high) for candle in candles], [float(candle.low) for candle in candles]
+    windows = [slice(end - period, end) for end in range(period, len(highs) + 1)]
+    return [Channel(max(highs[window]), min(lows[window])) for window in windows]
 
 
 def wilder_average(values: Sequence[float], period: int) -> list[float]:

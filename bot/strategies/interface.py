@@ -31,38 +31,65 @@ A whole strategy, `my_rules/dip.py`, loaded with `strategy.plugin: my_rules/dip.
 The rules for a strategy:
 - It keeps nothing between calls. The same view gets the same answer in any order of calls, live and in a backtest.
 - It reads only what it is given: no clock, no file, no network, no randomness. It does not know whether money is real.
+  What it is given has no future: a view holds closed candles up to now and nothing else.
 - It looks at no more than `candles_needed` candles, so that the answer does not depend on how long the history is.
 - It decides *whether*; size, limits, fees and the number of positions are decided after it. Stops and targets run
   without it: when a strategy fails, positions are still guarded.
+
+`python bot.py strategy check my_rules/dip.py` tries to prove a strategy wrong about each of these. More in
+docs/strategies.md: indicators that are computed once a view (`view.indicators`), facts of the account
+(`view.account`), and screens that make a backtest fast (`bot/strategies/screening.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import cached_property
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from bot.domain.position import ExitPlan, Position
 from bot.domain.quote import Candle
+from bot.market.cached_indicators import CachedIndicators
 from bot.strategies.parameters import Parameter, ParameterValues
 from bot.strategies.percent import Percent
 
 __all__ = [
-    "EntryIntent", "ExitIntent", "MarketView", "NoEntry", "Parameter", "ParameterValues", "Strategy",
+    "AccountFacts", "EntryIntent", "ExitIntent", "MarketView", "NoEntry", "Parameter", "ParameterValues", "Strategy",
 ]  # fmt: skip
+
+
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountFacts:
+    """What the account that would trade has, in its quote currency. Whether that is real money is not said.
+
+    None is not known: no equity when a holding has no price, no fee before the venue has told it. `open_positions`
+    counts those that take a place, `max_positions` is the account's cap. The fee is percent of the notional.
+    """
+
+    cash_quote: Decimal
+    open_positions: int
+    max_positions: int
+    equity_quote: Decimal | None = None
+    taker_fee_percent: Decimal | None = None
 
 
 @dataclass(frozen=True)
 class MarketView:
     """One symbol as a strategy sees it: closed candles of one interval, oldest first. The forming one is never here.
 
-    A venue leaves out intervals without a trade; `missing` counts them. Raises ValueError for candles out of order.
+    A venue leaves out intervals without a trade; `missing` counts them. `account` is None where no account is known,
+    as when a market is only looked at. Raises ValueError for candles out of order.
     """
 
     symbol: str
     candles: Sequence[Candle]
     interval_minutes: int = 1
+    account: AccountFacts | None = None
 
     def __post_init__(self) -> None:
         if self.interval_minutes < 1:
@@ -70,6 +97,11 @@ class MarketView:
         times = [candle.opened_at for candle in self.candles]
         if any(later <= earlier for earlier, later in pairwise(times)):
             raise ValueError(f"{self.symbol}: candles must be oldest first, each once")
+
+    @cached_property
+    def indicators(self) -> CachedIndicators:
+        """Indicators of these candles, each computed when it is first asked for."""
+        return CachedIndicators(self.candles)
 
     def last(self, count: int) -> Sequence[Candle]:
         """The newest `count` candles, oldest first (fewer if there are not so many)."""
@@ -89,6 +121,8 @@ class EntryIntent:
     """A wish to buy. `confidence` (0 to 1) only orders several wishes of one cycle.
 
     The distances are percent of the entry price (2 means 2 %); None leaves that exit to the account's settings.
+    `break_even_percent`: once the price has been so far above the entry, it is not sold below it.
+    `max_hold_minutes`: it is sold after so long, at least 1.
     """
 
     symbol: str
@@ -97,6 +131,8 @@ class EntryIntent:
     stop_loss_percent: Decimal | None = None
     take_profit_percent: Decimal | None = None
     trailing_stop_percent: Decimal | None = None
+    break_even_percent: Decimal | None = None
+    max_hold_minutes: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.confidence, Decimal) or not 0 <= self.confidence <= 1:
@@ -104,8 +140,11 @@ class EntryIntent:
         for distance in (self.stop_loss_percent, self.trailing_stop_percent):
             if distance is not None:
                 Percent.of_stop(distance)
-        if self.take_profit_percent is not None:
-            Percent.of_target(self.take_profit_percent)
+        for distance in (self.take_profit_percent, self.break_even_percent):
+            if distance is not None:
+                Percent.of_target(distance)
+        if self.max_hold_minutes is not None and (type(self.max_hold_minutes) is not int or self.max_hold_minutes < 1):
+            raise ValueError(f"{self.symbol}: max_hold_minutes is {self.max_hold_minutes!r}, not a number from 1 up")
 
     def exit_plan(self, account: ExitPlan) -> ExitPlan:
         """The plan for this entry: what the strategy asks for, and the account's own distance where it asks nothing."""
@@ -114,10 +153,12 @@ class EntryIntent:
             stop_loss_percent=_or(self.stop_loss_percent, account.stop_loss_percent),
             take_profit_percent=_or(self.take_profit_percent, account.take_profit_percent),
             trailing_stop_percent=_or(self.trailing_stop_percent, account.trailing_stop_percent),
+            break_even_percent=_or(self.break_even_percent, account.break_even_percent),
+            max_hold_minutes=_or(self.max_hold_minutes, account.max_hold_minutes),
         )
 
 
-def _or(asked: Decimal | None, otherwise: Decimal | None) -> Decimal | None:
+def _or(asked: _Value | None, otherwise: _Value | None) -> _Value | None:
     return otherwise if asked is None else asked
 
 

@@ -1,0 +1,65 @@
+"""The indicators of one run of candles, each computed once however often it is asked for."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar, cast
+
+from bot.domain.quote import Candle
+from bot.market import indicators
+from bot.market.indicators import Bands, Channel
+
+_Series = TypeVar("_Series")
+
+
+class CachedIndicators:
+    """Every method takes `over`: only the newest so many candles are read, the values are a list, oldest first.
+
+    An indicator that is started further back differs a little: a strategy says how far back it starts, so that its
+    answer does not depend on how long the history is. The lists are shared: do not change them.
+    """
+
+    def __init__(self, candles: Sequence[Candle]) -> None:
+        self._candles = candles
+        self._known: dict[Hashable, object] = {}
+
+    def closes(self, *, over: int) -> list[float]:
+        """Closing prices."""
+        return self._once(("closes", over), lambda: indicators.closes(self._newest(over)))
+
+    def volumes(self, *, over: int) -> list[float]:
+        """Volumes in base."""
+        return self._once(("volumes", over), lambda: [float(candle.volume) for candle in self._newest(over)])
+
+    def ema(self, period: int, *, over: int) -> list[float]:
+        """Exponential moving average of the closes."""
+        return self._once(("ema", period, over), lambda: indicators.ema(self.closes(over=over), period))
+
+    def rsi(self, period: int, *, over: int) -> list[float]:
+        """Relative strength index of the closes, 0 to 100."""
+        return self._once(("rsi", period, over), lambda: indicators.rsi(self.closes(over=over), period))
+
+    def atr(self, period: int, *, over: int) -> list[float]:
+        """Average true range, in quote."""
+        return self._once(("atr", period, over), lambda: indicators.atr(self._newest(over), period))
+
+    def adx(self, period: int, *, over: int) -> list[float]:
+        """Average directional index, 0 to 100."""
+        return self._once(("adx", period, over), lambda: indicators.adx(self._newest(over), period))
+
+    def bollinger(self, period: int, deviations: float, *, over: int) -> list[Bands]:
+        """Mean and bands of the closes, in quote."""
+        return self._once(
+            ("bollinger", period, deviations, over),
+            lambda: indicators.bollinger(self.closes(over=over), period, deviations),
+        )
+
+    def donchian(self, period: int, *, over: int) -> list[Channel]:
+        """Highest high and lowest low of each `period` candles, in quote."""
+        return self._once(("donchian", period, over), lambda: indicators.donchian(self._newest(over), period))
+
+    def _newest(self, over: int) -> Sequence[Candle]:
+        return self._candles[-over:] if over > 0 else ()
+
+    def _once(self, key: Hashable, compute: Callable[[], _Series]) -> _Series:
+        if key not in self._known:
+            self._known[key] = compute()
+        return cast(_Series, self._known[key])
