@@ -381,6 +381,7 @@ class Run:
             kept(
                 balance_readings_days=days.keep_balance_readings_days,
                 health_changes_days=days.keep_health_changes_days,
+                decisions_days=days.keep_decisions_days,
             ),
         )
         parts.garbage.start(self._clock.monotonic())

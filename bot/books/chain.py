@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 GENESIS = "0" * 64
 # So many findings are kept; the others are counted.
@@ -98,6 +99,8 @@ class Verdict:
     head_sealed_at: str = ""
     unsealed: dict[str, int] = field(default_factory=dict)
     broken: int = 0
+    # Links whose rows were so old that they have been let go of.
+    let_go: int = 0
     findings: list[Finding] = field(default_factory=list)
     # The sequence of the link that was expected; None = none was, or it is not there.
     expected_at: int | None = None
@@ -155,12 +158,14 @@ def check_chain(
     *,
     unordered: frozenset[str] = frozenset(),
     expect: str = "",
+    let_go: Mapping[str, str] = MappingProxyType({}),
     progress: Callable[[int], None] = lambda _links: None,
 ) -> Verdict:
     """Compare every link with the link before it and with its row.
 
     `links` come in their order, the rows of each kind in that of their positions, in which they were sealed; those of
-    the kinds in `unordered` are sealed in any order. `expect` is a head that was noted before. Neither is kept in
+    the kinds in `unordered` are sealed in any order. `expect` is a head that was noted before. Rows of a kind in
+    `let_go` that were sealed before that moment (text as in the links) may be gone. Neither links nor rows are kept in
     memory: only rows that no link names are.
     """
     verdict = Verdict()
@@ -169,7 +174,7 @@ def check_chain(
         _follow(verdict, link)
         if link.link_sha256 == expect:
             verdict.expected_at = link.sequence
-        _compare(verdict, link, of_kind.get(link.kind))
+        _compare(verdict, link, of_kind.get(link.kind), let_go.get(link.kind, ""))
         progress(verdict.links)
     for kind, each in of_kind.items():
         older, later = each.left()
@@ -191,11 +196,13 @@ def _follow(verdict: Verdict, link: Link) -> None:
     verdict.links, verdict.head, verdict.head_sealed_at = link.sequence, link.link_sha256, link.sealed_at
 
 
-def _compare(verdict: Verdict, link: Link, rows: _Rows | None) -> None:
-    """The link and its row."""
+def _compare(verdict: Verdict, link: Link, rows: _Rows | None, gone_before: str) -> None:
+    """The link and its row, which may be gone if it was sealed before `gone_before`."""
     row, again = (None, False) if rows is None else rows.take(link)
     if again:
         verdict.add(Break.SEALED_AGAIN, link.kind, link.key, link.sequence)
+    elif row is None and link.sealed_at < gone_before:
+        verdict.let_go += 1
     elif row is None:
         verdict.add(Break.MISSING, link.kind, link.key, link.sequence)
     elif row.sha256 != link.row_sha256:

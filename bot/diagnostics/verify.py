@@ -2,8 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, func, select
@@ -13,7 +14,7 @@ from bot.books.chain import Finding, Verdict, check_chain
 from bot.diagnostics.command_line import Commands, add_command
 from bot.diagnostics.listing import age, cannot_read, count, paper, print_json
 from bot.diagnostics.store_reading import BotState, NoStore, bot_state, now, read_store
-from bot.seams.clock import parse_time
+from bot.seams.clock import format_time, parse_time
 from bot.settings import Settings
 from bot.storage import chain_links
 from bot.storage.schema import chain_link
@@ -55,7 +56,7 @@ def run(settings: Settings, *, as_json: bool, expect: str = "") -> int:
     try:
         with read_store(settings) as connection:
             state = bot_state(connection, now=now(settings))
-            verdict = examine(connection, expect=expect, tell=_teller(connection))
+            verdict = examine(connection, expect=expect, tell=_teller(connection), let_go=_let_go(settings))
     except NoStore as error:
         return cannot_read(error, as_json=as_json, code=exit_codes.WRONG_USE, empty={"holds": None, "findings": []})
     if as_json:
@@ -65,15 +66,28 @@ def run(settings: Settings, *, as_json: bool, expect: str = "") -> int:
     return exit_codes.OK if verdict.holds else exit_codes.SOMETHING_WRONG
 
 
-def examine(connection: Connection, *, expect: str = "", tell: Callable[[int], None] = lambda _links: None) -> Verdict:
-    """Follow the whole chain beside the rows it seals."""
+def examine(
+    connection: Connection,
+    *,
+    expect: str = "",
+    tell: Callable[[int], None] = lambda _links: None,
+    let_go: Mapping[str, str] = MappingProxyType({}),
+) -> Verdict:
+    """Follow the whole chain beside the rows it seals; `let_go` as of `check_chain`."""
     return check_chain(
         chain_links.links(connection),
         {kind.name: chain_links.rows_of(connection, kind) for kind in chain_links.KINDS},
         unordered=chain_links.UNORDERED,
         expect=expect,
+        let_go=let_go,
         progress=tell,
     )
+
+
+def _let_go(settings: Settings) -> Mapping[str, str]:
+    """Decisions that were sealed before this moment may have been let go of."""
+    oldest = now(settings) - timedelta(days=settings.storage.keep_decisions_days)
+    return {chain_links.ENTRY_DECISION: format_time(oldest)}
 
 
 def _teller(connection: Connection) -> Callable[[int], None]:
@@ -100,6 +114,7 @@ def _json(verdict: Verdict, expect: str) -> dict[str, Any]:
         "expected": expect or None,
         "expected_at_link": verdict.expected_at,
         "broken": verdict.broken,
+        "let_go": verdict.let_go,
         "first": None if verdict.first is None else _finding(verdict.first),
         "findings": [_finding(each) for each in verdict.findings],
     }

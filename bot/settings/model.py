@@ -32,7 +32,6 @@ from bot.settings.values import (
     Symbols,
     Text,
     Whole,
-    not_yet,
     read_float,
     read_whole_number,
 )
@@ -123,8 +122,9 @@ class BalanceSettings(Section):
 class CopyingSettings(Section):
     """What a user gets who sets nothing else (mission C5, C7)."""
 
-    mode: Annotated[Literal["balance_ratio", "fixed_amount", "fixed_ratio"], not_yet("equity_ratio")] = Field(
-        default="balance_ratio", description="what sizes come from: balance_ratio, fixed_amount or fixed_ratio"
+    mode: Literal["balance_ratio", "equity_ratio", "fixed_amount", "fixed_ratio"] = Field(
+        default="balance_ratio",
+        description="what sizes come from: balance_ratio, equity_ratio, fixed_amount or fixed_ratio",
     )
     risk_multiplier: Annotated[Positive, Field(le=100)] = Field(
         default=Decimal(1), description="multiplies every copied size"
@@ -140,8 +140,30 @@ class CopyingSettings(Section):
     max_total_notional_usd: Optional[Positive] = Field(default=None, description="most that a user holds in total")
     allow_symbols: Symbols = Field(default=(), description="only these are copied; empty = all")
     deny_symbols: Symbols = Field(default=(), description="these are never copied")
-    below_minimum: Annotated[Literal["skip"], not_yet("round_up", "accumulate")] = Field(
-        default="skip", description="what is done below the venue's minimum order: skip"
+    below_minimum: Literal["skip", "round_up", "accumulate"] = Field(
+        default="skip", description="what is done below the venue's minimum order: skip, round_up or accumulate"
+    )
+    round_up_max_factor: Annotated[Positive, Field(ge=1, le=100)] = Field(
+        default=Decimal(2),
+        description="a share is rounded up to a minimum of at most so many times the share",
+        json_schema_extra={"unit": "times"},
+    )
+    accumulate_hours: Annotated[Positive, Field(le=8_760)] = Field(
+        default=Decimal(24),
+        description="a share below the minimum is kept for later for so long",
+        json_schema_extra={"unit": "hours"},
+    )
+    capacity: Literal["off", "preview", "cap", "refuse"] = Field(
+        default="preview",
+        description="who could follow, before a master enters: off, preview (written down), cap or refuse",
+    )
+    max_flow_percent_of_depth: Percent = Field(
+        default=Decimal(25),
+        description="with cap and refuse, master and users buy at most this part of the book within the slippage bound",
+        json_schema_extra={"unit": "percent"},
+    )
+    min_able_percent: Percent = Field(
+        default=Decimal(50), description="with refuse, at least this part of the users must be able to follow"
     )
     max_signal_age_seconds: SomeSeconds = Field(default=60.0, description="an entry older than this is not copied")
     max_copy_slippage_percent: Percent = Field(
@@ -337,6 +359,11 @@ class StorageSettings(Section):
     keep_health_changes_days: Annotated[Whole, Field(ge=7, le=36_500)] = Field(
         default=400,
         description="each change of an account's health is kept so long",
+        json_schema_extra={"unit": "days"},
+    )
+    keep_decisions_days: Annotated[Whole, Field(ge=7, le=36_500)] = Field(
+        default=90,
+        description="scans, wishes to buy and decisions on exits are kept so long",
         json_schema_extra={"unit": "days"},
     )
 

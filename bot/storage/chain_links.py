@@ -18,7 +18,7 @@ from bot.books.chain import Row as ChainRow
 from bot.seams.clock import format_time, parse_time
 from bot.storage.bulk_insert import BulkInsert
 from bot.storage.process import get_meta, set_meta
-from bot.storage.schema import cash_event, chain_link, cost_entry, fill, halt, order_event, signal, veto
+from bot.storage.schema import cash_event, chain_link, cost_entry, entry_decision, fill, halt, order_event, signal, veto
 from bot.storage.streaming import stream
 from bot.storage.types import Amount, UtcTime
 
@@ -88,6 +88,9 @@ def _as_text(value: object) -> str | None:
     return value if value is None or isinstance(value, str) else str(value)
 
 
+# These alone are let go of when they are old (`storage.keep_decisions_days`); their links stay.
+ENTRY_DECISION = "entry_decision"
+
 KINDS = (
     SealedKind(
         "signal",
@@ -128,6 +131,15 @@ KINDS = (
         veto,
         "id",
         ("at", "account_id", "symbol", "side", "rule", "detail", "numbers_json", "signal_id", "client_order_id"),
+    ),
+    SealedKind(
+        ENTRY_DECISION,
+        entry_decision,
+        "id",
+        (
+            *("at", "account_id", "scan_id", "symbol", "strategy", "confidence", "reason", "outcome", "rule", "detail"),
+            *("numbers_json", "client_order_id"),
+        ),
     ),
     SealedKind("halt", halt, "id", ("scope", "target", "strength", "reason", "set_by", "source", "set_at")),
     SealedKind(

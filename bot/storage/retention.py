@@ -1,4 +1,7 @@
-"""Lets go of old readings, a few rows at a time. Books (fills, signals, orders, copies, cash) stay for ever."""
+"""Lets go of old readings and decisions, a few rows at a time.
+
+Books (fills, signals, orders, copies, cash) stay for ever.
+"""
 
 import logging
 from dataclasses import dataclass
@@ -8,7 +11,7 @@ from sqlalchemy import Column, Connection, Table, delete, select
 
 from bot.domain.errors import NijaError
 from bot.seams.clock import Clock
-from bot.storage.schema import balance_snapshot, health_transition
+from bot.storage.schema import balance_snapshot, entry_decision, exit_decision, health_transition, scan_cycle
 from bot.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -30,11 +33,15 @@ class Kept:
     days: int
 
 
-def kept(*, balance_readings_days: int, health_changes_days: int) -> tuple[Kept, ...]:
+def kept(*, balance_readings_days: int, health_changes_days: int, decisions_days: int) -> tuple[Kept, ...]:
     """What is let go of at all."""
     return (
         Kept(balance_snapshot, balance_snapshot.c.taken_at, balance_readings_days),
         Kept(health_transition, health_transition.c.at, health_changes_days),
+        Kept(scan_cycle, scan_cycle.c.at, decisions_days),
+        # A day longer than the chain asks for its rows: a row is sealed some time after it was written.
+        Kept(entry_decision, entry_decision.c.at, decisions_days + 1),
+        Kept(exit_decision, exit_decision.c.at, decisions_days),
     )
 
 
@@ -74,13 +81,16 @@ class Retention:
         return len(numbers)
 
     def _old(self, connection: Connection, what: Kept) -> list[int]:
-        """The first rows, as far as they are older than they are kept: no more is looked at."""
+        """The first rows, as far as they are older than they are kept: no more is looked at.
+
+        The newest row stays however old it is: SQLite would give its number to the next one.
+        """
         before = self._clock.now() - timedelta(days=what.days)
         rows = connection.execute(
-            select(what.table.c.id, what.moment).order_by(what.table.c.id).limit(ROWS_PER_WRITE)
+            select(what.table.c.id, what.moment).order_by(what.table.c.id).limit(ROWS_PER_WRITE + 1)
         ).all()
         old: list[int] = []
-        for number, moment in rows:
+        for number, moment in rows[:-1]:
             if moment >= before:
                 break
             old.append(number)

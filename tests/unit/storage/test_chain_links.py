@@ -11,13 +11,16 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, text, tr
 from bot.books.chain import Break, Verdict
 from bot.diagnostics.verify import examine
 from bot.domain.account import AccountRef, BrokerType
+from bot.domain.decision import EntryOutcome
 from bot.domain.fill import Fill
 from bot.domain.halt import HaltScope, HaltSource, HaltStrength
 from bot.domain.order import Side
+from bot.seams.clock import format_time
 from bot.storage import chain_links, chain_sealing, fills, halts
 from bot.storage.chain_sealing import EVERY_SECONDS, ChainSealer
+from bot.storage.entry_decisions import EntryDecision, add_entry_decision
 from bot.storage.process import set_meta
-from bot.storage.schema import cash_event, chain_link, cost_entry, fill, halt, order_event, signal, veto
+from bot.storage.schema import cash_event, chain_link, cost_entry, entry_decision, fill, halt, order_event, signal, veto
 from bot.storage.store import Store
 from tests.unit.copy_bench import Bench
 
@@ -45,6 +48,11 @@ def _decide(connection: Connection) -> None:
             at=NOW, account_id=label, symbol="BTC/USD", side="buy", rule="limit", detail="", numbers_json="{}"
         )
     )
+    wish = EntryDecision(
+        account_id=label, at=NOW, symbol="BTC/USD", strategy="rsi", confidence=Decimal("0.5"), reason="RSI 21.0",
+        outcome=EntryOutcome(False, "below_minimum", "too small", {"notional_quote": "3"}),
+    )  # fmt: skip
+    add_entry_decision(connection, wish)
     for scope in (HaltScope.ALL, HaltScope.BROKER):
         stop = {"strength": HaltStrength.ENTRIES_OFF, "reason": "news", "set_by": "anna", "source": HaltSource.COMMAND}
         halts.set_halt(connection, scope=scope, target="kraken" if scope is HaltScope.BROKER else "", now=NOW, **stop)  # type: ignore[arg-type]
@@ -114,6 +122,7 @@ CHANGES: dict[str, tuple[Table, str, object]] = {
     "cash_event": (cash_event, "kind", "withdrawal"),
     "cost_entry": (cost_entry, "cost", Decimal(1)),
     "veto": (veto, "detail", "another"),
+    "entry_decision": (entry_decision, "outcome", "ordered"),
     "halt": (halt, "set_by", "bob"),
     "halt_lifted": (halt, "lifted_by", "bob"),
 }
@@ -131,6 +140,17 @@ def test_any_change_of_a_sealed_row_is_found(bench: Bench) -> None:
     findings = _verify(bench).findings
     assert {each.what for each in findings} == {Break.CHANGED}
     assert sorted(each.kind for each in findings) == sorted(CHANGES)
+
+
+def test_an_old_wish_may_be_let_go_of_and_a_young_one_may_not(bench: Bench) -> None:
+    _seal(bench)
+    bench.store.write(lambda connection: connection.execute(delete(entry_decision)))
+    with bench.store.read() as connection:
+        (sealed,) = connection.execute(select(chain_link.c.at).where(chain_link.c.kind == "entry_decision")).scalars()
+        later = examine(connection, let_go={"entry_decision": format_time(sealed + timedelta(seconds=1))})
+        sooner = examine(connection, let_go={"entry_decision": format_time(sealed)})
+    assert (later.holds, later.let_go) == (True, 1)
+    assert [(each.what, each.kind) for each in sooner.findings] == [(Break.MISSING, "entry_decision")]
 
 
 def _removed(connection: Connection) -> None:

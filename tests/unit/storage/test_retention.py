@@ -10,10 +10,11 @@ from sqlalchemy import func, insert, select
 
 from bot.seams.clock import SystemClock
 from bot.storage.retention import ROWS_PER_WRITE, Retention, kept
+from bot.storage.scan_cycles import ScanCycle, add_scan, scans_of
 from bot.storage.schema import balance_snapshot, health_transition
 from tests.stored_bot import KRAKEN, StoredBot, now
 
-TABLES = kept(balance_readings_days=90, health_changes_days=400)
+TABLES = kept(balance_readings_days=90, health_changes_days=400, decisions_days=90)
 
 
 class MovedClock(SystemClock):
@@ -66,9 +67,24 @@ def test_what_is_older_goes_in_portions_and_what_is_younger_stays(stored: Stored
 
 def test_it_looks_once_a_minute_when_nothing_is_left(stored: StoredBot) -> None:
     clock = MovedClock()
-    retention = Retention(stored.store, clock, kept(balance_readings_days=10_000, health_changes_days=400))
+    long = kept(balance_readings_days=10_000, health_changes_days=400, decisions_days=90)
+    retention = Retention(stored.store, clock, long)
     assert retention.turn() == 0
     _readings(stored, number=2, days_ago=20_000)
     clock.seconds += 5
     assert retention.turn() == 0
     assert rows(stored) == (1242, 3)
+
+
+def test_the_newest_row_stays_however_old_so_that_its_number_is_not_given_twice(stored: StoredBot) -> None:
+    old = ScanCycle(account_id="kraken", at=now() - timedelta(days=200), waiting="halted")
+    for _ in range(3):
+        stored.store.write(lambda connection: add_scan(connection, old))
+    clock = MovedClock()
+    retention = Retention(stored.store, clock, TABLES)
+    for _ in range(4):
+        retention.turn()
+        clock.seconds += 61
+    with stored.store.read() as connection:
+        assert [scan.id for scan in scans_of(connection, "kraken")] == [3]
+    assert stored.store.write(lambda connection: add_scan(connection, old)) == 4
