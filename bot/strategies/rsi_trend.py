@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from bot.domain.position import Position
-from bot.market.indicators import closes, ema, rsi
 from bot.strategies.interface import EntryIntent, ExitIntent, MarketView, NoEntry
 from bot.strategies.parameters import Parameter, ParameterValues
+
+if TYPE_CHECKING:
+    from bot.market.candle_arrays import CandleArrays, Mask
+    from bot.strategies.rsi_trend_screens import RsiTrendScreens
 
 # A recursive average started n periods ago still carries e^-2n of where it was started: 2 % after two periods.
 _WARM_UP_PERIODS = 2
@@ -52,7 +56,7 @@ class RsiTrend:
         missing = view.missing(self.candles_needed)
         if missing * 100 > self._values.decimal("missing_candles") * self.candles_needed:
             return NoEntry(f"{missing} of {self.candles_needed} candles are missing", rule="candles_missing")
-        reading = self._read(view)
+        reading = _Reading(view, self._values, self.candles_needed)
         if not reading.trend_up:
             return NoEntry(f"the trend is not up: {reading.trend_text}", rule="trend_not_up")
         if reading.candles_since_cross is None:
@@ -65,42 +69,65 @@ class RsiTrend:
 
     def exit(self, view: MarketView, position: Position) -> ExitIntent | None:
         """Sell when trend and momentum have both turned; see the class."""
-        reading = self._read(view)
+        reading = _Reading(view, self._values, self.candles_needed)
         if reading.trend_down and reading.rsi_fast < reading.rsi_slow:
             return ExitIntent(view.symbol, f"the trend has turned: {reading.trend_text}, {reading.rsi_text}")
         return None
 
-    def _read(self, view: MarketView) -> "_Reading":
-        values = self._values
-        prices = closes(view.last(self.candles_needed))
-        return _Reading(
-            close=prices[-1],
-            fast_average=ema(prices, values.integer("ema_fast")),
-            slow_average=ema(prices, values.integer("ema_slow"))[-1],
-            fast_strength=rsi(prices, values.integer("rsi_fast")),
-            slow_strength=rsi(prices, values.integer("rsi_slow")),
-            fresh_candles=values.integer("fresh_candles"),
-        )
+    def screen(self, arrays: "CandleArrays") -> "Mask":
+        """See `bot/strategies/screening.py`."""
+        return self._screens(arrays).entry()
+
+    def screen_exit(self, arrays: "CandleArrays") -> "Mask":
+        """See `bot/strategies/screening.py`."""
+        return self._screens(arrays).exit()
+
+    def _screens(self, arrays: "CandleArrays") -> "RsiTrendScreens":
+        # The bot itself asks candle by candle: only a backtest loads what reads columns of numbers.
+        from bot.strategies.rsi_trend_screens import RsiTrendScreens
+
+        return RsiTrendScreens(self._values, self.candles_needed, arrays)
 
 
 class _Reading:
-    """The indicators at the last closed candle."""
+    """The indicators at the last closed candle, each when it is first asked for."""
 
-    def __init__(
-        self,
-        *,
-        close: float,
-        fast_average: Sequence[float],
-        slow_average: float,
-        fast_strength: Sequence[float],
-        slow_strength: Sequence[float],
-        fresh_candles: int,
-    ) -> None:
-        self.close = close
-        self.slow_average = slow_average
-        self.slope = fast_average[-1] - fast_average[-2]
-        self.rsi_fast, self.rsi_slow = fast_strength[-1], slow_strength[-1]
-        self.candles_since_cross = candles_since_cross(fast_strength, slow_strength, within=fresh_candles)
+    def __init__(self, view: MarketView, values: ParameterValues, over: int) -> None:
+        self._view = view
+        self._values = values
+        self._over = over
+
+    @property
+    def close(self) -> float:
+        return self._view.indicators.closes(over=self._over)[-1]
+
+    @property
+    def slow_average(self) -> float:
+        return self._average("ema_slow")[-1]
+
+    @property
+    def slope(self) -> float:
+        fast = self._average("ema_fast")
+        return fast[-1] - fast[-2]
+
+    @property
+    def rsi_fast(self) -> float:
+        return self._strength("rsi_fast")[-1]
+
+    @property
+    def rsi_slow(self) -> float:
+        return self._strength("rsi_slow")[-1]
+
+    @property
+    def candles_since_cross(self) -> int | None:
+        fresh = self._values.integer("fresh_candles")
+        return candles_since_cross(self._strength("rsi_fast"), self._strength("rsi_slow"), within=fresh)
+
+    def _average(self, name: str) -> list[float]:
+        return self._view.indicators.ema(self._values.integer(name), over=self._over)
+
+    def _strength(self, name: str) -> list[float]:
+        return self._view.indicators.rsi(self._values.integer(name), over=self._over)
 
     @property
     def trend_up(self) -> bool:
