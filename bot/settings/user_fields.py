@@ -53,18 +53,18 @@ _KINDS: Mapping[str, str] = {
     "allow_symbols": _TEXTS,
     "deny_symbols": _TEXTS,
     "below_minimum": _TEXT,
+    "round_up_max_factor": _NUMBER,
+    "accumulate_hours": _NUMBER,
 }
 # What the product's description knows and this version cannot do yet.
 _NOT_YET: Mapping[str, frozenset[str]] = {
-    "copy_mode": frozenset({"equity_ratio"}),
-    "below_minimum": frozenset({"round_up", "accumulate"}),
     "copy_on_join": frozenset({"open_positions"}),
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "account_type": ACCOUNT_TYPES,
     "broker_type": tuple(BrokerType),
-    "copy_mode": ("balance_ratio", "fixed_amount", "fixed_ratio"),
-    "below_minimum": ("skip",),
+    "copy_mode": ("balance_ratio", "equity_ratio", "fixed_amount", "fixed_ratio"),
+    "below_minimum": ("skip", "round_up", "accumulate"),
     "when_disabled": tuple(WhenDisabled),
     "copy_on_join": ("new_entries",),
 }
@@ -117,8 +117,6 @@ def _defect_of(key: str, value: JsonValue, kind: FileKind) -> str | None:
 
 
 def _unknown_key(key: str) -> str:
-    if key == "round_up_limit":
-        return "round_up_limit belongs to below_minimum round_up, which is not supported in this version"
     nearest = get_close_matches(key, _KINDS, n=1)
     hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(_KINDS)}"
     return f"{key[:40]!a} is not a key of a user; {hint}"
@@ -181,6 +179,11 @@ def _contradictions(members: Mapping[str, JsonNode], kind: FileKind) -> list[Def
     for key, its_mode in (("fixed_amount_usd", "fixed_amount"), ("fixed_ratio", "fixed_ratio")):
         if mode and mode.value != its_mode and key in members and members[key].value is not None:
             text = f"{key} is set, but copy_mode is {mode.value}; remove it or set copy_mode to {its_mode}"
+            defects.append(Defect(text, members[key].line))
+    below = members.get("below_minimum")
+    for key, its_choice in (("round_up_max_factor", "round_up"), ("accumulate_hours", "accumulate")):
+        if below and below.value != its_choice and key in members:
+            text = f"{key} is set, but below_minimum is {below.value}; remove it or set below_minimum to {its_choice}"
             defects.append(Defect(text, members[key].line))
     return defects + _allowed_and_denied(members)
 

@@ -15,7 +15,7 @@ class CopySettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    copy_mode: Literal["balance_ratio", "fixed_amount", "fixed_ratio"] = Field(
+    copy_mode: Literal["balance_ratio", "equity_ratio", "fixed_amount", "fixed_ratio"] = Field(
         "balance_ratio", description="what a user's size is derived from"
     )
     risk_multiplier: Annotated[Positive, Field(le=100)] = Field(Decimal(1), description="multiplies every copied size")
@@ -26,7 +26,15 @@ class CopySettings(BaseModel):
     max_total_notional_usd: Optional[Positive] = Field(None, description="most that a user holds in total")
     allow_symbols: Symbols = Field((), description="only these are copied; empty = all")
     deny_symbols: Symbols = Field((), description="these are never copied")
-    below_minimum: Literal["skip"] = Field("skip", description="what happens below the venue's minimum order")
+    below_minimum: Literal["skip", "round_up", "accumulate"] = Field(
+        "skip", description="what happens below the venue's minimum order"
+    )
+    round_up_max_factor: Annotated[Positive, Field(ge=1, le=100)] = Field(
+        Decimal(2), description="a share is rounded up to a minimum of at most so many times the share"
+    )
+    accumulate_hours: Annotated[Positive, Field(le=8_760)] = Field(
+        Decimal(24), description="how long a share is kept for later"
+    )
 
 
 class UserSettings(BaseModel):

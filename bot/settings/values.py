@@ -119,17 +119,6 @@ def read_path(value: object) -> Path:
     return Path(text).expanduser()
 
 
-def not_yet(*names: str) -> BeforeValidator:
-    """Refuses choices that are described but that this version does not have, in other words than a mere typo."""
-
-    def refuse(value: object) -> object:
-        if value in names:
-            raise ValueError(f"is {value}, which is not supported in this version")
-        return value
-
-    return BeforeValidator(refuse)
-
-
 def shown(value: object) -> str:
     """What was found, short enough for a message."""
     if value is None or value == "":

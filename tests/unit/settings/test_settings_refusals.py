@@ -117,17 +117,13 @@ def problems(
             "masters: kraken is listed 2 times; a brokerage has one master",
         ),
         (
-            "copying:\n  mode: equity_ratio\n",
-            "config/nija.yaml:2: copying.mode is equity_ratio, which is not supported in this version",
-        ),
-        (
             "copying:\n  mode: martingale\n",
-            "config/nija.yaml:2: copying.mode must be 'balance_ratio', 'fixed_amount' or 'fixed_ratio', "
-            "not 'martingale'",
+            "config/nija.yaml:2: copying.mode must be 'balance_ratio', 'equity_ratio', 'fixed_amount' or "
+            "'fixed_ratio', not 'martingale'",
         ),
         (
-            "copying: {below_minimum: round_up}\n",
-            "config/nija.yaml:1: copying.below_minimum is round_up, which is not supported in this version",
+            "copying: {round_up_max_factor: 0.9}\n",
+            "config/nija.yaml:1: copying.round_up_max_factor must be at least 1, not '0.9'",
         ),
         (
             "copying: {mode: fixed_amount}\n",
