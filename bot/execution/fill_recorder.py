@@ -14,6 +14,7 @@ from bot.domain.fill import Fill
 from bot.domain.order import FINAL_STATES, IntentState, VenueOrder, VenueOrderStatus, may_move
 from bot.domain.position import ExitPlan
 from bot.execution.position_math import after_fill
+from bot.execution.trips import add_trip
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.storage import fills as fill_rows
@@ -197,8 +198,8 @@ class FillRecorder:
     def _apply_to_position(self, connection: Connection, new: Sequence[Fill], intent: OrderIntent | None) -> Decimal:
         """Returns the quantity held before."""
         label, symbol = self._account.label, new[0].symbol
-        position = position_rows.find_position(connection, label, symbol)
-        before = position.quantity if position else Decimal(0)
+        position = held = position_rows.find_position(connection, label, symbol)
+        before = held.quantity if held else Decimal(0)
         exit_plan = intent.exit_plan if intent else self._default_exit_plan
         for fill in new:
             position = after_fill(
@@ -210,6 +211,8 @@ class FillRecorder:
             )
         if position is not None:
             position_rows.save_position(connection, position)
+        if held is not None and before > 0 and position is not None and position.quantity == 0:
+            add_trip(connection, held, new, intent)
         return before
 
     def _emit_signal(

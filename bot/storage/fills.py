@@ -1,15 +1,18 @@
 """Rows of fills: the ledger of what the venues say was traded. It only grows."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from bot.domain.account import AccountRef
 from bot.domain.fill import Fill
 from bot.domain.order import Side
+from bot.domain.position import Position
 from bot.domain.symbol import quote_of
-from bot.storage.schema import fill, fill_cursor
+from bot.storage.schema import account, fill, fill_cursor
 
 _KNOWN = select(fill.c.trade_id).where(
     *[fill.c[name] == bindparam(name) for name in ("broker", "account_id", "symbol", "trade_id")]
@@ -94,6 +97,37 @@ def cash_moved(connection: Connection, account_id: str, currency: str, *, after:
         if row.fee_currency == currency:
             moved -= row.fee
     return moved
+
+
+def fills_of_position(connection: Connection, item: Position) -> Sequence[Fill]:
+    """The booked trades of a position since its first lot, in the order of booking.
+
+    All of a master's make its lots; of a user's those of orders of ours.
+    """
+    of_it = fill.c.account_id == item.account_id, fill.c.symbol == item.symbol
+    first = connection.execute(
+        select(func.min(fill.c.sequence)).where(
+            *of_it, fill.c.side == str(Side.BUY), fill.c.executed_at == item.opened_at
+        )
+    ).scalar()
+    since = fill.c.executed_at >= item.opened_at if first is None else fill.c.sequence >= first
+    ours = fill.c.client_order_id.is_not(None) | account.c.user_id.is_(None)
+    query = select(fill).join(account, account.c.account_id == fill.c.account_id).where(*of_it, since, ours)
+    return [_fill(row) for row in connection.execute(query.order_by(fill.c.sequence))]
+
+
+def _fill(row: Row[Any]) -> Fill:
+    return Fill(
+        trade_id=row.trade_id,
+        venue_order_id=row.venue_order_id,
+        symbol=row.symbol,
+        side=Side(row.side),
+        quantity=row.quantity,
+        price=row.price,
+        fee=row.fee,
+        fee_currency=row.fee_currency,
+        executed_at=row.executed_at,
+    )
 
 
 def last_recorded_at(connection: Connection, account_id: str, symbol: str) -> datetime | None:
