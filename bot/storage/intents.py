@@ -74,6 +74,8 @@ class OrderIntent:
     # Of an order placed anew at another price: the first one's id, and its place after it.
     chain_id: str | None = None
     chain_step: int = 0
+    # Why nothing is placed after it any more; None = the chain goes on.
+    chain_end: str | None = None
     # Of a stop that the venue watches.
     stop_price: Decimal | None = None
 
@@ -119,6 +121,7 @@ _PLAIN_COLUMNS = [
     "average_price",
     "chain_id",
     "chain_step",
+    "chain_end",
     "stop_price",
 ]
 

@@ -11,6 +11,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
 
 from bot.storage.types import Amount, UtcTime
@@ -195,10 +196,18 @@ order_intent = Table(
     # An order that is given up and placed anew at another price is a chain: the first one's id, and the place in it.
     Column("chain_id", Text),
     Column("chain_step", Integer, nullable=False, server_default="0"),
+    # Why nothing is placed any more after it; on every order of the chain. None = the chain goes on.
+    Column("chain_end", Text),
     # Of a stop that the venue itself watches: the price at which it sells.
     Column("stop_price", Amount),
     Index("order_intent_by_account", "account_id", "state"),
     Index("order_intent_by_chain", "chain_id"),
+    Index(
+        "order_intent_open_chain",
+        "account_id",
+        sqlite_where=text("chain_id IS NOT NULL AND chain_end IS NULL"),
+        postgresql_where=text("chain_id IS NOT NULL AND chain_end IS NULL"),
+    ),
     Index("order_intent_by_venue_order", "account_id", "venue_order_id"),
     Index("order_intent_by_signal", "account_id", "signal_id"),
     Index("order_intent_by_sequence", "sequence", unique=True),

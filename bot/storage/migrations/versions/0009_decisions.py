@@ -27,8 +27,13 @@ def _add_columns() -> None:
         op.add_column(table, sa.Column("max_hold_minutes", sa.Integer(), nullable=True))
     op.add_column("order_intent", sa.Column("chain_id", sa.Text(), nullable=True))
     op.add_column("order_intent", sa.Column("chain_step", sa.Integer(), nullable=False, server_default="0"))
+    op.add_column("order_intent", sa.Column("chain_end", sa.Text(), nullable=True))
     op.add_column("order_intent", sa.Column("stop_price", Amount(), nullable=True))
     op.create_index("order_intent_by_chain", "order_intent", ["chain_id"])
+    goes_on = sa.text("chain_id IS NOT NULL AND chain_end IS NULL")
+    op.create_index(
+        "order_intent_open_chain", "order_intent", ["account_id"], sqlite_where=goes_on, postgresql_where=goes_on
+    )
     op.add_column("dust", sa.Column("reason", sa.Text(), nullable=False, server_default=""))
     op.add_column("dust", sa.Column("retry_at", UtcTime(), nullable=True))
     op.add_column("dust", sa.Column("reopened_at", UtcTime(), nullable=True))
