@@ -716,6 +716,8 @@ class _Composition:
             stop_loss_percent=risk.stop_loss_percent,
             take_profit_percent=risk.take_profit_percent,
             trailing_stop_percent=risk.trailing_stop_percent,
+            break_even_percent=risk.break_even_percent,
+            max_hold_minutes=risk.max_hold_minutes,
         )
 
     def _trader(self) -> IndependentBrokerTrader:

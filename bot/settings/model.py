@@ -29,7 +29,9 @@ from bot.settings.values import (
     Positive,
     Seconds,
     SomeSeconds,
+    StopDistance,
     Symbols,
+    TargetDistance,
     Text,
     Whole,
     read_float,
@@ -238,12 +240,21 @@ class RiskSettings(Section):
     max_entries_per_cycle: Annotated[Whole, Field(ge=1, le=100)] = Field(
         default=1, description="new positions in one cycle", json_schema_extra={"unit": "orders"}
     )
-    stop_loss_percent: Percent = Field(default=Decimal(2), description="sell this far below the entry")
-    take_profit_percent: Annotated[Positive, Field(le=10_000)] = Field(
-        default=Decimal(3), description="sell this far above the entry"
+    stop_loss_percent: StopDistance = Field(default=Decimal(2), description="sell this far below the entry")
+    take_profit_percent: Optional[TargetDistance] = Field(
+        default=Decimal(3), description="sell this far above the entry; null = no target"
     )
-    trailing_stop_percent: Percent = Field(
-        default=Decimal("2.5"), description="sell this far below the highest since the entry"
+    trailing_stop_percent: Optional[StopDistance] = Field(
+        default=Decimal("2.5"), description="sell this far below the highest since the entry; null = no such stop"
+    )
+    break_even_percent: Optional[TargetDistance] = Field(
+        default=None, description="after a rise so far above the entry, sell where it is no gain any more; null = never"
+    )
+    max_hold_minutes: Optional[Annotated[Whole, Field(ge=1, le=5_256_000)]] = Field(
+        default=None, description="sell what has been held for so long; null = never"
+    )
+    dust_retry_minutes: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
+        default=60, description="what was too small to be sold is looked at again after so long"
     )
     scan_symbols_limit: Annotated[Whole, Field(ge=1, le=5000)] = Field(
         default=60,

@@ -157,6 +157,9 @@ Number = Annotated[Decimal, BeforeValidator(read_decimal)]
 Positive = Annotated[Number, Field(gt=0, le=Decimal("1e12"))]
 NotNegative = Annotated[Number, Field(ge=0, le=Decimal("1e12"))]
 Percent = Annotated[Number, Field(gt=0, le=100)]
+# Of a stop below a price, and of a target above one: less is a fraction (0.02) that was written for a percent (2).
+StopDistance = Annotated[Number, Field(ge=Decimal("0.05"), lt=100)]
+TargetDistance = Annotated[Number, Field(ge=Decimal("0.05"), lt=10_000)]
 Seconds = Annotated[float, BeforeValidator(read_float), Field(ge=0, le=86_400)]
 # A limit of zero would fail everything at once.
 SomeSeconds = Annotated[float, BeforeValidator(read_float), Field(gt=0, le=86_400)]
