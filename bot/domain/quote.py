@@ -1,4 +1,4 @@
-"""Prices: the best bid and ask, and candles."""
+"""Prices: the best bid and ask, tickers, and candles."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +24,23 @@ class Quote:
 
 
 @dataclass(frozen=True)
+class Ticker:
+    """A market's best bid and ask with what was traded in 24 hours, in quote; None = the venue does not say.
+
+    `tells_volume` false = this venue says it of no market in its lists, so that nothing can be held against one.
+    """
+
+    quote: Quote
+    day_volume_quote: Decimal | None = None
+    tells_volume: bool = True
+
+    @property
+    def spread_percent(self) -> Decimal:
+        """Of the middle between bid and ask."""
+        return 200 * (self.quote.ask - self.quote.bid) / (self.quote.ask + self.quote.bid)
+
+
+@dataclass(frozen=True, slots=True)
 class Candle:
     """One closed interval: open time, prices in quote, volume in base."""
 

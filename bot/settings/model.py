@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_va
 from bot.domain.account import BrokerType
 from bot.settings.books import BooksSettings
 from bot.settings.exchanges import Exchanges, no_such_brokerage
+from bot.settings.orders import OrdersSettings
 from bot.settings.origins import Origin
 from bot.settings.section import Section
 from bot.settings.users import UserSettings
@@ -256,9 +257,9 @@ class RiskSettings(Section):
     dust_retry_minutes: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
         default=60, description="what was too small to be sold is looked at again after so long"
     )
-    scan_symbols_limit: Annotated[Whole, Field(ge=1, le=5000)] = Field(
-        default=60,
-        description="symbols looked at in a cycle, in alphabetical order",
+    scan_symbols_limit: Optional[Annotated[Whole, Field(ge=1, le=20_000)]] = Field(
+        default=None,
+        description="at most so many symbols are looked at, in alphabetical order; null = all",
         json_schema_extra={"unit": "symbols"},
     )
     quote_currency: Currency = Field(
@@ -268,6 +269,36 @@ class RiskSettings(Section):
         default=("USDT", "USDC"),
         description="count one to one as USD for limits and funding; what is in any other is not known in USD",
         json_schema_extra={"unit": "currencies"},
+    )
+
+
+class ScanSettings(Section):
+    """Which markets a master looks at for entries, and how fast their candles are read (mission E1)."""
+
+    symbols: Symbols = Field(default=(), description="only these are looked at; empty = all")
+    skip_symbols: Symbols = Field(default=(), description="these are never looked at")
+    min_daily_volume_usd: Optional[Positive] = Field(
+        default=Decimal(100_000), description="a market that traded less in 24 hours is left out"
+    )
+    max_spread_percent: Optional[Percent] = Field(
+        default=Decimal("0.5"), description="a market with a wider gap between bid and ask is left out"
+    )
+    max_taker_fee_percent: Optional[Percent] = Field(
+        default=None, description="a market where the account pays a higher taker fee, as far as known, is left out"
+    )
+    ticker_seconds: Annotated[SomeSeconds, Field(ge=1, le=3600)] = Field(
+        default=30.0, description="bid, ask and volume of all markets are asked for at most this often"
+    )
+    max_ticker_age_seconds: Annotated[SomeSeconds, Field(ge=1, le=86_400)] = Field(
+        default=900.0, description="a market whose bid and ask are older counts as not known"
+    )
+    candle_calls_per_cycle: Optional[Annotated[Whole, Field(ge=1, le=100_000)]] = Field(
+        default=None,
+        description="readings of candles in one cycle; null = as many as the time below allows",
+        json_schema_extra={"unit": "calls"},
+    )
+    candle_round_seconds: Annotated[SomeSeconds, Field(ge=0.1, le=25)] = Field(
+        default=5.0, description="time for reading candles in a cycle; between cycles it goes on while nothing waits"
     )
 
 
@@ -442,6 +473,10 @@ class OperatorSettings(Section):
     )
     risk: RiskSettings = Field(
         default=RiskSettings(), description="how masters trade, and the limits of every account's entries"
+    )
+    scan: ScanSettings = Field(default=ScanSettings(), description="which markets a master looks at for entries")
+    orders: OrdersSettings = Field(
+        default=OrdersSettings(), description="how masters' entries and every account's own exits are placed"
     )
     market_watch: MarketWatchSettings = Field(
         default=MarketWatchSettings(), description="markets that are looked at closely"
