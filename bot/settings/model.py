@@ -12,6 +12,7 @@ from bot.domain.account import BrokerType
 from bot.settings.books import BooksSettings
 from bot.settings.exchanges import Exchanges, no_such_brokerage
 from bot.settings.orders import OrdersSettings
+from bot.settings.orders import OrdersSettings
 from bot.settings.origins import Origin
 from bot.settings.section import Section
 from bot.settings.users import UserSettings
@@ -475,6 +476,9 @@ class OperatorSettings(Section):
         default=RiskSettings(), description="how masters trade, and the limits of every account's entries"
     )
     scan: ScanSettings = Field(default=ScanSettings(), description="which markets a master looks at for entries")
+    orders: OrdersSettings = Field(
+        default=OrdersSettings(), description="how masters' entries and every account's own exits are placed"
+    )
     orders: OrdersSettings = Field(
         default=OrdersSettings(), description="how masters' entries and every account's own exits are placed"
     )
