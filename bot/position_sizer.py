@@ -7,9 +7,10 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bot.domain.instrument import Instrument
-from bot.domain.money import percent_to_fraction
+from bot.domain.money import ceil_to_step, percent_to_fraction, plain
 from bot.domain.signal import CopyReason
 from bot.domain.symbol import quote_of
+from bot.settings.users import CopySettings
 
 _ZERO = Decimal(0)
 
@@ -18,13 +19,25 @@ class CopyMode(StrEnum):
     """What a user's size is derived from."""
 
     BALANCE_RATIO = "balance_ratio"
+    EQUITY_RATIO = "equity_ratio"
     FIXED_AMOUNT = "fixed_amount"
     FIXED_RATIO = "fixed_ratio"
 
 
+class BelowMinimum(StrEnum):
+    """What becomes of a share that is smaller than the venue's smallest order."""
+
+    SKIP = "skip"
+    ROUND_UP = "round_up"
+    ACCUMULATE = "accumulate"
+
+
 @dataclass(frozen=True, kw_only=True)
 class CopyRules:
-    """One user's copy settings. Amounts are in the currency of the limits (USD); None = no cap."""
+    """One user's copy settings. Amounts are in the currency of the limits (USD); None = no cap.
+
+    `round_up_max_factor`: with `round_up`, the smallest order may be at most so many times the share.
+    """
 
     mode: CopyMode = CopyMode.BALANCE_RATIO
     risk_multiplier: Decimal = Decimal(1)
@@ -35,14 +48,37 @@ class CopyRules:
     max_total_notional_quote: Decimal | None = None
     allow_symbols: frozenset[str] = frozenset()
     deny_symbols: frozenset[str] = frozenset()
+    below_minimum: BelowMinimum = BelowMinimum.SKIP
+    round_up_max_factor: Decimal = Decimal(2)
+    accumulate_hours: Decimal = Decimal(24)
+
+
+def rules_of(settings: CopySettings) -> CopyRules:
+    """What a user's file and the section `copying` say."""
+    return CopyRules(
+        mode=CopyMode(settings.copy_mode),
+        risk_multiplier=settings.risk_multiplier,
+        fixed_amount_quote=settings.fixed_amount_usd,
+        fixed_ratio=settings.fixed_ratio,
+        max_trade_notional_quote=settings.max_trade_notional_usd,
+        max_symbol_notional_quote=settings.max_symbol_notional_usd,
+        max_total_notional_quote=settings.max_total_notional_usd,
+        allow_symbols=frozenset(settings.allow_symbols),
+        deny_symbols=frozenset(settings.deny_symbols),
+        below_minimum=BelowMinimum(settings.below_minimum),
+        round_up_max_factor=settings.round_up_max_factor,
+        accumulate_hours=settings.accumulate_hours,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class EntryToCopy:
     """The master's entry and both balances from before its order (cash in the quote currency).
 
-    `reserve_percent` of the price is kept back for the fee and the price bound. `at_par` are the currencies that count
-    one to one as that of the caps; an amount in any other is not compared with them.
+    `master_equity` and `user_equity` are cash and everything held at the prices of now, in the quote currency, from
+    before the order too; None = not known, and `equity_problem` says why. `kept` is what was too small of earlier
+    entries (base units). `reserve_percent` of the price is kept back for the fee and the price bound. `at_par` are the
+    currencies that count one to one as that of the caps; an amount in any other is not compared with them.
     """
 
     symbol: str
@@ -54,6 +90,10 @@ class EntryToCopy:
     reserve_percent: Decimal
     user_exposure_by_symbol: Mapping[str, Decimal]
     at_par: AbstractSet[str] = frozenset({"USD"})
+    master_equity: Decimal | None = None
+    user_equity: Decimal | None = None
+    equity_problem: str = ""
+    kept: Decimal = _ZERO
 
     def not_comparable(self, symbols: AbstractSet[str]) -> str:
         """Which of these markets is paid in a currency that nobody can put into that of the caps; empty = none."""
@@ -65,27 +105,42 @@ class Size:
     """A size that may be sent; `ratio` is user to master, frozen for the position's life.
 
     `capped` is what caps and the cash that is there have left of the user's share, before it was rounded (base units).
+    `words` tell what made the size another than the share, in the order in which it was done.
     """
 
     quantity: Decimal
     ratio: Decimal
     capped: Decimal | None = None
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class NoSize:
-    """Why there is no size. `detail` has the numbers that were compared."""
+    """Why there is no size. `detail` has the numbers that were compared.
+
+    `kept` is what is kept for a later entry, all in all (base units); None = that is left as it was.
+    """
 
     reason: CopyReason
     detail: str
     ratio: Decimal | None = None
     capped: Decimal | None = None
+    kept: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class _Room:
+    """What caps and cash leave (quote units; None = nothing binds), and the word of each cap that has cut."""
+
+    notional: Decimal
+    words: tuple[str, ...]
 
 
 class PositionSizer:
     """`user_size = master_size × user_balance / master_balance`, then caps, then down to the lot, then the minimum.
 
-    Rounding is always down: a copy never exceeds its share, its cap or the cash that is there.
+    Rounding is down: a copy never exceeds its share, its cap or the cash that is there. Only who has chosen `round_up`
+    gets more than its share, and never more than its caps and its cash.
     """
 
     def size_entry(self, entry: EntryToCopy, rules: CopyRules, instrument: Instrument) -> Size | NoSize:
@@ -96,18 +151,22 @@ class PositionSizer:
             return NoSize(CopyReason.SYMBOL_NOT_ALLOWED, why, ratio if isinstance(ratio, Decimal) else None)
         if isinstance(ratio, NoSize):
             return ratio
-        wanted = entry.quantity * entry.price * ratio
-        notional = _capped_notional(entry, rules, wanted)
-        if isinstance(notional, NoSize):
-            return replace(notional, ratio=ratio)
-        uncapped = entry.quantity * ratio
+        share = entry.quantity * ratio
+        uncapped = share + entry.kept if rules.below_minimum is BelowMinimum.ACCUMULATE else share
+        wanted = uncapped * entry.price
+        room = _room(entry, rules, wanted)
+        if isinstance(room, NoSize):
+            return replace(room, ratio=ratio)
         # A division rounds: what no cap has touched is not divided.
-        capped = uncapped if notional == wanted else min(uncapped, notional / entry.price)
+        capped = min(uncapped, room.notional / entry.price) if room.notional < wanted else uncapped
         quantity = instrument.floor_quantity(capped)
         too_small = instrument.below_minimum(quantity, entry.price)
         if too_small:
-            return NoSize(CopyReason.BELOW_MINIMUM, f"{too_small} (before rounding {uncapped:f})", ratio, capped)
-        return Size(quantity, ratio, capped)
+            return _below_minimum(entry, rules, instrument, ratio, capped, too_small)
+        if uncapped != share:
+            kept = f"with {plain(entry.kept)} kept of earlier entries"
+            return Size(quantity, ratio, min(share, capped), (kept, *room.words))
+        return Size(quantity, ratio, capped, room.words)
 
     def ratio_of(self, entry: EntryToCopy, rules: CopyRules) -> Decimal | None:
         """User to master by these rules, whether or not it may be copied; None = it cannot be known."""
@@ -155,33 +214,88 @@ def _ratio(entry: EntryToCopy, rules: CopyRules) -> Decimal | NoSize:
         if rules.fixed_ratio is None:
             return NoSize(CopyReason.CAP_REACHED, "copy mode fixed_ratio has no ratio set")
         return rules.risk_multiplier * rules.fixed_ratio
+    if rules.mode is CopyMode.EQUITY_RATIO:
+        return _equity_ratio(entry, rules)
     if entry.master_balance is None or entry.master_balance <= 0:
         return NoSize(CopyReason.MASTER_BALANCE_UNKNOWN, "the master's balance before its order is not known")
     return rules.risk_multiplier * entry.user_balance / entry.master_balance
 
 
-def _capped_notional(entry: EntryToCopy, rules: CopyRules, notional: Decimal) -> Decimal | NoSize:
-    """Caps in this order: per trade, per symbol, in total, and the cash that is there including the fee."""
-    exposure = entry.user_exposure_by_symbol
-    for name, cap, used in (
-        ("max_trade_notional_usd", rules.max_trade_notional_quote, None),
-        ("max_symbol_notional_usd", rules.max_symbol_notional_quote, {entry.symbol}),
-        ("max_total_notional_usd", rules.max_total_notional_quote, exposure.keys()),
-    ):
+def _equity_ratio(entry: EntryToCopy, rules: CopyRules) -> Decimal | NoSize:
+    if entry.master_equity is None or entry.user_equity is None or entry.master_equity <= 0:
+        why = entry.equity_problem or "what both accounts are worth is not known"
+        return NoSize(CopyReason.EQUITY_UNKNOWN, why)
+    return rules.risk_multiplier * entry.user_equity / entry.master_equity
+
+
+def _room(entry: EntryToCopy, rules: CopyRules, wanted: Decimal) -> _Room | NoSize:
+    """What may be spent: caps in this order: per trade, per symbol, in total, and the cash that is there with the fee.
+
+    Each cap that makes it less leaves its word.
+    """
+    exposure, room, words = entry.user_exposure_by_symbol, wanted, []
+    for name, cap, used in _caps(entry, rules):
         if cap is None:
             continue
-        unknown = entry.not_comparable({entry.symbol, *(symbol for symbol in used or () if exposure.get(symbol))})
+        unknown = entry.not_comparable({entry.symbol, *(symbol for symbol in used if exposure.get(symbol))})
         if unknown:
             return _not_known(unknown, name)
-        room = cap if used is None else cap - sum((exposure.get(symbol, _ZERO) for symbol in used), _ZERO)
-        if room <= 0:
+        held = sum((exposure.get(symbol, _ZERO) for symbol in used), _ZERO)
+        if cap - held <= 0:
             total = sum(exposure.values(), _ZERO)
             return NoSize(CopyReason.CAP_REACHED, f"{name} leaves no room (already {total:f} held)")
-        notional = min(notional, room)
+        if cap - held < room:
+            words.append(f"{name} cut {room:.2f} to {cap - held:.2f}")
+            room = cap - held
     affordable = entry.user_available / (1 + percent_to_fraction(entry.reserve_percent))
     if affordable <= 0:
         return NoSize(CopyReason.INSUFFICIENT_FUNDS, f"available cash is {entry.user_available:f}")
-    return min(notional, affordable)
+    if affordable < room:
+        words.append(f"available cash cut {room:.2f} to {affordable:.2f}")
+    return _Room(min(room, affordable), tuple(words))
+
+
+def _caps(entry: EntryToCopy, rules: CopyRules) -> tuple[tuple[str, Decimal | None, AbstractSet[str]], ...]:
+    """(setting, cap, the symbols of which holdings count against it)."""
+    return (
+        ("max_trade_notional_usd", rules.max_trade_notional_quote, frozenset()),
+        ("max_symbol_notional_usd", rules.max_symbol_notional_quote, {entry.symbol}),
+        ("max_total_notional_usd", rules.max_total_notional_quote, entry.user_exposure_by_symbol.keys()),
+    )
+
+
+def least_quantity(instrument: Instrument, price: Decimal) -> Decimal:
+    """The venue's smallest order at this price, in whole lots (base units)."""
+    by_notional = instrument.minimum_notional / price
+    least = ceil_to_step(max(instrument.minimum_quantity, by_notional, instrument.lot_step), instrument.lot_step)
+    # The quotient was rounded, perhaps downwards.
+    return least if instrument.below_minimum(least, price) is None else least + instrument.lot_step
+
+
+def _below_minimum(
+    entry: EntryToCopy, rules: CopyRules, instrument: Instrument, ratio: Decimal, capped: Decimal, too_small: str
+) -> Size | NoSize:
+    """`capped` is less than the venue takes."""
+    share, least = entry.quantity * ratio, least_quantity(instrument, entry.price)
+    if rules.below_minimum is BelowMinimum.ROUND_UP:
+        why = _why_not_up(entry, rules, share, least)
+        if not why:
+            return Size(least, ratio, capped, (f"rounded up from {plain(share)} to the minimum",))
+        return NoSize(CopyReason.BELOW_MINIMUM, f"{too_small} (before rounding {share:f}); {why}", ratio, capped)
+    if rules.below_minimum is BelowMinimum.ACCUMULATE:
+        detail = f"kept for later: {plain(capped)} of {plain(least)}"
+        return NoSize(CopyReason.BELOW_MINIMUM, detail, ratio, min(share, capped), capped)
+    return NoSize(CopyReason.BELOW_MINIMUM, f"{too_small} (before rounding {share:f})", ratio, capped)
+
+
+def _why_not_up(entry: EntryToCopy, rules: CopyRules, share: Decimal, least: Decimal) -> str:
+    """Why the smallest order is not bought in the place of the share; empty = it is."""
+    if least > rules.round_up_max_factor * share:
+        return f"not rounded up: {plain(least)} is more than {plain(rules.round_up_max_factor)} times the share"
+    room = _room(entry, rules, least * entry.price)
+    if isinstance(room, NoSize):
+        return f"not rounded up: {room.detail}"
+    return f"not rounded up: {room.words[-1]}" if room.notional < least * entry.price else ""
 
 
 def _not_known(symbol: str, setting: str) -> NoSize:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from bot.copy_trade_engine import Follower
 from bot.domain.account import AccountRef
 from bot.domain.leaving import WhenDisabled
-from bot.position_sizer import CopyMode, CopyRules
+from bot.position_sizer import rules_of
 from bot.settings.users import UserSettings
 from bot.storage import memberships
 from bot.storage.duties import Duties, duties_of, orphans, what_to_do
@@ -68,21 +68,10 @@ class Roster:
 
 
 def _follower(user: UserSettings) -> Follower:
-    copy = user.copy_rules
     return Follower(
         account=user.account,
         name=user.name,
         shadow=user.shadow,
         leaving=None if user.enabled else user.when_disabled,
-        rules=CopyRules(
-            mode=CopyMode(copy.copy_mode),
-            risk_multiplier=copy.risk_multiplier,
-            fixed_amount_quote=copy.fixed_amount_usd,
-            fixed_ratio=copy.fixed_ratio,
-            max_trade_notional_quote=copy.max_trade_notional_usd,
-            max_symbol_notional_quote=copy.max_symbol_notional_usd,
-            max_total_notional_quote=copy.max_total_notional_usd,
-            allow_symbols=frozenset(copy.allow_symbols),
-            deny_symbols=frozenset(copy.deny_symbols),
-        ),
+        rules=rules_of(user.copy_rules),
     )

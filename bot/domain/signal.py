@@ -59,6 +59,7 @@ class CopyReason(StrEnum):
     BALANCE_UNKNOWN = "balance_unknown"
     BALANCE_STALE = "balance_stale"
     MASTER_BALANCE_UNKNOWN = "master_balance_unknown"
+    EQUITY_UNKNOWN = "equity_unknown"
     BELOW_MINIMUM = "below_minimum"
     INSUFFICIENT_FUNDS = "insufficient_funds"
     TOO_OLD = "too_old"
