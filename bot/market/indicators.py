@@ -60,9 +60,8 @@ def atr(candles: Sequence[Candle], period: int) -> list[float]:
 
 
 def _true_range(before: Candle, candle: Candle) -> float:
-    highest = max(candle.high, before.close)
-    lowest = min(candle.low, before.close)
-    return float(highest - lowest)
+    close = float(before.close)
+    return max(float(candle.high), close) - min(float(candle.low), close)
 
 
 def adx(candles: Sequence[Candle], period: int) -> list[float]:
@@ -87,7 +86,7 @@ def adx(candles: Sequence[Candle], period: int) -> list[float]:
 
 def _directed(before: Candle, candle: Candle) -> tuple[float, float]:
     """How much further up, or down, a candle reaches than the one before: only the larger of the two counts."""
-    up, down = float(candle.high - before.high), float(before.low - candle.low)
+    up, down = float(candle.high) - float(before.high), float(before.low) - float(candle.low)
     return (up if up > 0 and up > down else 0.0), (down if down > 0 and down > up else 0.0)
 
 

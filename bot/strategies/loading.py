@@ -13,7 +13,12 @@ from bot.domain.errors import ConfigurationError
 from bot.strategies.interface import Strategy
 from bot.strategies.parameters import Parameter, ParameterValues
 
-SHIPPED = {"rsi_trend": "bot.strategies.rsi_trend:RsiTrend"}
+SHIPPED = {
+    "rsi_trend": "bot.strategies.rsi_trend:RsiTrend",
+    "breakout": "bot.strategies.breakout:Breakout",
+    "mean_reversion": "bot.strategies.mean_reversion:MeanReversion",
+    "buy_and_hold": "bot.strategies.buy_and_hold:BuyAndHold",
+}
 
 
 def load_strategy(plugin: str, parameters: Mapping[str, object], *, directory: Path = Path()) -> Strategy:

@@ -75,8 +75,10 @@ class RsiTrendScreens:
 
         Places have a whole window before them: elsewhere the conditions before this one compare with NaN.
         """
-        windows = sliding_window_view(moves_of(self._close), self._over - 1)
         found = np.zeros(len(places), dtype=np.bool_)
+        if not len(places):
+            return found  # perhaps there is not even one whole window
+        windows = sliding_window_view(moves_of(self._close), self._over - 1)
         for start in range(0, len(places), _ROWS):
             moves = windows[places[start : start + _ROWS] - (self._over - 2)]
             fast, slow = (self._lately(moves, name) for name in ("rsi_fast", "rsi_slow"))

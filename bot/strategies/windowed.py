@@ -6,12 +6,15 @@ the rounding of a binary fraction. That is why what compares them allows for `RO
 """
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from bot.market.candle_arrays import Floats
 
 # A part of a price, or points of an index from 0 to 100: far above the rounding of a few hundred additions.
 ROUNDING = 1e-9
 ROUNDING_POINTS = 1e-6
+# Windows looked at together: a few megabytes at a time.
+_ROWS = 65_536
 
 
 def recursive_weights(weight: float, period: int, over: int) -> Floats:
@@ -59,3 +62,43 @@ def rsi_at(closes: Floats, period: int, over: int) -> Floats:
     """The relative strength index over the last `over` closes, at every place that has so many."""
     moves, weights = moves_of(closes), wilder_weights(period, over - 1)
     return strength(weighted(np.maximum(moves, 0.0), weights), weighted(np.maximum(-moves, 0.0), weights))
+
+
+def highest_before(values: Floats, period: int) -> Floats:
+    """The highest of the `period` values before each place; NaN where there are not so many."""
+    return _before(_highest_of_runs(values, period), period, len(values))
+
+
+def lowest_before(values: Floats, period: int) -> Floats:
+    """The lowest of the `period` values before each place; NaN where there are not so many."""
+    return -_before(_highest_of_runs(-values, period), period, len(values))
+
+
+def _highest_of_runs(values: Floats, period: int) -> Floats:
+    """The highest of each run of `period` values, by doubling the length of the runs already known."""
+    if len(values) < period:
+        return values[:0]
+    runs, known = values, 1
+    while known < period:
+        step = min(known, period - known)
+        runs = np.maximum(runs[: len(runs) - step], runs[step:])
+        known += step
+    return runs
+
+
+def mean_and_deviation(values: Floats, period: int) -> tuple[Floats, Floats]:
+    """Mean and standard deviation (of a population) of the `period` values that end at each place; NaN before."""
+    if len(values) < period:
+        return np.full(len(values), np.nan), np.full(len(values), np.nan)
+    unknown = np.full(period - 1, np.nan)
+    means, deviations = [unknown], [unknown]
+    for start in range(0, len(values) - period + 1, _ROWS):
+        windows = sliding_window_view(values[start : start + _ROWS + period - 1], period)
+        means.append(windows.mean(axis=1))
+        deviations.append(windows.std(axis=1))
+    return np.concatenate(means), np.concatenate(deviations)
+
+
+def _before(runs: Floats, period: int, count: int) -> Floats:
+    """What is known of runs of `period` values, each at the place after its end: `count` places."""
+    return np.concatenate([np.full(min(period, count), np.nan), runs[: max(0, count - period)]])

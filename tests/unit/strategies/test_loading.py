@@ -111,8 +111,8 @@ def test_a_parameter_that_contradicts_itself_is_refused() -> None:
 @pytest.mark.parametrize(
     ("plugin", "sentence"),
     [
-        ("rsi_trned", "the shipped ones are rsi_trend"),
-        ("", "the shipped ones are rsi_trend"),
+        ("rsi_trned", "the shipped ones are breakout, buy_and_hold, mean_reversion, rsi_trend"),
+        ("", "the shipped ones are breakout, buy_and_hold, mean_reversion, rsi_trend"),
         ("no.such.module:Thing", "module no.such.module cannot be imported"),
         ("bot.strategies.rsi_trend:Nothing", "no class 'Nothing'"),
         ("bot.strategies.rsi_trend:Parameter", "lacks"),
