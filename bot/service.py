@@ -17,6 +17,7 @@ from bot import exit_codes
 from bot.account_share import AccountShare, digest_of
 from bot.brokers.paper_venue import PaperVenue
 from bot.composition import Parts, World, compose
+from bot.console_keeper import ConsoleKeeper
 from bot.copy_trade_engine import start_copy_engine
 from bot.diagnostics.figures import OpenMatters
 from bot.domain.account import AccountRef
@@ -27,13 +28,14 @@ from bot.kill_switch import KillSwitch
 from bot.observability.health_pages import serve
 from bot.observability.logs import LOG_FILE, Redactor, set_up_logging
 from bot.observability.metrics import Metrics
+from bot.observability.pages import Pages
 from bot.observability.readiness import CountedTick, Readiness, Tick
 from bot.seams import failpoints
 from bot.seams.clock import Clock, SystemClock
 from bot.seams.failpoints import failpoint
 from bot.seams.ids import IdSource, SystemIds
 from bot.settings import Settings
-from bot.settings.loading import process_environment
+from bot.settings.loading import config_directory, process_environment
 from bot.start_checks import banner, check_disk, check_keys, check_mode, make_private_directory, unusable
 from bot.storage import instance_lease, process, processes, wakeups
 from bot.storage.chain_sealing import ChainSealer
@@ -90,6 +92,7 @@ class Run:
         self._turn = Tick(self._clock)
         self._readiness.ages["the main loop"] = self._turn.age_seconds
         self._kill_switch: KillSwitch | None = None
+        self._pages: Pages | None = None
         self._kill_asked = False
         self._signals = SignalListener(
             {
@@ -148,7 +151,7 @@ class Run:
         check_disk(settings)
         url = database_url(settings)
         self._redactor.add(str(url.password or ""))
-        pages = serve(
+        pages = self._pages = serve(
             settings.metrics_host,
             settings.metrics_port,
             metrics=self._metrics,
@@ -297,6 +300,7 @@ class Run:
         if parts.market_watch is not None:
             parts.market_watch.start()
         listener = None if parts.share is None else self._start_sharing(world, parts, parts.share)
+        console = self._open_console(world, parts)
         parts.strategy.start_independent_multi_broker_trading()
         keeper = threading.Thread(target=self._keep_house, args=(world, parts, watch), name="Housekeeper", daemon=True)
         keeper.start()
@@ -309,7 +313,29 @@ class Run:
                 listener.stop(BEAT_SECONDS)
             left = self._shut_down(world, parts)
             watch.mark()
+            if console is not None:
+                console.stop(self._left_seconds())
         return self._failure or (exit_codes.UNCLEAN_STOP if left else exit_codes.OK)
+
+    def _open_console(self, world: World, parts: Parts) -> ConsoleKeeper | None:
+        if not self._settings.console.enabled:
+            return None
+        watch = parts.market_watch
+        console = ConsoleKeeper(
+            self._settings,
+            environ=world.environ,
+            config_dir=str(config_directory()),
+            clock=self._clock,
+            readiness=self._readiness,
+            metrics_url=self._metrics_url,
+            markets=lambda: {} if watch is None else {watch.broker: watch.values},
+            watchdog=parts.watchdog,
+        )
+        console.start()
+        return console
+
+    def _metrics_url(self) -> str:
+        return "" if self._pages is None else f"http://127.0.0.1:{self._pages.port}/metrics"
 
     def _write_start(self, connection: Connection) -> None:
         process.start_process(connection, pid=os.getpid(), mode=self._settings.trading_mode, now=self._clock.now())

@@ -61,6 +61,8 @@ def environment(state_dir: Path, exchange: ExchangeProcess | None = None, **more
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
         "NIJA_CONFIG_DIR": str(TWO_BROKERAGES),
+        # A process of its own, which only tests of it need.
+        "NIJA__CONSOLE__ENABLED": "false",
         **REST_ONLY,
     }
     if exchange is not None:

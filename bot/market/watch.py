@@ -95,6 +95,8 @@ class MarketWatch:
         self._source_told = False
         self._begun = False
         self.focus: Mapping[str, Sequence[str]] = {}
+        self.broker = broker
+        self.values = market.values
 
     # -- any thread ---------------------------------------------------------------------------------------------------
     def start(self) -> None:

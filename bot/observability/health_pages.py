@@ -29,8 +29,12 @@ def serve(host: str, port: int, *, metrics: Metrics, readiness: Readiness, clock
 
 
 def routes(metrics: Metrics, readiness: Readiness) -> Routes:
+    return {"/metrics": metrics.page, **health_routes(readiness)}
+
+
+def health_routes(readiness: Readiness) -> Routes:
+    """What platforms ask for, without anything that is for those who may see it."""
     return {
-        "/metrics": metrics.page,
         "/live": lambda _accept: _verdict(readiness.dead(), "alive"),
         "/ready": lambda _accept: _verdict(readiness.not_ready(), "ready"),
         "/trading": lambda _accept: _accounts(readiness),
@@ -42,8 +46,5 @@ def _verdict(problems: list[str], good: str) -> Page:
 
 
 def _accounts(readiness: Readiness) -> Page:
-    """States only: no balances, which are for who may see them."""
-    shown = ("account", "mode", "health", "reason", "cycles", "positions")
-    lines = [{name: line.get(name) for name in shown} for line in readiness.accounts()]
-    body = json.dumps({"waiting": readiness.waiting, "accounts": lines}).encode()
+    body = json.dumps({"waiting": readiness.waiting, "accounts": readiness.trading()}).encode()
     return Page(200, body, "application/json")

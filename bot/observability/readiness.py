@@ -57,6 +57,11 @@ class Readiness:
         ages = {name: age() for name, age in self.ages.items()}
         return [f"{name} has not turned for {age:.0f} s" for name, age in ages.items() if age > LONGEST_SILENCE_SECONDS]
 
+    def trading(self) -> list[dict[str, Any]]:
+        """Each account's state: no balances, which are for who may see them."""
+        shown = ("account", "mode", "health", "reason", "cycles", "positions")
+        return [{name: line.get(name) for name in shown} for line in self.accounts()]
+
     def not_ready(self) -> list[str]:
         """Why nothing can be traded now; empty = it can, by at least one account."""
         if self.waiting:

@@ -31,6 +31,11 @@ def process_environment() -> dict[str, str]:
     return {**read_dotenv(_config_dir(os.environ).parent / ".env").values, **os.environ}
 
 
+def config_directory() -> Path:
+    """Where this process's configuration lies."""
+    return _config_dir(os.environ)
+
+
 def load_settings(
     *,
     environ: Mapping[str, str] | None = None,

@@ -1,0 +1,109 @@
+"""What the bot tells the console: its state each second, and prices as they change, through a pipe that blocks nobody.
+
+Prices are conflated: a market that has changed a hundred times since the last line is told once, as it is now. A
+console that reads too slowly hears less; trading does not wait for it.
+"""
+
+import errno
+import logging
+import os
+import select
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from bot.brokers.market_values import MarketValues
+from bot.domain.money import plain
+from bot.seams.clock import Clock
+
+log = logging.getLogger(__name__)
+
+READINESS_SECONDS = 1.0
+MARKET_SECONDS = 0.25
+# More than this unread, and only what is new after it was read is told.
+LARGEST_BACKLOG = 1_000_000
+
+
+class Saying(Protocol):
+    """The bot's word of itself (`bot.observability.readiness.Readiness`)."""
+
+    def dead(self) -> list[str]: ...
+
+    def not_ready(self) -> list[str]: ...
+
+    def trading(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+class ConsoleFeed:
+    """The writing end, used by one thread: `turn` is called a few times a second and never blocks."""
+
+    def __init__(
+        self,
+        descriptor: int,
+        *,
+        clock: Clock,
+        saying: Saying,
+        metrics_url: Callable[[], str],
+        markets: Callable[[], Mapping[str, MarketValues]],
+    ) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._clock = clock
+        self._saying = saying
+        self._metrics_url = metrics_url
+        self._markets = markets
+        self._told: dict[tuple[str, str], float] = {}
+        self._unsent = b""
+        self._readiness_at = clock.monotonic()
+        self._markets_at = clock.monotonic()
+
+    def turn(self) -> bool:
+        """Say what is due; False when nobody reads any more."""
+        now = self._clock.monotonic()
+        if now >= self._readiness_at:
+            self._readiness_at = now + READINESS_SECONDS
+            self._say(self._readiness())
+        if now >= self._markets_at and not self._unsent:
+            self._markets_at = now + MARKET_SECONDS
+            for broker, values in self._markets().items():
+                rows = self._changed(broker, values)
+                if rows:
+                    self._say({"kind": "markets", "broker": broker, "rows": rows})
+        return self._send()
+
+    def _readiness(self) -> Mapping[str, object]:
+        saying = self._saying
+        return {
+            "kind": "readiness",
+            "dead": saying.dead(),
+            "not_ready": saying.not_ready(),
+            "accounts": saying.trading(),
+            "metrics": self._metrics_url(),
+        }
+
+    def _changed(self, broker: str, values: MarketValues) -> list[list[str | None]]:
+        rows = []
+        for symbol, row in values.rows().items():
+            if self._told.get((broker, symbol)) != row.seen_at:
+                self._told[broker, symbol] = row.seen_at
+                volume = None if row.volume_base is None else plain(row.volume_base)
+                rows.append([symbol, plain(row.bid), plain(row.ask), plain(row.last), volume])
+        return rows
+
+    def _say(self, value: Mapping[str, object]) -> None:
+        if len(self._unsent) < LARGEST_BACKLOG:
+            self._unsent += msgspec.json.encode(value) + b"\n"
+
+    def _send(self) -> bool:
+        while self._unsent:
+            try:
+                sent = os.write(self._descriptor, self._unsent[: select.PIPE_BUF * 16])
+            except BlockingIOError:
+                return True
+            except OSError as error:
+                if error.errno not in (errno.EPIPE, errno.EBADF):
+                    log.warning("the console cannot be told anything: %s", error)
+                return False
+            self._unsent = self._unsent[sent:]
+        return True
