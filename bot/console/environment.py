@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 
 from bot.console.hosts import PLATFORM_VARIABLES
-from bot.console.passwords import CONSOLE_VARIABLES
-from bot.settings.env_source import CONFIG_DIR_VARIABLE, OWN_VARIABLES, PREFIX
+from bot.settings.env_source import CONFIG_DIR_VARIABLE, CONSOLE_VARIABLES, OWN_VARIABLES, PREFIX
 
 # Of the machine, as far as a program needs it.
 _PLAIN = frozenset({"PATH", "HOME", "LANG", "LC_ALL", "TZ", "PORT", "PYTHONPATH", "VIRTUAL_ENV", "TMPDIR"})

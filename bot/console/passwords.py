@@ -5,10 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.console.roles import Role
+from bot.settings.env_source import CONSOLE_PASSWORD, CONSOLE_TOKEN, CONSOLE_VIEW_PASSWORD, CONSOLE_VIEW_TOKEN
 
-PASSWORD, VIEW_PASSWORD = "NIJA_CONSOLE_PASSWORD", "NIJA_CONSOLE_VIEW_PASSWORD"
-TOKEN, VIEW_TOKEN = "NIJA_CONSOLE_TOKEN", "NIJA_CONSOLE_VIEW_TOKEN"
-CONSOLE_VARIABLES = frozenset({PASSWORD, VIEW_PASSWORD, TOKEN, VIEW_TOKEN})
 SHORTEST_PASSWORD = 10
 # 128 bits in base64, or more in any other alphabet.
 SHORTEST_TOKEN = 22
@@ -27,8 +25,10 @@ class Passwords:
         """From the variables above; empty ones count as not set."""
         problems: list[str] = []
         return cls(
-            _read(environ, {Role.CONTROL: PASSWORD, Role.VIEW: VIEW_PASSWORD}, SHORTEST_PASSWORD, problems),
-            _read(environ, {Role.CONTROL: TOKEN, Role.VIEW: VIEW_TOKEN}, SHORTEST_TOKEN, problems),
+            _read(
+                environ, {Role.CONTROL: CONSOLE_PASSWORD, Role.VIEW: CONSOLE_VIEW_PASSWORD}, SHORTEST_PASSWORD, problems
+            ),
+            _read(environ, {Role.CONTROL: CONSOLE_TOKEN, Role.VIEW: CONSOLE_VIEW_TOKEN}, SHORTEST_TOKEN, problems),
             tuple(problems),
         )
 

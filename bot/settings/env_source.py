@@ -35,8 +35,12 @@ OWN_VARIABLES: Mapping[str, Location] = MappingProxyType(
         "NIJA_FAILPOINTS": ("failpoints",),
     }
 )
+# What opens the console: no settings, so that they are in no file but .env.
+CONSOLE_PASSWORD, CONSOLE_VIEW_PASSWORD = "NIJA_CONSOLE_PASSWORD", "NIJA_CONSOLE_VIEW_PASSWORD"
+CONSOLE_TOKEN, CONSOLE_VIEW_TOKEN = "NIJA_CONSOLE_TOKEN", "NIJA_CONSOLE_VIEW_TOKEN"
+CONSOLE_VARIABLES = frozenset({CONSOLE_PASSWORD, CONSOLE_VIEW_PASSWORD, CONSOLE_TOKEN, CONSOLE_VIEW_TOKEN})
 # Every variable with a name of its own; besides these, all that begin with PREFIX.
-KNOWN_VARIABLES = frozenset({*OWN_VARIABLES, CONFIG_DIR_VARIABLE})
+KNOWN_VARIABLES = frozenset({*OWN_VARIABLES, CONFIG_DIR_VARIABLE, *CONSOLE_VARIABLES})
 
 
 @dataclass

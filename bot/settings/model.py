@@ -10,8 +10,8 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_va
 
 from bot.domain.account import BrokerType
 from bot.settings.books import BooksSettings
+from bot.settings.console import ConsoleSettings
 from bot.settings.exchanges import Exchanges, no_such_brokerage
-from bot.settings.orders import OrdersSettings
 from bot.settings.orders import OrdersSettings
 from bot.settings.origins import Origin
 from bot.settings.section import Section
@@ -56,6 +56,44 @@ USER_DELAY = "pause between a master's attempt and its first user"
 BETWEEN_USERS = "pause between users of one brokerage"
 
 
+CandleInterval = Annotated[Literal[1, 5, 15, 30, 60, 240, 1440], BeforeValidator(read_whole_number)]
+
+
+class StrategySettings(Section):
+    plugin: Text = Field(
+        default="rsi_trend",
+        description="name of a shipped strategy, or one's own: a file (rules/dip.py) or package.module:Class",
+    )
+    candle_interval_minutes: CandleInterval = Field(
+        default=1, description="length of a candle: 1, 5, 15, 30, 60, 240 or 1440"
+    )
+    parameters: Parameters = Field(
+        default_factory=lambda: MappingProxyType({}), description="the strategy's own; what is not set has its default"
+    )
+
+
+class MasterStrategySettings(Section):
+    """What one master does otherwise than the section `strategy` says."""
+
+    plugin: Optional[Text] = Field(default=None, description="another strategy; null = the common one")
+    candle_interval_minutes: Optional[CandleInterval] = Field(
+        default=None, description="another length of a candle; null = the common one"
+    )
+    parameters: Parameters = Field(
+        default_factory=lambda: MappingProxyType({}),
+        description="of its own plugin; without one, these come before the common parameters",
+    )
+
+    def over(self, common: StrategySettings) -> StrategySettings:
+        """What is in force for the master. Parameters belong to a plugin: another one takes none of the common ones."""
+        inherited = {} if self.plugin else dict(common.parameters)
+        return StrategySettings(
+            plugin=self.plugin or common.plugin,
+            candle_interval_minutes=self.candle_interval_minutes or common.candle_interval_minutes,
+            parameters=inherited | dict(self.parameters),
+        )
+
+
 class MasterSettings(Section):
     broker: BrokerType = Field(description="brokerage")
     enabled: Flag = Field(default=True, description="whether this master runs")
@@ -63,6 +101,9 @@ class MasterSettings(Section):
         default=Decimal(10_000),
         description="what its account at the paper exchange starts with",
         json_schema_extra={"unit": "quote currency"},
+    )
+    strategy: Optional[MasterStrategySettings] = Field(
+        default=None, description="its own plugin, candle_interval_minutes and parameters; null = those of strategy"
     )
 
     @field_validator("broker")
@@ -176,18 +217,6 @@ class CopyingSettings(Section):
     )
     gather_partial_fills_milliseconds: Annotated[Whole, Field(ge=0, le=60_000)] = Field(
         default=500, description="partial fills within this time become one signal"
-    )
-
-
-class StrategySettings(Section):
-    plugin: Text = Field(
-        default="rsi_trend", description="name of a built-in strategy, or package.module:Class of one's own"
-    )
-    candle_interval_minutes: Annotated[Literal[1, 5, 15, 30, 60, 240, 1440], BeforeValidator(read_whole_number)] = (
-        Field(default=1, description="length of a candle: 1, 5, 15, 30, 60, 240 or 1440")
-    )
-    parameters: Parameters = Field(
-        default_factory=lambda: MappingProxyType({}), description="the strategy's own; what is not set has its default"
     )
 
 
@@ -479,12 +508,10 @@ class OperatorSettings(Section):
     orders: OrdersSettings = Field(
         default=OrdersSettings(), description="how masters' entries and every account's own exits are placed"
     )
-    orders: OrdersSettings = Field(
-        default=OrdersSettings(), description="how masters' entries and every account's own exits are placed"
-    )
     market_watch: MarketWatchSettings = Field(
         default=MarketWatchSettings(), description="markets that are looked at closely"
     )
+    console: ConsoleSettings = Field(default=ConsoleSettings(), description="the Ops Console, a page for a browser")
     books: BooksSettings = Field(default=BooksSettings(), description="what an account has made, day by day")
     supervision: SupervisionSettings = Field(default=SupervisionSettings(), description="threads that make no progress")
     paper: PaperSettings = Field(default=PaperSettings(), description="the paper exchange, in paper mode")
@@ -512,6 +539,11 @@ class OperatorSettings(Section):
     def equity_point_seconds(self) -> float:
         """From one note of an account's worth to the next, in the mode in force."""
         return self.books.equity_point_seconds or (300.0 if self.trading_mode == "live" else 20.0)
+
+    def strategy_of(self, broker: BrokerType) -> StrategySettings:
+        """What decides for a brokerage's master: its own word, then the common section."""
+        own = next((master.strategy for master in self.masters if master.broker is broker), None)
+        return self.strategy if own is None else own.over(self.strategy)
 
     def brokers(self) -> tuple[BrokerType, ...]:
         """The five, and the exchanges that are opened by name."""
