@@ -70,7 +70,6 @@ class TradingStrategy:
         )
         entry = MasterEntry(
             rules=rules,
-            sizer=sizer,
             store=store,
             clock=clock,
             orders=self.orders,

@@ -27,7 +27,7 @@ class BalanceBook:
         cache_seconds: float = 5.0,
         unavailable_after_errors: int = 3,
     ) -> None:
-        self._clock = clock
+        self.clock = self._clock = clock
         self._max_age_seconds = max_age_seconds
         self._cache_seconds = cache_seconds
         self._unavailable_after_errors = unavailable_after_errors

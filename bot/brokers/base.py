@@ -14,6 +14,7 @@ from enum import IntEnum
 
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.capabilities import UNSTATED, Capabilities
+from bot.brokers.fee_book import FeeBook
 from bot.brokers.key_report import KeyReport
 from bot.brokers.socket_lane import SocketLane
 from bot.brokers.stream_news import NO_NEWS, StreamNews
@@ -24,7 +25,7 @@ from bot.domain.errors import BalanceUnknown, CredentialsRejected, RetryLater, U
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderKind, OrderRequest, OrderType, Side, VenueOrder
-from bot.domain.quote import Candle, Quote
+from bot.domain.quote import Candle, Quote, Ticker
 from bot.domain.trading_session import ALWAYS_OPEN, Awaited, TradingSession
 
 __all__ = ["AccountRef", "AccountType", "BaseBroker", "BrokerType", "Urgency"]
@@ -50,6 +51,7 @@ class BaseBroker(ABC):
         # What the venue said of the key at the last connection; None before the first.
         self.key_report: KeyReport | None = None
         self._urgency = Urgency.POLL
+        self._fees = FeeBook(balance_book.clock, label=account.label)
 
     # How long after sending an order may still turn up at the venue. Absence is proven only after this; see the table
     # in docs/architecture.md. Each venue sets its own; this is the longest (a venue without request expiry).
@@ -58,6 +60,10 @@ class BaseBroker(ABC):
     order_expiry_seconds: float | None = None
     # A limit order that should end at once is cancelled when the venue shows it open for longer than this.
     immediate_limit_seconds: float = 30.0
+    # The taker fee, in percent, of the venue's first and dearest tier: assumed while an account's own is not known.
+    dearest_taker_fee_percent = Decimal("1.2")
+    # Whether markets of the venue differ in it.
+    fees_by_market = False
     # What the brokerage can do. Each class states its own; an order is held against it before it is sent.
     capabilities: Capabilities = UNSTATED
 
@@ -270,6 +276,15 @@ class BaseBroker(ABC):
             raise UnreadableReply(f"{self.broker_type}: no price for {symbol}")
         return quote
 
+    def get_tickers(self, symbols: Sequence[str]) -> Mapping[str, Ticker]:
+        """Best bid and ask of many symbols with the volume of the day, where the venue tells it; in few calls.
+
+        A symbol without a price is absent. For a look at many markets, not for an order: what the venue has told
+        within the last minutes may be given again.
+        """
+        quotes = self.get_best_bid_ask_batch(symbols)
+        return {symbol: Ticker(quote, tells_volume=False) for symbol, quote in quotes.items()}
+
     # -- orders -----------------------------------------------------------------------------------------------------
     @abstractmethod
     def place_order(self, request: OrderRequest) -> OrderAck:
@@ -329,6 +344,19 @@ class BaseBroker(ABC):
     @abstractmethod
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
         """All fills of the account executed at or after `since`, oldest first, each trade id once."""
+
+    # -- fees -------------------------------------------------------------------------------------------------------
+    def taker_fee_percent(self, symbol: str) -> Decimal | None:
+        """What this account pays of the notional for taking liquidity in this market; None = it is not known.
+
+        In the account's own thread: the venue is asked about once a day, with the urgency of a poll. Does not raise.
+        """
+        key = symbol if self.fees_by_market else ""
+        return self._fees.taker_percent(key, lambda: self.fetch_taker_fee_percent(symbol))
+
+    def fetch_taker_fee_percent(self, symbol: str) -> Decimal | None:
+        """The same, asked of the venue now; None where there is no way to ask. Raises as the other readings do."""
+        return None
 
     # -- ledger -----------------------------------------------------------------------------------------------------
     def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:

@@ -25,6 +25,30 @@ class VetoRule(StrEnum):
     PRICE_COLLAR = "price_collar"
     DUPLICATE = "duplicate"
     DEPEG = "depeg"
+    COOLDOWN = "cooldown"
+    LOSING_STREAK = "losing_streak"
+    BELOW_MINIMUM = "below_minimum"
+    NO_STOP = "no_stop"
+    EQUITY_UNKNOWN = "equity_unknown"
+    VOLATILITY_UNKNOWN = "volatility_unknown"
+    FEES_EXCEED_TARGET = "fees_exceed_target"
+    SAFE_MODE = "safe_mode"
+    CAPACITY = "capacity"
+
+
+# A master's wish is held against these before there is an order; the others are judged as an order is sent.
+BEFORE_AN_ORDER = frozenset(
+    {
+        VetoRule.STALE_PRICE,
+        VetoRule.BELOW_MINIMUM,
+        VetoRule.NO_STOP,
+        VetoRule.EQUITY_UNKNOWN,
+        VetoRule.VOLATILITY_UNKNOWN,
+        VetoRule.FEES_EXCEED_TARGET,
+        VetoRule.SAFE_MODE,
+        VetoRule.CAPACITY,
+    }
+)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from bot.storage import exposure_of_many
 from bot.storage.exposure import Answer, Held, OpenEntry, Rough, Twin
 from bot.storage.intents import OrderIntent
 from bot.storage.risk_marks import LossMark
+from bot.storage.round_trips import RoundTrip
 
 T = TypeVar("T")
 _UNREAD = object()
@@ -107,6 +108,11 @@ class BatchBooks:
     def mark(self, account_id: str) -> LossMark | None:
         found = self._of_many("marks", lambda: exposure_of_many.loss_marks_of_many(self._connection, self._accounts))
         return self._rows.mark(account_id) if found is None else found.get(account_id)
+
+    def trips(
+        self, account_id: str, *, symbol: str | None = None, since: datetime | None = None, limit: int | None = None
+    ) -> Sequence[RoundTrip]:
+        return self._rows.trips(account_id, symbol=symbol, since=since, limit=limit)
 
     def has_traded(self, account_id: str) -> bool:
         return account_id in self._once(

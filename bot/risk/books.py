@@ -8,10 +8,11 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from bot.storage import exposure, risk_marks
+from bot.storage import exposure, risk_marks, round_trips
 from bot.storage.exposure import Answer, Held, OpenEntry, Rough, Twin
 from bot.storage.intents import OrderIntent
 from bot.storage.risk_marks import LossMark
+from bot.storage.round_trips import RoundTrip
 
 Place = tuple[str, str]
 MastersTrade = tuple[str | None, Decimal | None]
@@ -70,6 +71,11 @@ class Books(Protocol):
 
     def mark(self, account_id: str) -> LossMark | None:
         """What the account's trades have made."""
+
+    def trips(
+        self, account_id: str, *, symbol: str | None = None, since: datetime | None = None, limit: int | None = None
+    ) -> Sequence[RoundTrip]:
+        """The account's ended positions, the last ended first; of one market or of all."""
 
     def has_traded(self, account_id: str) -> bool:
         """Whether any trade of the account was ever booked."""
@@ -130,6 +136,11 @@ class RowBooks:
 
     def mark(self, account_id: str) -> LossMark | None:
         return risk_marks.find_loss_mark(self._connection, account_id)
+
+    def trips(
+        self, account_id: str, *, symbol: str | None = None, since: datetime | None = None, limit: int | None = None
+    ) -> Sequence[RoundTrip]:
+        return round_trips.round_trips_of(self._connection, account_id, symbol=symbol, since=since, limit=limit)
 
     def has_traded(self, account_id: str) -> bool:
         return exposure.has_traded(self._connection, account_id)

@@ -45,6 +45,9 @@ class LimitRules:
     price_collar_percent: Decimal | None = None
     duplicate_entry_seconds: float | None = None
     max_depeg_percent: Decimal | None = None
+    cooldown_after_loss_minutes: int | None = None
+    max_losses_in_a_row: int | None = None
+    losing_streak_pause_minutes: int = 60
     # A mark older than this says nothing about the present profit.
     mark_stale_seconds: float = 600.0
     quote_currency: str = "USD"

@@ -5,16 +5,20 @@ the entry itself counts. Exits are not judged: an account that is over a limit m
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 from functools import partial
 
 from sqlalchemy import Connection
 
 from bot.domain.order import OrderKind
 from bot.domain.veto import Veto, VetoRule
-from bot.risk import exposure_rules, flow_rules, loss_rules
+from bot.risk import exposure_rules, flow_rules, loss_rules, trip_rules
 from bot.risk.batch_books import BatchBooks
 from bot.risk.books import RowBooks
 from bot.risk.case import Case, InstrumentOf, LimitRules, NotKnown, PegOf
+from bot.risk.rooms import rooms
+from bot.risk.standing import anyone
 from bot.risk.suspects import suspects_of
 from bot.seams.clock import Clock
 from bot.settings import Settings
@@ -37,6 +41,8 @@ RULES: Sequence[tuple[VetoRule, Rule]] = (
     (VetoRule.ACCOUNT_NOTIONAL, exposure_rules.account_notional),
     (VetoRule.DAILY_LOSS, loss_rules.daily_loss),
     (VetoRule.DRAWDOWN, loss_rules.drawdown),
+    (VetoRule.COOLDOWN, trip_rules.cooldown),
+    (VetoRule.LOSING_STREAK, trip_rules.losing_streak),
     (VetoRule.MAX_POSITIONS_ALL, exposure_rules.max_positions_all),
     (VetoRule.ALL_NOTIONAL, exposure_rules.all_notional),
 )
@@ -52,6 +58,8 @@ LIMITS_OF: Mapping[VetoRule, Sequence[str]] = {
     VetoRule.ACCOUNT_NOTIONAL: ["max_account_notional_quote"],
     VetoRule.DAILY_LOSS: ["max_daily_loss_percent"],
     VetoRule.DRAWDOWN: ["max_drawdown_percent"],
+    VetoRule.COOLDOWN: ["cooldown_after_loss_minutes"],
+    VetoRule.LOSING_STREAK: ["max_losses_in_a_row"],
     VetoRule.MAX_POSITIONS_ALL: ["max_positions_all_accounts"],
     VetoRule.ALL_NOTIONAL: ["max_total_notional_quote"],
 }
@@ -138,6 +146,16 @@ class Limits:
             elif together:
                 books.let_out(intent)
         return vetoes
+
+    def rooms(self, connection: Connection, account_id: str, symbol: str) -> Mapping[str, Decimal]:
+        """What the limits on notional leave for an entry, by the setting's name; empty where one of them is not known.
+
+        What is not known then vetoes the entry as it is sent, with the reason.
+        """
+        try:
+            return rooms(self.case(connection, replace(anyone(account_id), symbol=symbol)))
+        except (NotKnown, ValueError, TypeError, ArithmeticError):
+            return {}
 
     def case(self, connection: Connection, intent: OrderIntent) -> Case:
         """The entry with all that the rules may ask."""

@@ -13,6 +13,8 @@ from bot.risk import exposure_rules, loss_rules
 from bot.risk.books import places
 from bot.risk.case import Case, NotKnown
 from bot.risk.flow_rules import MINUTE, streak_of
+from bot.risk.trip_rules import losing_streak_of
+from bot.seams.clock import format_time
 from bot.storage.intents import OrderIntent
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -84,6 +86,7 @@ def standings(case: Case) -> Iterator[Standing]:
         only_one = rule is VetoRule.SYMBOL_NOTIONAL
         yield from _stand(rule, name, limit, usd, lambda used=used: used(case), vetoes=not only_one)  # type: ignore[misc]
     yield from _losses(case)
+    yield from _trips(case)
     yield from _pace(case)
     yield from _bound(VetoRule.PRICE_COLLAR, "price_collar_percent", rules.price_collar_percent, "percent")
     yield from _bound(VetoRule.DEPEG, "max_depeg_percent", rules.max_depeg_percent, "percent")
@@ -103,6 +106,25 @@ def _losses(case: Case) -> Iterator[Standing]:
         (VetoRule.DRAWDOWN, "max_drawdown_percent", case.rules.max_drawdown_percent, loss_rules.loss_from_peak),
     ):
         yield from _stand(rule, name, limit, "percent", lambda loss=loss: loss(case).percent)  # type: ignore[misc]
+
+
+def _trips(case: Case) -> Iterator[Standing]:
+    """Of what a master decides by itself."""
+    rules = case.rules
+    minutes = None if rules.cooldown_after_loss_minutes is None else Decimal(rules.cooldown_after_loss_minutes)
+    yield from _bound(VetoRule.COOLDOWN, "cooldown_after_loss_minutes", minutes, "minutes")
+    if rules.max_losses_in_a_row is not None:
+        streak = losing_streak_of(case)
+        paused = streak.paused_until is not None and streak.paused_until > case.now
+        yield Standing(
+            VetoRule.LOSING_STREAK,
+            "max_losses_in_a_row",
+            Decimal(rules.max_losses_in_a_row),
+            "losses",
+            Decimal(streak.losses),
+            paused,
+            f"none before {format_time(streak.paused_until)}" if paused and streak.paused_until is not None else "",
+        )
 
 
 def _pace(case: Case) -> Iterator[Standing]:

@@ -104,6 +104,11 @@ def _may_have_lost(books: BatchBooks, sample: Case, account_id: str, start_of: C
     return not gained.is_finite() or gained < 0
 
 
+def _deciding_alone(books: BatchBooks, sample: Case, intents: Sequence[OrderIntent]) -> Collection[str] | None:
+    """A copy is not held back by what its account has lost before: its master was."""
+    return {one.account_id for one in intents if one.signal_id is None}
+
+
 _LOOKS: Mapping[VetoRule, Callable[[BatchBooks, Case, Sequence[OrderIntent]], Collection[str] | None]] = {
     VetoRule.DUPLICATE: _duplicates,
     VetoRule.ORDER_RATE: _fast,
@@ -112,4 +117,6 @@ _LOOKS: Mapping[VetoRule, Callable[[BatchBooks, Case, Sequence[OrderIntent]], Co
     VetoRule.MAX_POSITIONS: _crowded,
     VetoRule.DAILY_LOSS: _losers_of_day,
     VetoRule.DRAWDOWN: _losers_from_peak,
+    VetoRule.COOLDOWN: _deciding_alone,
+    VetoRule.LOSING_STREAK: _deciding_alone,
 }

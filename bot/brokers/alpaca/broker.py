@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from bot.brokers.alpaca.account import AccountState, account_from, positions_from
 from bot.brokers.alpaca.cash_events import cash_events
@@ -68,6 +69,7 @@ class AlpacaBroker(BaseBroker):
 
     # Fractions are not taken as orders that end at once: such an order is cancelled from here.
     immediate_limit_seconds = 2.0
+    dearest_taker_fee_percent = Decimal(0)
     capabilities = Capabilities(
         order_types={
             OrderType.MARKET: "market, day",
@@ -439,6 +441,10 @@ class AlpacaBroker(BaseBroker):
         return [fill for fill in fills if fill.executed_at >= since]
 
     # -- ledger -----------------------------------------------------------------------------------------------------
+    def fetch_taker_fee_percent(self, symbol: str) -> Decimal | None:
+        """No commission on stocks. What regulators take of a sale is far below a hundredth of a percent."""
+        return Decimal(0)
+
     def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:
         now = self._hours.now() or self._context.clock.now()
         events = cash_events(self._readings, since, now=now)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from types import MappingProxyType
 
 from bot.brokers.by_ccxt import binance_errors
@@ -15,7 +16,17 @@ from bot.brokers.by_ccxt.profile import VenueProfile, acknowledged, order_name
 from bot.brokers.by_ccxt.times import milliseconds, time_of, venue_time
 from bot.brokers.by_ccxt.traded_markets import TradedMarkets
 from bot.brokers.key_report import KeyReport, refuse_without
-from bot.brokers.replies import as_list, as_object, field_of, flag_of, number_of, optional_text, text_of
+from bot.brokers.replies import (
+    ZERO,
+    as_list,
+    as_object,
+    field_of,
+    flag_of,
+    number_of,
+    optional_number,
+    optional_text,
+    text_of,
+)
 from bot.brokers.rest_lane import OrderCall
 from bot.domain.balance import AssetBalance
 from bot.domain.cash_event import CashEvent
@@ -41,6 +52,7 @@ ORDER = Endpoint(verb="GET", path="order", cost=4 * WEIGHT)
 OPEN_ORDERS = Endpoint(verb="GET", path="openOrders", cost=80 * WEIGHT)
 ALL_ORDERS = Endpoint(verb="GET", path="allOrders", cost=20 * WEIGHT)
 TRADES = Endpoint(verb="GET", path="myTrades", cost=20 * WEIGHT)
+COMMISSION = Endpoint(verb="GET", path="account/commission", cost=20 * WEIGHT)
 TRADES_OF_ORDER = Endpoint(verb="GET", path="myTrades", cost=5 * WEIGHT)
 PAGE = 1000
 MAX_PAGES = 200
@@ -85,6 +97,7 @@ class BinanceProfile(VenueProfile):
     deadline_seconds = (1.0, 60.0)
     # Its API waits 10 s for its engine, and its look-ups may lag behind.
     least_margin_seconds = 12.0
+    dearest_taker_fee_percent = Decimal("0.6")
     order_endpoint = PLACE
     market_rules = binance_errors.MARKET_RULES
     intervals = MappingProxyType(
@@ -288,6 +301,17 @@ class BinanceProfile(VenueProfile):
 
     def cash_events(self, since: datetime) -> Sequence[CashEvent]:
         return self._ledger.events_since(since)
+
+    def taker_fee_percent(self, market: Instrument) -> Decimal | None:
+        """Standard, special and tax, without the discount for paying in BNB: what it may cost, not what it might."""
+        where = self.calls.where(COMMISSION)
+        fields = as_object(self.calls.read(COMMISSION, {"symbol": market.venue_symbol}), where=where)
+        total = ZERO
+        for name in ("standardCommission", "specialCommission", "taxCommission"):
+            part = as_object(fields.get(name) or {}, where=where)
+            of_side = max(optional_number(part, "buyer", where=where), optional_number(part, "seller", where=where))
+            total += optional_number(part, "taker", where=where) + of_side
+        return 100 * total
 
     def _market_fills(self, market: Instrument, since: datetime) -> Sequence[Fill]:
         fills = self._traded.kept(market.symbol, since=since)

@@ -4,6 +4,7 @@ import contextlib
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from bot.brokers.base import BaseBroker
@@ -51,6 +52,7 @@ class CcxtBroker(BaseBroker):
     """
 
     profile: ClassVar[type[VenueProfile]]
+    fees_by_market = True
 
     def __init__(self, account: AccountRef, context: CcxtContext) -> None:
         super().__init__(account, context.balance_book)
@@ -59,6 +61,7 @@ class CcxtBroker(BaseBroker):
         self.order_expiry_seconds = context.order_deadline_seconds
         self._context = context
         self._venue = self.profile.dialect.venue
+        self.dearest_taker_fee_percent = self.profile.dearest_taker_fee_percent
         self._closed = False
         self.venue_clock = VenueClock(context.clock)
         self._refused_key = RefusedKey(context.clock, label=account.label, venue=self._venue)
@@ -325,6 +328,11 @@ class CcxtBroker(BaseBroker):
 
     def get_fills_since(self, since: datetime) -> Sequence[Fill]:
         return [fill for fill in in_order(self._profile.fills_since(since)) if fill.executed_at >= since]
+
+    # -- fees -------------------------------------------------------------------------------------------------------
+    def fetch_taker_fee_percent(self, symbol: str) -> Decimal | None:
+        market = self.get_trading_pairs().get(symbol)
+        return None if market is None else self._profile.taker_fee_percent(market)
 
     # -- ledger -----------------------------------------------------------------------------------------------------
     def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:

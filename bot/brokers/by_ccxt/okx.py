@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from types import MappingProxyType
 
 from bot.brokers.by_ccxt import okx_errors
@@ -16,7 +17,7 @@ from bot.brokers.by_ccxt.okx_orders import accepted_number, fill_from, order_bod
 from bot.brokers.by_ccxt.profile import VenueProfile, acknowledged
 from bot.brokers.by_ccxt.times import milliseconds, venue_time
 from bot.brokers.key_report import KeyReport
-from bot.brokers.replies import as_list, as_object, field_of, id_of, optional_text, text_of
+from bot.brokers.replies import ZERO, as_list, as_object, field_of, id_of, number_of, optional_text, text_of
 from bot.brokers.rest_lane import OrderCall
 from bot.domain.balance import AssetBalance
 from bot.domain.cash_event import CashEvent
@@ -42,6 +43,7 @@ ORDER = Endpoint(verb="GET", path="trade/order", cost=1 / 6)
 OPEN_ORDERS = Endpoint(verb="GET", path="trade/orders-pending", cost=1 / 6)
 HISTORY = Endpoint(verb="GET", path="trade/orders-history", cost=0.25)
 FILLS = Endpoint(verb="GET", path="trade/fills", cost=1 / 6)
+TRADE_FEE = Endpoint(verb="GET", path="account/trade-fee", cost=2.0)
 OLD_FILLS = Endpoint(verb="GET", path="trade/fills-history", cost=1.0)
 PAGE = 100
 MAX_PAGES = 200
@@ -83,6 +85,7 @@ class OkxProfile(VenueProfile):
     # A request that was signed more than 30 s ago is refused in any case.
     deadline_seconds = (2.0, 25.0)
     least_margin_seconds = 10.0
+    dearest_taker_fee_percent = Decimal("0.35")
     order_endpoint = PLACE
     market_rules = okx_errors.MARKET_RULES
     # The venue's days begin in Hong Kong unless UTC is asked for.
@@ -211,6 +214,14 @@ class OkxProfile(VenueProfile):
 
     def cash_events(self, since: datetime) -> Sequence[CashEvent]:
         return cash_events(self._pages, since, now=self.calls.venue_clock.now())
+
+    def taker_fee_percent(self, market: Instrument) -> Decimal | None:
+        """OKX counts from the account's side: what is charged is below zero, as a fraction."""
+        where = self.calls.where(TRADE_FEE)
+        row = _only(self.calls.read(TRADE_FEE, {**SPOT, "instId": market.venue_symbol}), where)
+        if not optional_text(row, "taker"):
+            return None
+        return max(ZERO, -100 * number_of(row, "taker", where=where, minimum=None))
 
     def _order(self, asked: Params) -> VenueOrder | None:
         try:

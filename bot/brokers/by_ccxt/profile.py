@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from bot.brokers.by_ccxt.calls import CcxtCalls, Dialect, Endpoint
@@ -34,6 +35,8 @@ class VenueProfile(ABC):
     order_endpoint: ClassVar[Endpoint | None] = None
     # What is said to an order that was made by other rules of its market than the venue's present ones.
     market_rules: ClassVar[frozenset[str]]
+    # Percent of the notional, in the first tier of its dearest region.
+    dearest_taker_fee_percent: ClassVar[Decimal]
     # Candles: the venue's word by minutes.
     intervals: ClassVar[Mapping[int, str]]
 
@@ -112,6 +115,10 @@ class VenueProfile(ABC):
     @abstractmethod
     def cash_events(self, since: datetime) -> Sequence[CashEvent]:
         """What changed the account's units without a trade, oldest first, each once."""
+
+    def taker_fee_percent(self, market: Instrument) -> Decimal | None:
+        """What this account pays of the notional for taking liquidity there; None = the venue does not say."""
+        return None
 
     def touched(self, symbol: str) -> None:  # noqa: B027 - most venues list the trades of all markets at once
         """An order of ours may be in this market."""

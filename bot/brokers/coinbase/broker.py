@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from bot.brokers.base import BaseBroker
 from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, Ledger, PrivateStream, RepeatedId
@@ -422,6 +423,14 @@ class CoinbaseBroker(BaseBroker):
     # -- ledger -----------------------------------------------------------------------------------------------------
     def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:
         return self._ledger.events_since(since)
+
+    # -- fees -------------------------------------------------------------------------------------------------------
+    def fetch_taker_fee_percent(self, symbol: str) -> Decimal | None:
+        """One tier for all markets; the venue states a fraction."""
+        where = f"{self.account.label}: Coinbase transaction_summary"
+        reply = self._calls.get("/transaction_summary", {"product_type": "SPOT"})
+        tier = as_object(field_of(reply, "fee_tier", where=where), where=where)
+        return 100 * number_of(tier, "taker_fee_rate", where=where)
 
     def _refuse_unlisted(self, symbol: str) -> None:
         try:

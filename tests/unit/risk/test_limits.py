@@ -12,7 +12,7 @@ from bot.domain.account import BrokerType
 from bot.domain.errors import InsufficientFunds, OrderRefused, OutcomeUnknown, RetryLater
 from bot.domain.order import IntentState, OrderKind, Side
 from bot.domain.signal import TradeSignal
-from bot.domain.veto import VetoRule
+from bot.domain.veto import BEFORE_AN_ORDER, VetoRule
 from bot.risk.case import LimitRules
 from bot.risk.limits import RULES
 from bot.storage import signals
@@ -38,7 +38,7 @@ def vetoed(intent: OrderIntent, rule: VetoRule) -> bool:
 
 
 def test_every_rule_of_a_limit_is_judged() -> None:
-    elsewhere = {VetoRule.HALTED, VetoRule.NOT_READY, VetoRule.MARKET_CLOSED, VetoRule.STALE_PRICE}
+    elsewhere = {VetoRule.HALTED, VetoRule.NOT_READY, VetoRule.MARKET_CLOSED, *BEFORE_AN_ORDER}
     assert {name for name, _ in RULES} == set(VetoRule) - elsewhere
 
 
