@@ -10,6 +10,8 @@ from bot.settings.env_source import CONSOLE_PASSWORD, CONSOLE_TOKEN, CONSOLE_VIE
 SHORTEST_PASSWORD = 10
 # 128 bits in base64, or more in any other alphabet.
 SHORTEST_TOKEN = 22
+_PASSWORDS = {Role.CONTROL: CONSOLE_PASSWORD, Role.VIEW: CONSOLE_VIEW_PASSWORD}
+_TOKENS = {Role.CONTROL: CONSOLE_TOKEN, Role.VIEW: CONSOLE_VIEW_TOKEN}
 
 
 @dataclass(frozen=True)
