@@ -51,9 +51,11 @@ from bot.execution.departures import Departures
 from bot.execution.entry_needs import missing_for_entries
 from bot.execution.fill_recorder import FillRecorder, describe
 from bot.execution.instance_guard import InstanceGuard, NoOtherInstance
+from bot.execution.order_chains import OrderChains
 from bot.execution.order_executor import OrderExecutor
 from bot.execution.order_lane import OrderLane, Seat
 from bot.execution.reconciliation import Reconciler
+from bot.execution.repositioner import OrderRules
 from bot.flattening import Flattening
 from bot.independent_broker_trader import IndependentBrokerTrader, Supervision
 from bot.key_checks import KeyChecks
@@ -81,7 +83,7 @@ from bot.storage.intents import OrderIntent
 from bot.storage.nonce_ceilings import NonceCeilings
 from bot.storage.rotation import rotation_seed
 from bot.storage.store import Store
-from bot.strategies.loading import load_strategy
+from bot.strategies.of_masters import load_strategies
 from bot.supervision.garbage import Garbage
 from bot.supervision.key_locks import KeyInUse, KeyLocks
 from bot.supervision.probes import logging_probes
@@ -162,9 +164,7 @@ class _Composition:
         self.followers = self.roster.followers
         self.masters = [master.broker for master in self.settings.masters if master.enabled]
         self.sizer = PositionSizer()
-        self.chosen_strategy = load_strategy(
-            self.settings.strategy.plugin, self.settings.strategy.parameters, directory=PROJECT_DIR
-        )
+        self.strategies = load_strategies(self.settings, self.masters, directory=PROJECT_DIR)
         pace = self.settings.pace
         self._lateness = CycleLateness(
             pace.cycle_seconds * (1 + pace.cycle_jitter_fraction),
@@ -501,6 +501,7 @@ class _Composition:
                 currency=broker.quote_currency,
                 fence=executor.refuse_when_fenced,
             ),
+            chains=self._order_chains(broker, executor),
         )
         status.needs(partial(missing_for_entries, broker, reconciler))
         self.strategy.add_desk(desk)
@@ -508,6 +509,19 @@ class _Composition:
             feed = None if account.broker is BrokerType.KRAKEN else self.shared.stream_feed
             self.lane.take_seat(Seat(account=account, epoch=epoch, broker=broker, fit=desk.copier.may_board, feed=feed))
         return desk
+
+    def _order_chains(self, broker: BaseBroker, executor: OrderExecutor) -> OrderChains:
+        account = broker.account
+        return OrderChains(
+            broker=broker,
+            store=self.world.store,
+            clock=self.world.clock,
+            executor=executor,
+            rules=OrderRules.of(self.settings.orders),
+            install_id=self.world.install_id,
+            announce=(lambda: self.engine.notify(account.broker)) if account.is_master else lambda: None,
+            leaving=self.roster.leaving(account),
+        )
 
     def _book_keeper(self, broker: BaseBroker, executor: OrderExecutor, reconciler: Reconciler) -> BookKeeper:
         label, metrics, books = broker.account.label, self.world.metrics, self.settings.books
@@ -673,7 +687,7 @@ class _Composition:
     def _strategy(self) -> TradingStrategy:
         world, settings = self.world, self.settings
         return TradingStrategy(
-            strategies=dict.fromkeys(self.masters, self.chosen_strategy),
+            strategies=self.strategies,
             rules=MasterRules(
                 max_positions=settings.risk.max_positions,
                 max_entries_per_cycle=settings.risk.max_entries_per_cycle,
@@ -705,8 +719,8 @@ class _Composition:
         return CandleCache(
             broker,
             clock=self.world.clock,
-            interval_minutes=self.settings.strategy.candle_interval_minutes,
-            candles_needed=self.chosen_strategy.candles_needed,
+            interval_minutes=self.settings.strategy_of(broker.account.broker).candle_interval_minutes,
+            candles_needed=self.strategies[broker.account.broker].candles_needed,
             should_stop=self.world.stop.is_set,
         )
 
