@@ -21,6 +21,7 @@ from bot.domain.money import plain
 from bot.domain.order import LIVE_STATES, IntentState, OrderKind, OrderType, Side
 from bot.domain.position import Position
 from bot.domain.symbol import base_of
+from bot.execution.dust_book import end_as_dust
 from bot.execution.lots import Lots, lots_of
 from bot.execution.order_executor import OrderExecutor, has_ended
 from bot.flatten_proof import VenueRest, read_venue_rest
@@ -29,7 +30,6 @@ from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.seams.ids import client_order_id
 from bot.storage import flatten_results, halts, intents, positions
-from bot.storage.dust import close_as_dust
 from bot.storage.flatten_results import ACCOUNT, FlattenResult, FlattenState
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
@@ -199,8 +199,9 @@ class Flattening:
         price = self._price(position)
         size = self._sizer.size_exit(due=lots.free, held=lots.free, instrument=instrument, price=price)
         if isinstance(size, NoSize):
-            if instrument.below_minimum(instrument.floor_quantity(position.quantity), price):
-                self._close_as_dust(position)
+            too_small = instrument.below_minimum(instrument.floor_quantity(position.quantity), price)
+            if too_small:
+                self._end_as_dust(position, too_small)
             return _Stand(FlattenState.LEFT, f"{plain(position.quantity)} not sold: {size.detail}")
         self._broker.renew_trading_session()
         awaited = self._broker.awaits(position.symbol, Side.SELL)
@@ -223,10 +224,10 @@ class Flattening:
         except VenueError:
             return position.average_entry_price
 
-    def _close_as_dust(self, position: Position) -> None:
+    def _end_as_dust(self, position: Position, reason: str) -> None:
         def work(connection: Connection) -> None:
             self._executor.refuse_when_fenced(connection)
-            close_as_dust(connection, position, now=self._clock.now())
+            end_as_dust(connection, position, now=self._clock.now(), reason=reason)
 
         self._store.write(work)
 

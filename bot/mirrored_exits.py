@@ -16,6 +16,7 @@ from bot.domain.instrument import Instrument
 from bot.domain.order import IntentState, OrderKind, OrderType
 from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
 from bot.domain.trading_session import Awaited
+from bot.execution.dust_book import end_as_dust
 from bot.execution.lots import Lots, lots_of
 from bot.execution.order_executor import OrderExecutor, has_ended
 from bot.position_sizer import NoSize, PositionSizer
@@ -23,7 +24,6 @@ from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.seams.ids import client_order_id
 from bot.storage import intents, positions
-from bot.storage.dust import close_as_dust
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 
@@ -298,5 +298,6 @@ class MirroredExits:
         if position is None:
             return
         sellable = debt.instrument.floor_quantity(position.quantity)
-        if debt.instrument.below_minimum(sellable, debt.signal.reference_price):
-            close_as_dust(connection, position, now=self._clock.now())
+        too_small = debt.instrument.below_minimum(sellable, debt.signal.reference_price)
+        if too_small:
+            end_as_dust(connection, position, now=self._clock.now(), reason=too_small)

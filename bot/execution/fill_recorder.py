@@ -20,6 +20,7 @@ from bot.seams.failpoints import failpoint
 from bot.storage import fills as fill_rows
 from bot.storage import intents as intent_rows
 from bot.storage import positions as position_rows
+from bot.storage.exit_states import forget_exit_state
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 
@@ -213,6 +214,7 @@ class FillRecorder:
             position_rows.save_position(connection, position)
         if held is not None and before > 0 and position is not None and position.quantity == 0:
             add_trip(connection, held, new, intent)
+            forget_exit_state(connection, label, symbol)
         return before
 
     def _emit_signal(

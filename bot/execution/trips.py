@@ -14,7 +14,7 @@ from bot.domain.position import Position
 from bot.domain.symbol import base_of, quote_of
 from bot.execution.position_math import received_quantity
 from bot.storage.fills import fills_of_position
-from bot.storage.intents import OrderIntent
+from bot.storage.intents import OrderIntent, find_by_venue_order
 from bot.storage.round_trips import RoundTrip, add_round_trip
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 # What ended a position when it was no rule of its own.
 BY_HAND = "by_hand"
 MASTER_EXIT = "master_exit"
-DUST = "dust"
 
 
 def add_trip(connection: Connection, position: Position, closing: Sequence[Fill], intent: OrderIntent | None) -> None:
@@ -47,10 +46,14 @@ def _add_trip(connection: Connection, position: Position, closing: Sequence[Fill
 
 def add_trip_to_dust(connection: Connection, position: Position, *, now: datetime) -> None:
     """A position whose rest cannot be sold: a trip of what was sold of it, if anything was."""
-    fills = fills_of_position(connection, position)
-    trip = _trip(position, fills)
-    if trip["bought_quantity"] > 0:
-        _add(connection, trip, closed_at=now, exit_rule=DUST)
+    try:
+        fills = fills_of_position(connection, position)
+        sales = [fill for fill in fills if fill.side is Side.SELL]
+        if sales:
+            last = find_by_venue_order(connection, position.account_id, sales[-1].venue_order_id)
+            _add(connection, _trip(position, fills), closed_at=now, exit_rule=exit_rule_of(last))
+    except (ValueError, ArithmeticError):
+        log.exception("%s: the round trip in %s cannot be worked out", position.account_id, position.symbol)
 
 
 def exit_rule_of(intent: OrderIntent | None) -> str:
