@@ -354,6 +354,10 @@ class BaseBroker(ABC):
         key = symbol if self.fees_by_market else ""
         return self._fees.taker_percent(key, lambda: self.fetch_taker_fee_percent(symbol))
 
+    def known_taker_fee_percent(self, symbol: str) -> Decimal | None:
+        """The same as it was last told; nobody is asked."""
+        return self._fees.known(symbol if self.fees_by_market else "")
+
     def fetch_taker_fee_percent(self, symbol: str) -> Decimal | None:
         """The same, asked of the venue now; None where there is no way to ask. Raises as the other readings do."""
         return None

@@ -27,6 +27,10 @@ class FeeBook:
         self._percents: dict[str, Decimal | None] = {}
         self._due_at: dict[str, float] = {}
 
+    def known(self, key: str) -> Decimal | None:
+        """As it was last told, however long ago."""
+        return self._percents.get(key)
+
     def taker_percent(self, key: str, read: Callable[[], Decimal | None]) -> Decimal | None:
         """The fee in percent of the notional; `read` is called when the last answer is a day old."""
         now = self._clock.monotonic()

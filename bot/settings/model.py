@@ -265,8 +265,40 @@ class RiskSettings(Section):
     duplicate_entry_seconds: Optional[SomeSeconds] = Field(
         default=5.0, description="an entry of the same account, market and quantity is not sent again this soon"
     )
+    cooldown_after_loss_minutes: Optional[Annotated[Whole, Field(ge=1, le=100_000)]] = Field(
+        default=None, description="a master leaves a market alone for so long after a loss in it; null = not at all"
+    )
+    max_losses_in_a_row: Optional[Annotated[Whole, Field(ge=1, le=1000)]] = Field(
+        default=None,
+        description="a master pauses after so many positions in a row that ended with a loss; null = never",
+        json_schema_extra={"unit": "positions"},
+    )
+    losing_streak_pause_minutes: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
+        default=60, description="that pause; then one entry is tried"
+    )
+    safe_mode_below_percent: Optional[Percent] = Field(
+        default=Decimal(50),
+        description="no entries of a master while fewer of its markets than this have fresh candles; null = never",
+    )
+    safe_mode_leave_after_looks: Annotated[Whole, Field(ge=1, le=1000)] = Field(
+        default=3, description="entries go on after so many good looks in a row", json_schema_extra={"unit": "looks"}
+    )
+    safe_mode_leave_after_seconds: SomeSeconds = Field(
+        default=30.0, description="and these good looks must lie over at least so long"
+    )
+    sizing: Literal["fixed_fraction", "risk_per_trade", "volatility_target"] = Field(
+        default="fixed_fraction",
+        description="what a master's sizes come from: fixed_fraction, risk_per_trade or volatility_target",
+    )
     order_fraction_of_balance_percent: Percent = Field(
-        default=Decimal(5), description="part of the balance in one entry"
+        default=Decimal(5), description="part of the balance in one entry, with fixed_fraction"
+    )
+    risk_per_trade_percent: Percent = Field(
+        default=Decimal(1), description="part of the account that an entry loses at its stop, with risk_per_trade"
+    )
+    target_volatility_percent: Percent = Field(
+        default=Decimal(1),
+        description="part of the account that a usual day of the market moves, with volatility_target",
     )
     max_entries_per_cycle: Annotated[Whole, Field(ge=1, le=100)] = Field(
         default=1, description="new positions in one cycle", json_schema_extra={"unit": "orders"}
