@@ -6,7 +6,7 @@ What all users have in common is read and worked out once for the signal; what i
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache, partial
 
@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.books.fan_out_order import ranks_of
 from bot.domain.account import BrokerType
-from bot.domain.balance import AssetBalance, BalanceReading, BalanceStatus
+from bot.domain.balance import BalanceReading, BalanceStatus
 from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
 from bot.domain.money import percent_to_fraction
@@ -27,20 +27,26 @@ from bot.followers import CopyLimits, Follower, Followers
 from bot.position_sizer import CopyMode, EntryToCopy, NoSize, PositionSizer, Size
 from bot.seams.ids import client_order_id
 from bot.storage import copies, intents, positions, symbol_pauses
+from bot.storage.accumulations import Kept, kept_of
 from bot.storage.copies import PlannedCopy
 from bot.storage.intents import OrderIntent
+from bot.user_means import MarkOf, Means, UserMeans, Worth, no_marks
 
 log = logging.getLogger(__name__)
 
-_UNREADABLE = (ValueError, TypeError, ArithmeticError)
+_NOT_LOOKED_AT = Worth(None)
 
 
 @dataclass
 class CopyPlan:
-    """A row for every user who is owed an answer, and the entries to be sent, both in the order of the users."""
+    """A row for every user who is owed an answer, and the entries to be sent, both in the order of the users.
+
+    `kept` are the shares below the minimum that change by it.
+    """
 
     copies: list[PlannedCopy] = field(default_factory=list)
     entries: list[OrderIntent] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +58,8 @@ class _EntrySignal:
     quote: str
     paused: Mapping[str, str]
     needs_person: frozenset[str]
-    costs_of: Callable[[str], Mapping[str, Decimal]]
+    means: UserMeans
+    kept: Mapping[str, Kept]
     market: Callable[[], tuple[Instrument | None, Decimal | None]]
 
 
@@ -76,8 +83,10 @@ class CopyPlanner:
         followers: Followers,
         limits: CopyLimits,
         quote_of: Callable[[BrokerType, str], Quote | None] = nobody_looks,
+        mark_of: MarkOf = no_marks,
     ) -> None:
         self._quote_of = quote_of
+        self._mark_of = mark_of
         self._install_id = install_id
         self._sizer = sizer
         self._followers = followers
@@ -130,18 +139,35 @@ class CopyPlanner:
         holders = positions.holders_of(connection, signal.symbol)
         if not holders.issuperset(members):
             holders |= copies.with_planned_entry(connection, signal.symbol)
-        plan = CopyPlan()
+        means, kept = self._means(connection, signal, now), kept_of(connection, signal.symbol)
+        plan = CopyPlan(kept=[_lowered(kept[label], signal.size) for label in members if label in kept])
         for label in members:
             follower = followers.get(label)
             # Of one whom no file names any more nobody knows the wish: what the master sells stays owed.
             if follower is not None and follower.leaving is WhenDisabled.KEEP:
                 plan.copies.append(_answer(signal, label, now, _USER_LEFT))
+            elif follower is not None and follower.shadow:
+                plan.copies.append(self._shadow_exit(means, signal, label, now))
             elif label in holders:
                 plan.copies.append(_debt(signal, label, now))
             else:
                 nothing = NoSize(CopyReason.NOTHING_HELD, f"no copied {signal.symbol} is held")
                 plan.copies.append(_answer(signal, label, now, nothing))
         return plan
+
+    def _shadow_exit(self, means: UserMeans, signal: TradeSignal, label: str, now: datetime) -> PlannedCopy:
+        """What it would sell of what it would hold; nothing is owed."""
+        held = means.shadow_units(label)
+        instrument = self._followers.instrument_of(signal.broker, signal.symbol)
+        if held <= 0 or instrument is None:
+            nothing = NoSize(CopyReason.NOTHING_HELD, f"no copied {signal.symbol} would be held")
+            return _answer(signal, label, now, nothing)
+        due = held * min(Decimal(1), signal.size)
+        size = self._sizer.size_exit(due=due, held=held, instrument=instrument, price=signal.reference_price)
+        if isinstance(size, NoSize):
+            return _answer(signal, label, now, replace(size, ratio=signal.size))
+        why = NoSize(CopyReason.SHADOW, f"would have sold {size.quantity:f}", signal.size, due)
+        return _answer(signal, label, now, why)._replace(planned_quantity=size.quantity)
 
     # -- entries ----------------------------------------------------------------------------------------------------
     def _plan_entry(
@@ -169,8 +195,20 @@ class CopyPlanner:
             quote=quote_of(signal.symbol),
             paused=symbol_pauses.reasons_of(connection, signal.symbol),
             needs_person=intents.accounts_needing_a_person(connection, signal.symbol),
-            costs_of=_costs(connection, signal.broker),
+            means=self._means(connection, signal, now),
+            kept=kept_of(connection, signal.symbol),
             market=cache(partial(self._market, signal)),
+        )
+
+    def _means(self, connection: Connection, signal: TradeSignal, now: datetime) -> UserMeans:
+        return UserMeans(
+            connection,
+            signal,
+            followers=self._followers,
+            now=now,
+            mark_of=self._mark_of,
+            at_par=self._limits.at_par,
+            reserve_percent=self._limits.reserve_percent,
         )
 
     def _market(self, signal: TradeSignal) -> tuple[Instrument | None, Decimal | None]:
@@ -190,30 +228,29 @@ class CopyPlanner:
             plan.copies.append(planning_failed(entry.signal, label, entry.now, error))
 
     def _plan_one(self, plan: CopyPlan, entry: _EntrySignal, follower: Follower, label: str) -> None:
-        reading = self._followers.balance_of(follower.account)
-        balance = None if reading.holdings is None else reading.holdings.of(entry.quote)
-        size = self._size(entry, follower, label, reading, balance)
+        reading = entry.means.reading_of(follower)
+        balance = entry.means.cash_of(follower, reading)
+        size = self._size(entry, follower, label, reading)
         cash = None if balance is None else balance.total
         if isinstance(size, NoSize):
+            if size.kept is not None:
+                plan.kept.append(_kept(entry, follower, label, size.kept))
             # What it would have been is worth knowing, whatever stood in the way.
             ratio = self._ratio(entry, follower, cash) if size.ratio is None else size.ratio
             plan.copies.append(_answer(entry.signal, label, entry.now, replace(size, ratio=ratio), cash))
-        elif follower.shadow:
+            return
+        if label in entry.kept:
+            plan.kept.append(replace(entry.kept[label], quantity=Decimal(0)))
+        if follower.shadow:
             shadow = NoSize(CopyReason.SHADOW, f"would have bought {size.quantity:f}", size.ratio, size.capped)
-            plan.copies.append(_answer(entry.signal, label, entry.now, shadow, cash))
+            answer = _answer(entry.signal, label, entry.now, shadow, cash)
+            plan.copies.append(answer._replace(planned_quantity=size.quantity))
         else:
             intent = self._intent(entry, label, size)
             plan.entries.append(intent)
             plan.copies.append(_order(intent, size, cash))
 
-    def _size(
-        self,
-        entry: _EntrySignal,
-        follower: Follower,
-        label: str,
-        reading: BalanceReading,
-        cash: AssetBalance | None,
-    ) -> Size | NoSize:
+    def _size(self, entry: _EntrySignal, follower: Follower, label: str, reading: BalanceReading) -> Size | NoSize:
         paused = entry.paused.get(label)
         if paused:
             return NoSize(CopyReason.SYMBOL_PAUSED, paused)
@@ -222,33 +259,51 @@ class CopyPlanner:
         not_ready = self._followers.not_ready_reason(follower.account)
         if not_ready and not follower.shadow:
             return NoSize(CopyReason.ACCOUNT_NOT_READY, not_ready)
-        if cash is None:
+        if reading.holdings is None:
             return NoSize(CopyReason.BALANCE_UNKNOWN, reading.reason)
         if reading.status is not BalanceStatus.FRESH:
             return NoSize(CopyReason.BALANCE_STALE, f"{reading.age_seconds:.0f} s old: {reading.reason}")
         instrument, _ = entry.market()
         if instrument is None:
             return NoSize(CopyReason.SYMBOL_UNKNOWN, f"{entry.signal.broker} lists no {entry.signal.symbol}")
-        costs = entry.costs_of(label)
-        not_funded = self._not_funded(entry.quote, cash.total, costs)
+        return self._size_of_means(entry, follower, entry.means.of(follower, reading), instrument)
+
+    def _size_of_means(
+        self, entry: _EntrySignal, follower: Follower, means: Means, instrument: Instrument
+    ) -> Size | NoSize:
+        assert means.cash is not None, "the balance is known"
+        not_funded = self._not_funded(entry.quote, means.cash.total, means.costs)
         if not_funded:
             return NoSize(CopyReason.ACCOUNT_NOT_READY, not_funded)
-        to_copy = self._to_copy(entry.signal, cash.total, cash.available, costs)
+        kept = entry.kept.get(follower.account.label)
+        to_copy = replace(
+            self._to_copy(entry, follower, means.reading, means.cash.total),
+            user_available=means.cash.available,
+            user_exposure_by_symbol=means.costs,
+            kept=kept.quantity if kept is not None and kept.expires_at > entry.now else Decimal(0),
+        )
         return self._sizer.size_entry(to_copy, follower.rules, instrument)
 
     def _to_copy(
-        self, signal: TradeSignal, total: Decimal, available: Decimal, costs: Mapping[str, Decimal]
+        self, entry: _EntrySignal, follower: Follower, reading: BalanceReading | None, cash: Decimal
     ) -> EntryToCopy:
+        """As far as the ratio needs it; what both are worth is found out only where that counts."""
+        signal, masters, own = entry.signal, _NOT_LOOKED_AT, _NOT_LOOKED_AT
+        if follower.rules.mode is CopyMode.EQUITY_RATIO and reading is not None:
+            masters, own = entry.means.masters_worth, entry.means.worth_of(reading)
         return EntryToCopy(
             symbol=signal.symbol,
             quantity=signal.quantity,
             price=signal.reference_price,
             master_balance=signal.master_balance,
-            user_balance=total,
-            user_available=available,
+            user_balance=cash,
+            user_available=cash,
             reserve_percent=self._reserve_percent,
-            user_exposure_by_symbol=costs,
+            user_exposure_by_symbol={},
             at_par=self._limits.at_par,
+            master_equity=masters.value,
+            user_equity=own.value,
+            equity_problem=own.problem or masters.problem,
         )
 
     def _ratio(self, entry: _EntrySignal, follower: Follower, cash: Decimal | None) -> Decimal | None:
@@ -256,7 +311,7 @@ class CopyPlanner:
         if cash is None and follower.rules.mode is CopyMode.BALANCE_RATIO:
             return None
         known = cash if cash is not None else Decimal(0)
-        return self._sizer.ratio_of(self._to_copy(entry.signal, known, known, {}), follower.rules)
+        return self._sizer.ratio_of(self._to_copy(entry, follower, None, known), follower.rules)
 
     def _not_funded(self, quote: str, cash: Decimal, costs: Mapping[str, Decimal]) -> str:
         """Why the account is too small to copy, or empty. One that holds what nobody can put into USD is not judged."""
@@ -279,7 +334,7 @@ class CopyPlanner:
             client_order_id=name,
             account_id=label,
             signal_id=signal.signal_id,
-            decision=f"copy of the {signal.broker} master's entry",
+            decision="; ".join((f"copy of the {signal.broker} master's entry", *size.words))[:500],
             symbol=signal.symbol,
             side=signal.side,
             kind=OrderKind.ENTRY,
@@ -304,15 +359,19 @@ def planning_failed(signal: TradeSignal, label: str, now: datetime, error: Excep
     return _answer(signal, label, now, why, status=CopyStatus.FAILED)
 
 
-def _costs(connection: Connection, broker: BrokerType) -> Callable[[str], Mapping[str, Decimal]]:
-    """What each account of the brokerage has spent, by symbol (quote units). A row that cannot be read is raised when
-    its own account is asked about."""
-    nothing: Mapping[str, Decimal] = {}
-    try:
-        of_all = positions.costs_of_brokerage(connection, broker)
-    except _UNREADABLE:
-        return lambda label: {each.symbol: each.cost_quote for each in positions.positions_of(connection, label)}
-    return lambda label: of_all.get(label, nothing)
+def _kept(entry: _EntrySignal, follower: Follower, label: str, quantity: Decimal) -> Kept:
+    """Its time runs from the first share that is in it."""
+    before = entry.kept.get(label)
+    since = before.since if before is not None and before.expires_at > entry.now else entry.now
+    expires_at = since + timedelta(hours=float(follower.rules.accumulate_hours))
+    return Kept(
+        account_id=label, symbol=entry.signal.symbol, quantity=quantity, since=since, expires_at=max(expires_at, since)
+    )
+
+
+def _lowered(kept: Kept, fraction: Decimal) -> Kept:
+    """The master has sold this fraction of its position: so much of what was to be bought later is not due any more."""
+    return replace(kept, quantity=kept.quantity * (1 - min(Decimal(1), fraction)))
 
 
 def _answer(

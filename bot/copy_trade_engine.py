@@ -21,7 +21,7 @@ from bot.followers import CopyLimits, Follower, Followers
 from bot.position_sizer import PositionSizer
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
-from bot.storage import copies, intents, memberships, portions, signals
+from bot.storage import accumulations, copies, intents, memberships, portions, signals
 from bot.storage.copies import PlannedCopy
 from bot.storage.intents import OrderIntent
 from bot.storage.portions import Missing
@@ -29,6 +29,7 @@ from bot.storage.store import Store
 from bot.supervision.heart import beat
 from bot.supervision.kept_thread import KeptThread
 from bot.supervision.watchdog import Watchdog
+from bot.user_means import MarkOf, no_marks
 
 __all__ = ["CopyLimits", "CopyTradeEngine", "Follower", "Followers", "start_copy_engine"]
 
@@ -87,6 +88,7 @@ class CopyTradeEngine:
         rotation_seed: str | None = None,
         portion: CopyPortion | None = None,
         quote_of: Callable[[BrokerType, str], Quote | None] = nobody_looks,
+        mark_of: MarkOf = no_marks,
         brokers: Sequence[BrokerType] = tuple(BrokerType),
     ) -> None:
         self._store = store
@@ -96,7 +98,7 @@ class CopyTradeEngine:
         self._clock = clock
         self._followers = followers
         self._planner = CopyPlanner(
-            install_id=install_id, sizer=sizer, followers=followers, limits=limits, quote_of=quote_of
+            install_id=install_id, sizer=sizer, followers=followers, limits=limits, quote_of=quote_of, mark_of=mark_of
         )
         self._wake_user = wake_user
         self._on_planned = on_planned
@@ -273,6 +275,7 @@ class CopyTradeEngine:
         witness: str = "",
     ) -> None:
         entries = self._write_down(connection, signal, plan)
+        accumulations.keep(connection, plan.kept)
         boarded = self._lane.board(connection, entries) if entries else ()
         failpoint("plan_transaction")
         ids = frozenset(boarded)

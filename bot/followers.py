@@ -15,12 +15,16 @@ from bot.position_sizer import CopyRules
 
 @dataclass(frozen=True, kw_only=True)
 class Follower:
-    """A user of a brokerage as the engine needs to see it. `leaving` is set for one that is switched off."""
+    """A user of a brokerage as the engine needs to see it. `leaving` is set for one that is switched off.
+
+    A `shadow` user has no connection and no key: it began with `paper_balance`, and answers without an order.
+    """
 
     account: AccountRef
     name: str
     rules: CopyRules
     shadow: bool = False
+    paper_balance: Decimal = Decimal(0)
     leaving: WhenDisabled | None = None
 
 

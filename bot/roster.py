@@ -72,6 +72,7 @@ def _follower(user: UserSettings) -> Follower:
         account=user.account,
         name=user.name,
         shadow=user.shadow,
+        paper_balance=user.paper_balance,
         leaving=None if user.enabled else user.when_disabled,
         rules=rules_of(user.copy_rules),
     )

@@ -9,9 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select
 
 from bot.books.equity import Mark
+from bot.domain.account import BrokerType
 from bot.storage.book_entries import EVER, NEVER
 from bot.storage.marks_text import marks_of, marks_text, units_of, units_text
-from bot.storage.schema import equity_point
+from bot.storage.schema import account, equity_point
 
 # Rows removed by one statement.
 REMOVED_AT_ONCE = 500
@@ -35,6 +36,11 @@ _TIMES = (
     select(equity_point.c.id, equity_point.c.at)
     .where(_OF_ACCOUNT, equity_point.c.at < bindparam("until"))
     .order_by(equity_point.c.at, equity_point.c.id)
+)
+# Account by account, because that is what the index is by.
+_MARKS_SINCE = select(equity_point.c.marks_json).where(
+    equity_point.c.account_id.in_(select(account.c.account_id).where(account.c.broker == bindparam("broker"))),
+    equity_point.c.at >= bindparam("since"),
 )
 
 
@@ -139,3 +145,13 @@ def _point(row: Row[Any]) -> EquityPoint:
         marks=marks_of(row.marks_json),
         settled=bool(row.settled),
     )
+
+
+def newest_marks(connection: Connection, broker: BrokerType, *, since: datetime) -> Mapping[str, Mark]:
+    """Prices by asset that any account of the brokerage was valued at since then, the newest of each."""
+    found: dict[str, Mark] = {}
+    for (text,) in connection.execute(_MARKS_SINCE, {"broker": str(broker), "since": since}):
+        for asset, mark in marks_of(text).items():
+            if mark.at >= since and (asset not in found or found[asset].at < mark.at):
+                found[asset] = mark
+    return found

@@ -125,7 +125,14 @@ def set_up(connection: Connection, bench: Bench, users: Sequence[User], scopes: 
     for name, user in zip(USERS, users, strict=False):
         account = bench.user(name).account
         bench.followers.append(
-            Follower(account=account, name=name, rules=user.rules, shadow=user.shadow, leaving=user.leaving)
+            Follower(
+                account=account,
+                name=name,
+                rules=user.rules,
+                shadow=user.shadow,
+                paper_balance=Decimal(0) if user.cash == "none" else Decimal(user.cash),
+                leaving=user.leaving,
+            )
         )
         _balance(bench, name, user)
         _rows(connection, bench, account.label, user)

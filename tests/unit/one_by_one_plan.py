@@ -8,10 +8,10 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.domain.balance import BalanceReading, BalanceStatus
+from bot.domain.balance import AssetBalance, BalanceReading, BalanceStatus, Holdings
 from bot.domain.leaving import WhenDisabled
 from bot.domain.money import percent_to_fraction
 from bot.domain.order import OrderKind, OrderType
@@ -24,6 +24,7 @@ from bot.position_sizer import CopyMode, EntryToCopy, NoSize, PositionSizer, Siz
 from bot.seams.ids import client_order_id
 from bot.storage import copies, intents, memberships, positions, signals, symbol_pauses
 from bot.storage.intents import OrderIntent
+from bot.storage.schema import order_intent
 
 
 class OneByOne:
@@ -72,9 +73,12 @@ class OneByOne:
         if signal.kind is OrderKind.EXIT:
             self._plan_exit(connection, signal, follower.account.label)
             return
-        reading = self._followers.balance_of(follower.account)
+        reading = self._reading(follower)
         size = self._entry_size(connection, signal, follower, reading)
-        cash = None if reading.holdings is None else reading.holdings.of(quote_of(signal.symbol)).total
+        cash = None
+        if reading.holdings is not None:
+            planned, _ = self._under_way(connection, follower)
+            cash = max(Decimal(0), reading.holdings.of(quote_of(signal.symbol)).total - planned)
         if isinstance(size, NoSize):
             self._answer(
                 connection,
@@ -86,7 +90,7 @@ class OneByOne:
             return
         if follower.shadow:
             shadow = NoSize(CopyReason.SHADOW, f"would have bought {size.quantity:f}", size.ratio, size.capped)
-            self._answer(connection, signal, follower.account.label, shadow, user_balance=cash)
+            self._answer(connection, signal, follower.account.label, shadow, user_balance=cash, planned=size.quantity)
             return
         intent = self._entry_intent(signal, follower, size)
         intents.add_intent(connection, intent)
@@ -106,6 +110,43 @@ class OneByOne:
             capped_quantity=size.capped,
         )
         self._entries.append(intent)
+
+    def _reading(self, follower: Follower) -> BalanceReading:
+        """A shadow user has what its file says, as long as it has traded nothing in thought."""
+        if not follower.shadow:
+            return self._followers.balance_of(follower.account)
+        cash = AssetBalance(follower.paper_balance, Decimal(0))
+        return BalanceReading(BalanceStatus.FRESH, Holdings({"USD": cash}, self._now), 0.0)
+
+    def _under_way(self, connection: Connection, follower: Follower) -> tuple[Decimal, Decimal]:
+        """What entries that are not over would cost at the prices they were planned at, and at most."""
+        query = select(order_intent).where(
+            order_intent.c.account_id == follower.account.label,
+            order_intent.c.kind == "entry",
+            order_intent.c.side == "buy",
+            order_intent.c.state.in_(["created", "submitted", "acknowledged", "partly_filled", "unknown"]),
+        )
+        planned = most = Decimal(0)
+        for row in [] if follower.shadow else connection.execute(query).all():
+            left = row.quantity - row.filled_quantity
+            planned += left * row.reference_price
+            most += left * max(row.reference_price, row.limit_price or row.reference_price)
+        return planned, most * (1 + percent_to_fraction(self._limits.reserve_percent))
+
+    def _costs(self, connection: Connection, follower: Follower) -> Mapping[str, Decimal]:
+        if follower.shadow:
+            return {}
+        label = follower.account.label
+        costs = {position.symbol: position.cost_quote for position in positions.positions_of(connection, label)}
+        query = select(order_intent).where(
+            order_intent.c.account_id == label,
+            order_intent.c.kind == "entry",
+            order_intent.c.state.in_(["created", "submitted", "acknowledged", "partly_filled", "unknown"]),
+        )
+        for row in connection.execute(query):
+            left = (row.quantity - row.filled_quantity) * row.reference_price
+            costs[row.symbol] = costs.get(row.symbol, Decimal(0)) + left
+        return costs
 
     def _with_ratio(self, signal: TradeSignal, follower: Follower, why: NoSize, cash: Decimal | None) -> NoSize:
         """What the user's share would have been, where that can be known."""
@@ -140,9 +181,11 @@ class OneByOne:
         if instrument is None:
             return NoSize(CopyReason.SYMBOL_UNKNOWN, f"{signal.broker} lists no {signal.symbol}")
         cash = reading.holdings.of(quote_of(signal.symbol))
-        held = positions.positions_of(connection, follower.account.label)
-        value = cash.total + sum((position.cost_quote for position in held), Decimal(0))
-        at_par = all(quote_of(position.symbol) in self._limits.at_par for position in held)
+        planned, most = self._under_way(connection, follower)
+        total, available = max(Decimal(0), cash.total - planned), max(Decimal(0), cash.available - most)
+        costs = self._costs(connection, follower)
+        value = total + sum(costs.values(), Decimal(0))
+        at_par = all(quote_of(symbol) in self._limits.at_par for symbol in costs)
         if value < self._limits.minimum_funded_quote and at_par:
             not_funded = f"not funded: {value:.2f} is below {self._limits.minimum_funded_quote:f}"
             return NoSize(CopyReason.ACCOUNT_NOT_READY, not_funded)
@@ -151,10 +194,10 @@ class OneByOne:
             quantity=signal.quantity,
             price=signal.reference_price,
             master_balance=signal.master_balance,
-            user_balance=cash.total,
-            user_available=cash.available,
+            user_balance=total,
+            user_available=available,
             reserve_percent=self._limits.reserve_percent + self._limits.max_copy_slippage_percent,
-            user_exposure_by_symbol={position.symbol: position.cost_quote for position in held},
+            user_exposure_by_symbol=costs,
         )
         return PositionSizer().size_entry(entry, follower.rules, instrument)
 
@@ -169,7 +212,7 @@ class OneByOne:
             ),
             account_id=label,
             signal_id=signal.signal_id,
-            decision=f"copy of the {signal.broker} master's entry",
+            decision="; ".join((f"copy of the {signal.broker} master's entry", *size.words)),
             symbol=signal.symbol,
             side=signal.side,
             kind=OrderKind.ENTRY,
@@ -183,6 +226,12 @@ class OneByOne:
         )
 
     def _plan_exit(self, connection: Connection, signal: TradeSignal, label: str) -> None:
+        followers = self._followers.followers_of(signal.broker)
+        if any(each.shadow and each.account.label == label for each in followers):
+            # In these plans nothing was ever bought in thought.
+            nothing = NoSize(CopyReason.NOTHING_HELD, f"no copied {signal.symbol} would be held")
+            self._answer(connection, signal, label, nothing)
+            return
         held = positions.find_position(connection, label, signal.symbol)
         planned = any(
             row.symbol == signal.symbol and row.kind == "entry" for row in copies.planned_copies(connection, label)
@@ -212,6 +261,7 @@ class OneByOne:
         *,
         status: CopyStatus = CopyStatus.SKIPPED,
         user_balance: Decimal | None = None,
+        planned: Decimal | None = None,
     ) -> None:
         copies.add_copy(
             connection,
@@ -223,6 +273,7 @@ class OneByOne:
             detail=why.detail,
             user_balance=user_balance,
             ratio=why.ratio,
+            planned_quantity=planned,
             answered_at=self._now,
             rank=self._rank,
             capped_quantity=why.capped,
