@@ -63,6 +63,7 @@ from bot.kill_switch import KillSwitch
 from bot.market.candle_cache import CandleCache
 from bot.market.watch import MarketWatch
 from bot.master_rules import MasterRules
+from bot.master_sizer import Sizing
 from bot.master_watch import MasterWatch
 from bot.mirrored_exits import MirroredExits
 from bot.multi_account_broker_manager import FailedConnection, MultiAccountBrokerManager, Pauses
@@ -73,6 +74,7 @@ from bot.position_sizer import PositionSizer
 from bot.risk.gate import TradingGate
 from bot.risk.limits import Limits, limit_rules
 from bot.risk.marks import AccountMarks
+from bot.risk.safe_mode import safe_mode_rules
 from bot.roster import Roster
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
@@ -203,12 +205,13 @@ class _Composition:
             on_change=world.metrics.set_halts,
             wake=lambda: self.trader.wake_all(),
         )
+        self.limits = Limits(
+            rules=limit_rules(self.settings), clock=world.clock, listed=self._listed, peg_of=self._peg_of
+        )
         self.entry_gate = TradingGate(
             halted=self.kill_switch,
             not_ready=self._why_not_ready,
-            limits=Limits(
-                rules=limit_rules(self.settings), clock=world.clock, listed=self._listed, peg_of=self._peg_of
-            ),
+            limits=self.limits,
             market_closed=self._why_market_closed,
         )
         self.market_watch = self._market_watch()
@@ -691,7 +694,10 @@ class _Composition:
             rules=MasterRules(
                 max_positions=settings.risk.max_positions,
                 max_entries_per_cycle=settings.risk.max_entries_per_cycle,
+                sizing=Sizing(settings.risk.sizing),
                 order_percent_of_cash=settings.risk.order_fraction_of_balance_percent,
+                risk_per_trade_percent=settings.risk.risk_per_trade_percent,
+                target_volatility_percent=settings.risk.target_volatility_percent,
                 exit_plan=self._exit_plan(),
                 scan_symbols_limit=settings.risk.scan_symbols_limit,
                 max_price_age_seconds=settings.market_watch.max_price_age_seconds,
@@ -713,6 +719,8 @@ class _Composition:
             ).waited_for,
             on_candidates=self._on_candidates,
             price_age_seconds=self._price_age,
+            rooms=self.limits.rooms,
+            safe_mode=safe_mode_rules(settings),
         )
 
     def _candles(self, broker: BaseBroker) -> CandleCache:

@@ -42,6 +42,11 @@ UNSENT = "not_sent"
 Rooms = Callable[[Connection, str, str], Mapping[str, Decimal]]
 
 
+def no_rooms(_connection: Connection, _account_id: str, _symbol: str) -> Mapping[str, Decimal]:
+    """Where no limit on notional is known."""
+    return {}
+
+
 class CapacityVerdict(Protocol):
     """What the followers allow of an entry: base units, 0 = nothing (`sentence` says why, or why it is less)."""
 
@@ -69,7 +74,7 @@ class MasterEntry:
         clock: Clock,
         orders: OwnOrders,
         price_age_seconds: Callable[[BrokerType, str], float | None],
-        rooms: Rooms = lambda _connection, _account_id, _symbol: {},
+        rooms: Rooms = no_rooms,
         capacity: Capacity | None = None,
         safe_mode: SafeModeRules = NO_SAFE_MODE,
     ) -> None:

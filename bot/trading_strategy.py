@@ -11,12 +11,13 @@ from bot.domain.balance import BalanceReading
 from bot.domain.errors import CredentialsRejected, Fenced, RetryLater, StoreUnavailable, UnreadableReply, VenueError
 from bot.domain.order import IntentState
 from bot.entry_search import EntrySearch
-from bot.master_entry import MasterEntry
+from bot.master_entry import MasterEntry, Rooms, no_rooms
 from bot.master_rules import MasterRules
 from bot.observability.last_said import LastSaid
 from bot.own_orders import OwnOrders
 from bot.position_keeping import PositionKeeping
 from bot.position_sizer import PositionSizer
+from bot.risk.safe_mode import NO_SAFE_MODE, SafeModeRules
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
 from bot.storage import intents
@@ -57,6 +58,8 @@ class TradingStrategy:
         waited_for: Callable[[AccountRef], str] = lambda _account: "",
         on_candidates: Callable[[BrokerType, Sequence[str]], None] = lambda _broker, _symbols: None,
         price_age_seconds: Callable[[BrokerType, str], float | None] = lambda _broker, _symbol: None,
+        rooms: Rooms = no_rooms,
+        safe_mode: SafeModeRules = NO_SAFE_MODE,
     ) -> None:
         """`on_candidates` hears what a scan would enter; `price_age_seconds` is that of a market's last known price."""
         self._store = store
@@ -74,6 +77,8 @@ class TradingStrategy:
             clock=clock,
             orders=self.orders,
             price_age_seconds=price_age_seconds,
+            rooms=rooms,
+            safe_mode=safe_mode,
         )
         self._search = EntrySearch(
             strategies=strategies,
@@ -178,6 +183,8 @@ class TradingStrategy:
                 desk.executor.abandon(intent, "never sent")
             elif intent.state is not IntentState.CREATED:
                 self._settle(desk, intent)
+        if desk.chains is not None:
+            desk.chains.look()
         self._announce_master(desk)
 
     def _settle(self, desk: AccountDesk, intent: OrderIntent) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from bot.seams.clock import Clock, format_time
+from bot.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +24,16 @@ class SafeModeRules:
 
 
 NO_SAFE_MODE = SafeModeRules()
+
+
+def safe_mode_rules(settings: Settings) -> SafeModeRules:
+    """As configured."""
+    risk = settings.risk
+    return SafeModeRules(
+        below_percent=risk.safe_mode_below_percent,
+        leave_after_looks=risk.safe_mode_leave_after_looks,
+        leave_after_seconds=risk.safe_mode_leave_after_seconds,
+    )
 
 
 class SafeMode:
