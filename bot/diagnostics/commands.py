@@ -23,6 +23,7 @@ from bot.diagnostics import (
     symbols,
     verify,
     vetoes,
+    why,
     why_no_trade,
 )
 from bot.diagnostics.command_line import Commands, add_command, moment, name, number, seconds, venue_id
@@ -57,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     _add_vetoes(commands)
     _add_market(commands)
     _add_accounts(commands)
+    why.add(commands)
     why_no_trade.add(commands)
     verify.add(commands)
     processes.add(commands)
