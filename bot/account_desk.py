@@ -8,6 +8,7 @@ from bot.domain.leaving import WhenDisabled
 from bot.execution.account_status import AccountStatus
 from bot.execution.book_keeper import BookKeeper
 from bot.execution.fill_recorder import FillRecorder
+from bot.execution.order_chains import OrderChains
 from bot.execution.order_executor import OrderExecutor
 from bot.execution.reconciliation import Reconciler
 from bot.flattening import Flattening
@@ -18,7 +19,8 @@ from bot.user_copier import UserCopier
 
 @dataclass(frozen=True, kw_only=True)
 class AccountDesk:
-    """`copier` is there for users only, `candles` for masters only. `leaving` is set for a user switched off."""
+    """`copier` is there for users only, `candles` for masters only. Without `chains` every order goes at the market.
+    `leaving` is set for a user switched off."""
 
     broker: BaseBroker
     status: AccountStatus
@@ -31,6 +33,7 @@ class AccountDesk:
     flattening: Flattening | None = None
     marks: AccountMarks | None = None
     books: BookKeeper | None = None
+    chains: OrderChains | None = None
 
     @property
     def account(self) -> AccountRef:

@@ -104,12 +104,19 @@ class AccountWorker:
             with self.heart.beating():
                 while not (self._stop.is_set() or self._ended):
                     self.step()
+                self._cancel_what_rests()
         except Fenced as error:
             # Health and rows are the business of whoever has the account now.
             log.warning("%s: this thread ends: %s", self.desk.account.label, error)
             return
         self.desk.status.set_health(HealthState.STOPPED, "asked to stop")
         self.desk.status.publish()
+
+    def _cancel_what_rests(self) -> None:
+        """The process ends; an account that another one takes over is left as it is."""
+        chains = self.desk.chains
+        if chains is not None and self._stop.is_set():
+            self._guarded("cancelling what rests", chains.at_stop)
 
     def step(self) -> None:
         """Wait for one thing and do it."""
@@ -131,6 +138,8 @@ class AccountWorker:
             self._copy()
         if note is Note.FLATTEN or (self._flatten_at is not None and now >= self._flatten_at):
             self._flatten()
+        if self._chains_are_due(note):
+            self._follow_chains()
         if note is Note.REFRESH or now >= self._refresh_at:
             self._guarded("reading the balance", self._refresh_balance)
         if note is None and self._books_have_waited():
@@ -159,7 +168,8 @@ class AccountWorker:
         """Whether something else is to be done by this thread now."""
         now = self._clock.monotonic()
         cycle_at = None if self._books_have_waited() else self._cycle_at
-        due = (cycle_at, self._look_at, self._flatten_at, self._stream_at)
+        chains_at = None if self.desk.chains is None else self.desk.chains.due_at
+        due = (cycle_at, self._look_at, self._flatten_at, self._stream_at, chains_at)
         return self._stop.is_set() or not self.inbox.empty() or any(at is not None and at <= now for at in due)
 
     def _publish(self) -> None:
@@ -169,6 +179,7 @@ class AccountWorker:
     def _next_note(self) -> Note | None:
         due = [self._cycle_at, self._refresh_at, self._look_at, self._flatten_at, self._stream_at, self._publish_at]
         due.append(None if self.desk.books is None else self.desk.books.due_at)
+        due.append(None if self.desk.chains is None else self.desk.chains.due_at)
         wait = min(moment for moment in due if moment is not None) - self._clock.monotonic()
         beat("waiting", max(0.0, wait) + self._step_seconds)
         try:
@@ -216,6 +227,20 @@ class AccountWorker:
         self.desk.status.step("flattening")
         wait = self._guarded("flattening", self.desk.flattening.step)
         self._flatten_at = None if wait is None else self._clock.monotonic() + wait
+
+    def _chains_are_due(self, note: Note | None) -> bool:
+        chains = self.desk.chains
+        if chains is None or chains.due_at is None:
+            return False
+        # A stop by hand comes with a note, and what rests must hear of it at once.
+        return note is Note.FLATTEN or self._clock.monotonic() >= chains.due_at
+
+    def _follow_chains(self) -> None:
+        """Look after orders that rest; `due_at` says when to look again."""
+        assert self.desk.chains is not None
+        self.desk.status.step("looking after resting orders")
+        self._guarded("looking after resting orders", self.desk.chains.look)
+        self.desk.status.step("waiting")
 
     def _guarded(self, what: str, work: Callable[[], float | None]) -> float | None:
         """An error outside a cycle is this account's own; its rows stay, and it looks again soon."""

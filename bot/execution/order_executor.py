@@ -179,7 +179,7 @@ class OrderExecutor:
 
     def _held_back(self, intent: OrderIntent, gate: Callable[[], str]) -> bool:
         """The last look: writing the order down has taken its time. True when it is given up."""
-        veto = self._still_vetoed(intent)
+        veto = self.vetoed_now(intent)
         closed = gate() if veto is None else str(veto)
         if not closed:
             return False
@@ -203,13 +203,14 @@ class OrderExecutor:
     def _look_again(self, intent: OrderIntent) -> None:
         """When the order has waited its turn at the venue. Raises `HeldBack`, `RetryLater` when it cannot be known."""
         try:
-            veto = self._still_vetoed(intent)
+            veto = self.vetoed_now(intent)
         except StoreUnavailable as error:
             raise RetryLater(f"not sent: {error}") from error
         if veto is not None:
             raise HeldBack(veto)
 
-    def _still_vetoed(self, intent: OrderIntent) -> Veto | None:
+    def vetoed_now(self, intent: OrderIntent) -> Veto | None:
+        """What stands against an entry at this moment, by reading only."""
         if intent.kind is not OrderKind.ENTRY:
             return None
         with self._store.read() as connection:
@@ -462,7 +463,10 @@ class OrderExecutor:
 
     # -- inside -----------------------------------------------------------------------------------------------------
     def _follow(self, intent: OrderIntent, along: Along = nothing_along) -> None:
-        """Poll until the order has ended and its fills are all there, or the time is over."""
+        """Poll until the order has ended and its fills are all there, or the time is over.
+
+        One that may rest for long is looked at once: who has placed it looks again.
+        """
         deadline = self._clock.monotonic() + self._confirm_seconds
         while True:
             try:
@@ -471,7 +475,8 @@ class OrderExecutor:
                         return
             except _CALM_ERRORS as error:
                 log.info("%s order %s not confirmed yet: %s", intent.account_id, intent.client_order_id, error)
-            if self._clock.monotonic() >= deadline or self._stop.is_set():
+            rests = intent.order_type is OrderType.LIMIT_GTC
+            if rests or self._clock.monotonic() >= deadline or self._stop.is_set():
                 return
             self._clock.wait(self._stop, CONFIRM_POLL_SECONDS)
 

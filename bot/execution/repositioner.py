@@ -18,7 +18,10 @@ from enum import StrEnum
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderKind, OrderType, Side
 from bot.domain.quote import Quote
+from bot.settings.orders import OrdersSettings
 
+# Rules of exits whose sale never rests: what they wait for has happened.
+NEVER_REST = frozenset({"hard_stop", "trailing_stop", "break_even"})
 _BPS = Decimal(10_000)
 
 
@@ -45,8 +48,20 @@ class OrderRules:
     cancel_above_spread_percent: Decimal = Decimal("0.5")
     cancel_at_stop: bool = True
 
-    def policy_of(self, kind: OrderKind) -> Policy:
-        return self.entry if kind is OrderKind.ENTRY else self.exit
+    @classmethod
+    def of(cls, settings: OrdersSettings) -> "OrderRules":
+        return cls(
+            entry=Policy(settings.entry),
+            exit=Policy(settings.exit),
+            marketable_cap_percent=settings.marketable_cap_percent,
+            entry_ttl_seconds=settings.entry_ttl_seconds,
+            exit_ttl_seconds=settings.exit_ttl_seconds,
+            max_reprices=settings.max_reprices,
+            reprice_step_bps=settings.reprice_step_bps,
+            max_cross_bps=settings.max_cross_bps,
+            cancel_above_spread_percent=settings.cancel_above_spread_percent,
+            cancel_at_stop=settings.cancel_at_stop,
+        )
 
     def ttl(self, kind: OrderKind) -> timedelta:
         """How long one step rests."""
@@ -120,6 +135,13 @@ class GiveUp:
 
 
 Verdict = Keep | Cancel | Reprice | Escalate | GiveUp
+
+
+def policy_of(kind: OrderKind, exit_rule: str, rules: OrderRules) -> Policy:
+    """How an order of this kind goes out: a stop does not wait for a better price."""
+    if kind is OrderKind.ENTRY:
+        return rules.entry
+    return Policy.MARKET if rules.exit is Policy.RESTING and exit_rule in NEVER_REST else rules.exit
 
 
 def opening(

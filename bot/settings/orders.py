@@ -10,7 +10,6 @@ from bot.settings.values import Flag, NotNegative, Percent, SomeSeconds, Whole
 
 Way = Literal["market", "marketable", "resting"]
 BasisPoints = Annotated[NotNegative, Field(le=1000)]
-_BPS = {"unit": "basis points"}
 
 
 class OrdersSettings(Section):
@@ -31,12 +30,14 @@ class OrdersSettings(Section):
         json_schema_extra={"unit": "moves"},
     )
     reprice_step_bps: BasisPoints = Field(
-        default=Decimal(5), description="each move is so much closer to the other side", json_schema_extra=_BPS
+        default=Decimal(5),
+        description="each move is so much closer to the other side",
+        json_schema_extra={"unit": "basis points"},
     )
     max_cross_bps: BasisPoints = Field(
         default=Decimal(20),
         description="no resting order is priced further beyond the other side's best price",
-        json_schema_extra=_BPS,
+        json_schema_extra={"unit": "basis points"},
     )
     cancel_above_spread_percent: Percent = Field(
         default=Decimal("0.5"), description="a resting entry is given up when bid and ask are further apart"
