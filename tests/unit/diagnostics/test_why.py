@@ -34,7 +34,7 @@ WISH = EntryDecision(
     account_id="kraken", at=now(), symbol=BTC, strategy="rsi", confidence=D("0.7"), reason="RSI 21.0 is below 30",
     outcome=EntryOutcome(False, "order_rate", "4 entries in a minute are enough", {"entries": "4"}), scan_id=1,
 )  # fmt: skip
-RULES = {
+RULES: dict[str, dict[str, Any]] = {
     "hard_stop": {"level": "97", "distance_percent": "3.4", "armed": True},
     "break_even": {"level": "100", "distance_percent": "0.4", "armed": False},
     "time": {"level": None, "distance_percent": None, "armed": True, "at": "2026-02-01T00:00:00Z"},
