@@ -97,10 +97,12 @@ class Accounts:
         except KeyError:
             raise UnknownAccount(account_id) from None
 
-    def open(self, account_id: str, brokerage: str, tier: str | None) -> TradingAccount:
+    def open(
+        self, account_id: str, brokerage: str, tier: str | None, rules: VenueRules | None = None
+    ) -> TradingAccount:
         if account_id in self.by_id:
             raise ValueError(f"the account {account_id} is open already")
-        account = TradingAccount(account_id, brokerage, tier, rules_for(brokerage, tier))
+        account = TradingAccount(account_id, brokerage, tier, rules or rules_for(brokerage, tier))
         self.by_id[account_id] = account
         return account
 

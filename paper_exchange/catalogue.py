@@ -155,6 +155,14 @@ class Catalogue:
         self._shown = frozenset(self._listings)
         self._shown_assets = frozenset(self._assets)
 
+    @classmethod
+    def of(cls, listings: Mapping[str, Listing], assets: Mapping[str, Asset]) -> Catalogue:
+        """A catalogue of these listings, and of no others; every brokerage shows all that it shows of any catalogue."""
+        made = cls.__new__(cls)
+        made._listings, made._originals, made._assets = dict(listings), dict(listings), dict(assets)
+        made._changes, made._shown, made._shown_assets = {}, frozenset(listings), frozenset(assets)
+        return made
+
     def for_brokerage(self, brokerage: str) -> Catalogue:
         """The listings that a brokerage shows, by `is_shown_at`, and the assets that they are made of."""
         view = Catalogue.__new__(Catalogue)

@@ -21,7 +21,7 @@ from paper_exchange.accounts import Accounts, IdFactory, TradingAccount
 from paper_exchange.amending import amended_terms, leaves_nothing, loses_place
 from paper_exchange.catalogue import Catalogue, Listing, TradingMode
 from paper_exchange.engine_state import engine_from_json, engine_to_json
-from paper_exchange.market import Market, Quote, Tick
+from paper_exchange.market import Quote, Tick
 from paper_exchange.matching import Plan, full_hold, hold_asset, make_plan, price_allows
 from paper_exchange.order_desk import OrderDesk
 from paper_exchange.order_rules import check_order
@@ -47,6 +47,8 @@ from paper_exchange.orders import (
     UnknownOrder,
 )
 from paper_exchange.resting import Offer, is_triggered, offers
+from paper_exchange.traded_market import TradedMarket
+from paper_exchange.venue_rules import VenueRules
 
 EXACT = Context(prec=60)  # products of the largest prices, quantities and rates fit without rounding
 MATCHING_MODES = frozenset({TradingMode.ONLINE, TradingMode.POST_ONLY, TradingMode.LIMIT_ONLY})
@@ -83,7 +85,7 @@ class Prepared:
 
 
 class Engine:
-    def __init__(self, catalogue: Catalogue, market: Market, *, ids: IdFactory) -> None:
+    def __init__(self, catalogue: Catalogue, market: TradedMarket, *, ids: IdFactory) -> None:
         self._catalogue = catalogue
         self._market = market
         self._accounts = Accounts(ids)
@@ -102,11 +104,15 @@ class Engine:
         tier: str | None = None,
         *,
         now_ns: int = 0,
+        rules: VenueRules | None = None,
     ) -> None:
-        """Open an account with deposits of `balances`. Raises `ValueError` when it exists or an amount is no amount."""
+        """Open an account with deposits of `balances`; `rules` stand in for those of its brokerage.
+
+        Raises `ValueError` when it exists or an amount is no amount.
+        """
         for asset, amount in balances.items():
             self._check_amount(asset, amount)
-        self._accounts.open(account_id, brokerage, tier)
+        self._accounts.open(account_id, brokerage, tier, rules)
         for asset, amount in balances.items():
             self._accounts.transfer(account_id, asset, amount, now_ns or self._processed_ns)
 

@@ -1,0 +1,141 @@
+"""One symbol's past candles: exact decimals without a Python object for each of a million rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.domain.quote import Candle
+from bot.market.candle_arrays import CandleArrays
+
+Whole = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class CandleTable(Sequence[Candle]):
+    """Closed candles of one interval, oldest first; `table[i]` is a `Candle`, a slice is a list of them.
+
+    `opened_at` is whole seconds since 1970 (UTC). `prices` has the columns open, high, low and close in units of
+    10^-`price_decimals` quote, `volumes` are units of 10^-`volume_decimals` base: whole numbers, so nothing is rounded.
+    Raises ValueError for columns of different lengths, candles out of order, or prices that cannot be.
+    """
+
+    symbol: str
+    interval_minutes: int
+    opened_at: Whole
+    prices: Whole
+    volumes: Whole
+    price_decimals: int
+    volume_decimals: int
+
+    def __post_init__(self) -> None:
+        count = len(self.opened_at)
+        if self.prices.shape != (count, 4) or self.volumes.shape != (count,):
+            raise ValueError(f"{self.symbol}: the columns have different lengths")
+        if count and not bool((np.diff(self.opened_at) >= self.interval_seconds).all()):
+            raise ValueError(f"{self.symbol}: candles must be oldest first and {self.interval_minutes} minutes apart")
+        bad = self._impossible()
+        if bad is not None:
+            raise ValueError(f"{self.symbol}: candle {bad + 1} has prices or a volume that cannot be")
+
+    def _impossible(self) -> int | None:
+        opened, high, low, close = self.prices.T
+        wrong = (low <= 0) | (high < np.maximum(opened, close)) | (low > np.minimum(opened, close)) | (self.volumes < 0)
+        found = np.flatnonzero(wrong)
+        return int(found[0]) if len(found) else None
+
+    @classmethod
+    def of(cls, symbol: str, interval_minutes: int, candles: Sequence[Candle]) -> "CandleTable":
+        """The same candles as columns."""
+        price_decimals = max((_decimals(price) for one in candles for price in _prices(one)), default=0)
+        volume_decimals = max((_decimals(one.volume) for one in candles), default=0)
+        return cls(
+            symbol=symbol,
+            interval_minutes=interval_minutes,
+            opened_at=np.array([int(one.opened_at.timestamp()) for one in candles], dtype=np.int64),
+            prices=np.array(
+                [[int(price.scaleb(price_decimals)) for price in _prices(one)] for one in candles], dtype=np.int64
+            ).reshape(len(candles), 4),
+            volumes=np.array([int(one.volume.scaleb(volume_decimals)) for one in candles], dtype=np.int64),
+            price_decimals=price_decimals,
+            volume_decimals=volume_decimals,
+        )
+
+    def __len__(self) -> int:
+        return len(self.opened_at)
+
+    @overload
+    def __getitem__(self, index: int) -> Candle: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Candle]: ...
+    def __getitem__(self, index: int | slice) -> Candle | list[Candle]:
+        if isinstance(index, slice):
+            return [self._candle(number) for number in range(*index.indices(len(self)))]
+        return self._candle(range(len(self))[index])
+
+    def _candle(self, number: int) -> Candle:
+        known = self._made.get(number)
+        if known is None:
+            opened, high, low, close = (Decimal(n).scaleb(-self.price_decimals) for n in self.prices[number].tolist())
+            known = self._made[number] = Candle(
+                datetime.fromtimestamp(int(self.opened_at[number]), UTC),
+                opened,
+                high,
+                low,
+                close,
+                Decimal(int(self.volumes[number])).scaleb(-self.volume_decimals),
+            )
+        return known
+
+    @cached_property
+    def _made(self) -> dict[int, Candle]:
+        """Views of neighbouring moments share nearly all of their candles."""
+        return {}
+
+    @property
+    def interval_seconds(self) -> int:
+        return self.interval_minutes * 60
+
+    @cached_property
+    def closed_at(self) -> Whole:
+        """When each candle closed, in seconds since 1970."""
+        return self.opened_at + self.interval_seconds
+
+    @cached_property
+    def arrays(self) -> CandleArrays:
+        """The same as floats, for looking at all of them at once."""
+        scale = 10.0**self.price_decimals
+        opened, high, low, close = (np.ascontiguousarray(column) / scale for column in self.prices.T)
+        return CandleArrays(self.opened_at, opened, high, low, close, self.volumes / 10.0**self.volume_decimals)
+
+    def price(self, units: int) -> Decimal:
+        """Units of a price as the price."""
+        return Decimal(units).scaleb(-self.price_decimals)
+
+    def between(self, begin_seconds: int | None, end_seconds: int | None) -> "CandleTable":
+        """The candles that opened in [begin, end)."""
+        first = 0 if begin_seconds is None else int(np.searchsorted(self.opened_at, begin_seconds))
+        end = len(self) if end_seconds is None else int(np.searchsorted(self.opened_at, end_seconds))
+        return CandleTable(
+            self.symbol,
+            self.interval_minutes,
+            self.opened_at[first:end],
+            self.prices[first:end],
+            self.volumes[first:end],
+            self.price_decimals,
+            self.volume_decimals,
+        )
+
+
+def _prices(candle: Candle) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    return candle.open, candle.high, candle.low, candle.close
+
+
+def _decimals(number: Decimal) -> int:
+    exponent = number.normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
