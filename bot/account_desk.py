@@ -13,14 +13,17 @@ from bot.execution.order_executor import OrderExecutor
 from bot.execution.reconciliation import Reconciler
 from bot.flattening import Flattening
 from bot.market.candle_cache import CandleCache
+from bot.market.ticker_board import TickerBoard
 from bot.risk.marks import AccountMarks
 from bot.user_copier import UserCopier
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountDesk:
-    """`copier` is there for users only, `candles` for masters only. Without `chains` every order goes at the market.
-    `leaving` is set for a user switched off."""
+    """`copier` is there for users only, `candles` and `tickers` for masters only.
+
+    Without `chains` every order goes at the market. `leaving` is set for a user switched off.
+    """
 
     broker: BaseBroker
     status: AccountStatus
@@ -34,6 +37,7 @@ class AccountDesk:
     marks: AccountMarks | None = None
     books: BookKeeper | None = None
     chains: OrderChains | None = None
+    tickers: TickerBoard | None = None
 
     @property
     def account(self) -> AccountRef:

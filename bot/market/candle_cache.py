@@ -1,21 +1,27 @@
 """Closed candles of many symbols, read from one broker no more often than new ones can exist."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Protocol
 
 from bot.domain.errors import NijaError, RetryLater
 from bot.domain.quote import Candle
-from bot.market.candle_series import CandleSeries, check_candles
+from bot.market.candle_order import reading_order
+from bot.market.candle_progress import CandleProgress
+from bot.market.candle_series import NOT_READ_YET, CandleSeries, check_candles
 from bot.seams.clock import Clock
+from bot.supervision.heart import beat
 
 # So many failed readings in a row are the venue's trouble, not a symbol's: the rest of the round would only wait too.
 FAILURES_THAT_END_A_ROUND = 3
 FORGET_AFTER_SECONDS = 3600.0
 # A symbol this many candles behind the venue's newest one is not judged by its old prices.
 STALE_AFTER_CANDLES = 3
+# Why a market cannot be decided on, as words to count by; more are in `candle_series`.
+TOO_FEW, STALE = "candles_too_few", "candles_stale"
 
 
 class CandleSource(Protocol):
@@ -29,13 +35,15 @@ class CandleSource(Protocol):
 class Coverage:
     """How much of what was wanted can be decided on: every symbol is in `ready` or, with a reason, in `not_ready`.
 
-    `calls` counts the requests of this refresh, `failed` those of them that failed.
+    `calls` counts the requests of this refresh, `failed` those of them that failed. `rules` has the word to count by
+    of each symbol that is not ready.
     """
 
     ready: tuple[str, ...]
     not_ready: Mapping[str, str]
     calls: int
     failed: int
+    rules: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def asked(self) -> int:
@@ -71,10 +79,13 @@ class CandleCache:
         capacity: int | None = None,
         settle_seconds: float = 1.0,
         round_seconds: float = 20.0,
+        round_calls: int | None = None,
         should_stop: Callable[[], bool] = lambda: False,
+        name: str = "",
     ) -> None:
         """`capacity` candles are kept a symbol (default: as many as needed). A symbol is asked again `settle_seconds`
-        after a candle's close; a refresh asks for no longer than `round_seconds`, and ends when `should_stop` says so.
+        after a candle's close; a refresh asks for no longer than `round_seconds` and no more often than `round_calls`,
+        and ends when `should_stop` says so. `name` is the account's, for the log.
         """
         if interval_minutes < 1 or candles_needed < 1:
             raise ValueError("interval and number of candles are at least 1")
@@ -86,46 +97,75 @@ class CandleCache:
         self._capacity = max(candles_needed, capacity or 0)
         self._settle_seconds = settle_seconds
         self._round_seconds = round_seconds
+        self._round_calls = round_calls
         self._should_stop = should_stop
+        self._progress = CandleProgress(clock, name=name)
         self._series: dict[str, CandleSeries] = {}
+        self._wanted: list[str] = []
+        self._first = self._sooner = frozenset[str]()
         self._newest: datetime | None = None
         self._newest_came_at = clock.monotonic()
 
-    def refresh(self, symbols: Sequence[str]) -> Coverage:
-        """Ask for the candles that may have closed since the last time, the longest unasked symbol first.
+    def refresh(self, symbols: Sequence[str], *, first: Sequence[str] = (), sooner: Collection[str] = ()) -> Coverage:
+        """Ask for the candles that may have closed since the last time.
 
-        Never raises for what a venue says or fails to say: it is in the coverage, by symbol.
+        Those of `first` (what is held) come first; then by turns one of `sooner` and the longest unasked one, so that
+        everybody's turn comes. Never raises for what a venue says or fails to say: it is in the coverage, by symbol.
         """
         now = self._clock.monotonic()
-        wanted = list(dict.fromkeys(symbols))
-        for symbol in wanted:
+        self._wanted = list(dict.fromkeys([*first, *symbols]))
+        self._first, self._sooner = frozenset(first), frozenset(sooner)
+        for symbol in self._wanted:
             self._series.setdefault(symbol, CandleSeries()).wanted_at = now
         self._forget(now)
-        calls, failed = self._ask_round([symbol for symbol in wanted if self._series[symbol].due_at <= now], now)
-        problems = {symbol: self._problem(symbol) for symbol in wanted}
+        calls, failed = self._ask_round(self._round_calls, now + self._round_seconds, self._should_stop)
+        problems = {symbol: problem for symbol in self._wanted if (problem := self._problem(symbol)) is not None}
         return Coverage(
-            ready=tuple(symbol for symbol in wanted if not problems[symbol]),
-            not_ready=MappingProxyType({symbol: problem for symbol, problem in problems.items() if problem}),
+            ready=tuple(symbol for symbol in self._wanted if symbol not in problems),
+            not_ready=MappingProxyType({symbol: text for symbol, (_, text) in problems.items()}),
             calls=calls,
             failed=failed,
+            rules=MappingProxyType({symbol: rule for symbol, (rule, _) in problems.items()}),
         )
+
+    @property
+    def due_at(self) -> float:
+        """When the next candles that the last refresh wanted may be asked for (monotonic); infinite = never."""
+        return min((self._series[symbol].due_at for symbol in self._wanted), default=math.inf)
+
+    def read_on(self, is_wanted: Callable[[], bool]) -> None:
+        """Go on where the last refresh stopped, while nobody else wants the thread: `is_wanted` is asked in between."""
+        until = self._clock.monotonic() + self._round_seconds
+        self._ask_round(None, until, lambda: self._should_stop() or is_wanted())
+
+    def read_count(self, symbols: Sequence[str]) -> int:
+        """How many of them have been asked for and answered at least once."""
+        return sum(symbol in self._series and self._series[symbol].read_at is not None for symbol in symbols)
 
     def closed(self, symbol: str) -> tuple[Candle, ...]:
         """The closed candles of a ready symbol, oldest first; empty while it is not ready (the coverage says why)."""
-        return () if self._problem(symbol) else self._series[symbol].candles
+        return () if self._problem(symbol) is not None else self._series[symbol].candles
 
-    def _ask_round(self, due: list[str], started: float) -> tuple[int, int]:
+    def _ask_round(self, most: int | None, until: float, should_stop: Callable[[], bool]) -> tuple[int, int]:
+        """Returns how many calls were made and how many of them failed."""
         calls = failed = failed_in_a_row = 0
-        for symbol in sorted(due, key=lambda symbol: self._series[symbol].asked_at):
-            if failed_in_a_row >= FAILURES_THAT_END_A_ROUND or self._should_stop():
+        for symbol in self._due():
+            if failed_in_a_row >= FAILURES_THAT_END_A_ROUND or should_stop() or calls == most:
                 break
-            if self._clock.monotonic() - started >= self._round_seconds:
+            if self._clock.monotonic() >= until:
                 break
             calls += 1
+            beat(f"reading the candles of {symbol}")
             succeeded = self._ask(symbol)
             failed += not succeeded
             failed_in_a_row = 0 if succeeded else failed_in_a_row + 1
+            self._progress.tell(self.read_count, self._wanted)
         return calls, failed
+
+    def _due(self) -> list[str]:
+        now = self._clock.monotonic()
+        asked_at = {one: self._series[one].asked_at for one in self._wanted if self._series[one].due_at <= now}
+        return reading_order(asked_at, first=self._first, sooner=self._sooner)
 
     def _ask(self, symbol: str) -> bool:
         """One reading. A reply nobody foresaw spoils this symbol for a while, not the scan."""
@@ -166,22 +206,23 @@ class CandleCache:
         interval_ns = self.interval_minutes * 60 * 1_000_000_000
         return (interval_ns - self._clock.wall_ns() % interval_ns) / 1_000_000_000
 
-    def _problem(self, symbol: str) -> str:
-        """Why a symbol cannot be decided on; empty when it can."""
+    def _problem(self, symbol: str) -> tuple[str, str] | None:
+        """Why a symbol cannot be decided on, as a word to count by and a sentence; None when it can."""
         series = self._series.get(symbol)
-        if series is None or series.newest is None or self._newest is None:
-            return series.reason or "the venue has no candles" if series else "not asked for"
+        if series is None:
+            return NOT_READ_YET, "not asked for"
+        if series.newest is None or self._newest is None:
+            return series.why_empty
         if len(series.candles) < self._needed:
-            return f"{len(series.candles)} of {self._needed} candles"
+            return TOO_FEW, f"{len(series.candles)} of {self._needed} candles"
+        because = f": {series.reason}" if series.reason else ""
         silent_seconds = self._clock.monotonic() - self._newest_came_at
         if silent_seconds > STALE_AFTER_CANDLES * self._interval.total_seconds():
-            return f"no new candle of any market for {silent_seconds:.0f} s" + (
-                f": {series.reason}" if series.reason else ""
-            )
+            return STALE, f"no new candle of any market for {silent_seconds:.0f} s{because}"
         behind = (self._newest - series.newest) // self._interval
         if behind >= STALE_AFTER_CANDLES:
-            return f"{behind} candles behind the venue's newest" + (f": {series.reason}" if series.reason else "")
-        return ""
+            return STALE, f"{behind} candles behind the venue's newest{because}"
+        return None
 
     def _forget(self, now: float) -> None:
         """Symbols nobody wants any more make room, so that memory is bounded by what is watched."""

@@ -9,6 +9,8 @@ from bot.domain.quote import Candle
 
 FIRST_BACKOFF_SECONDS = 5.0
 LONGEST_BACKOFF_SECONDS = 300.0
+# Why there are no candles, as words to count by.
+NOT_READ_YET, FAILED, NONE = "candles_not_read_yet", "candles_failed", "candles_none"
 
 
 class CandlesUnusable(ValueError):
@@ -31,6 +33,13 @@ class CandleSeries:
     @property
     def newest(self) -> datetime | None:
         return self.candles[-1].opened_at if self.candles else None
+
+    @property
+    def why_empty(self) -> tuple[str, str]:
+        """Of a series without candles: the word to count by, and the sentence."""
+        if self.failures:
+            return FAILED, self.reason
+        return (NOT_READ_YET, self.reason) if self.read_at is None else (NONE, "the venue has no candles")
 
     def limit(self, now: float, *, interval: timedelta, capacity: int) -> int:
         """How many candles to ask for: all the first time, then what may have closed since, and two that are known."""

@@ -11,6 +11,7 @@ from bot.domain.instrument import Instrument
 from bot.domain.quote import Ticker
 from bot.domain.symbol import quote_of
 from bot.market.funnel import Stage, Word
+from bot.settings.model import ScanSettings
 
 # The rules, by which markets are counted.
 STATUS, CURRENCY, NOT_CHOSEN, SKIPPED, PAUSED, LIMIT = (
@@ -41,6 +42,18 @@ class ScanRules:
     @property
     def needs_tickers(self) -> bool:
         return self.min_daily_volume is not None or self.max_spread_percent is not None
+
+
+def scan_rules(settings: ScanSettings) -> ScanRules:
+    """As configured."""
+    return ScanRules(
+        only=frozenset(settings.symbols),
+        skip=frozenset(settings.skip_symbols),
+        min_daily_volume=settings.min_daily_volume_usd,
+        max_spread_percent=settings.max_spread_percent,
+        max_taker_fee_percent=settings.max_taker_fee_percent,
+        max_ticker_age_seconds=settings.max_ticker_age_seconds,
+    )
 
 
 def filtered_by_listing(

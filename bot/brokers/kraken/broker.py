@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
@@ -17,10 +18,11 @@ from bot.brokers.kraken.errors import GONE_ORDER, MARKET_RULES, normal_text
 from bot.brokers.kraken.keys import KrakenKey
 from bot.brokers.kraken.live_account import LiveAccount
 from bot.brokers.kraken.lookups import KrakenLookups
-from bot.brokers.kraken.market_data import OHLC_INTERVALS, candles_from, quotes_from
+from bot.brokers.kraken.market_data import OHLC_INTERVALS, asked_within, candles_from, quotes_from
 from bot.brokers.kraken.nonce import key_fingerprint
 from bot.brokers.kraken.order_entry import OrderEntry
 from bot.brokers.kraken.orders import order_fields
+from bot.brokers.kraken.public_reader import rows_from, ticker_of
 from bot.brokers.kraken.symbols import KrakenCatalogue, catalogue_from
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
@@ -29,6 +31,7 @@ from bot.brokers.replies import (
     as_list,
     as_object,
     clock_time,
+    field_of,
     number_of,
     optional_number,
     text_of,
@@ -51,13 +54,18 @@ from bot.domain.errors import (
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderRequest, OrderType, VenueOrder
-from bot.domain.quote import Candle, Quote
+from bot.domain.quote import Candle, Quote, Ticker
 
 # What the bot does with a key, and how Kraken calls the right to it (GetApiKeyInfo).
 NEEDED_PERMISSIONS = ("query-funds", "query-open-trades", "query-closed-trades", "modify-trades", "close-trades")
 # With these money can leave the account, or an address be prepared for it.
 WITHDRAW_PERMISSIONS = ("withdraw-funds", "add-withdraw-address", "update-withdraw-address")
 TICKERS_PER_CALL = 200
+# What the feed has said of a market holds until it says more: it is silent about one that nobody trades.
+FED_TICKER_SECONDS = 300.0
+# A master's entry waits for the book, and does without it after this.
+DEPTH_CALL_SECONDS = 1.0
+DEPTH_LEVELS = 100
 # An order may have to wait for this, so it is short; the last measurement does for long after.
 TIME_CALL_SECONDS = 2.0
 
@@ -73,6 +81,9 @@ class KrakenBroker(BaseBroker):
     one, or in live mode the real venue with the keys of the environment.
     """
 
+    # Its first tier of 2026; stablecoins and currencies are cheaper.
+    dearest_taker_fee_percent = Decimal("0.4")
+    fees_by_market = True
     capabilities = Capabilities(
         order_types={
             OrderType.MARKET: "market",
@@ -292,6 +303,11 @@ class KrakenBroker(BaseBroker):
             quotes.update(quotes_from(result, catalogue, taken_at=self._context.clock.now()))
         return quotes
 
+    def get_depth(self, symbol: str, *, within_percent: Decimal) -> Decimal | None:
+        fields = {"pair": self._rest_id(symbol), "count": str(DEPTH_LEVELS)}
+        result = self._public("Depth", fields, call_seconds=DEPTH_CALL_SECONDS)
+        return asked_within(result, within_percent=within_percent, where=f"Kraken Depth {symbol}")
+
     def _fed_quotes(self, symbols: Sequence[str]) -> dict[str, Quote]:
         """What the venue's feed has brought lately; nobody is asked."""
         values, most = self._context.values, self._context.max_price_age_seconds
@@ -299,6 +315,29 @@ class KrakenBroker(BaseBroker):
             return {}
         found = {symbol: values.quote(symbol, max_age_seconds=most) for symbol in symbols}
         return {symbol: quote for symbol, quote in found.items() if quote is not None}
+
+    def get_tickers(self, symbols: Sequence[str]) -> Mapping[str, Ticker]:
+        values, tickers = self._context.values, dict[str, Ticker]()
+        rows = {} if values is None else values.rows()
+        now, monotonic = self._context.clock.now(), self._context.clock.monotonic()
+        for symbol in dict.fromkeys(symbols):
+            row = rows.get(symbol)
+            if row is not None and (age := monotonic - row.seen_at) <= FED_TICKER_SECONDS:
+                tickers[symbol] = ticker_of(symbol, row, taken_at=now - timedelta(seconds=age))
+        missing = [symbol for symbol in symbols if symbol not in tickers]
+        return {**tickers, **self._read_tickers(missing)} if missing else tickers
+
+    def _read_tickers(self, symbols: Sequence[str]) -> Mapping[str, Ticker]:
+        catalogue, found = self._catalogue(), dict[str, Ticker]()
+        ids = [pair.rest_id for pair in map(catalogue.pair, symbols) if pair is not None]
+        for chunk in _chunks(ids, TICKERS_PER_CALL):
+            result = as_object(self._public("Ticker", {"pair": ",".join(chunk)}), where="Kraken Ticker")
+            rows = rows_from(result, catalogue, seen_at=self._context.clock.monotonic())
+            now = self._context.clock.now()
+            found |= {
+                symbol: ticker_of(symbol, row, taken_at=now) for symbol, row in rows.items() if 0 < row.bid <= row.ask
+            }
+        return found
 
     def _catalogue(self) -> KrakenCatalogue:
         return self._context.catalogues.get(self._context.access.base_url, self._read_catalogue)
@@ -373,6 +412,15 @@ class KrakenBroker(BaseBroker):
     # -- ledger -----------------------------------------------------------------------------------------------------
     def get_cash_events(self, since: datetime) -> Sequence[CashEvent]:
         return self._ledger.events_since(since, permissions=self.permissions)
+
+    # -- fees -------------------------------------------------------------------------------------------------------
+    def fetch_taker_fee_percent(self, symbol: str) -> Decimal | None:
+        where = f"{self.account.label}: Kraken TradeVolume of {symbol}"
+        result = as_object(self._private("TradeVolume", {"pair": self._rest_id(symbol)}), where=where)
+        fees = list(as_object(field_of(result, "fees", where=where), where=where).values())
+        if len(fees) != 1:
+            raise UnreadableReply(f"{where}: {len(fees)} fees where there is one")
+        return number_of(as_object(fees[0], where=where), "fee", where=where)
 
     # -- ways to the venue ------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 
 from bot.brokers.base import Urgency
@@ -15,6 +16,7 @@ from bot.brokers.rate_budget import RateBudget
 from bot.brokers.replies import as_list, as_object, number
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.errors import RetryLater, UnreadableReply
+from bot.domain.quote import Quote, Ticker
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +101,12 @@ def rows_from(tickers: Mapping[str, object], catalogue: KrakenCatalogue, *, seen
         except UnreadableReply as error:
             log.debug("%s", error)
     return rows
+
+
+def ticker_of(symbol: str, row: PriceRow, *, taken_at: datetime) -> Ticker:
+    """A row of the list, with the volume of 24 hours at the last price: Kraken tells it in base units."""
+    volume = None if row.volume_base is None else row.volume_base * row.last
+    return Ticker(Quote(symbol, row.bid, row.ask, taken_at), volume)
 
 
 def _row(entry: object, where: str, seen_at: float) -> PriceRow:
