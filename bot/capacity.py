@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from bot.domain.money import percent_to_fraction, plain
+from bot.settings.model import CopyingSettings
 from bot.storage.copies import PlannedCopy
 
 _ZERO = Decimal(0)
@@ -34,11 +35,11 @@ class CapacityOutcome(StrEnum):
 
 @dataclass(frozen=True)
 class CapacityVerdict:
-    """`quantity` (base units) is what the master may buy: as asked, less, or nothing; `detail` is a sentence."""
+    """`quantity` (base units) is what the master may buy: as asked, less, or nothing; `sentence` says why."""
 
     outcome: CapacityOutcome
     quantity: Decimal
-    detail: str = ""
+    sentence: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +62,15 @@ class CapacityRules:
     mode: CapacityMode = CapacityMode.PREVIEW
     max_flow_percent_of_depth: Decimal = Decimal(25)
     min_able_percent: Decimal = Decimal(50)
+
+
+def capacity_rules(copying: CopyingSettings) -> CapacityRules:
+    """What the section `copying` says."""
+    return CapacityRules(
+        mode=CapacityMode(copying.capacity),
+        max_flow_percent_of_depth=copying.max_flow_percent_of_depth,
+        min_able_percent=copying.min_able_percent,
+    )
 
 
 def allowed(_desk: object, _symbol: str, quantity: Decimal, _price: Decimal) -> CapacityVerdict:

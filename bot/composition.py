@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -31,6 +31,7 @@ from bot.brokers.kraken.private_call_lock import LockUse
 from bot.brokers.market_sources import kraken_market
 from bot.brokers.paper_venue import PaperVenue
 from bot.brokers.venue_gate import VenueState
+from bot.capacity import capacity_rules
 from bot.copy_answers import CopyAnswer, CopyAnswers
 from bot.copy_portion import CopyPortion
 from bot.copy_trade_engine import CopyLimits, CopyTradeEngine
@@ -45,6 +46,7 @@ from bot.domain.order import Side
 from bot.domain.position import ExitPlan
 from bot.domain.quote import Quote
 from bot.domain.signal import TradeSignal
+from bot.entry_capacity import EntryCapacity
 from bot.execution.account_status import AccountStatus
 from bot.execution.book_keeper import BookKeeper, BookRules
 from bot.execution.departures import Departures
@@ -61,6 +63,8 @@ from bot.independent_broker_trader import IndependentBrokerTrader, Supervision
 from bot.key_checks import KeyChecks
 from bot.kill_switch import KillSwitch
 from bot.market.candle_cache import CandleCache
+from bot.market.ticker_board import TickerBoard
+from bot.market.universe import scan_rules
 from bot.market.watch import MarketWatch
 from bot.master_rules import MasterRules
 from bot.master_sizer import Sizing
@@ -93,6 +97,7 @@ from bot.supervision.watchdog import Ward, Watchdog, WatchdogTimes
 from bot.trade_signal_emitter import TradeSignalEmitter
 from bot.trading_strategy import TradingStrategy
 from bot.user_copier import UserCopier
+from bot.user_means import MARK_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -274,6 +279,7 @@ class _Composition:
             portion=self._portion(),
             rotation_seed=world.store.write(lambda connection: rotation_seed(connection, fresh=world.ids.token())),
             quote_of=self._quote_of,
+            mark_of=self._mark_of,
             brokers=self.settings.brokers(),
         )
         self.strategy = self._strategy()
@@ -399,6 +405,8 @@ class _Composition:
         )
 
     def _build_broker(self, account: AccountRef) -> BaseBroker:
+        if any(each.shadow and each.account == account for each in self.followers):
+            raise NotConfigured("a shadow user: it copies in thought, with no key and no connection")
         access = self._access(account)
         self.statuses[account].fact("configured", true=True, proof=f"its settings, and a {access.mode} key")
         for secret in access.credentials.secrets:
@@ -495,6 +503,7 @@ class _Composition:
             reconciler=reconciler,
             copier=None if account.is_master else self._copier(broker, executor, reconciler),
             candles=self._candles(broker) if account.is_master else None,
+            tickers=self._tickers(broker) if account.is_master else None,
             leaving=self.roster.leaving(account),
             flattening=self._flattening(broker, executor),
             marks=AccountMarks(
@@ -618,6 +627,12 @@ class _Composition:
             return None
         return self.shared.kraken_values.quote(symbol, max_age_seconds=SEEN_SECONDS)
 
+    def _mark_of(self, broker: BrokerType, symbol: str) -> Decimal | None:
+        if broker is not BrokerType.KRAKEN:
+            return None
+        quote = self.shared.kraken_values.quote(symbol, max_age_seconds=MARK_SECONDS)
+        return None if quote is None else quote.bid
+
     def _listed(self, account_id: str, symbol: str) -> Instrument | None:
         """A market's rules as last read for the account's brokerage, if they ever were."""
         broker = self.brokerages.get(account_id)
@@ -702,6 +717,7 @@ class _Composition:
                 scan_symbols_limit=settings.risk.scan_symbols_limit,
                 max_price_age_seconds=settings.market_watch.max_price_age_seconds,
             ),
+            dust_retry_minutes=settings.risk.dust_retry_minutes,
             sizer=self.sizer,
             store=world.store,
             clock=world.clock,
@@ -720,7 +736,28 @@ class _Composition:
             on_candidates=self._on_candidates,
             price_age_seconds=self._price_age,
             rooms=self.limits.rooms,
+            capacity=self._capacity(),
             safe_mode=safe_mode_rules(settings),
+            scan=scan_rules(settings.scan),
+            movers=self._movers,
+        )
+
+    def _movers(self, broker: BrokerType) -> Collection[str]:
+        return self.market_watch.movers if broker is BrokerType.KRAKEN and self.market_watch is not None else ()
+
+    def _tickers(self, broker: BaseBroker) -> TickerBoard:
+        return TickerBoard(broker, clock=self.world.clock, refresh_seconds=self.settings.scan.ticker_seconds)
+
+    def _capacity(self) -> EntryCapacity:
+        copying = self.settings.copying
+        return EntryCapacity(
+            store=self.world.store,
+            clock=self.world.clock,
+            planner=self.engine.planner,
+            followers=self.manager,
+            gate=self.entry_gate,
+            rules=capacity_rules(copying),
+            within_percent=copying.max_copy_slippage_percent,
         )
 
     def _candles(self, broker: BaseBroker) -> CandleCache:
@@ -729,7 +766,10 @@ class _Composition:
             clock=self.world.clock,
             interval_minutes=self.settings.strategy_of(broker.account.broker).candle_interval_minutes,
             candles_needed=self.strategies[broker.account.broker].candles_needed,
+            round_seconds=self.settings.scan.candle_round_seconds,
+            round_calls=self.settings.scan.candle_calls_per_cycle,
             should_stop=self.world.stop.is_set,
+            name=broker.account.label,
         )
 
     def _exit_plan(self) -> ExitPlan:

@@ -97,7 +97,7 @@ class CopyTradeEngine:
         self._portion = portion
         self._clock = clock
         self._followers = followers
-        self._planner = CopyPlanner(
+        self.planner = CopyPlanner(
             install_id=install_id, sizer=sizer, followers=followers, limits=limits, quote_of=quote_of, mark_of=mark_of
         )
         self._wake_user = wake_user
@@ -247,7 +247,7 @@ class CopyTradeEngine:
         if not signals.claim_for_planning(connection, signal.signal_id, at=now):
             return False
         members = self._in_order(connection, signal, memberships.members_of(connection, signal.signal_id))
-        plan = self._planner.plan(connection, signal, members, now)
+        plan = self.planner.plan(connection, signal, members, now)
         self._write_and_board(connection, signal, plan, ranks_of(members))
         return True
 
@@ -259,7 +259,7 @@ class CopyTradeEngine:
             ordered = self._in_order(connection, signal, memberships.members_of(connection, signal.signal_id))
             ranks = ranks_of(ordered)
             members = [label for label in ordered if label in mine]
-            plan = self._planner.plan(connection, signal, members, now, ranks=ranks)
+            plan = self.planner.plan(connection, signal, members, now, ranks=ranks)
             own = {label: ranks[label] for label in members}
             self._write_and_board(connection, signal, plan, own, witness=members[0])
         portions.claim_if_complete(connection, signal.signal_id, at=now)

@@ -1,7 +1,7 @@
 """One cycle of one account: settle, read, exit, and, for masters, scan and enter."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from bot.account_desk import AccountDesk
@@ -10,8 +10,10 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading
 from bot.domain.errors import CredentialsRejected, Fenced, RetryLater, StoreUnavailable, UnreadableReply, VenueError
 from bot.domain.order import IntentState
+from bot.dust_keeping import DustKeeping
 from bot.entry_search import EntrySearch
-from bot.master_entry import MasterEntry, Rooms, no_rooms
+from bot.market.universe import ScanRules
+from bot.master_entry import Capacity, MasterEntry, Rooms, no_rooms
 from bot.master_rules import MasterRules
 from bot.observability.last_said import LastSaid
 from bot.own_orders import OwnOrders
@@ -58,10 +60,17 @@ class TradingStrategy:
         waited_for: Callable[[AccountRef], str] = lambda _account: "",
         on_candidates: Callable[[BrokerType, Sequence[str]], None] = lambda _broker, _symbols: None,
         price_age_seconds: Callable[[BrokerType, str], float | None] = lambda _broker, _symbol: None,
+        dust_retry_minutes: int = 60,
         rooms: Rooms = no_rooms,
+        capacity: Capacity | None = None,
         safe_mode: SafeModeRules = NO_SAFE_MODE,
+        scan: ScanRules | None = None,
+        movers: Callable[[BrokerType], Collection[str]] = lambda _broker: (),
     ) -> None:
-        """`on_candidates` hears what a scan would enter; `price_age_seconds` is that of a market's last known price."""
+        """`on_candidates` hears what a scan would enter; `price_age_seconds` is that of a market's last known price.
+
+        `movers` are a venue's markets that have moved lately.
+        """
         self._store = store
         self._announce = announce
         self._status_lines = status_lines
@@ -69,7 +78,14 @@ class TradingStrategy:
         said = LastSaid()
         self.orders = OwnOrders(store=store, clock=clock, ids=ids, install_id=install_id, announce=announce)
         self._positions = PositionKeeping(
-            strategies=strategies, sizer=sizer, store=store, clock=clock, orders=self.orders, said=said
+            strategies=strategies,
+            sizer=sizer,
+            store=store,
+            clock=clock,
+            orders=self.orders,
+            said=said,
+            dust=DustKeeping(store=store, clock=clock, plan=rules.exit_plan, retry_minutes=dust_retry_minutes),
+            default_stop_percent=rules.exit_plan.stop_loss_percent,
         )
         entry = MasterEntry(
             rules=rules,
@@ -78,18 +94,22 @@ class TradingStrategy:
             orders=self.orders,
             price_age_seconds=price_age_seconds,
             rooms=rooms,
+            capacity=capacity,
             safe_mode=safe_mode,
         )
         self._search = EntrySearch(
             strategies=strategies,
             rules=rules,
             store=store,
+            clock=clock,
             orders=self.orders,
             entry=entry,
             said=said,
             why_stopped=why_stopped,
             stopped_symbols=stopped_symbols,
             on_candidates=on_candidates,
+            scan=scan,
+            movers=movers,
         )
         self._desks: dict[AccountRef, AccountDesk] = {}
         self.trader: MultiBrokerTrader | None = None

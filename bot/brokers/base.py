@@ -285,6 +285,14 @@ class BaseBroker(ABC):
         quotes = self.get_best_bid_ask_batch(symbols)
         return {symbol: Ticker(quote, tells_volume=False) for symbol, quote in quotes.items()}
 
+    def get_depth(self, symbol: str, *, within_percent: Decimal) -> Decimal | None:
+        """For how much (quote units) can be bought at once at prices up to `within_percent` above the best one.
+
+        One public call with a short deadline; None = it is not known, as where nobody has taught the adapter to ask.
+        Raises what the other readings raise.
+        """
+        return None
+
     # -- orders -----------------------------------------------------------------------------------------------------
     @abstractmethod
     def place_order(self, request: OrderRequest) -> OrderAck:

@@ -11,7 +11,14 @@ from sqlalchemy import Column, Connection, Table, delete, select
 
 from bot.domain.errors import NijaError
 from bot.seams.clock import Clock
-from bot.storage.schema import balance_snapshot, entry_decision, exit_decision, health_transition, scan_cycle
+from bot.storage.schema import (
+    balance_snapshot,
+    capacity_preview,
+    entry_decision,
+    exit_decision,
+    health_transition,
+    scan_cycle,
+)
 from bot.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -42,6 +49,7 @@ def kept(*, balance_readings_days: int, health_changes_days: int, decisions_days
         # A day longer than the chain asks for its rows: a row is sealed some time after it was written.
         Kept(entry_decision, entry_decision.c.at, decisions_days + 1),
         Kept(exit_decision, exit_decision.c.at, decisions_days),
+        Kept(capacity_preview, capacity_preview.c.at, decisions_days),
     )
 
 
