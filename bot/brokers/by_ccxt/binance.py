@@ -306,12 +306,12 @@ class BinanceProfile(VenueProfile):
         """Standard, special and tax, without the discount for paying in BNB: what it may cost, not what it might."""
         where = self.calls.where(COMMISSION)
         fields = as_object(self.calls.read(COMMISSION, {"symbol": market.venue_symbol}), where=where)
-        total = ZERO
-        for name in ("standardCommission", "specialCommission", "taxCommission"):
-            part = as_object(fields.get(name) or {}, where=where)
-            of_side = max(optional_number(part, "buyer", where=where), optional_number(part, "seller", where=where))
-            total += optional_number(part, "taker", where=where) + of_side
-        return 100 * total
+        parts = [as_object(field_of(fields, "standardCommission", where=where), where=where)]
+        parts += [as_object(fields.get(name) or {}, where=where) for name in ("specialCommission", "taxCommission")]
+        taker = number_of(parts[0], "taker", where=where)
+        taker += sum((optional_number(part, "taker", where=where) for part in parts[1:]), ZERO)
+        sides = [[optional_number(part, side, where=where) for part in parts] for side in ("buyer", "seller")]
+        return 100 * (taker + max(sum(each, ZERO) for each in sides))
 
     def _market_fills(self, market: Instrument, since: datetime) -> Sequence[Fill]:
         fills = self._traded.kept(market.symbol, since=since)
