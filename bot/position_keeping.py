@@ -1,37 +1,50 @@
-"""Positions in a cycle: what is due is sold. Needs no scan, no strategy and no other market's prices."""
+"""Positions in a cycle: what is due is sold. Needs no scan, no strategy and no other market's prices.
+
+The rules of price and time come first, for all positions; only then candles are read and the strategy is asked. Each
+position is judged by itself: what goes wrong with one is written down, and the others have their turn.
+"""
 
 import logging
-from collections.abc import Mapping, Sequence
-
-from sqlalchemy import Connection
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 
 from bot.account_desk import AccountDesk
-from bot.brokers.base import Urgency
 from bot.domain.account import BrokerType
-from bot.domain.errors import Fenced, RetryLater, StoreUnavailable, UnreadableReply
-from bot.domain.instrument import Instrument
+from bot.domain.decision import ExitStatus
+from bot.domain.errors import CredentialsRejected, Fenced, RetryLater, StoreUnavailable, UnreadableReply
 from bot.domain.leaving import WhenDisabled
-from bot.domain.order import OrderKind, Side
 from bot.domain.position import Position
 from bot.domain.quote import Quote
-from bot.execution.lots import lots_of
+from bot.dust_keeping import DustKeeping
+from bot.exit_prices import ExitPrices
+from bot.exit_records import ExitRecords
+from bot.exit_sale import ExitSale
+from bot.judged_position import JudgedPosition
 from bot.market_view import view_of
 from bot.observability.last_said import LastSaid
 from bot.own_orders import OwnOrders
-from bot.position_sizer import NoSize, PositionSizer
+from bot.position_sizer import PositionSizer
 from bot.seams.clock import Clock
 from bot.storage import positions
-from bot.storage.dust import close_as_dust
+from bot.storage.exit_states import ExitState
 from bot.storage.store import Store
 from bot.strategies.asking import StrategyFault, ask_exit
-from bot.strategies.exits import decide_exit
+from bot.strategies.exits import ExitRule, decide_exit
 from bot.strategies.interface import ExitIntent, Strategy
+from bot.strategies.percent import Percent
 
 log = logging.getLogger(__name__)
 
+LEFT = "left"
+KEPT = "the user left with when_disabled: keep; what it holds is its owner's"
+
 
 class PositionKeeping:
-    """Exits of any account, in that account's thread."""
+    """Exits of any account, in that account's thread. A plan without a usable stop gets one at `default_stop_percent`.
+
+    `round_trip_fee` is what buying and selling cost an account in a market; None = that is not known.
+    """
 
     def __init__(
         self,
@@ -42,42 +55,56 @@ class PositionKeeping:
         clock: Clock,
         orders: OwnOrders,
         said: LastSaid,
+        dust: DustKeeping,
+        default_stop_percent: Decimal | None,
+        round_trip_fee: Callable[[AccountDesk, str], Percent | None] = lambda _desk, _symbol: None,
     ) -> None:
         self._strategies = strategies
-        self._sizer = sizer
         self._store = store
         self._clock = clock
-        self._orders = orders
         self._said = said
+        self._dust = dust
+        self._default_stop_percent = default_stop_percent
+        self._round_trip_fee = round_trip_fee
+        self._sale = ExitSale(sizer=sizer, store=store, orders=orders, said=said, dust=dust)
+        self._prices = ExitPrices(clock)
+        self._records = ExitRecords(store=store, clock=clock)
 
     def manage(self, desk: AccountDesk) -> Sequence[Position]:
-        """Exit what is due; returns the positions that were open when the step began."""
+        """Exit what is due; returns the positions that are open now (with an account that stops: that were)."""
         desk.status.step("managing positions")
         held = self._positions(desk)
         if desk.executor.stopping:
             return held  # no exit could be sent: nobody needs to ask for prices
         if not held or desk.leaving is WhenDisabled.KEEP:
-            self._mark(desk, self._prices_besides(desk))
-            return held
+            return self._without_exits(desk, held)
         session = desk.broker.trading_session()
         if session.is_open is False:
             # Prices of a closed market are nobody's offer: nothing is decided by them, and nothing could be sold.
             if self._said.is_news(desk.account.label, "exits", session.says):
                 log.info("%s: exits of %d positions wait: %s", desk.account.label, len(held), session.says)
+            self._records.write(desk, [self._waiting(desk, position, session.says) for position in held])
             return held
-        if desk.candles is not None:
-            # Also while no entries are looked for: the strategy's wish to exit needs fresh candles.
-            desk.candles.refresh([position.symbol for position in held])
-        with desk.broker.urgent(Urgency.EXIT):  # an exit may hang on these, and a scan can wait
-            quotes = desk.broker.get_best_bid_ask_batch([*(position.symbol for position in held), *_besides(desk)])
-        for position in held:
-            quote = quotes.get(position.symbol)
-            if quote is None:
-                log.warning("%s: no price for %s; its exits wait", desk.account.label, position.symbol)
-            else:
-                self._manage_position(desk, position, quote)
-        self._mark(desk, quotes)
+        prices = self._prices.of(desk, [position.symbol for position in held], besides=_besides(desk))
+        self._say_missing(desk, prices.why)
+        self._judge_all(desk, held, prices.quotes, prices.why)
+        if prices.none_at_all and prices.problem is not None:
+            raise prices.problem
+        self._mark(desk, prices.quotes)
+        self._dust.retry(desk, prices.quotes)
         return self._positions(desk)
+
+    # -- accounts without exits -------------------------------------------------------------------------------------
+    def _without_exits(self, desk: AccountDesk, held: Sequence[Position]) -> Sequence[Position]:
+        quotes = self._prices_besides(desk)
+        self._mark(desk, quotes)
+        if not held:
+            self._records.drop(desk)
+        elif self._said.is_news(desk.account.label, "exits", KEPT):
+            self._records.write(desk, [self._waiting(desk, position, KEPT) for position in held])
+        if desk.leaving is not WhenDisabled.KEEP and self._dust.retry(desk, quotes):
+            return self._positions(desk)
+        return held
 
     def _prices_besides(self, desk: AccountDesk) -> Mapping[str, Quote]:
         """What an account that holds nothing needs for its mark; without it the mark says what is missing."""
@@ -98,74 +125,141 @@ class PositionKeeping:
         except Exception:
             log.exception("%s: what its trades have made could not be worked out", desk.account.label)
 
-    def _manage_position(self, desk: AccountDesk, position: Position, quote: Quote) -> None:
-        if quote.bid > position.highest_price:
-            self._store.write(
-                lambda connection: positions.raise_highest_price(
-                    connection, position.account_id, position.symbol, quote.bid
-                )
-            )
-        decision = decide_exit(position, quote, signal=self._strategys_wish(desk, position))
-        for fault in decision.faults:
-            log.error("%s: %s: %s", desk.account.label, position.symbol, fault)
-        left = desk.leaving is WhenDisabled.CLOSE_NOW
-        if (decision.sells or left) and not self._orders.busy(desk, position.symbol):
-            self._exit(desk, position, quote, "the user left" if left else decision.reason)
-
-    def _strategys_wish(self, desk: AccountDesk, position: Position) -> ExitIntent | None:
-        """What the master's strategy thinks of a holding, by the candles of its last scan. Users have no strategy."""
-        if desk.candles is None:
-            return None
-        answer = ask_exit(self._strategies[desk.account.broker], view_of(desk.candles, position.symbol), position)
-        if isinstance(answer, StrategyFault):
-            log.error("%s: %s: %s", desk.account.label, position.symbol, answer.reason)
-            return None
-        return answer
-
-    def _exit(self, desk: AccountDesk, position: Position, quote: Quote, reason: str) -> None:
-        instrument = desk.broker.get_trading_pairs().get(position.symbol)
-        if instrument is None:
-            log.warning("%s: %s is not listed any more; it cannot be sold", desk.account.label, position.symbol)
-            return
-        awaited = desk.broker.awaits(position.symbol, Side.SELL)
-        sentence = "" if awaited is None else awaited.sentence
-        if self._said.is_news(desk.account.label, position.symbol, sentence) and awaited is not None:
-            log.info("%s: exit %s (%s) %s", desk.account.label, position.symbol, reason, awaited.sentence)
-        if awaited is not None:
-            return
-        lots = lots_of(position, desk.broker)
-        size = self._sizer.size_exit(due=lots.free, held=lots.free, instrument=instrument, price=quote.bid)
-        if isinstance(size, NoSize):
-            self._not_sold(desk, position, instrument, quote, size)
-            return
-        log.info("%s: exit %s: %s", desk.account.label, position.symbol, reason)
-        self._orders.place(
-            desk,
-            symbol=position.symbol,
-            side=Side.SELL,
-            kind=OrderKind.EXIT,
-            quantity=size.quantity,
-            decision=reason,
-            exit_plan=position.exit_plan,
-        )
-
-    def _not_sold(
-        self, desk: AccountDesk, position: Position, instrument: Instrument, quote: Quote, why: NoSize
+    # -- judging ----------------------------------------------------------------------------------------------------
+    def _judge_all(
+        self, desk: AccountDesk, held: Sequence[Position], quotes: Mapping[str, Quote], missing: Mapping[str, str]
     ) -> None:
-        log.info("%s: %s not sold: %s", desk.account.label, position.symbol, why.detail)
-        if instrument.below_minimum(instrument.floor_quantity(position.quantity), quote.bid):
-            self._close_as_dust(desk, position)
+        """Prices and time first, then what the strategy wishes; one record for each position."""
+        waiting = [
+            self._waiting(desk, one, f"no price: {missing[one.symbol]}") for one in held if one.symbol in missing
+        ]
+        priced = [position for position in held if position.symbol in quotes]
+        judged = []
+        for position in priced:
+            answer = self._judge(desk, position, quotes[position.symbol])
+            if isinstance(answer, JudgedPosition):
+                judged.append(answer)
+            else:
+                waiting.append(self._waiting(desk, position, f"cannot be judged: {answer}"))
+        highest = {one.symbol: one.quote.bid for one in judged if one.quote.bid > one.position.highest_price}
+        kept = [one for one in judged if not one.rule]
+        # Before anything is sold, which takes its time: the highest bid of a cycle that ends there is not lost.
+        self._records.write(desk, waiting + [self._state(desk, one) for one in kept], highest=highest)
+        due = [one for one in judged if one.rule]
+        for one in due:
+            self._sale.sell(desk, one)
+        changed = due + self._ask_strategy(desk, kept)
+        orders = {one.symbol: one.order_id for one in changed if one.order_id is not None}
+        self._records.write(desk, [self._state(desk, one) for one in changed], orders=orders)
 
-    def _close_as_dust(self, desk: AccountDesk, position: Position) -> None:
-        def work(connection: Connection) -> None:
-            desk.executor.refuse_when_fenced(connection)
-            close_as_dust(connection, position, now=self._clock.now())
+    def _judge(self, desk: AccountDesk, position: Position, quote: Quote) -> JudgedPosition | Exception:
+        """By price and time alone. An error where that is not possible, which no plan and no price should bring."""
+        try:
+            decision = decide_exit(
+                position,
+                quote,
+                now=desk.broker.venue_now() or self._clock.now(),
+                round_trip_fee=self._fee(desk, position),
+                default_stop_percent=self._default_stop_percent,
+            )
+        except (Fenced, StoreUnavailable):
+            raise
+        except Exception as error:
+            log.exception("%s: the exits of %s cannot be judged", desk.account.label, position.symbol)
+            return error
+        judged = JudgedPosition(position, quote, decision, ExitStatus.ARMED, reason=decision.reason)
+        judged.faults += decision.faults
+        if desk.leaving is WhenDisabled.CLOSE_NOW:
+            judged.rule, judged.reason = LEFT, "the user left"
+        elif decision.rule is not None:
+            judged.rule = str(decision.rule)
+        elif not decision.guarded:
+            judged.status = ExitStatus.UNGUARDED
+        self._say_faults(desk, judged)
+        return judged
 
-        self._store.write(work)
+    def _fee(self, desk: AccountDesk, position: Position) -> Percent | None:
+        """Asked for only where a rule needs it."""
+        if position.exit_plan.break_even_percent is None:
+            return None
+        return self._round_trip_fee(desk, position.symbol)
+
+    def _say_faults(self, desk: AccountDesk, judged: JudgedPosition) -> None:
+        label, says = desk.account.label, "; ".join(judged.faults)
+        if self._said.is_news(label, f"plan of {judged.symbol}", says) and says:
+            log.error("%s: %s: %s", label, judged.symbol, says)
+        unguarded = judged.reason if judged.status is ExitStatus.UNGUARDED else ""
+        if self._said.is_news(label, f"guard of {judged.symbol}", "unguarded" if unguarded else "") and unguarded:
+            log.critical("%s: %s has no stop and cannot be given one: %s", label, judged.symbol, unguarded)
+
+    def _say_missing(self, desk: AccountDesk, why: Mapping[str, str]) -> None:
+        says = "; ".join(f"{symbol} ({reason})" for symbol, reason in sorted(why.items()))
+        if self._said.is_news(desk.account.label, "prices", ", ".join(sorted(why))) and why:
+            log.warning("%s: no price, so these exits wait: %s", desk.account.label, says)
+
+    # -- the strategy's wish ----------------------------------------------------------------------------------------
+    def _ask_strategy(self, desk: AccountDesk, kept: Sequence[JudgedPosition]) -> list[JudgedPosition]:
+        """Those that a master's strategy wants sold, or could not be asked about. Users have no strategy."""
+        strategy = self._strategies.get(desk.account.broker)
+        if desk.candles is None or strategy is None or not kept or desk.executor.stopping:
+            return []
+        self._refresh_candles(desk, [one.symbol for one in kept])
+        changed = []
+        for one in kept:
+            answer = self._wish(desk, strategy, one.position)
+            if isinstance(answer, ExitIntent):
+                one.decision = replace(one.decision, rule=ExitRule.SIGNAL, reason=answer.reason)
+                one.rule, one.reason = str(ExitRule.SIGNAL), answer.reason
+                self._sale.sell(desk, one)
+            elif answer is not None:
+                one.faults.append(answer.reason)
+            said = answer.reason if isinstance(answer, StrategyFault) else ""
+            if self._said.is_news(desk.account.label, f"wish of {one.symbol}", said) and said:
+                log.error("%s: %s: %s", desk.account.label, one.symbol, said)
+            changed += [] if answer is None else [one]
+        return changed
+
+    def _refresh_candles(self, desk: AccountDesk, symbols: Sequence[str]) -> None:
+        """Also while no entries are looked for: the wish to exit needs fresh candles."""
+        assert desk.candles is not None, "only masters' strategies are asked"
+        try:
+            desk.candles.refresh(symbols)
+        except (Fenced, StoreUnavailable, CredentialsRejected):
+            raise
+        except Exception:
+            log.exception("%s: the candles of what it holds could not be read", desk.account.label)
+
+    def _wish(self, desk: AccountDesk, strategy: Strategy, position: Position) -> ExitIntent | StrategyFault | None:
+        assert desk.candles is not None, "only masters' strategies are asked"
+        try:
+            return ask_exit(strategy, view_of(desk.candles, position.symbol), position)
+        except (Fenced, StoreUnavailable):
+            raise
+        except Exception as error:
+            log.exception("%s: %s cannot be shown to its strategy", desk.account.label, position.symbol)
+            return StrategyFault(position.symbol, f"it cannot be shown to the strategy: {error}")
+
+    # -- rows -------------------------------------------------------------------------------------------------------
+    def _state(self, desk: AccountDesk, judged: JudgedPosition) -> ExitState:
+        return judged.state(at=self._clock.now(), cycle=desk.status.health.cycles + 1)
+
+    def _waiting(self, desk: AccountDesk, position: Position, why: str) -> ExitState:
+        return ExitState(
+            account_id=desk.account.label,
+            symbol=position.symbol,
+            at=self._clock.now(),
+            cycle=desk.status.health.cycles + 1,
+            status=ExitStatus.WAITING,
+            reason=why,
+        )
 
     def _positions(self, desk: AccountDesk) -> Sequence[Position]:
         with self._store.read() as connection:
-            return positions.positions_of(connection, desk.account.label)
+            held, unreadable = positions.readable_positions_of(connection, desk.account.label)
+        says = ", ".join(unreadable)
+        if self._said.is_news(desk.account.label, "unreadable positions", says) and says:
+            log.critical("%s: these positions cannot be read, and nothing sells them: %s", desk.account.label, says)
+        return held
 
 
 def _besides(desk: AccountDesk) -> Sequence[str]:

@@ -49,6 +49,22 @@ def positions_of(connection: Connection, account_id: str) -> Sequence[Position]:
     return [_position(row) for row in connection.execute(_ALL, {"account_id": account_id})]
 
 
+def readable_positions_of(connection: Connection, account_id: str) -> tuple[Sequence[Position], Sequence[str]]:
+    """Those whose rows make sense, oldest first, and the symbols of the others: one bad row hides no other position."""
+    try:
+        return positions_of(connection, account_id), ()
+    except (ValueError, ArithmeticError):
+        found, unreadable = [], []
+    for symbol in symbols_held(connection, account_id):
+        try:
+            one = find_position(connection, account_id, symbol)
+        except (ValueError, ArithmeticError):
+            unreadable.append(symbol)
+        else:
+            found += [] if one is None else [one]
+    return sorted(found, key=lambda one: one.opened_at), unreadable
+
+
 def symbols_held(connection: Connection, account_id: str) -> Sequence[str]:
     """Of every position, also of one whose row cannot be read."""
     return list(connection.execute(_SYMBOLS, {"account_id": account_id}).scalars())

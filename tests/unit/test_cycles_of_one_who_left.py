@@ -83,7 +83,7 @@ def test_who_wants_to_be_closed_out_is_sold_at_the_market_whatever_the_price(cyc
     bought = cycles.held()
     cycles.cycle(WhenDisabled.CLOSE_NOW)
     (sale,) = cycles.sales()
-    assert (sale.order_type, sale.quantity, sale.decision) == (OrderType.MARKET, bought, "the user left")
+    assert (sale.order_type, sale.quantity, sale.decision) == (OrderType.MARKET, bought, "left: the user left")
     assert cycles.held() == 0
     cycles.cycle(WhenDisabled.CLOSE_NOW)
     assert len(cycles.sales()) == 1

@@ -1,0 +1,107 @@
+"""Selling a position whose time has come: one order at a time, nothing while the venue would not take it."""
+
+import logging
+
+from bot.account_desk import AccountDesk
+from bot.domain.decision import ExitStatus
+from bot.domain.errors import CredentialsRejected, Fenced, StoreUnavailable
+from bot.domain.instrument import Instrument
+from bot.domain.order import IntentState, OrderKind, Side
+from bot.dust_keeping import DustKeeping
+from bot.execution.lots import lots_of
+from bot.judged_position import JudgedPosition
+from bot.observability.last_said import LastSaid
+from bot.own_orders import OwnOrders
+from bot.position_sizer import NoSize, PositionSizer
+from bot.storage import intents
+from bot.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class ExitSale:
+    """Of any account, in that account's thread."""
+
+    def __init__(
+        self, *, sizer: PositionSizer, store: Store, orders: OwnOrders, said: LastSaid, dust: DustKeeping
+    ) -> None:
+        self._sizer = sizer
+        self._store = store
+        self._orders = orders
+        self._said = said
+        self._dust = dust
+
+    def sell(self, desk: AccountDesk, judged: JudgedPosition) -> None:
+        """One position's trouble does not keep the others from being sold."""
+        try:
+            self._sell(desk, judged)
+        except (Fenced, StoreUnavailable, CredentialsRejected):
+            raise
+        except Exception as error:
+            judged.wait(f"not sold yet: {error}")
+            log.exception("%s: %s could not be sold", desk.account.label, judged.symbol)
+
+    def _sell(self, desk: AccountDesk, judged: JudgedPosition) -> None:
+        judged.status = ExitStatus.SELLING
+        under_way = self._under_way(desk, judged.symbol)
+        if under_way is not None:
+            judged.wait(
+                "an order has no end yet",
+                status=ExitStatus.SELLING if under_way is Side.SELL else ExitStatus.WAITING,
+            )
+            return
+        instrument = desk.broker.get_trading_pairs().get(judged.symbol)
+        if instrument is None:
+            judged.wait("the venue does not list it any more")
+            self._say_once(desk, judged, logging.WARNING)
+            return
+        awaited = desk.broker.awaits(judged.symbol, Side.SELL)
+        if awaited is not None:
+            judged.wait(f"it {awaited.sentence}")
+            self._say_once(desk, judged, logging.INFO)
+            return
+        self._place(desk, judged, instrument)
+
+    def _under_way(self, desk: AccountDesk, symbol: str) -> Side | None:
+        """Which way an order of this market that has no end yet goes: two could sell the same lots."""
+        if not self._orders.busy(desk, symbol):
+            return None
+        with self._store.read() as connection:
+            sides = {
+                intent.side
+                for intent in intents.unfinished(connection, desk.account.label)
+                if intent.symbol == symbol and intent.state is not IntentState.CREATED
+            }
+        return Side.SELL if Side.SELL in sides else Side.BUY
+
+    def _place(self, desk: AccountDesk, judged: JudgedPosition, instrument: Instrument) -> None:
+        position, price = judged.position, judged.quote.bid
+        lots = lots_of(position, desk.broker)
+        size = self._sizer.size_exit(due=lots.free, held=lots.free, instrument=instrument, price=price)
+        if isinstance(size, NoSize):
+            judged.wait(size.detail)
+            too_small = instrument.below_minimum(instrument.floor_quantity(position.quantity), price)
+            if too_small:
+                self._dust.close(desk, position, too_small)
+            else:
+                self._say_once(desk, judged, logging.INFO)
+            return
+        self._said.is_news(desk.account.label, judged.symbol, "")
+        log.info("%s: exit %s: %s", desk.account.label, judged.symbol, judged.reason)
+        made = self._orders.place(
+            desk,
+            symbol=judged.symbol,
+            side=Side.SELL,
+            kind=OrderKind.EXIT,
+            quantity=size.quantity,
+            # The rule's name first: what has ended a position is told by the order that did.
+            decision=f"{judged.rule}: {judged.reason}",
+            exit_plan=position.exit_plan,
+            quote=judged.quote,
+            exit_rule=judged.rule,
+        )
+        judged.order_id = made.client_order_id
+
+    def _say_once(self, desk: AccountDesk, judged: JudgedPosition, level: int) -> None:
+        if self._said.is_news(desk.account.label, judged.symbol, judged.reason.rpartition("; ")[2]):
+            log.log(level, "%s: exit %s: %s", desk.account.label, judged.symbol, judged.reason)
