@@ -41,6 +41,7 @@ BOOK_POINTS = (
 )
 OFTEN = {"NIJA__BOOKS__CASH_EVENTS_SECONDS": "1", "NIJA__BOOKS__EQUITY_POINT_SECONDS": "1"}
 BATCHES = "tests/acceptance/test_batches_over_kills.py"
+CHAINS = "tests/unit/execution/test_order_chains.py"
 COPYING = "tests/integration/test_faults_of_copying.py"
 DRILL = "benchmarks/kill_drill/plan.py"
 REPLAYS = "tests/unit/execution/test_reconciliation_replays.py"
@@ -68,6 +69,8 @@ ELSEWHERE = {
     "flatten_sold": "tests/unit/test_flattening.py",
     "main_turn": "tests/integration/test_last_way_out.py",
     "watchdog_look": "tests/integration/test_last_way_out.py",
+    "chain_confirmed": CHAINS,
+    "chain_ended": CHAINS,
     "foreign_noted": REPLAYS,
     "history_compared": REPLAYS,
     "history_read": REPLAYS,
