@@ -34,7 +34,7 @@ from bot.brokers.venue_gate import VenueState
 from bot.capacity import capacity_rules
 from bot.copy_answers import CopyAnswer, CopyAnswers
 from bot.copy_portion import CopyPortion
-from bot.copy_trade_engine import CopyLimits, CopyTradeEngine
+from bot.copy_trade_engine import CopyTradeEngine
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading
 from bot.domain.errors import ConfigurationError, NotConfigured, RetryLater, StoreUnavailable
@@ -43,7 +43,6 @@ from bot.domain.health import AccountHealth, HealthState, Phase
 from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
 from bot.domain.order import Side
-from bot.domain.position import ExitPlan
 from bot.domain.quote import Quote
 from bot.domain.signal import TradeSignal
 from bot.entry_capacity import EntryCapacity
@@ -59,6 +58,7 @@ from bot.execution.order_lane import OrderLane, Seat
 from bot.execution.reconciliation import Reconciler
 from bot.execution.repositioner import OrderRules
 from bot.flattening import Flattening
+from bot.followers import copy_limits
 from bot.independent_broker_trader import IndependentBrokerTrader, Supervision
 from bot.key_checks import KeyChecks
 from bot.kill_switch import KillSwitch
@@ -66,8 +66,7 @@ from bot.market.candle_cache import CandleCache
 from bot.market.ticker_board import TickerBoard
 from bot.market.universe import scan_rules
 from bot.market.watch import MarketWatch
-from bot.master_rules import MasterRules
-from bot.master_sizer import Sizing
+from bot.master_rules import configured_exit_plan, master_rules
 from bot.master_watch import MasterWatch
 from bot.mirrored_exits import MirroredExits
 from bot.multi_account_broker_manager import FailedConnection, MultiAccountBrokerManager, Pauses
@@ -111,8 +110,6 @@ FENCE_SECONDS = 1.0
 PEG_SECONDS = 120.0
 # A price older than this is not what a copy was planned at.
 SEEN_SECONDS = 1.0
-# Kept back from a user's cash so that a fee never makes a copy unaffordable: the first tier of the dearest venue.
-HIGHEST_TAKER_FEE_PERCENT = Decimal("0.6")
 
 
 def _only_say(reason: str) -> None:
@@ -235,7 +232,7 @@ class _Composition:
             store=world.store,
             clock=world.clock,
             ids=world.ids,
-            default_exit_plan=self._exit_plan(),
+            default_exit_plan=configured_exit_plan(self.settings),
             announce=lambda broker: self.engine.notify(broker),
             plan_in=lambda connection, signal: self.engine.plan_in(connection, signal),
             instrument_of=lambda broker, symbol: self.manager.instrument_of(broker, symbol),
@@ -265,13 +262,7 @@ class _Composition:
             install_id=world.install_id,
             sizer=self.sizer,
             followers=self.manager,
-            limits=CopyLimits(
-                max_copy_slippage_percent=settings.copying.max_copy_slippage_percent,
-                reserve_percent=HIGHEST_TAKER_FEE_PERCENT,
-                max_signal_age_seconds=settings.copying.max_signal_age_seconds,
-                minimum_funded_quote=settings.minimum_funded_usd,
-                at_par=settings.currencies_at_par(),
-            ),
+            limits=copy_limits(settings),
             wake_user=lambda account: self.trader.wake(account),
             on_planned=self._on_planned,
             lane=self.lane,
@@ -462,7 +453,7 @@ class _Composition:
             store=world.store,
             clock=world.clock,
             account=account,
-            default_exit_plan=self._exit_plan(),
+            default_exit_plan=configured_exit_plan(self.settings),
             emit=self.emitter.from_master_fills if account.is_master else None,
             on_booked=lambda fills: self._on_booked(broker, fills),
         )
@@ -706,17 +697,7 @@ class _Composition:
         world, settings = self.world, self.settings
         return TradingStrategy(
             strategies=self.strategies,
-            rules=MasterRules(
-                max_positions=settings.risk.max_positions,
-                max_entries_per_cycle=settings.risk.max_entries_per_cycle,
-                sizing=Sizing(settings.risk.sizing),
-                order_percent_of_cash=settings.risk.order_fraction_of_balance_percent,
-                risk_per_trade_percent=settings.risk.risk_per_trade_percent,
-                target_volatility_percent=settings.risk.target_volatility_percent,
-                exit_plan=self._exit_plan(),
-                scan_symbols_limit=settings.risk.scan_symbols_limit,
-                max_price_age_seconds=settings.market_watch.max_price_age_seconds,
-            ),
+            rules=master_rules(settings),
             dust_retry_minutes=settings.risk.dust_retry_minutes,
             sizer=self.sizer,
             store=world.store,
@@ -770,16 +751,6 @@ class _Composition:
             round_calls=self.settings.scan.candle_calls_per_cycle,
             should_stop=self.world.stop.is_set,
             name=broker.account.label,
-        )
-
-    def _exit_plan(self) -> ExitPlan:
-        risk = self.settings.risk
-        return ExitPlan(
-            stop_loss_percent=risk.stop_loss_percent,
-            take_profit_percent=risk.take_profit_percent,
-            trailing_stop_percent=risk.trailing_stop_percent,
-            break_even_percent=risk.break_even_percent,
-            max_hold_minutes=risk.max_hold_minutes,
         )
 
     def _trader(self) -> IndependentBrokerTrader:

@@ -11,6 +11,10 @@ from bot.domain.balance import BalanceReading
 from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
 from bot.position_sizer import CopyRules
+from bot.settings import Settings
+
+# Kept back from a user's cash so that a fee never makes a copy unaffordable: the first tier of the dearest venue.
+HIGHEST_TAKER_FEE_PERCENT = Decimal("0.6")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,3 +63,14 @@ class CopyLimits:
     max_signal_age_seconds: float
     minimum_funded_quote: Decimal
     at_par: AbstractSet[str] = frozenset({"USD"})
+
+
+def copy_limits(settings: Settings) -> CopyLimits:
+    """As configured."""
+    return CopyLimits(
+        max_copy_slippage_percent=settings.copying.max_copy_slippage_percent,
+        reserve_percent=HIGHEST_TAKER_FEE_PERCENT,
+        max_signal_age_seconds=settings.copying.max_signal_age_seconds,
+        minimum_funded_quote=settings.minimum_funded_usd,
+        at_par=settings.currencies_at_par(),
+    )
