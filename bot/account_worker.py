@@ -150,6 +150,7 @@ class AccountWorker:
             self._publish()
         if note is None:
             self._keep_books()
+            self._read_candles()
 
     def _books_have_waited(self) -> bool:
         """Where each cycle ends later than the next one should begin, the books get their turn before one."""
@@ -163,6 +164,24 @@ class AccountWorker:
         self.desk.status.step("keeping the books")
         self._guarded("keeping the books", lambda: books.run_if_due(self._is_wanted))
         self.desk.status.step("waiting")
+
+    def _read_candles(self) -> None:
+        """Between cycles, for the next one: a venue's pace lets only so many be read within one."""
+        candles = self.desk.candles
+        if candles is None or not self._reads_candles() or self._clock.monotonic() < candles.due_at:
+            return
+        self.desk.status.step("reading candles")
+        self._guarded("reading candles", lambda: candles.read_on(self._is_wanted))
+        self.desk.status.step("waiting")
+
+    def _reads_candles(self) -> bool:
+        """Not for a venue that is closed, nor at the end."""
+        return not self.desk.executor.stopping and self.desk.broker.trading_session().is_open is True
+
+    def _candles_at(self) -> float | None:
+        """When there is a candle to read, but not again at once after a round in which the venue gave none."""
+        candles = self.desk.candles
+        return None if candles is None or not self._reads_candles() else candles.due_at
 
     def _is_wanted(self) -> bool:
         """Whether something else is to be done by this thread now."""
@@ -179,6 +198,7 @@ class AccountWorker:
     def _next_note(self) -> Note | None:
         due = [self._cycle_at, self._refresh_at, self._look_at, self._flatten_at, self._stream_at, self._publish_at]
         due.append(None if self.desk.books is None else self.desk.books.due_at)
+        due.append(self._candles_at())
         due.append(None if self.desk.chains is None else self.desk.chains.due_at)
         wait = min(moment for moment in due if moment is not None) - self._clock.monotonic()
         beat("waiting", max(0.0, wait) + self._step_seconds)

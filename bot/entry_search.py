@@ -1,30 +1,48 @@
 """A master's search for entries: whether it may enter at all, what its strategy wants, and how many of that."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from decimal import Decimal
 
 from bot.account_desk import AccountDesk
 from bot.domain.account import BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
+from bot.domain.decision import EntryOutcome
 from bot.domain.order import OrderKind
 from bot.domain.position import Position
-from bot.domain.symbol import quote_of
-from bot.market_view import view_of
+from bot.market.funnel import Funnel, Stage, Word
+from bot.market.scan_record import ScanRecord
+from bot.market.universe import FEE, ScanRules, filtered_by_fee
+from bot.market_look import Look, MarketLook
 from bot.master_entry import MasterEntry
 from bot.master_rules import MasterRules
 from bot.observability.last_said import LastSaid
 from bot.own_orders import OwnOrders
 from bot.risk.case import is_dust
+from bot.risk.worth import worth_of
+from bot.seams.clock import Clock
 from bot.storage import intents
+from bot.storage.entry_decisions import EntryDecision
+from bot.storage.scan_cycles import ScanCycle
 from bot.storage.store import Store
-from bot.strategies.asking import STRATEGY_FAILED, ask_entry
-from bot.strategies.interface import EntryIntent, NoEntry, Strategy
+from bot.strategies.interface import AccountFacts, EntryIntent, Strategy
 
 log = logging.getLogger(__name__)
 
+# What holds a wish back here; what holds it back later has its own words.
+BUSY, POSITION_CAP, CYCLE_CAP = "order_under_way", "max_positions", "max_entries_per_cycle"
+# A wish that is vetoed does not use up the entries of a cycle, but no cycle tries for ever.
+MOST_VETOED_TRIES = 5
+# The sentence about a look is said again after so many looks that ended alike.
+SAY_AGAIN_LOOKS = 10
+
 
 class EntrySearch:
-    """`on_candidates` hears what a scan would enter; `why_stopped` and `stopped_symbols` tell what is halted."""
+    """`on_candidates` hears what a scan would enter; `why_stopped` and `stopped_symbols` tell what is halted.
+
+    `movers` are a venue's markets that have moved lately: their candles are read sooner.
+    """
 
     def __init__(
         self,
@@ -32,22 +50,31 @@ class EntrySearch:
         strategies: Mapping[BrokerType, Strategy],
         rules: MasterRules,
         store: Store,
+        clock: Clock,
         orders: OwnOrders,
         entry: MasterEntry,
         said: LastSaid,
         why_stopped: Callable[[str], str],
         stopped_symbols: Callable[[], frozenset[str]],
         on_candidates: Callable[[BrokerType, Sequence[str]], None],
+        scan: ScanRules | None = None,
+        movers: Callable[[BrokerType], Collection[str]] = lambda _broker: (),
     ) -> None:
         self._strategies = strategies
         self._rules = rules
         self._store = store
+        self._clock = clock
         self._orders = orders
         self._entry = entry
         self._said = said
         self._why_stopped = why_stopped
-        self._stopped_symbols = stopped_symbols
         self._on_candidates = on_candidates
+        self._scan = replace(scan or ScanRules(), limit=rules.scan_symbols_limit)
+        self._market_look = MarketLook(
+            strategy_of=strategies.__getitem__, rules=self._scan, clock=clock, paused=stopped_symbols, movers=movers
+        )
+        self._record = ScanRecord(store, clock)
+        self._looks_alike: dict[str, int] = {}
 
     def scan_and_enter(self, desk: AccountDesk, reading: BalanceReading, held: Sequence[Position]) -> None:
         if desk.reconciler.hydrated:
@@ -57,14 +84,107 @@ class EntrySearch:
         is_news = self._said.is_news(desk.account.label, "", veto)
         if veto:
             log.log(logging.INFO if is_news else logging.DEBUG, "%s: no new entries: %s", desk.account.label, veto)
+            self._record.waited(desk.account.label, veto, strategy=self._strategies[desk.account.broker].name)
             return
         log.info("Scanning for new opportunities...")
         desk.status.step("scanning")
-        entries = self._scan(desk, frozenset(position.symbol for position in held))
-        room = self._rules.max_positions - self._places_taken(desk, held)
-        for entry in entries[: min(room, self._rules.max_entries_per_cycle)]:
-            self._entry.enter(desk, entry)
+        started = self._clock.monotonic()
+        look = self._look(desk, held)
+        decisions = self._enter(desk, look, held)
+        self._tell(desk, look.funnel, decisions, self._clock.monotonic() - started)
 
+    # -- one look -----------------------------------------------------------------------------------------------------
+    def _look(self, desk: AccountDesk, held: Sequence[Position]) -> Look:
+        facts = self._facts(desk, held)
+        look = self._market_look.look(desk, frozenset(position.symbol for position in held), facts)
+        self._on_candidates(desk.account.broker, [entry.symbol for entry in look.wishes])
+        tally = look.funnel.tally()
+        ready = tally.asked + len(look.wishes)
+        safe = self._entry.safe_mode_of(desk)
+        safe.look_at_coverage(ready=ready, wanted=tally.of(Stage.MISSING) + ready)
+        desk.status.waiting(safe.sentence)
+        return look
+
+    def _facts(self, desk: AccountDesk, held: Sequence[Position]) -> AccountFacts | None:
+        holdings = desk.broker.balance_book.reading().holdings
+        if holdings is None:
+            return None
+        cash, label = holdings.of(desk.broker.quote_currency), desk.account.label
+        with self._store.read() as connection:
+            equity = worth_of(connection, label, cash=cash.total, now=self._clock.now())
+        return AccountFacts(
+            cash_quote=cash.available,
+            open_positions=self._places_taken(desk, held),
+            max_positions=self._rules.max_positions,
+            equity_quote=equity,
+        )
+
+    def _enter(self, desk: AccountDesk, look: Look, held: Sequence[Position]) -> list[EntryDecision]:
+        """Try the wishes, the most confident first, and give each its word."""
+        room = self._rules.max_positions - self._places_taken(desk, held)
+        ordered = tries = 0
+        decisions = []
+        for wish in look.wishes:
+            outcome = self._why_not_now(desk, wish, ordered=ordered, tries=tries, room=room)
+            if outcome is None:
+                outcome = self._entry.enter(desk, wish)
+                ordered += outcome.ordered
+                tries += not outcome.ordered
+            stage = Stage.ORDERED if outcome.ordered else Stage.VETOED
+            look.funnel.say(wish.symbol, Word(stage, str(outcome.rule) or outcome.word, outcome.detail or wish.reason))
+            decisions.append(self._decision(desk, wish, outcome))
+        look.funnel.end("the look was broken off")
+        return decisions
+
+    def _why_not_now(
+        self, desk: AccountDesk, wish: EntryIntent, *, ordered: int, tries: int, room: int
+    ) -> EntryOutcome | None:
+        """What holds a wish back before its price is asked for."""
+        rules = self._rules
+        if self._orders.busy(desk, wish.symbol):
+            return _veto(BUSY, "an order of this market is under way")
+        if ordered >= room:
+            return _veto(POSITION_CAP, f"the account has the {rules.max_positions} positions that it may have")
+        if ordered >= rules.max_entries_per_cycle or tries >= MOST_VETOED_TRIES:
+            return _veto(CYCLE_CAP, f"more confident wishes came first: {ordered} entered, {tries} vetoed")
+        if self._scan.max_taker_fee_percent is None:
+            return None
+        word = filtered_by_fee(desk.broker.taker_fee_percent(wish.symbol), self._scan)
+        return None if word is None else _veto(FEE, word.detail)
+
+    def _decision(self, desk: AccountDesk, wish: EntryIntent, outcome: EntryOutcome) -> EntryDecision:
+        return EntryDecision(
+            account_id=desk.account.label,
+            at=self._clock.now(),
+            symbol=wish.symbol,
+            strategy=self._strategies[desk.account.broker].name,
+            confidence=wish.confidence,
+            reason=wish.reason,
+            outcome=outcome,
+        )
+
+    def _tell(self, desk: AccountDesk, funnel: Funnel, decisions: Sequence[EntryDecision], seconds: float) -> None:
+        tally, label = funnel.tally(), desk.account.label
+        row = ScanCycle(
+            account_id=label,
+            at=self._clock.now(),
+            strategy=self._strategies[desk.account.broker].name,
+            seconds=Decimal(f"{seconds:.3f}"),
+            listed=tally.listed,
+            passed=tally.passed,
+            ready=tally.asked,
+            signals=tally.signals,
+            ordered=tally.ordered,
+            counts={stage: rules for stage, rules in tally.counts.items() if stage != Stage.ORDERED},
+        )
+        self._record.looked(row, funnel.words, decisions)
+        # Which of its rules the strategy says no by changes with every candle: that alone is not worth a line.
+        alike = str({stage: rules for stage, rules in tally.counts.items() if stage != Stage.NO_ENTRY})
+        looks = 0 if self._said.is_news(label, "scan", alike) else self._looks_alike.get(label, 0) + 1
+        self._looks_alike[label] = looks
+        log.log(logging.DEBUG if looks % SAY_AGAIN_LOOKS else logging.INFO, "%s: %s", label, tally)
+
+    # -- whether to look at all ---------------------------------------------------------------------------------------
     def _entry_veto(self, desk: AccountDesk, reading: BalanceReading, held: Sequence[Position]) -> str:
         stopped = self._why_stopped(desk.account.label)
         if stopped:
@@ -74,10 +194,10 @@ class EntrySearch:
             return session.says
         if not desk.reconciler.hydrated:
             return f"not hydrated yet: {desk.reconciler.problem}"
-        if reading.status is not BalanceStatus.FRESH:
-            return f"balance {reading.status}: {reading.reason}"
-        if reading.reason:
-            return f"the last balance reading failed: {reading.reason}"
+        unseen = _balance_problem(reading)
+        if unseen:
+            self._entry.safe_mode_of(desk).look(unseen)
+            return unseen
         unready = desk.status.may_enter()
         if unready:
             return unready
@@ -97,30 +217,12 @@ class EntrySearch:
         listed = desk.broker.known_trading_pairs()
         return sum(not is_dust(one.quantity, one.average_entry_price, listed.get(one.symbol)) for one in held)
 
-    def _scan(self, desk: AccountDesk, held: frozenset[str]) -> list[EntryIntent]:
-        """Entry candidates, most confident first."""
-        assert desk.candles is not None, "a master's desk has candles"
-        strategy = self._strategies[desk.account.broker]
-        symbols = self._scan_symbols(desk, held | self._stopped_symbols())
-        coverage = desk.candles.refresh([*sorted(held), *symbols])
-        found = []
-        for symbol in symbols:
-            if symbol not in coverage.ready:
-                continue
-            decision = ask_entry(strategy, view_of(desk.candles, symbol))
-            if isinstance(decision, EntryIntent) and not self._orders.busy(desk, symbol):
-                found.append(decision)
-            elif isinstance(decision, NoEntry) and decision.rule == STRATEGY_FAILED:
-                log.error("%s: %s: %s", desk.account.label, symbol, decision.reason)
-        log.info("%s: scanned %s; %d candidates", desk.account.label, coverage, len(found))
-        self._on_candidates(desk.account.broker, [entry.symbol for entry in found])
-        return sorted(found, key=lambda entry: (-entry.confidence, entry.symbol))
 
-    def _scan_symbols(self, desk: AccountDesk, besides: frozenset[str]) -> list[str]:
-        pairs, currency = desk.broker.get_trading_pairs(), desk.broker.quote_currency
-        symbols = [
-            symbol
-            for symbol, instrument in sorted(pairs.items())
-            if instrument.tradable and quote_of(symbol) == currency and symbol not in besides
-        ]
-        return symbols[: self._rules.scan_symbols_limit]
+def _balance_problem(reading: BalanceReading) -> str:
+    if reading.status is not BalanceStatus.FRESH:
+        return f"balance {reading.status}: {reading.reason}"
+    return f"the last balance reading failed: {reading.reason}" if reading.reason else ""
+
+
+def _veto(rule: str, detail: str) -> EntryOutcome:
+    return EntryOutcome(ordered=False, rule=rule, detail=detail)

@@ -11,7 +11,7 @@ from bot.domain.errors import NijaError, RetryLater
 from bot.domain.quote import Candle
 from bot.market.candle_order import reading_order
 from bot.market.candle_progress import CandleProgress
-from bot.market.candle_series import NOT_READ_YET, CandleSeries, check_candles
+from bot.market.candle_series import FIRST_BACKOFF_SECONDS, NOT_READ_YET, CandleSeries, check_candles
 from bot.seams.clock import Clock
 from bot.supervision.heart import beat
 
@@ -102,6 +102,7 @@ class CandleCache:
         self._progress = CandleProgress(clock, name=name)
         self._series: dict[str, CandleSeries] = {}
         self._wanted: list[str] = []
+        self._rest_until = -math.inf
         self._first = self._sooner = frozenset[str]()
         self._newest: datetime | None = None
         self._newest_came_at = clock.monotonic()
@@ -130,8 +131,12 @@ class CandleCache:
 
     @property
     def due_at(self) -> float:
-        """When the next candles that the last refresh wanted may be asked for (monotonic); infinite = never."""
-        return min((self._series[symbol].due_at for symbol in self._wanted), default=math.inf)
+        """When the next candles that the last refresh wanted may be asked for (monotonic); infinite = never.
+
+        Not soon after a round that a venue's trouble has ended.
+        """
+        due = min((self._series[symbol].due_at for symbol in self._wanted), default=math.inf)
+        return max(due, self._rest_until)
 
     def read_on(self, is_wanted: Callable[[], bool]) -> None:
         """Go on where the last refresh stopped, while nobody else wants the thread: `is_wanted` is asked in between."""
@@ -150,9 +155,7 @@ class CandleCache:
         """Returns how many calls were made and how many of them failed."""
         calls = failed = failed_in_a_row = 0
         for symbol in self._due():
-            if failed_in_a_row >= FAILURES_THAT_END_A_ROUND or should_stop() or calls == most:
-                break
-            if self._clock.monotonic() >= until:
+            if should_stop() or calls == most or self._clock.monotonic() >= until:
                 break
             calls += 1
             beat(f"reading the candles of {symbol}")
@@ -160,6 +163,9 @@ class CandleCache:
             failed += not succeeded
             failed_in_a_row = 0 if succeeded else failed_in_a_row + 1
             self._progress.tell(self.read_count, self._wanted)
+            if failed_in_a_row >= FAILURES_THAT_END_A_ROUND:
+                self._rest_until = self._clock.monotonic() + FIRST_BACKOFF_SECONDS
+                break
         return calls, failed
 
     def _due(self) -> list[str]:
