@@ -193,6 +193,7 @@ class _Composition:
         self.shared.stream_feed.watched_by(self.watchdog)
         self.key_locks = KeyLocks()
         self.keys_of: dict[AccountRef, str] = {}
+        self.ticker_boards: dict[BrokerType, TickerBoard] = {}
         self.share = self._share()
         self.statuses = self._open_statuses()
         self.account_by_label = {ref.label: ref for ref in self.statuses}
@@ -619,10 +620,14 @@ class _Composition:
         return self.shared.kraken_values.quote(symbol, max_age_seconds=SEEN_SECONDS)
 
     def _mark_of(self, broker: BrokerType, symbol: str) -> Decimal | None:
-        if broker is not BrokerType.KRAKEN:
-            return None
-        quote = self.shared.kraken_values.quote(symbol, max_age_seconds=MARK_SECONDS)
-        return None if quote is None else quote.bid
+        """By Kraken's feed, else by what the master has read of the market for its scans."""
+        if broker is BrokerType.KRAKEN:
+            quote = self.shared.kraken_values.quote(symbol, max_age_seconds=MARK_SECONDS)
+            if quote is not None:
+                return quote.bid
+        board = self.ticker_boards.get(broker)
+        ticker, age = (None, None) if board is None else (board.of(symbol), board.age_seconds(symbol))
+        return None if ticker is None or age is None or age > MARK_SECONDS else ticker.quote.bid
 
     def _listed(self, account_id: str, symbol: str) -> Instrument | None:
         """A market's rules as last read for the account's brokerage, if they ever were."""
@@ -727,7 +732,9 @@ class _Composition:
         return self.market_watch.movers if broker is BrokerType.KRAKEN and self.market_watch is not None else ()
 
     def _tickers(self, broker: BaseBroker) -> TickerBoard:
-        return TickerBoard(broker, clock=self.world.clock, refresh_seconds=self.settings.scan.ticker_seconds)
+        board = TickerBoard(broker, clock=self.world.clock, refresh_seconds=self.settings.scan.ticker_seconds)
+        self.ticker_boards[broker.broker_type] = board
+        return board
 
     def _capacity(self) -> EntryCapacity:
         copying = self.settings.copying
