@@ -88,10 +88,10 @@ def repeated_rejects(case: Case) -> Veto | None:
 def duplicate(case: Case) -> Veto | None:
     """The same account, market, side and quantity again within seconds, of another decision.
 
-    Parts of one order of the master are one decision.
+    Parts of one order of the master are one decision, and so is what is left of an order that is placed anew.
     """
     seconds, intent = case.rules.duplicate_entry_seconds, case.intent
-    if seconds is None:
+    if seconds is None or intent.chain_step > 0:
         return None
     twins = case.books.twins(intent, since=case.now - timedelta(seconds=seconds))
     masters_order = case.masters_trade[0] if twins else None
