@@ -5,7 +5,7 @@ position is judged by itself: what goes wrong with one is written down, and the 
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -43,7 +43,7 @@ KEPT = "the user left with when_disabled: keep; what it holds is its owner's"
 class PositionKeeping:
     """Exits of any account, in that account's thread. A plan without a usable stop gets one at `default_stop_percent`.
 
-    `round_trip_fee` is what buying and selling cost an account in a market; None = that is not known.
+    Break-even includes the fees of buying and selling, as far as the venue has told them.
     """
 
     def __init__(
@@ -57,7 +57,6 @@ class PositionKeeping:
         said: LastSaid,
         dust: DustKeeping,
         default_stop_percent: Decimal | None,
-        round_trip_fee: Callable[[AccountDesk, str], Percent | None] = lambda _desk, _symbol: None,
     ) -> None:
         self._strategies = strategies
         self._store = store
@@ -65,7 +64,6 @@ class PositionKeeping:
         self._said = said
         self._dust = dust
         self._default_stop_percent = default_stop_percent
-        self._round_trip_fee = round_trip_fee
         self._sale = ExitSale(sizer=sizer, store=store, orders=orders, said=said, dust=dust)
         self._prices = ExitPrices(clock)
         self._records = ExitRecords(store=store, clock=clock)
@@ -92,6 +90,7 @@ class PositionKeeping:
             raise prices.problem
         self._mark(desk, prices.quotes)
         self._dust.retry(desk, prices.quotes)
+        self._ask_fees(desk, held)
         return self._positions(desk)
 
     # -- accounts without exits -------------------------------------------------------------------------------------
@@ -159,7 +158,7 @@ class PositionKeeping:
                 position,
                 quote,
                 now=desk.broker.venue_now() or self._clock.now(),
-                round_trip_fee=self._fee(desk, position),
+                round_trip_fee=_round_trip_fee(desk, position),
                 default_stop_percent=self._default_stop_percent,
             )
         except (Fenced, StoreUnavailable):
@@ -178,11 +177,11 @@ class PositionKeeping:
         self._say_faults(desk, judged)
         return judged
 
-    def _fee(self, desk: AccountDesk, position: Position) -> Percent | None:
-        """Asked for only where a rule needs it."""
-        if position.exit_plan.break_even_percent is None:
-            return None
-        return self._round_trip_fee(desk, position.symbol)
+    def _ask_fees(self, desk: AccountDesk, held: Sequence[Position]) -> None:
+        """After the exits, which wait for no fee; about once a day, and only where a rule needs one."""
+        for position in held:
+            if position.exit_plan.break_even_percent is not None:
+                desk.broker.taker_fee_percent(position.symbol)
 
     def _say_faults(self, desk: AccountDesk, judged: JudgedPosition) -> None:
         label, says = desk.account.label, "; ".join(judged.faults)
@@ -266,3 +265,11 @@ def _besides(desk: AccountDesk) -> Sequence[str]:
     """Markets that are not held and whose price the account's mark lacks."""
     wanted = None if desk.marks is None else desk.marks.wanted
     return [wanted] if wanted is not None and wanted in desk.broker.known_trading_pairs() else []
+
+
+def _round_trip_fee(desk: AccountDesk, position: Position) -> Percent | None:
+    """What buying and selling cost together in this market; None = not told, or no rule needs it."""
+    if position.exit_plan.break_even_percent is None:
+        return None
+    taker = desk.broker.known_taker_fee_percent(position.symbol)
+    return None if taker is None else Percent(2 * taker)

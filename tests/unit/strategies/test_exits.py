@@ -1,7 +1,7 @@
 """The exit rules, against every plan and price hypothesis can think of."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -24,7 +24,20 @@ PLANS = st.builds(
     stop_loss_percent=st.none() | STOP,
     take_profit_percent=st.none() | TARGET,
     trailing_stop_percent=st.none() | STOP,
+    break_even_percent=st.none() | TARGET,
+    max_hold_minutes=st.none() | st.integers(1, 100_000),
 )
+# Anything that a row could say, usable or not.
+ANY_PERCENT = st.none() | st.decimals(min_value=-10, max_value=200, places=3)
+ANY_PLANS = st.builds(
+    ExitPlan,
+    stop_loss_percent=ANY_PERCENT,
+    take_profit_percent=ANY_PERCENT,
+    trailing_stop_percent=ANY_PERCENT,
+    break_even_percent=ANY_PERCENT,
+    max_hold_minutes=st.none() | st.integers(-10, 10**12),
+)
+FEES = st.none() | st.decimals(min_value=0, max_value=3, places=2).map(Percent)
 
 
 def position(entry: Decimal | str = "100", *, highest: Decimal | str | None = None, plan: ExitPlan = PLAN) -> Position:
@@ -87,7 +100,13 @@ def test_a_rule_fires_exactly_when_the_bid_has_touched_its_level(
         expected = ExitRule.TRAILING_STOP
     elif plan.take_profit_percent is not None and bid * 100 >= entry * (100 + plan.take_profit_percent):
         expected = ExitRule.TARGET
-    decision = decide_exit(held, quote(bid))
+    elif (
+        plan.break_even_percent is not None
+        and top * 100 >= entry * (100 + plan.break_even_percent)
+        and top > entry >= bid
+    ):
+        expected = ExitRule.BREAK_EVEN
+    decision = decide_exit(held, quote(bid), now=NOW)
     assert decision.rule is expected
     assert not decision.faults
 
@@ -172,3 +191,123 @@ def test_percent_meets_a_price_only_through_its_own_methods() -> None:
         Percent.of_stop(Decimal("0.02"))
     with pytest.raises(ValueError, match="no finite Decimal"):
         Percent(0.02)  # type: ignore[arg-type]
+
+
+# -- break-even -----------------------------------------------------------------------------------------------------
+BREAK_EVEN = ExitPlan(stop_loss_percent=Decimal(5), break_even_percent=Decimal(1))
+FEE = Percent(Decimal("0.4"))
+
+
+@pytest.mark.parametrize(
+    ("highest", "bid", "fee", "sells"),
+    [
+        ("100.99", "100", None, False),
+        ("101", "100.01", None, False),
+        ("101", "100", None, True),
+        ("101", "97", None, True),
+        ("101", "100.4", FEE, True),
+        ("101", "100.41", FEE, False),
+        # Fees wider than the distance that arms it: it waits for a price that has been above both.
+        ("101", "101", Percent(Decimal(2)), False),
+        ("102", "101.5", Percent(Decimal(2)), False),
+        ("102.5", "102", Percent(Decimal(2)), True),
+    ],
+)
+def test_after_a_rise_it_is_sold_where_it_is_no_gain_any_more(
+    highest: str, bid: str, fee: Percent | None, sells: bool
+) -> None:
+    decision = decide_exit(position(highest=highest, plan=BREAK_EVEN), quote(bid), round_trip_fee=fee)
+    assert decision.rule is (ExitRule.BREAK_EVEN if sells else None)
+    assert not decision.faults
+
+
+def test_a_break_even_that_is_not_armed_is_shown_as_such() -> None:
+    decision = decide_exit(position(plan=BREAK_EVEN), quote("99"))
+    assert not decision.states[ExitRule.BREAK_EVEN].armed
+    assert "break-even" in decision.reason and "(not armed)" in decision.reason
+    assert decision.stop_level == 95
+    assert decide_exit(position(highest="103", plan=BREAK_EVEN), quote("102")).stop_level == 100
+
+
+@settings(deadline=None)
+@given(PRICE, st.lists(PRICE, min_size=1, max_size=10), TARGET, FEES)
+def test_a_break_even_is_never_disarmed_and_never_below_the_entry(
+    entry: Decimal, bids: list[Decimal], distance: Decimal, fee: Percent | None
+) -> None:
+    held = position(entry, plan=ExitPlan(break_even_percent=distance))
+    armed = False
+    for bid in bids:
+        held = with_highest_bid(held, quote(bid))
+        decision = decide_exit(held, quote(bid), round_trip_fee=fee)
+        state = decision.states[ExitRule.BREAK_EVEN]
+        assert state.level >= entry
+        assert state.armed or not armed
+        assert decision.sells == (state.armed and bid <= state.level)
+        armed = state.armed
+
+
+# -- time -----------------------------------------------------------------------------------------------------------
+TIMED = ExitPlan(stop_loss_percent=Decimal(5), max_hold_minutes=90)
+
+
+@pytest.mark.parametrize(("minutes", "rule"), [(89, None), (90, ExitRule.TIME), (10_000, ExitRule.TIME)])
+def test_what_was_held_for_its_time_is_sold(minutes: int, rule: ExitRule | None) -> None:
+    decision = decide_exit(position(plan=TIMED), quote("100"), now=NOW + timedelta(minutes=minutes))
+    assert decision.rule is rule
+    assert decision.level is None
+
+
+def test_without_the_venues_time_the_rule_of_time_waits_and_the_others_do_not() -> None:
+    assert decide_exit(position(plan=TIMED), quote("100")).rule is None
+    assert decide_exit(position(plan=TIMED), quote("95")).rule is ExitRule.HARD_STOP
+
+
+@settings(deadline=None)
+@given(PRICE, PRICE, PRICE, ANY_PLANS, FEES, st.booleans(), st.booleans())
+def test_of_several_rules_that_are_met_the_first_in_rank_gives_its_name(
+    entry: Decimal, highest: Decimal, bid: Decimal, plan: ExitPlan, fee: Percent | None, wished: bool, late: bool
+) -> None:
+    wish = ExitIntent("BTC/USD", "turned") if wished else None
+    now = NOW + timedelta(days=400_000 if late else 0)
+    decision = decide_exit(
+        position(entry, highest=highest, plan=plan), quote(bid), signal=wish, now=now, round_trip_fee=fee
+    )
+    met = {rule for rule, state in decision.states.items() if state.met}
+    met |= {ExitRule.TIME} if decision.time is not None and decision.time.met else set()
+    met |= {ExitRule.SIGNAL} if wished else set()
+    assert decision.rule is next((rule for rule in ExitRule if rule in met), None)
+
+
+# -- no position without a stop -------------------------------------------------------------------------------------
+@settings(deadline=None)
+@given(st.just(Decimal(0)) | PRICE, PRICE, PRICE, ANY_PLANS, FEES)
+def test_whatever_its_plan_says_a_position_has_a_stop(
+    entry: Decimal, highest: Decimal, bid: Decimal, plan: ExitPlan, fee: Percent | None
+) -> None:
+    held = with_highest_bid(position(entry, highest=highest, plan=plan), quote(bid))
+    decision = decide_exit(held, quote(bid), round_trip_fee=fee, default_stop_percent=Decimal(2))
+    assert decision.guarded and decision.stop_level is not None
+    far_below = quote(decision.stop_level / 1000)
+    assert decide_exit(held, far_below, round_trip_fee=fee, default_stop_percent=Decimal(2)).sells
+
+
+@pytest.mark.parametrize(
+    "plan", [ExitPlan(), ExitPlan(stop_loss_percent=Decimal("0.02")), ExitPlan(take_profit_percent=Decimal(3))]
+)
+def test_the_accounts_stop_stands_in_for_one_that_is_missing_or_broken_and_says_so(plan: ExitPlan) -> None:
+    decision = decide_exit(position(plan=plan), quote("97"), default_stop_percent=Decimal(3))
+    assert (decision.rule, decision.level) == (ExitRule.HARD_STOP, 97)
+    assert "the account's, 3 %, guards it" in decision.faults[-1]
+    assert not decide_exit(position(plan=plan), quote("97")).guarded
+
+
+@settings(deadline=None)
+@given(PRICE, PRICE, PLANS)
+def test_a_users_levels_are_the_masters_percents_of_the_users_own_entry(
+    masters: Decimal, users: Decimal, plan: ExitPlan
+) -> None:
+    one = decide_exit(position(masters, plan=plan), quote(masters))
+    other = decide_exit(position(users, plan=plan), quote(users))
+    assert one.states.keys() == other.states.keys()
+    for rule, state in one.states.items():
+        assert abs(state.level / masters - other.states[rule].level / users) < Decimal("1e-15")
