@@ -10,6 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bot.console.api_overview import FirstScreen
 from bot.console.bot_news import BotNews
 from bot.console.context import Context
 from bot.console.environment import console_environment
@@ -101,7 +102,7 @@ def _context(settings: Settings, environ: Mapping[str, str], host: str) -> Conte
     passwords = Passwords.of(environ)
     for problem in passwords.problems:
         log.error("%s", problem)
-    return Context(
+    context = Context(
         settings=settings,
         clock=clock,
         ids=ids,
@@ -111,6 +112,8 @@ def _context(settings: Settings, environ: Mapping[str, str], host: str) -> Conte
         bind=host,
         host_names=names_of(host, settings.console.public_hosts, environ),
     )
+    context.first_screen = FirstScreen(context)
+    return context
 
 
 def _announce(settings: Settings, url: str, *, as_child: bool) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
@@ -17,6 +18,13 @@ from bot.diagnostics.store_reading import NoStore, read_store
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
 from bot.settings import Settings
+
+
+class Screen(Protocol):
+    """The first screen, kept for everybody who looks."""
+
+    def read(self) -> dict[str, Any]:
+        """Raises `Refusal` while it cannot be worked out."""
 
 
 @dataclass(kw_only=True)
@@ -36,6 +44,8 @@ class Context:
     host_names: frozenset[str]
     can_write: bool = True
     attempts: Attempts = field(default_factory=Attempts)
+    # Set once, by whoever makes the context (`api_overview.FirstScreen` needs it).
+    first_screen: Screen = field(init=False)
 
     @property
     def open_to_all(self) -> bool:

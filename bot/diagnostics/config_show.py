@@ -46,15 +46,16 @@ def _everything(settings: Settings, environ: Mapping[str, str]) -> dict[str, Any
     unknown = unknown_variables(others, keys.user_ids, KNOWN_VARIABLES | {ALREADY_TRIED}, settings.brokers())
     return {
         "trading_mode": settings.trading_mode,
-        "settings": list(_settings(settings)),
-        "users": [_user(settings, index) for index in range(len(settings.users))],
+        "settings": list(settings_rows(settings)),
+        "users": [user_row_of(settings, index) for index in range(len(settings.users))],
         "accounts": [keys.account(account, environ) for account in keys.accounts],
         "shared_keys": keys.shared(),
         "unknown_variables": [str(variable) for variable in unknown],
     }
 
 
-def _settings(settings: Settings) -> Iterable[dict[str, str]]:
+def settings_rows(settings: Settings) -> Iterable[dict[str, str]]:
+    """Every setting with its value, unit and source; secrets masked."""
     for location, value, info in leaves(settings):
         if location[0] not in OperatorSettings.model_fields and location[0] != "pace":
             continue
@@ -69,7 +70,8 @@ def _settings(settings: Settings) -> Iterable[dict[str, str]]:
         }
 
 
-def _user(settings: Settings, index: int) -> dict[str, Any]:
+def user_row_of(settings: Settings, index: int) -> dict[str, Any]:
+    """What one user has set."""
     user = settings.users[index]
     return {
         "account": user.account.label,

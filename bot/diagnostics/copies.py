@@ -26,7 +26,7 @@ def run(settings: Settings, *, as_json: bool, limit: int) -> int:
     try:
         with read_store(settings) as connection:
             state = bot_state(connection, now=now(settings))
-            signals = _signals(latest_copies(connection, signals=limit))
+            signals = signals_of(latest_copies(connection, signals=limit))
     except NoStore as error:
         if as_json:
             _print_json(running=False, mode="", said=str(error), signals=[])
@@ -47,7 +47,8 @@ def _print_json(**fields: Any) -> None:
     print(json.dumps(fields, indent=2))
 
 
-def _signals(rows: Iterable[Row[Any]]) -> list[dict[str, Any]]:
+def signals_of(rows: Iterable[Row[Any]]) -> list[dict[str, Any]]:
+    """Signals with their users, as the rows come: newest first."""
     signals: dict[str, dict[str, Any]] = {}
     for row in rows:
         signal = signals.setdefault(row.signal_id, _signal(row))
@@ -59,6 +60,7 @@ def _signals(rows: Iterable[Row[Any]]) -> list[dict[str, Any]]:
 def _signal(row: Row[Any]) -> dict[str, Any]:
     return {
         "signal_id": row.signal_id,
+        "sequence": row.sequence,
         "broker": row.broker,
         "symbol": row.symbol,
         "side": row.side,

@@ -36,7 +36,7 @@ _CLOSED = ("VenueInMaintenance", "maintenance", "market closed", "market is clos
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """The store at one moment, as far as exits go."""
 
     state: BotState
@@ -57,7 +57,7 @@ def run(settings: Settings, *, as_json: bool, old_seconds: float = DEFAULT_OLD_S
     moment = now(settings)
     try:
         with read_store(settings) as connection:
-            seen = _read(connection, moment)
+            seen = read_debts(connection, moment)
     except NoStore as error:
         return cannot_read(error, as_json=as_json, code=exit_codes.NOT_RUNNING, empty=("debts", "own_exits"))
     if as_json:
@@ -69,10 +69,11 @@ def run(settings: Settings, *, as_json: bool, old_seconds: float = DEFAULT_OLD_S
     return exit_codes.SOMETHING_WRONG if seen.oldest() > old_seconds else exit_codes.OK
 
 
-def _read(connection: Connection, moment: datetime) -> _Seen:
+def read_debts(connection: Connection, moment: datetime) -> Seen:
+    """What is owed and not done."""
     state = bot_state(connection, now=moment)
     owed = [_debt(connection, debt, state, moment) for debt in exit_debts(connection)]
-    return _Seen(state, owed, [_own(intent, state, moment) for intent in own_exits(connection)])
+    return Seen(state, owed, [_own(intent, state, moment) for intent in own_exits(connection)])
 
 
 # -- one exit as JSON ---------------------------------------------------------------------------------------------
@@ -179,7 +180,7 @@ def _next_try(debt: ExitDebt) -> str:
 
 
 # -- printing -----------------------------------------------------------------------------------------------------
-def _summary(seen: _Seen) -> str:
+def _summary(seen: Seen) -> str:
     """`2 exits owed, oldest 4 min; 1 own exit under way`."""
     parts = [count(len(seen.debts), "exit") + " owed"] if seen.debts else []
     if seen.debts:
@@ -193,7 +194,7 @@ def _words(seconds: float) -> str:
     return describe_age(timedelta(seconds=seconds))
 
 
-def _print(seen: _Seen) -> None:
+def _print(seen: Seen) -> None:
     console = paper()
     console.print(seen.state.sentence, soft_wrap=True)
     if seen.debts:

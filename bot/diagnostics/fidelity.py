@@ -195,7 +195,7 @@ def first_to_last(connection: Connection, signal_ids: set[str]) -> Mapping[str, 
 
 # -- as JSON ------------------------------------------------------------------------------------------------------
 def _with_lines(summary: Summary, spread: Mapping[str, Spread]) -> dict[str, Any]:
-    return summary_fields(summary) | {"lines": [_line_json(line, spread) for line in summary.lines]}
+    return summary_fields(summary) | {"lines": [line_fields(line, spread) for line in summary.lines]}
 
 
 def summary_fields(summary: Summary) -> dict[str, Any]:
@@ -214,7 +214,7 @@ def summary_fields(summary: Summary) -> dict[str, Any]:
     }
 
 
-def _line_json(line: FidelityLine, spread: Mapping[str, Spread]) -> dict[str, Any]:
+def line_fields(line: FidelityLine, spread: Mapping[str, Spread]) -> dict[str, Any]:
     among = spread.get(line.signal_id or "")
     return {
         "kind": line.kind,

@@ -28,13 +28,10 @@ class Refused(Exception):
 
 def show(settings: Settings, *, account: str | None, as_json: bool) -> int:
     """Print them. 0 = none vetoes, 1 = one does, 2 = no such account, 3 = the bot is not running."""
-    clock = SystemClock(offset_seconds=settings.test_clock_offset_seconds)
     try:
         with read_store(settings) as connection:
             state = bot_state(connection, now=now(settings))
-            labels = _labels(connection, account)
-            rules, marks = limit_rules(settings), all_marks(connection)
-            found = [_described(connection, label, marks.get(label), rules, clock) for label in labels]
+            found = described(connection, settings, _labels(connection, account))
     except NoStore as error:
         return cannot_read(error, as_json=as_json, code=exit_codes.NOT_RUNNING, empty=("accounts",))
     except Refused as error:
@@ -45,8 +42,19 @@ def show(settings: Settings, *, account: str | None, as_json: bool) -> int:
         _print(state, found)
     if not state.running:
         return exit_codes.NOT_RUNNING
-    vetoes = any(limit["vetoes"] for one in found for limit in one["limits"])
-    return exit_codes.SOMETHING_WRONG if vetoes else exit_codes.OK
+    return exit_codes.SOMETHING_WRONG if any_vetoes(found) else exit_codes.OK
+
+
+def described(connection: Connection, settings: Settings, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Each account's limits as JSON."""
+    clock = SystemClock(offset_seconds=settings.test_clock_offset_seconds)
+    rules, marks = limit_rules(settings), all_marks(connection)
+    return [_described(connection, label, marks.get(label), rules, clock) for label in labels]
+
+
+def any_vetoes(found: Sequence[dict[str, Any]]) -> bool:
+    """Whether one of them would not let out the next entry, however small."""
+    return any(limit["vetoes"] for one in found for limit in one["limits"])
 
 
 def reset(settings: Settings, account: str, *, by: str, reason: str, as_json: bool) -> int:
@@ -92,6 +100,12 @@ def _labels(connection: Connection, account: str | None) -> Sequence[str]:
         meant = f" Did you mean {near[0]}?" if near else ""
         raise Refused(f"There is no account {account!r}. Accounts: {', '.join(known) or 'none was ever seen'}.{meant}")
     return [account]
+
+
+def described_limits(connection: Connection, settings: Settings, label: str) -> dict[str, Any]:
+    """How one account stands with its limits."""
+    clock = SystemClock(offset_seconds=settings.test_clock_offset_seconds)
+    return _described(connection, label, all_marks(connection).get(label), limit_rules(settings), clock)
 
 
 def _described(
@@ -142,6 +156,12 @@ def _print(state: BotState, found: Sequence[dict[str, Any]]) -> None:
     if not found:
         console.print("No account was ever seen.")
         return
+    print_limits(found)
+
+
+def print_limits(found: Sequence[dict[str, Any]]) -> None:
+    """The table of `described`."""
+    console = paper()
     listed = table(console, "Limits before every entry; exits pass", "account", "limit", "at most", "now", "left", "")
     for one in found:
         for limit in one["limits"]:

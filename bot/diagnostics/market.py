@@ -67,10 +67,12 @@ def _read(connection: Connection, moment: datetime, *, focus: bool, movers: bool
     everything = not focus and not movers and symbol is None
     rows = market_rows.focus_rows(connection)
     return _Seen(
-        sources=[_source(row, moment) for row in market_rows.sources(connection)],
-        focus=[_focus(row, moment) for row in rows] if focus or everything else None,
-        movers=[_mover(row, moment) for row in market_rows.mover_rows(connection)] if movers or everything else None,
-        markets=None if symbol is None else _markets(connection, symbol, rows, moment),
+        sources=[source_fields(row, moment) for row in market_rows.sources(connection)],
+        focus=[focus_fields(row, moment) for row in rows] if focus or everything else None,
+        movers=[mover_fields(row, moment) for row in market_rows.mover_rows(connection)]
+        if movers or everything
+        else None,
+        markets=None if symbol is None else market_fields(connection, symbol, rows, moment),
     )
 
 
@@ -92,7 +94,8 @@ def _stale(connection: Connection, settings: Settings, moment: datetime) -> list
     return found
 
 
-def _source(row: Row[Any], moment: datetime) -> dict[str, Any]:
+def source_fields(row: Row[Any], moment: datetime) -> dict[str, Any]:
+    """Where the prices of a brokerage come from."""
     return {
         "broker": row.broker,
         "source": row.source,
@@ -101,7 +104,8 @@ def _source(row: Row[Any], moment: datetime) -> dict[str, Any]:
     }
 
 
-def _focus(row: Row[Any], moment: datetime) -> dict[str, Any]:
+def focus_fields(row: Row[Any], moment: datetime) -> dict[str, Any]:
+    """One market looked at closely."""
     return {
         "broker": row.broker,
         "symbol": row.symbol,
@@ -114,7 +118,8 @@ def _focus(row: Row[Any], moment: datetime) -> dict[str, Any]:
     }
 
 
-def _mover(row: Row[Any], moment: datetime) -> dict[str, Any]:
+def mover_fields(row: Row[Any], moment: datetime) -> dict[str, Any]:
+    """One market that moves."""
     return {
         "broker": row.broker,
         "symbol": row.symbol,
@@ -128,7 +133,7 @@ def _mover(row: Row[Any], moment: datetime) -> dict[str, Any]:
     }
 
 
-def _markets(
+def market_fields(
     connection: Connection, symbol: str, focused: Sequence[Row[Any]], moment: datetime
 ) -> list[dict[str, Any]]:
     """One entry for each brokerage that lists the market."""

@@ -96,6 +96,12 @@ class _Seen:
         return found | {"why_not_trading": self.now_not_trading}
 
 
+def funnel_fields(connection: Connection, settings: Settings, account: str, *, limit: int) -> dict[str, Any]:
+    """What `--json` prints, of the newest `limit` scans. Raises `Unknown`."""
+    subject = find_subject(connection, settings, account)
+    return {"account": subject.label, **_read(connection, subject, now(settings), None, limit).json()}
+
+
 def _read(
     connection: Connection, subject: Subject, at: datetime, from_moment: datetime | None, limit: int | None
 ) -> _Seen:

@@ -44,6 +44,19 @@ _CHANGE_PLANNED = update(copy_result).where(
 )
 
 
+_WITH_COPIES = (
+    select(
+        signal,
+        copy_result.c.account_id.label("user_account_id"),
+        account.c.user_id,
+        account.c.name.label("user_name"),
+        *[column.label(f"copy_{column.name}") for column in copy_result.c],
+    )
+    .select_from(signal.outerjoin(copy_result).outerjoin(account, account.c.account_id == copy_result.c.account_id))
+    .order_by(signal.c.sequence.desc(), copy_result.c.account_id)
+)
+
+
 def add_copy(connection: Connection, *, signal_id: str, account_id: str, planned_at: datetime, **values: Any) -> None:
     row = {"signal_id": signal_id, "account_id": account_id, "planned_at": planned_at, "tries": 0, "last_error": ""}
     connection.execute(_ADD, row | values)
@@ -121,19 +134,17 @@ def answered_when_planned(connection: Connection, signal_id: str) -> Sequence[Ro
     return connection.execute(query).all()
 
 
-def latest_copies(connection: Connection, *, signals: int) -> Sequence[Row[Any]]:
-    """The newest signals with a row per user (user columns null while a signal is not planned), newest first."""
+def latest_copies(connection: Connection, *, signals: int, before: int | None = None) -> Sequence[Row[Any]]:
+    """The newest signals with a row per user (user columns null while a signal is not planned), newest first.
+
+    `before`: only those made before the one of this sequence.
+    """
     newest = select(signal.c.signal_id).order_by(signal.c.sequence.desc()).limit(signals)
-    query = (
-        select(
-            signal,
-            copy_result.c.account_id.label("user_account_id"),
-            account.c.user_id,
-            account.c.name.label("user_name"),
-            *[column.label(f"copy_{column.name}") for column in copy_result.c],
-        )
-        .select_from(signal.outerjoin(copy_result).outerjoin(account, account.c.account_id == copy_result.c.account_id))
-        .where(signal.c.signal_id.in_(newest))
-        .order_by(signal.c.sequence.desc(), copy_result.c.account_id)
-    )
-    return connection.execute(query).all()
+    if before is not None:
+        newest = newest.where(signal.c.sequence < before)
+    return connection.execute(_WITH_COPIES.where(signal.c.signal_id.in_(newest))).all()
+
+
+def signal_with_copies(connection: Connection, signal_id: str) -> Sequence[Row[Any]]:
+    """The same for one signal."""
+    return connection.execute(_WITH_COPIES.where(signal.c.signal_id == signal_id)).all()
