@@ -58,6 +58,7 @@ class TradingAccount:
     closed: list[Order] = field(default_factory=list)
     trades: list[Trade] = field(default_factory=list)
     entries: list[LedgerEntry] = field(default_factory=list)
+    _volume: Decimal | None = None  # the sum of `volumes`, once it was asked for
 
     def balance(self, asset: str) -> Balance:
         return Balance(self.totals.get(asset, ZERO), self.held.get(asset, ZERO))
@@ -71,6 +72,7 @@ class TradingAccount:
     def add_volume(self, usd: Decimal, now_ns: int) -> None:
         """Kept as a sum for each hour, so that thirty days are 720 figures however much is traded."""
         hour_ns = now_ns // HOUR_NS * HOUR_NS
+        self._volume = None if self._volume is None else self._volume + usd
         if self.volumes and self.volumes[-1][0] == hour_ns:
             usd += self.volumes.pop()[1]
         self.volumes.append((hour_ns, usd))
@@ -80,7 +82,10 @@ class TradingAccount:
         oldest = now_ns - VOLUME_WINDOW_NS
         while self.volumes and self.volumes[0][0] < oldest:
             self.volumes.pop(0)
-        return sum((usd for _, usd in self.volumes), ZERO)
+            self._volume = None
+        if self._volume is None:
+            self._volume = sum((usd for _, usd in self.volumes), ZERO)
+        return self._volume
 
 
 class Accounts:

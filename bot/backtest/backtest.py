@@ -69,15 +69,11 @@ class Backtest:
         self._selling = Selling(
             self._tables, strategy, self._venue, self._costs, self._plan.exit_plan, use_screens=use_screens
         )
+        self._limits = MasterLimits(self._plan.limits, self._accounts, self._venue.instruments, self._equity)
         self._entering = Entering(
-            self._tables,
-            strategy,
-            self._venue,
-            self._plan,
-            self._costs,
-            use_screens=use_screens,
-            equity_of=self._equity,
-        )
+            self._tables, strategy, self._venue, self._plan,
+            use_screens=use_screens, limits=self._limits, equity_of=self._equity,
+        )  # fmt: skip
 
     def run(self) -> BacktestResult:
         """Every moment at which something can happen, in order."""
@@ -120,6 +116,7 @@ class Backtest:
             at = moment + wish.delay_seconds + self._costs.latency_seconds
             cash, equity = self._cash(MASTER), self._equity(self._master)
             self._time.show(wish.symbol, at)
+            self._limits.look(datetime.fromtimestamp(at, UTC))
             quantity = self._entering.size(wish, self._master)
             if quantity is None:
                 continue
@@ -154,6 +151,7 @@ class Backtest:
         held = account.positions[symbol]
         fills = self._selling.sell(account, sale, at)
         if fills and account is self._master:
+            self._limits.look(datetime.fromtimestamp(at, UTC))
             sold = sum((fill.quantity for fill in fills), _ZERO)
             fraction = Decimal(1) if symbol not in account.positions else sold / held.quantity
             trade = _trade(fills, cash, equity, exit_plan=held.exit_plan, fraction=fraction)

@@ -15,6 +15,10 @@ from bot.market.candle_arrays import CandleArrays
 
 Whole = NDArray[np.int64]
 
+# Candles are made in blocks when somebody looks at them, and so many blocks are kept.
+_BLOCK = 256
+_KEPT_BLOCKS = 64
+
 
 @dataclass(frozen=True, eq=False)
 class CandleTable(Sequence[Candle]):
@@ -75,26 +79,51 @@ class CandleTable(Sequence[Candle]):
     def __getitem__(self, index: slice) -> list[Candle]: ...
     def __getitem__(self, index: int | slice) -> Candle | list[Candle]:
         if isinstance(index, slice):
-            return [self._candle(number) for number in range(*index.indices(len(self)))]
-        return self._candle(range(len(self))[index])
-
-    def _candle(self, number: int) -> Candle:
-        known = self._made.get(number)
-        if known is None:
-            opened, high, low, close = (Decimal(n).scaleb(-self.price_decimals) for n in self.prices[number].tolist())
-            known = self._made[number] = Candle(
-                datetime.fromtimestamp(int(self.opened_at[number]), UTC),
-                opened,
-                high,
-                low,
-                close,
-                Decimal(int(self.volumes[number])).scaleb(-self.volume_decimals),
+            begin, end, step = index.indices(len(self))
+            return (
+                self._run(begin, max(begin, end))[::step] if step == 1 else [self[n] for n in range(begin, end, step)]
             )
+        number = range(len(self))[index]
+        return self._block(number // _BLOCK)[number % _BLOCK]
+
+    def _run(self, begin: int, end: int) -> list[Candle]:
+        found: list[Candle] = []
+        for block in range(begin // _BLOCK, -(-end // _BLOCK)):
+            first = block * _BLOCK
+            found += self._block(block)[max(0, begin - first) : end - first]
+        return found
+
+    def _block(self, block: int) -> list[Candle]:
+        """Views of neighbouring moments share nearly all of their candles; those of long ago are let go of."""
+        known = self._made.get(block)
+        if known is None:
+            if len(self._made) >= _KEPT_BLOCKS:
+                del self._made[next(iter(self._made))]
+            known = self._made[block] = self._make(block * _BLOCK, (block + 1) * _BLOCK)
         return known
 
+    def _make(self, begin: int, end: int) -> list[Candle]:
+        exponent, volume_exponent = -self.price_decimals, -self.volume_decimals
+        rows = zip(
+            self.opened_at[begin:end].tolist(),
+            self.prices[begin:end].tolist(),
+            self.volumes[begin:end].tolist(),
+            strict=True,
+        )
+        return [
+            Candle(
+                datetime.fromtimestamp(opened_at, UTC),
+                Decimal(opened).scaleb(exponent),
+                Decimal(high).scaleb(exponent),
+                Decimal(low).scaleb(exponent),
+                Decimal(close).scaleb(exponent),
+                Decimal(volume).scaleb(volume_exponent),
+            )
+            for opened_at, (opened, high, low, close), volume in rows
+        ]
+
     @cached_property
-    def _made(self) -> dict[int, Candle]:
-        """Views of neighbouring moments share nearly all of their candles."""
+    def _made(self) -> dict[int, list[Candle]]:
         return {}
 
     @property

@@ -4,13 +4,14 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import numpy as np
 
 from bot.backtest.account import Account
 from bot.backtest.candle_table import CandleTable
-from bot.backtest.costs import Costs
+from bot.backtest.limits import MasterLimits
 from bot.backtest.plan import TradingPlan
 from bot.backtest.venue import Venue
 from bot.domain.order import Side
@@ -51,13 +52,13 @@ class Entering:
         strategy: Strategy,
         venue: Venue,
         plan: TradingPlan,
-        costs: Costs,
         *,
         use_screens: bool,
+        limits: MasterLimits,
         equity_of: Callable[[Account], Decimal],
     ) -> None:
         self._tables, self._strategy, self._venue = tables, strategy, venue
-        self._plan, self._costs, self._equity_of = plan, costs, equity_of
+        self._plan, self._limits, self._equity_of = plan, limits, equity_of
         self._moments = {symbol: self._moments_of(table, use_screens) for symbol, table in tables.items()}
         self.asked = 0
         self.not_entered: Counter[str] = Counter()
@@ -125,20 +126,25 @@ class Entering:
         """Base units to buy at the price that is shown; None when there is no size, which is counted by its rule."""
         symbol = wish.symbol
         plan = wish.entry.exit_plan(self._plan.exit_plan)
-        cap = self._plan.max_order_notional_quote
+        at = datetime.fromtimestamp(self._venue.market.now_ns / 1_000_000_000, UTC)
+        price = self._venue.market.quote(symbol).ask
         facts = EntryFacts(
-            price=self._venue.market.quote(symbol).ask,
+            price=price,
             cash=self._venue.available(master.name, quote_of(symbol)),
             instrument=self._venue.instruments[symbol],
             taker_fee_percent=self._venue.taker_fee_percent(master.name, symbol),
             equity=self._equity_of(master),
             stop_loss_percent=plan.stop_loss_percent,
             daily_move_percent=self._daily_move(symbol),
-            caps={} if cap is None else {"max_order_notional_usd": cap},
+            caps=self._limits.rooms(symbol, price, at),
         )
         size = size_master_entry(self._plan.sizing, facts)
         if isinstance(size, NoMasterSize):
             self.not_entered[str(size.rule)] += 1
+            return None
+        veto = self._limits.veto(symbol, size.quantity, price, at)
+        if veto is not None:
+            self.not_entered[str(veto.rule)] += 1
             return None
         return size.quantity
 

@@ -4,8 +4,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.domain.position import ExitPlan
+from bot.master_rules import master_rules
 from bot.master_sizer import SizingRules
 from bot.position_sizer import CopyRules
+from bot.risk.case import LimitRules
+from bot.risk.limits import limit_rules
+from bot.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +21,20 @@ class TradingPlan:
     max_positions: int = 8
     max_entries_per_cycle: int = 1
     cycle_seconds: float = 1.0
-    max_order_notional_quote: Decimal | None = None
+    limits: LimitRules = field(default_factory=LimitRules)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "TradingPlan":
+        """As the configuration has it for every master."""
+        rules = master_rules(settings)
+        return cls(
+            exit_plan=rules.exit_plan,
+            sizing=rules.sizing_rules,
+            max_positions=rules.max_positions,
+            max_entries_per_cycle=rules.max_entries_per_cycle,
+            cycle_seconds=settings.pace.cycle_seconds,
+            limits=limit_rules(settings),
+        )
 
     def __post_init__(self) -> None:
         if self.max_positions < 1 or self.max_entries_per_cycle < 1 or self.cycle_seconds <= 0:
