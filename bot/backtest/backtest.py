@@ -17,6 +17,7 @@ from bot.backtest.candle_table import CandleTable
 from bot.backtest.copying import Copying, MasterTrade
 from bot.backtest.costs import Costs
 from bot.backtest.entering import Entering
+from bot.backtest.limits import MasterLimits
 from bot.backtest.market_time import MarketTime
 from bot.backtest.plan import CopyTerms, CopyUser, TradingPlan
 from bot.backtest.result import MASTER, AccountResult, BacktestResult
