@@ -5,6 +5,7 @@ import argparse
 from bot.diagnostics import (
     audit,
     backup,
+    capacity,
     config_show,
     copies,
     copy_books,
@@ -16,10 +17,13 @@ from bot.diagnostics import (
     identity,
     limits,
     market,
+    min_balance,
+    possible_order_shown,
     processes,
     reconcile,
     resolve,
     restore,
+    strategy,
     symbols,
     verify,
     vetoes,
@@ -59,6 +63,8 @@ def parser() -> argparse.ArgumentParser:
     _add_market(commands)
     _add_accounts(commands)
     why.add(commands)
+    capacity.add(commands)
+    min_balance.add(commands)
     why_no_trade.add(commands)
     verify.add(commands)
     processes.add(commands)
@@ -68,6 +74,7 @@ def parser() -> argparse.ArgumentParser:
     backup.add(commands)
     restore.add(commands)
     copy_books.add(commands)
+    strategy.add(commands)
     return made
 
 
@@ -354,18 +361,26 @@ def _add_limits(commands: Commands) -> None:
     made = add_command(
         commands,
         "limits",
-        "each account's limits and how far it is from them; reset ends a drawdown",
+        "each account's limits; of one the largest and smallest order it could make now; reset ends a drawdown",
         _limits,
-        codes="0 none vetoes or done, 1 one vetoes, 2 refused, wrong use or configuration, 3 the bot is not running",
+        codes=(
+            "0 none vetoes or done, 1 one vetoes or no order is possible, 2 refused, wrong use or configuration,\n"
+            "3 the bot is not running"
+        ),
         examples=[
             "limits",
-            "limits --account daivon_frazier_kraken --json",
+            "limits kraken",
+            "limits daivon_frazier_kraken BTC/USD --json",
             'limits reset kraken --by Anna --reason "reviewed the week, goes on"',
         ],
     )
-    made.add_argument("action", nargs="?", choices=["reset"], help="nothing lists the limits")
-    made.add_argument("account", nargs="?", metavar="ACCOUNT", help="as kraken or daivon_frazier_kraken")
-    made.add_argument("--account", dest="only", metavar="ACCOUNT", help="list this one only")
+    made.add_argument(
+        "action", nargs="?", metavar="ACCOUNT", help="as kraken or daivon_frazier_kraken; or the word reset"
+    )
+    made.add_argument(
+        "account", nargs="?", metavar="SYMBOL", help="one market, as BTC/USD; after reset whose drawdown begins anew"
+    )
+    made.add_argument("--account", dest="only", metavar="ACCOUNT", help="list the limits of this one only")
     made.add_argument("--by", type=name, metavar="NAME", help="who says so")
     made.add_argument("--reason", type=name, metavar="TEXT", help="why the account may go on")
     made.set_defaults(refuse=made.error)
@@ -374,6 +389,8 @@ def _add_limits(commands: Commands) -> None:
 def _limits(settings: Settings, words: argparse.Namespace) -> int:
     if words.action is None:
         return limits.show(settings, account=words.only, as_json=words.json)
+    if words.action != "reset":
+        return possible_order_shown.show(settings, words.action, words.account, as_json=words.json)
     if words.account is None:
         words.refuse("say which: python bot.py limits reset ACCOUNT")
     if not words.by or not words.reason:
