@@ -28,6 +28,7 @@ class Watch:
     """While it is on, `seen` fills with one line for each forbidden thing and place; nothing is prevented.
 
     What an import does while it runs does not count: importing is loading, not deciding. `file` is the strategy's own.
+    Extensions that tell Python nothing of their calls go unseen, numpy.random among them: chance shows in the answers.
     """
 
     def __init__(self, file: str) -> None:
@@ -74,7 +75,7 @@ def _of_c(called: object) -> str:
     if isinstance(owner, type) and module == "datetime":
         # A subclass of datetime reads the same clock.
         name = f"datetime.{getattr(called, '__qualname__', '?')}"
-    forbidden = module.partition(".")[0] in _MODULES_OF_C or module.startswith("numpy.random") or name in _FUNCTIONS
+    forbidden = module.partition(".")[0] in _MODULES_OF_C or name in _FUNCTIONS
     return name if forbidden and name not in _HARMLESS else ""
 
 

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import inspect
+import sys
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -82,6 +83,8 @@ def _module_of_file(file: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ConfigurationError(f"strategy file {file} cannot be read as Python")
     module = importlib.util.module_from_spec(spec)
+    # A dataclass with annotations as text looks its module up by name while the file is still being read.
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except Exception as error:  # importing runs somebody else's code

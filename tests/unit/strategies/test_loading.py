@@ -156,6 +156,11 @@ def test_a_file_with_two_strategies_needs_the_name_of_one(tmp_path: Path) -> Non
     assert load_strategy("mine.py:Other", {}, directory=tmp_path).name == "other"
 
 
+def test_a_file_may_have_dataclasses_with_annotations_as_text(tmp_path: Path) -> None:
+    head = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass Two:\n    a: int\n"
+    assert load_strategy(write(tmp_path, head + plain()), {}, directory=tmp_path).name == "plain"
+
+
 VIEW = MarketView("BTC/USD", candles_of([1, 2, 3]))
 
 
