@@ -12,7 +12,7 @@ from bot.domain.errors import Fenced, StoreUnavailable
 from bot.domain.money import plain
 from bot.seams.clock import Clock, format_time
 from bot.storage import positions
-from bot.storage.exit_states import ExitState, exit_states_of, forget_exit_states, save_exit_state
+from bot.storage.exit_states import ExitState, exit_states_of, forget_exit_state, forget_exit_states, save_exit_state
 from bot.storage.store import Store
 from bot.strategies.exits import ExitDecision, ExitRule
 
@@ -46,7 +46,7 @@ class ExitRecords:
             for symbol, price in (highest or {}).items():
                 positions.raise_highest_price(connection, label, symbol, price)
             for state in states:
-                save_exit_state(connection, state, client_order_id=(orders or {}).get(state.symbol))
+                _save(connection, state, (orders or {}).get(state.symbol))
             forget_exit_states(connection, label, still=positions.symbols_held(connection, label))
 
         if states or highest:
@@ -82,6 +82,15 @@ class ExitRecords:
         else:
             return True
         return False
+
+
+def _save(connection: Connection, state: ExitState, client_order_id: str | None) -> None:
+    """A row of before that makes no sense gives way to the new one."""
+    try:
+        save_exit_state(connection, state, client_order_id=client_order_id)
+    except (ValueError, ArithmeticError):
+        forget_exit_state(connection, state.account_id, state.symbol)
+        save_exit_state(connection, state, client_order_id=client_order_id)
 
 
 def rules_of(decision: ExitDecision) -> dict[str, dict[str, Any]]:

@@ -88,6 +88,10 @@ class MemoryBroker(BaseBroker):
         self.ledger: list[tuple[datetime, CashEvent]] = []
         self.fee_fraction = Decimal(0)
         self.unreadable_orders: set[str] = set()
+        self.listed = {"BTC/USD": BTC}
+        # Markets whose price cannot be read, nor that of any other market in the same call.
+        self.poisoned: set[str] = set()
+        self.price_calls: list[tuple[str, ...]] = []
         self.received: list[OrderRequest] = []
         self.orders: dict[str, VenueOrder] = {}
         self.fills: list[Fill] = []
@@ -122,12 +126,15 @@ class MemoryBroker(BaseBroker):
         return Holdings(assets, self.clock.now())
 
     def get_trading_pairs(self) -> Mapping[str, Instrument]:
-        return {"BTC/USD": BTC}
+        return self.listed
 
     def get_candles(self, symbol: str, *, interval_minutes: int, limit: int) -> Sequence[Candle]:
         return []
 
     def get_best_bid_ask_batch(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
+        self.price_calls.append(tuple(symbols))
+        for symbol in self.poisoned & set(symbols):
+            raise UnreadableReply(f"{symbol} makes no sense")
         return {symbol: Quote(symbol, self.price, self.price, self.clock.now()) for symbol in symbols}
 
     def place_order(self, request: OrderRequest) -> OrderAck:

@@ -67,9 +67,8 @@ def save_exit_state(connection: Connection, state: ExitState, *, client_order_id
 
 def forget_exit_states(connection: Connection, account_id: str, *, still: Collection[str]) -> None:
     """Rows vanish with their positions: keep those of the symbols that are `still` held."""
-    for symbol in exit_states_of(connection, account_id):
-        if symbol not in still:
-            forget_exit_state(connection, account_id, symbol)
+    query = delete(exit_state).where(exit_state.c.account_id == account_id, exit_state.c.symbol.not_in(list(still)))
+    connection.execute(query)
 
 
 def forget_exit_state(connection: Connection, account_id: str, symbol: str) -> None:

@@ -29,17 +29,28 @@ class Cycles:
         self.store = store
         self.bench.copied()
         store.write(lambda connection: connection.exec_driver_sql("UPDATE position SET stop_loss_percent = '2'"))
-        self.strategy = TradingStrategy(
+        self.stop_loss_percent: Decimal | None = None
+        self._strategies: dict[Decimal | None, TradingStrategy] = {}
+
+    @property
+    def strategy(self) -> TradingStrategy:
+        """One for each of the account's own stops that a test has set; it keeps what it has said."""
+        if self.stop_loss_percent not in self._strategies:
+            self._strategies[self.stop_loss_percent] = self._made(ExitPlan(stop_loss_percent=self.stop_loss_percent))
+        return self._strategies[self.stop_loss_percent]
+
+    def _made(self, exit_plan: ExitPlan) -> TradingStrategy:
+        return TradingStrategy(
             strategies={},
             rules=MasterRules(
                 max_positions=0,
                 max_entries_per_cycle=0,
                 order_percent_of_cash=Decimal(10),
-                exit_plan=ExitPlan(),
+                exit_plan=exit_plan,
                 scan_symbols_limit=0,
             ),
             sizer=PositionSizer(),
-            store=store,
+            store=self.store,
             clock=self.bench.clock,
             ids=self.bench.bench.ids,
             install_id="test",
