@@ -6,14 +6,15 @@ from bot.account_desk import AccountDesk
 from bot.domain.decision import ExitStatus
 from bot.domain.errors import CredentialsRejected, Fenced, StoreUnavailable
 from bot.domain.instrument import Instrument
-from bot.domain.order import IntentState, OrderKind, Side
+from bot.domain.order import OrderKind, Side
+from bot.domain.position import Position
 from bot.dust_keeping import DustKeeping
 from bot.execution.lots import lots_of
 from bot.judged_position import JudgedPosition
 from bot.observability.last_said import LastSaid
 from bot.own_orders import OwnOrders
 from bot.position_sizer import NoSize, PositionSizer
-from bot.storage import intents
+from bot.storage import intents, positions
 from bot.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -43,13 +44,16 @@ class ExitSale:
 
     def _sell(self, desk: AccountDesk, judged: JudgedPosition) -> None:
         judged.status = ExitStatus.SELLING
-        under_way = self._under_way(desk, judged.symbol)
-        if under_way is not None:
-            judged.wait(
-                "an order has no end yet",
-                status=ExitStatus.SELLING if under_way is Side.SELL else ExitStatus.WAITING,
-            )
+        if not self._orders.may_sell(desk, judged.symbol, judged.rule):
+            sells = self._sells_already(desk, judged.symbol)
+            judged.wait("an order has no end yet", status=ExitStatus.SELLING if sells else ExitStatus.WAITING)
             return
+        position = self._position(desk, judged.symbol)
+        if position is None:
+            judged.reason += "; an order that was under way has sold it"
+            return
+        # What was in the way may have sold a part of it.
+        judged.position = position
         instrument = desk.broker.get_trading_pairs().get(judged.symbol)
         if instrument is None:
             judged.wait("the venue does not list it any more")
@@ -62,17 +66,15 @@ class ExitSale:
             return
         self._place(desk, judged, instrument)
 
-    def _under_way(self, desk: AccountDesk, symbol: str) -> Side | None:
-        """Which way an order of this market that has no end yet goes: two could sell the same lots."""
-        if not self._orders.busy(desk, symbol):
-            return None
+    def _position(self, desk: AccountDesk, symbol: str) -> Position | None:
         with self._store.read() as connection:
-            sides = {
-                intent.side
-                for intent in intents.unfinished(connection, desk.account.label)
-                if intent.symbol == symbol and intent.state is not IntentState.CREATED
-            }
-        return Side.SELL if Side.SELL in sides else Side.BUY
+            return positions.find_position(connection, desk.account.label, symbol)
+
+    def _sells_already(self, desk: AccountDesk, symbol: str) -> bool:
+        """Whether what is under way is a sale, and no purchase that has no end yet."""
+        with self._store.read() as connection:
+            open_intents = intents.unfinished(connection, desk.account.label)
+        return any(intent.symbol == symbol and intent.side is Side.SELL for intent in open_intents)
 
     def _place(self, desk: AccountDesk, judged: JudgedPosition, instrument: Instrument) -> None:
         position, price = judged.position, judged.quote.bid
