@@ -216,6 +216,7 @@ class Backtest:
             not_entered=Counter(self._entering.not_entered),
             faults=sorted({*self._entering.faults, *self._selling.faults}),
             asked=self._entering.asked + self._selling.asked,
+            prices={symbol: (table.closed_at, table.arrays.close) for symbol, table in self._tables.items()},
             hold_return=hold_return(self._tables, self._venue.taker_fee_percent(MASTER, next(iter(self._tables)))),
         )
 

@@ -146,6 +146,41 @@ class CandleTable(Sequence[Candle]):
         """Units of a price as the price."""
         return Decimal(units).scaleb(-self.price_decimals)
 
+    def folded(self, minutes: int) -> "CandleTable":
+        """The same as longer candles, by the clock of UTC; a last one that is not complete is left out.
+
+        Raises ValueError for an interval that is not a multiple of this one.
+        """
+        if minutes == self.interval_minutes:
+            return self
+        if minutes % self.interval_minutes:
+            raise ValueError(f"{self.symbol}: candles of {self.interval_minutes} minutes make none of {minutes}")
+        number = self.opened_at // (minutes * 60)
+        first = np.flatnonzero(np.append(True, number[1:] != number[:-1]))
+        last = np.append(first[1:] - 1, len(self) - 1)
+        if len(self) and self.closed_at[-1] < (number[-1] + 1) * minutes * 60:
+            first, last = first[:-1], last[:-1]
+        whole = self.prices[: int(last[-1]) + 1] if len(last) else self.prices[:0]
+        volumes = self.volumes[: len(whole)]
+        prices = np.stack(
+            [
+                whole[first, 0],
+                np.maximum.reduceat(whole[:, 1], first) if len(first) else first,
+                np.minimum.reduceat(whole[:, 2], first) if len(first) else first,
+                whole[last, 3],
+            ],
+            axis=1,
+        )
+        return CandleTable(
+            self.symbol,
+            minutes,
+            number[first] * minutes * 60,
+            prices,
+            np.add.reduceat(volumes, first) if len(first) else volumes,
+            self.price_decimals,
+            self.volume_decimals,
+        )
+
     def between(self, begin_seconds: int | None, end_seconds: int | None) -> "CandleTable":
         """The candles that opened in [begin, end)."""
         first = 0 if begin_seconds is None else int(np.searchsorted(self.opened_at, begin_seconds))

@@ -95,7 +95,7 @@ class BacktestResult:
     """`not_entered` counts wishes of the strategy that were not bought, by rule; `asked` is how often it was asked.
 
     `hold_return` is the fraction that equal parts of the balance in all symbols would have made, bought at the first
-    open and held to the last close, less one taker fee.
+    open and held to the last close, less one taker fee. `prices` are times (seconds) and closes, by symbol.
     """
 
     symbols: Sequence[str]
@@ -110,6 +110,7 @@ class BacktestResult:
     faults: Sequence[str] = ()
     asked: int = 0
     hold_return: float = 0.0
+    prices: Mapping[str, tuple[NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=dict)
 
     @property
     def accounts(self) -> list[AccountResult]:

@@ -4,6 +4,7 @@ import argparse
 
 from bot.diagnostics import (
     audit,
+    backtest,
     backup,
     capacity,
     config_show,
@@ -75,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     restore.add(commands)
     copy_books.add(commands)
     strategy.add(commands)
+    backtest.add(commands)
     return made
 
 
