@@ -21,6 +21,7 @@ DOCUMENTS = (
     "docs/performance.md",
     "docs/runbook.md",
     "docs/scaling.md",
+    "docs/strategies.md",
     "CHANGELOG.md",
 )
 README_LINES = 120
