@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -31,6 +32,7 @@ from bot.followers import Followers
 from bot.seams.clock import Clock
 from bot.storage.capacity_previews import StoredPreview, add_preview
 from bot.storage.copies import PlannedCopy
+from bot.storage.market_rows import note_instrument
 from bot.storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -157,6 +159,12 @@ class EntryCapacity:
         followers = self._followers.followers_of(broker)
         return [each.account.label for each in followers if each.leaving is None and not each.shadow]
 
+    def _keep(self, connection: Connection, *, row: StoredPreview, entry: _Entry) -> None:
+        add_preview(connection, row)
+        instrument = self._followers.instrument_of(entry.broker, entry.symbol)
+        if instrument is not None:
+            note_instrument(connection, str(entry.broker), instrument, now=row.at)
+
     def _write_down(self, desk: AccountDesk, entry: _Entry, found: Capacity) -> None:
         row = StoredPreview(
             at=self._clock.now(),
@@ -173,6 +181,6 @@ class EntryCapacity:
             detail=found.verdict.sentence,
         )
         try:
-            self._store.write(lambda connection: add_preview(connection, row), timeout_seconds=WRITE_SECONDS)
+            self._store.write(partial(self._keep, row=row, entry=entry), timeout_seconds=WRITE_SECONDS)
         except NijaError as error:
             log.warning("%s: its preview of %s is not written down: %s", desk.account.label, entry.symbol, error)

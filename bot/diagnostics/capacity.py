@@ -14,7 +14,7 @@ from bot.copy_planner import CopyPlanner
 from bot.diagnostics.accounts import Reader
 from bot.diagnostics.command_line import Commands, add_command, name
 from bot.diagnostics.listing import cannot_read, count, paper, print_json, since, time_text
-from bot.diagnostics.possible_order_store import StoredFollowers, price_of
+from bot.diagnostics.possible_order_store import StoredFollowers, StoredPrice, price_of
 from bot.diagnostics.store_reading import BotState, NoStore, bot_state, now, read_store
 from bot.diagnostics.terminal import table
 from bot.domain.account import AccountRef
@@ -158,7 +158,7 @@ def _signal(
     connection: Connection, settings: Settings, followers: StoredFollowers, master: AccountRef, asked: Asked
 ) -> TradeSignal:
     symbol, broker = normalise_symbol(asked.symbol), master.broker
-    price = price_of(connection, str(broker), symbol)
+    price = price_of(connection, str(broker), symbol) or _previewed_price(connection, master, symbol)
     if price is None:
         raise Refused(f"the price of {symbol} at {broker} was not written down: nobody looks at this market")
     holdings = followers.balance_of(master).holdings
@@ -183,6 +183,12 @@ def _signal(
         executed_at=now(settings),
         exit_plan=ExitPlan(),
     )
+
+
+def _previewed_price(connection: Connection, master: AccountRef, symbol: str) -> StoredPrice | None:
+    """Where no market watch looks: what it cost when the master last wanted to enter."""
+    before = latest_previews(connection, master.label, most=LATEST)
+    return next((StoredPrice(one.price, one.at) for one in before if one.symbol == symbol), None)
 
 
 def _show_answer(state: BotState, answer: Answer, *, as_json: bool) -> int:

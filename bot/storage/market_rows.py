@@ -41,6 +41,13 @@ def put(connection: Connection, table: Table, rows: Sequence[MarketRow]) -> None
     connection.execute(query.on_conflict_do_update(index_elements=key, set_=changed), list(rows))
 
 
+def note_instrument(connection: Connection, broker: str, instrument: Instrument, *, now: datetime) -> None:
+    """The rules of one market, for those who ask later what could be bought there."""
+    names = ("symbol", "venue_symbol", "status", "tradable", "lot_step", "tick_size")
+    row = {name: getattr(instrument, name) for name in (*names, "minimum_quantity", "minimum_notional")}
+    put(connection, market_catalogue, [{"broker": broker, "changed_at": now, **row}])
+
+
 def remove(connection: Connection, table: Table, broker: str, symbols: Sequence[str]) -> None:
     """These markets are not of this kind any more."""
     for at in range(0, len(symbols), ROWS_PER_WORK):
