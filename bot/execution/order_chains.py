@@ -37,7 +37,7 @@ from bot.execution.repositioner import (
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.seams.ids import client_order_id
-from bot.storage import halts, order_chains, positions
+from bot.storage import copies, halts, order_chains, positions
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 
@@ -222,6 +222,9 @@ class OrderChains:
                 return GiveUp(str(veto))
         elif self._is_flattened(first.symbol):
             return GiveUp("a flatten sells it")
+        elif self._is_mirrored(first.symbol):
+            # The master is out: its users do not wait for a better price.
+            self._notes_of(steps).hurried = True
         if last.quantity > first.quantity - _filled(steps[:-1]):
             return Cancel("an order before it has filled more than was known")
         return None
@@ -230,6 +233,14 @@ class OrderChains:
         with self._store.read() as connection:
             campaigns = halts.flattens_of(connection, self._label)
         return any(halt.scope is not HaltScope.SYMBOL or halt.target == symbol for halt in campaigns)
+
+    def _is_mirrored(self, symbol: str) -> bool:
+        """Whether an exit of the master waits for these lots to be free."""
+        if self._broker.account.is_master:
+            return False
+        with self._store.read() as connection:
+            waiting = copies.planned_copies(connection, self._label)
+        return any(row.symbol == symbol and row.kind == str(OrderKind.EXIT) for row in waiting)
 
     def _give_up(self, steps: Sequence[OrderIntent], why: str) -> None:
         """Written down first: who dies before the cancel is through cancels again, and places nothing."""

@@ -11,6 +11,7 @@ from bot.brokers.capabilities import Capabilities
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import Holdings
 from bot.domain.errors import InsufficientFunds, UnreadableReply
+from bot.domain.leaving import WhenDisabled
 from bot.domain.order import IntentState, OrderKind, OrderRequest, OrderType, Side, VenueOrder, VenueOrderStatus
 from bot.domain.position import ExitPlan
 from bot.domain.quote import Quote
@@ -150,8 +151,9 @@ class ChainBench:
         account: AccountRef | None = None,
         gate: EntryGate | None = None,
         capabilities: Capabilities | None = None,
+        leaving: WhenDisabled | None = None,
     ) -> None:
-        self.store, self.rules, self.gate = store, rules, gate
+        self.store, self.rules, self.gate, self.leaving = store, rules, gate, leaving
         self.account = account or AccountRef.user(BrokerType.KRAKEN, "ann")
         self.clock, self.ids = TestClock(), SeededIds(1)
         self.venue = RestingVenue(self.account, self.clock)
@@ -196,6 +198,7 @@ class ChainBench:
             rules=self.rules,
             install_id="test",
             announce=lambda: None,
+            leaving=self.leaving,
         )
         self.orders = OwnOrders(
             store=self.store, clock=self.clock, ids=self.ids, install_id="test", announce=lambda _broker: None
