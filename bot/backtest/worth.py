@@ -43,11 +43,11 @@ def _closes(times: NDArray[np.int64], table: CandleTable) -> Floats:
 
 
 def _steps(times: NDArray[np.int64], changes: list[tuple[Fill, Decimal]]) -> Floats:
-    """The sum of all changes up to each time."""
+    """The sum of all changes before each time: what trades at the very second of a close is of the next candle."""
     made: Floats = np.zeros(len(times) + 1)
     if changes:
         at = np.array([fill.executed_at.timestamp() for fill, _ in changes])
-        np.add.at(made, np.searchsorted(times, at), [float(change) for _, change in changes])
+        np.add.at(made, np.searchsorted(times, at, side="right"), [float(change) for _, change in changes])
     return np.cumsum(made)[:-1]
 
 
