@@ -191,7 +191,8 @@ def price_of(
         if step:
             # A step that is less than a tick is one tick: else it would only lose its place in the queue.
             price = max(price, instrument.buy_cap(quote.bid) + instrument.tick_size)
-        return min(price, bound)
+        price = min(price, bound)
+        return price if price > 0 else None
     price = instrument.sell_floor(quote.ask * (1 - moved))
     if step:
         price = min(price, instrument.sell_floor(quote.ask) - instrument.tick_size)
