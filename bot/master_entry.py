@@ -97,12 +97,13 @@ class MasterEntry:
         safe = self.safe_mode_of(desk)
         if safe.is_on:
             return self._held_back(desk, entry.symbol, Veto(VetoRule.SAFE_MODE, safe.sentence))
+        # Before the price, which must not grow old while a fee is asked for.
+        fee = taker_fee_of(desk.broker, entry.symbol)
         quote = self._fresh_quote(desk, entry.symbol)
         safe.price(entry.symbol, known=isinstance(quote, Quote))
         if isinstance(quote, Veto):
             return self._held_back(desk, entry.symbol, quote)
         plan = entry.exit_plan(self._rules.exit_plan)
-        fee = taker_fee_of(desk.broker, entry.symbol)
         unprofitable = fee_problem(quote, plan, fee)
         if unprofitable is not None:
             return self._held_back(desk, entry.symbol, unprofitable)
