@@ -84,7 +84,7 @@ class EntrySearch:
         is_news = self._said.is_news(desk.account.label, "", veto)
         if veto:
             log.log(logging.INFO if is_news else logging.DEBUG, "%s: no new entries: %s", desk.account.label, veto)
-            self._record.waited(desk.account.label, veto, strategy=self._strategies[desk.account.broker].name)
+            self._record.waited(desk.account.label, veto, strategy=self._strategy_name(desk))
             return
         log.info("Scanning for new opportunities...")
         desk.status.step("scanning")
@@ -157,7 +157,7 @@ class EntrySearch:
             account_id=desk.account.label,
             at=self._clock.now(),
             symbol=wish.symbol,
-            strategy=self._strategies[desk.account.broker].name,
+            strategy=self._strategy_name(desk),
             confidence=wish.confidence,
             reason=wish.reason,
             outcome=outcome,
@@ -168,7 +168,7 @@ class EntrySearch:
         row = ScanCycle(
             account_id=label,
             at=self._clock.now(),
-            strategy=self._strategies[desk.account.broker].name,
+            strategy=self._strategy_name(desk),
             seconds=Decimal(f"{seconds:.3f}"),
             listed=tally.listed,
             passed=tally.passed,
@@ -183,6 +183,11 @@ class EntrySearch:
         looks = 0 if self._said.is_news(label, "scan", alike) else self._looks_alike.get(label, 0) + 1
         self._looks_alike[label] = looks
         log.log(logging.DEBUG if looks % SAY_AGAIN_LOOKS else logging.INFO, "%s: %s", label, tally)
+
+    def _strategy_name(self, desk: AccountDesk) -> str:
+        """Empty for a master without one, which enters nothing by itself."""
+        strategy = self._strategies.get(desk.account.broker)
+        return "" if strategy is None else strategy.name
 
     # -- whether to look at all ---------------------------------------------------------------------------------------
     def _entry_veto(self, desk: AccountDesk, reading: BalanceReading, held: Sequence[Position]) -> str:

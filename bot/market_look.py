@@ -9,7 +9,6 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.market.funnel import Funnel, Stage, Word
 from bot.market.ticker_board import TickerBoard
 from bot.market.universe import ScanRules, filtered_by_fee, filtered_by_listing, filtered_by_ticker
-from bot.market_view import view_of
 from bot.seams.clock import Clock
 from bot.strategies.answers import EntryAnswers
 from bot.strategies.asking import STRATEGY_FAILED, TOO_FEW_CANDLES
@@ -91,12 +90,14 @@ class MarketLook:
         movers = self._movers(desk.account.broker)
         coverage = candles.refresh(symbols, first=sorted(held), sooner=movers)
         answers, wishes = self._answers_of(desk.account), list[EntryIntent]()
-        answers.begin_look(symbols)
+        answers.keep_only(symbols)
         for symbol in symbols:
             if symbol in coverage.not_ready:
                 funnel.say(symbol, Word(Stage.MISSING, coverage.rules[symbol], coverage.not_ready[symbol]))
                 continue
-            answer = answers.about(symbol, candles.closed(symbol), lambda one=symbol: view_of(candles, one, facts))  # type: ignore[misc]
+            answer = answers.about(
+                symbol, candles.closed(symbol), interval_minutes=candles.interval_minutes, account=facts
+            )
             if isinstance(answer, EntryIntent):
                 wishes.append(answer)
             else:
