@@ -1,0 +1,174 @@
+// The first screen: the word for the whole, accounts, money, positions with their exits, debts, events.
+
+import { get, stream } from "./api.js";
+import { controlButton } from "./controls.js";
+import { KeptTable, card, empty, h, pill, show } from "./dom.js";
+import { age, amount, gain, price, quantity, since, words } from "./format.js";
+
+export const title = "Overview";
+
+export async function render(root) {
+  const hero = h("section", { class: "card hero", "aria-label": "Is it trading?" });
+  const attention = h("div");
+  const money = h("div");
+  const accounts = accountsTable();
+  const positions = positionsTable({ first: 12 });
+  const debts = debtsTable();
+  const events = h("div");
+  root.append(hero, attention,
+    card("Accounts", {}, accounts.element), money,
+    card("Open positions", { more: [h("span", { class: "small quietly" }, "nearest to an exit first")] }, positions.element),
+    card("Exits owed", {}, debts.element),
+    card("Last events", { more: [h("a", { href: "#/alerts" }, "all events")] }, events));
+
+  function update(said) {
+    if (said.error) return;
+    show(hero, [said.word, said.gate, said.halts], () => whole(said));
+    show(attention, [said.attention, said.notes], () => lookAtThis(said));
+    accounts.update(sorted(said.accounts, said));
+    show(money, [said.money.totals, said.today.totals, Math.floor(Date.now() / 5000)], () => purse(said));
+    positions.update(nearestFirst(said.positions));
+    debts.update([...said.debts, ...said.own_exits]);
+    show(events, said.events, () => eventList(said.events));
+  }
+  update(await get("overview"));
+  return stream.listen("overview", update);
+}
+
+function whole(said) {
+  const stopped = said.halts.length > 0;
+  return [
+    h("p", { class: "big", data: { state: said.word.state } }, said.word.state === "trading" ? "Trading" : `${said.word.text}`),
+    h("p", {}, said.word.why),
+    said.gate && said.gate !== said.word.why ? h("p", { class: "gate" }, said.gate) : said.gate ? h("p", { class: "gate" }, "First closed gate: ", said.gate) : null,
+    h("p", { class: "row" },
+      stopped ? controlButton("Let it go on…", { action: "resume", target: "all", title: "Go on", danger: false }) : controlButton("Pause entries…", { action: "pause", target: "all", title: "Pause all entries" })),
+  ];
+}
+
+function lookAtThis(said) {
+  const lines = [...said.attention, ...said.notes];
+  if (!lines.length) return null;
+  return card("Look at this", {}, h("ul", { class: "list" }, lines.map((line) => h("li", { class: "gate" }, line))));
+}
+
+// -- accounts ----------------------------------------------------------------------------------------------------------
+function sorted(accounts, said) {
+  const brokers = [...new Set(accounts.map((each) => each.broker))];
+  const today = said.today.accounts;
+  return [...accounts]
+    .sort((one, other) => brokers.indexOf(one.broker) - brokers.indexOf(other.broker) || (one.user_id ? 1 : 0) - (other.user_id ? 1 : 0))
+    .map((each) => ({ ...each, today: today[each.account] }));
+}
+
+function accountsTable() {
+  return new KeptTable({
+    caption: "Accounts by brokerage", hideCaption: true, key: (row) => row.account, group: (row) => row.broker,
+    nothing: "No account was ever seen here.",
+    columns: [
+      { head: "account", cell: (row) => h("a", { href: `#/account/${encodeURIComponent(row.account)}` }, row.user_id ? row.name : "master") },
+      { head: "state", cell: (row) => h("span", {}, pill(row.trading ? "trading" : words(row.health), row.trading ? "good" : level(row.health)), " ", row.trading ? "" : h("span", { class: "small quietly" }, row.why_not_trading)) },
+      { head: "since", secondary: true, cell: (row) => since(row.health_since, { before: "", after: "" }) },
+      { head: "mode", secondary: true, cell: (row) => row.mode },
+      { head: "last cycle", secondary: true, cell: (row) => since(row.last_cycle_at) },
+      { head: "last order", secondary: true, cell: (row) => since(row.last_order_at) },
+      { head: "last fill", secondary: true, cell: (row) => since(row.last_fill_at) },
+      { head: "cash", number: true, cell: (row) => balance(row.balance) },
+      { head: "today", number: true, cell: (row) => row.today ? gain(row.today.net, { unit: row.today.currency }) : "unknown" },
+      { head: "positions", secondary: true, number: true, cell: (row) => String(row.positions) },
+    ],
+  });
+}
+
+function level(health) {
+  return { healthy: "good", failed: "bad", quarantined: "bad", degraded: "note", stopped: "note" }[health] ?? "note";
+}
+
+function balance(known) {
+  if (known.available === null) return h("span", { class: "loss" }, "unknown");
+  const total = Number(known.available) + Number(known.held);
+  return h("span", {}, `${amount(String(total))} ${known.currency} `, known.status === "fresh" ? null : pill(known.status, "note"), " ", since(known.taken_at, { before: "", after: "" }));
+}
+
+// -- money -------------------------------------------------------------------------------------------------------------
+function purse(said) {
+  return said.money.totals.map((one, index) => {
+    const today = said.today.totals[index];
+    const newest = Math.max(0, ...said.money.accounts.map((each) => each.age_seconds ?? 0));
+    const unit = one.currencies.join(" + ");
+    return card(`Money in ${unit}`, { more: [h("span", { class: "pill" }, said.mode), h("span", { class: "small quietly" }, "oldest reading "), age(newest)] },
+      h("dl", { class: "tiles" },
+        tile("Equity", amount(one.equity), `${one.accounts} accounts`),
+        tile("Available", amount(one.cash_available)), tile("Held by orders", amount(one.cash_held)),
+        tile("In positions", amount(one.positions_value)),
+        tile("Today, after fees", today ? gain(today.net) : "unknown", today ? `since ${amount(today.opening_equity)}` : ""),
+        tile("Fees today", today ? amount(today.fees) : "unknown")),
+      one.at_par ? h("p", { class: "small quietly" }, "Counted one to one, as risk.at_par_with_usd says.") : null);
+  });
+}
+
+export function tile(name, value, besides = "") {
+  return h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value), besides ? h("dd", { class: "small quietly" }, besides) : null);
+}
+
+// -- positions ---------------------------------------------------------------------------------------------------------
+export function positionsTable({ first = Infinity } = {}) {
+  return new KeptTable({
+    caption: "Open positions with the distance to each exit", hideCaption: true, key: (row) => `${row.account_id} ${row.symbol}`,
+    nothing: "Nothing is held.", first,
+    columns: [
+      { head: "market", cell: (row) => h("span", {}, h("a", { href: `#/markets/${row.symbol.replace("/", "-")}` }, row.symbol), h("br"), h("a", { class: "small", href: `#/account/${encodeURIComponent(row.account_id)}` }, row.account_id)) },
+      { head: "quantity", number: true, cell: (row) => quantity(row.quantity) },
+      { head: "bought at", number: true, cell: (row) => price(row.average_entry_price) },
+      { head: "price", number: true, cell: (row) => h("span", {}, price(row.bid), " ", age(row.price_age_seconds, { before: "", after: "" })) },
+      { head: "profit", number: true, cell: (row) => h("span", {}, gain(row.profit_quote), " ", row.profit_percent === null ? "" : h("span", { class: "small" }, "(", gain(row.profit_percent), "\u00a0%)")) },
+      { head: "exits", cell: (row) => exits(row.exits) },
+      { head: "held", cell: (row) => since(row.opened_at, { before: "", after: "" }) },
+    ],
+  });
+}
+
+export function exits(state) {
+  if (!state) return pill("not looked at yet", "note");
+  const guarded = state.status === "armed" || state.status === "selling";
+  const rules = Object.entries(state.rules).map(([rule, one]) =>
+    h("span", { class: "small" }, `${words(rule)} `, h("strong", {}, `${amount(one.distance_percent)}\u00a0%`), ` to ${price(one.level)}${one.armed === false ? " (not armed yet)" : ""}`, h("br")));
+  return h("span", { title: state.reason }, pill(words(state.status), guarded ? "good" : "bad"), h("br"), rules, state.faults ? h("span", { class: "loss small" }, state.faults) : null, state.status === "armed" ? null : h("span", { class: "small quietly" }, state.reason));
+}
+
+/** Whoever is nearest to being sold comes first; what nothing guards before all. */
+function nearestFirst(positions) {
+  const distance = (one) => {
+    if (!one.exits || !["armed", "selling"].includes(one.exits.status)) return -1;
+    return Math.min(...Object.values(one.exits.rules).filter((rule) => rule.armed !== false).map((rule) => Math.abs(Number(rule.distance_percent))), 1e9);
+  };
+  return [...positions].sort((one, other) => distance(one) - distance(other));
+}
+
+function debtsTable() {
+  return new KeptTable({
+    caption: "Exits that are owed", hideCaption: true, key: (row) => `${row.signal_id ?? row.order} ${row.account} ${row.symbol}`, nothing: "Nothing is owed: every exit is done.",
+    columns: [
+      { head: "market", cell: (row) => h("span", {}, row.symbol, h("br"), h("span", { class: "small" }, row.account)) },
+      { head: "left", number: true, cell: (row) => row.left_quantity === null ? "all of it" : quantity(row.left_quantity) },
+      { head: "owed for", cell: (row) => age(row.age_seconds, { before: "", after: "" }) },
+      { head: "waits for", cell: (row) => row.waits_for },
+      { head: "last trouble", cell: (row) => row.last_error || "" },
+    ],
+  });
+}
+
+// -- events ------------------------------------------------------------------------------------------------------------
+export function eventList(events) {
+  if (!events.length) return empty("Nothing has happened yet.");
+  return h("ul", { class: "list" }, events.map((each) => h("li", {},
+    pill(each.kind, each.level), " ", since(each.at), " ",
+    each.account ? h("a", { href: `#/account/${encodeURIComponent(each.account)}` }, each.account) : null,
+    each.symbol ? ` ${each.symbol} ` : " ", h("span", {}, each.text), " ", link(each))));
+}
+
+function link(each) {
+  if (!each.reference) return null;
+  const page = each.kind === "signal" || each.kind === "copy" ? "copies" : "orders";
+  return h("a", { class: "small", href: `#/${page}/${encodeURIComponent(each.reference)}` }, "more");
+}
