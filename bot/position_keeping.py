@@ -64,7 +64,7 @@ class PositionKeeping:
         self._said = said
         self._dust = dust
         self._default_stop_percent = default_stop_percent
-        self._sale = ExitSale(sizer=sizer, store=store, orders=orders, said=said, dust=dust)
+        self._sale = ExitSale(sizer=sizer, store=store, clock=clock, orders=orders, said=said, dust=dust)
         self._prices = ExitPrices(clock)
         self._records = ExitRecords(store=store, clock=clock)
 

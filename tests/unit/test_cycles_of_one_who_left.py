@@ -58,8 +58,8 @@ class Cycles:
             status_lines=list,
         )
 
-    def cycle(self, wish: WhenDisabled | None) -> None:
-        self.bench.clock.seconds += 150
+    def cycle(self, wish: WhenDisabled | None, *, after: float = 150) -> None:
+        self.bench.clock.seconds += after
         self.strategy.add_desk(
             AccountDesk(
                 broker=self.bench.ann,

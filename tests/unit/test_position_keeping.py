@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.domain.errors import OrderRefused
 from bot.domain.leaving import WhenDisabled
 from bot.domain.position import ExitPlan, Position
 from bot.domain.trading_session import TradingSession
@@ -103,6 +104,21 @@ def test_rows_that_cannot_be_read_or_written_keep_no_exit_from_running(cycles: C
     change(cycles, "ALTER TABLE exit_decision RENAME TO gone")
     cycles.bench.ann.price = D(48_000)
     cycles.cycle(None)
+    assert cycles.held() == 0
+
+
+def test_a_refused_sale_is_tried_later_and_later_and_says_why(cycles: Cycles) -> None:
+    ann = cycles.bench.ann
+    ann.price, ann.script = D(48_000), [OrderRefused("volume minimum not met")] * 2
+    cycles.cycle(None)
+    state = states(cycles)["BTC/USD"]
+    assert state.status == "waiting"
+    assert state.reason.endswith("volume minimum not met; tried again after 1 s")
+    cycles.cycle(None, after=0.5)
+    assert len(cycles.sales()) == 1
+    cycles.cycle(None, after=0.6)
+    assert states(cycles)["BTC/USD"].reason.endswith("tried again after 2 s")
+    cycles.cycle(None, after=2)
     assert cycles.held() == 0
 
 
