@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from bot.strategies.loading import SHIPPED, load_strategy
 
 # Places of each market that can be asked about, beside the candles that the strategy needs first.
 _PLACES = 200
+# Candles that most strategies have enough of even with a parameter at the end of its range.
+_LONG = 400
 
 
 def add(commands: Commands) -> None:
@@ -138,7 +141,7 @@ def _trials(
     extremes = parameter_extremes(
         strategy.parameters,
         lambda values: load_strategy(plugin, values),
-        lambda found: fault_of(found, made_markets(found.candles_needed + 3)),
+        lambda found: fault_of(found, _long_markets(found.candles_needed)),
     )
     return chain(StrategyCheck(make, markets, interval_minutes=interval).trials(), (extremes,))
 
@@ -153,6 +156,12 @@ def _markets(strategy: Strategy, data: Path | None) -> tuple[Mapping[str, Sequen
         )
     # As many as are asked about in reasonable time: the newest.
     return {data.stem: candles[-(strategy.candles_needed + _PLACES * 7) :]}, interval
+
+
+@cache
+def _long_markets(needed: int) -> Mapping[str, Sequence[Candle]]:
+    """Long enough for a strategy that needs so many candles; the same ones for most."""
+    return _long_markets(_LONG) if needed < _LONG else made_markets(needed + 3)
 
 
 def _assignment(text: str) -> tuple[str, str]:

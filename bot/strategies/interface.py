@@ -94,6 +94,8 @@ class MarketView:
     def __post_init__(self) -> None:
         if self.interval_minutes < 1:
             raise ValueError(f"{self.symbol}: an interval is at least 1 minute")
+        # A tuple of its own ends here: no window on a longer row, and nobody changes it later.
+        object.__setattr__(self, "candles", tuple(self.candles))
         times = [candle.opened_at for candle in self.candles]
         if any(later <= earlier for earlier, later in pairwise(times)):
             raise ValueError(f"{self.symbol}: candles must be oldest first, each once")
