@@ -91,7 +91,7 @@ class CopyPlanner:
         self._sizer = sizer
         self._followers = followers
         self._limits = limits
-        self._reserve_percent = limits.reserve_percent + limits.max_copy_slippage_percent
+        self._reserve_percent = limits.entry_reserve_percent
         self._price_bound = 1 + percent_to_fraction(limits.max_copy_slippage_percent)
 
     def plan(

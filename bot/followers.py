@@ -10,6 +10,7 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading
 from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
+from bot.domain.money import percent_to_fraction
 from bot.position_sizer import CopyRules
 from bot.settings import Settings
 
@@ -63,6 +64,12 @@ class CopyLimits:
     max_signal_age_seconds: float
     minimum_funded_quote: Decimal
     at_par: AbstractSet[str] = frozenset({"USD"})
+
+    @property
+    def entry_reserve_percent(self) -> Decimal:
+        """Kept back of the cash: an entry may cost as much more than its price as the bound says, and the fee on it."""
+        bound, fee = percent_to_fraction(self.max_copy_slippage_percent), percent_to_fraction(self.reserve_percent)
+        return ((1 + bound) * (1 + fee) - 1) * 100
 
 
 def copy_limits(settings: Settings) -> CopyLimits:

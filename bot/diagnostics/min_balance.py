@@ -109,7 +109,7 @@ def _lines(
 ) -> Sequence[Line]:
     limits = copy_limits(settings)
     terms = Terms(
-        reserve_percent=limits.reserve_percent + limits.max_copy_slippage_percent,
+        reserve_percent=limits.entry_reserve_percent,
         least_funded=limits.minimum_funded_quote,
         at_par=limits.at_par,
     )

@@ -241,7 +241,7 @@ class PossibleOrders:
         if follower is None:
             return None
         limits = copy_limits(self._settings)
-        reserve = limits.reserve_percent + limits.max_copy_slippage_percent
+        reserve = limits.entry_reserve_percent
         means = UserMeans(
             self._connection,
             signal,

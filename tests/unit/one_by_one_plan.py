@@ -196,7 +196,7 @@ class OneByOne:
             master_balance=signal.master_balance,
             user_balance=total,
             user_available=available,
-            reserve_percent=self._limits.reserve_percent + self._limits.max_copy_slippage_percent,
+            reserve_percent=(Decimal("1.005") * (1 + percent_to_fraction(self._limits.reserve_percent)) - 1) * 100,
             user_exposure_by_symbol=costs,
         )
         return PositionSizer().size_entry(entry, follower.rules, instrument)
