@@ -47,8 +47,9 @@ def _bound(binds: Mapping[str, Any], name: str, value: Any) -> Any:
 class ChangeResult:
     """What the bot asks of an insert, update or delete."""
 
-    def __init__(self, rowcount: int) -> None:
+    def __init__(self, rowcount: int, row_id: int | None = None) -> None:
         self.rowcount = rowcount
+        self.inserted_primary_key = (row_id,)
 
 
 class Savepoint:
@@ -130,7 +131,7 @@ class MemoryConnection:
         except sqlite3.Error as error:
             raise exc.OperationalError(text, bound, error) from error
         if prepared.metadata is None:
-            return ChangeResult(cursor.rowcount)
+            return ChangeResult(cursor.rowcount, cursor.lastrowid)
         results = prepared.results
         rows = [
             tuple([value if result is None else result(value) for value, result in zip(row, results, strict=True)])
