@@ -12,32 +12,21 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
-from bot.brokers.base import BaseBroker, Urgency
-from bot.domain.errors import CredentialsRejected, Fenced, NijaError, RetryLater, StoreUnavailable, UnreadableReply
-from bot.domain.halt import HaltScope
+from bot.brokers.base import BaseBroker
+from bot.domain.errors import Fenced, NijaError, StoreUnavailable, UnreadableReply
 from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
-from bot.domain.order import FINAL_STATES, LIVE_STATES, UNRESOLVED_STATES, IntentState, OrderKind, OrderType
+from bot.domain.order import LIVE_STATES, UNRESOLVED_STATES, IntentState, OrderType
 from bot.domain.quote import Quote
-from bot.domain.veto import VetoRule
+from bot.execution.chain_objections import ChainObjections
+from bot.execution.chain_prices import ChainPrices
+from bot.execution.chain_steps import Steps, chain_of, enters, filled_of, next_step, worth_of
 from bot.execution.lots import lots_of
 from bot.execution.order_executor import OrderExecutor, has_ended
-from bot.execution.repositioner import (
-    Cancel,
-    Chain,
-    Escalate,
-    GiveUp,
-    Keep,
-    OrderRules,
-    Reprice,
-    Standing,
-    Verdict,
-    judge,
-)
+from bot.execution.repositioner import Cancel, Escalate, GiveUp, Keep, OrderRules, Reprice, Verdict, judge
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
-from bot.seams.ids import client_order_id
-from bot.storage import copies, halts, order_chains, positions
+from bot.storage import order_chains, positions
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 
@@ -45,7 +34,7 @@ log = logging.getLogger(__name__)
 
 # Halts and stops are seen this soon; it costs one reading of the store.
 LOOK_SECONDS = 2.0
-# The venue is asked about a live order, and for the price beside it, at most this often.
+# The venue is asked about one live order of an account at most this often, and for the prices beside them all.
 ASK_SECONDS = 5.0
 CONFIRM_LOOK_SECONDS = 1.0
 # After so many looks what is free is sold, however much stays tied up.
@@ -90,13 +79,14 @@ class OrderChains:
         self._executor = executor
         self._install_id = install_id
         self._announce = announce
-        self._leaving = leaving
         self._notes: dict[str, _Notes] = {}
-        self._quotes: dict[str, tuple[float, Quote | None]] = {}
+        self._prices = ChainPrices(broker, clock)
+        self._objections = ChainObjections(broker=broker, store=store, executor=executor, leaving=leaving)
+        self._ask_seconds = ASK_SECONDS
         self.due_at: float | None = clock.monotonic()
 
     # -- what others ask ----------------------------------------------------------------------------------------------
-    def open_in(self, symbol: str) -> Sequence[Sequence[OrderIntent]]:
+    def open_in(self, symbol: str) -> Sequence[Steps]:
         """The open chains of a market, each with its orders in turn."""
         return [steps for steps in self._open() if steps[0].symbol == symbol]
 
@@ -112,14 +102,14 @@ class OrderChains:
         """An exit of this market must not rest any more: it goes at the market as soon as its order is cancelled."""
         for steps in self.open_in(symbol):
             notes = self._notes_of(steps)
-            if steps[0].kind is OrderKind.EXIT and not notes.hurried and steps[-1].order_type is OrderType.LIMIT_GTC:
+            if not enters(steps) and not notes.hurried and steps[-1].order_type is OrderType.LIMIT_GTC:
                 log.warning("%s: the exit of %s rests no longer: %s", self._label, symbol, why)
                 notes.hurried = True
                 self._guarded(steps)
 
     def clear_entries(self, symbol: str, why: str) -> bool:
         """Give up what still enters this market; True when nothing of it can be filled any more."""
-        entering = [steps for steps in self.open_in(symbol) if steps[0].kind is OrderKind.ENTRY]
+        entering = [steps for steps in self.open_in(symbol) if enters(steps)]
         for steps in entering:
             self._give_up(steps, why)
         return all(has_ended(self._executor.reload(step)) for steps in entering for step in steps)
@@ -131,6 +121,9 @@ class OrderChains:
         if self._executor.stopping:
             return
         chains = self._open()
+        self._ask_seconds = ASK_SECONDS * max(1, len(chains))
+        resting = {steps[0].symbol for steps in chains if enters(steps) and steps[-1].state in LIVE_STATES}
+        self._prices.read(resting, max_age_seconds=ASK_SECONDS)
         waits = [wait for steps in chains if (wait := self._guarded(steps)) is not None]
         self._forget_all_but({str(steps[0].chain_id) for steps in chains})
         self.due_at = None
@@ -145,10 +138,10 @@ class OrderChains:
         Raises nothing that the venue does.
         """
         for steps in self._open() if self.rules.cancel_at_stop else ():
-            if steps[0].kind is OrderKind.ENTRY and steps[-1].state in LIVE_STATES:
+            if enters(steps) and steps[-1].state in LIVE_STATES:
                 self._give_up(steps, "the bot stops")
 
-    def _guarded(self, steps: Sequence[OrderIntent]) -> float | None:
+    def _guarded(self, steps: Steps) -> float | None:
         """One chain's trouble does not keep the others from being looked after."""
         try:
             return self._bring_on(steps)
@@ -160,7 +153,7 @@ class OrderChains:
             log.exception("%s: the orders of %s could not be looked after", self._label, steps[0].symbol)
         return ASK_SECONDS
 
-    def _bring_on(self, steps: Sequence[OrderIntent]) -> float | None:
+    def _bring_on(self, steps: Steps) -> float | None:
         """Returns in how many seconds to look at it again, None when nothing is left to do."""
         steps = [self._as_it_stands(step, last=step is steps[-1]) for step in steps]
         last = steps[-1]
@@ -185,17 +178,25 @@ class OrderChains:
             self._executor.abandon(step, step.reason or "never sent")
             return self._executor.reload(step)
         notes, now = self._notes_of([step]), self._clock.monotonic()
-        shown = None if step.venue_order_id is None else self._broker.streamed_order(step.venue_order_id)
-        ended = shown is not None and shown.status.ended
-        if last and step.state in LIVE_STATES and not ended and now - notes.asked_at < ASK_SECONDS:
+        if last and step.state in LIVE_STATES and not self._has_news(step, since=now - notes.asked_at):
             return step
         notes.asked_at = now
         return self._executor.settle(step)
 
+    def _has_news(self, live: OrderIntent, *, since: float) -> bool:
+        """Whether to ask how it stands: a live stream says it, else it is time to ask (`since`: seconds ago)."""
+        shown = None if live.venue_order_id is None else self._broker.streamed_order(live.venue_order_id)
+        if shown is not None:
+            return shown.status.ended or shown.filled_quantity != live.filled_quantity
+        return since >= self._ask_seconds
+
     # -- a live order -------------------------------------------------------------------------------------------------
-    def _while_live(self, steps: Sequence[OrderIntent]) -> float | None:
+    def _while_live(self, steps: Steps) -> float | None:
         last = steps[-1]
-        verdict = self._why_not(steps) or self._judge(steps, self._quote_beside(last))
+        # A live exit goes by its time alone; an entry needs the spread.
+        quote = self._prices.of(last.symbol, max_age_seconds=ASK_SECONDS) if enters(steps) else None
+        against = self._objections.to_going_on(steps) or self._objections.to_its_size(steps)
+        verdict = against or self._judge(steps, quote)
         if isinstance(verdict, Keep):
             left = (verdict.until - self._clock.now()).total_seconds()
             return min(LOOK_SECONDS, max(0.1, left))
@@ -210,46 +211,14 @@ class OrderChains:
             return CONFIRM_LOOK_SECONDS
         return None if isinstance(verdict, GiveUp) else self._after(steps)
 
-    def _why_not(self, steps: Sequence[OrderIntent]) -> GiveUp | Cancel | None:
-        """What the account itself has against the order: a halt, a flatten, a user that keeps what it has."""
-        first, last = steps[0], steps[-1]
-        if self._leaving is WhenDisabled.KEEP:
-            return GiveUp("the user left, and keeps what it has")
-        if first.kind is OrderKind.ENTRY:
-            veto = self._executor.vetoed_now(last)
-            # Only a person's word: what is not ready now may be so in a moment.
-            if veto is not None and veto.rule is VetoRule.HALTED:
-                return GiveUp(str(veto))
-        elif self._is_flattened(first.symbol):
-            return GiveUp("a flatten sells it")
-        elif self._is_mirrored(first.symbol):
-            # The master is out: its users do not wait for a better price.
-            self._notes_of(steps).hurried = True
-        if last.quantity > first.quantity - _filled(steps[:-1]):
-            return Cancel("an order before it has filled more than was known")
-        return None
-
-    def _is_flattened(self, symbol: str) -> bool:
-        with self._store.read() as connection:
-            campaigns = halts.flattens_of(connection, self._label)
-        return any(halt.scope is not HaltScope.SYMBOL or halt.target == symbol for halt in campaigns)
-
-    def _is_mirrored(self, symbol: str) -> bool:
-        """Whether an exit of the master waits for these lots to be free."""
-        if self._broker.account.is_master:
-            return False
-        with self._store.read() as connection:
-            waiting = copies.planned_copies(connection, self._label)
-        return any(row.symbol == symbol and row.kind == str(OrderKind.EXIT) for row in waiting)
-
-    def _give_up(self, steps: Sequence[OrderIntent], why: str) -> None:
+    def _give_up(self, steps: Steps, why: str) -> None:
         """Written down first: who dies before the cancel is through cancels again, and places nothing."""
         first = steps[0]
         log.info("%s: %s %s goes no further: %s", self._label, first.side, first.symbol, why)
         self._end(str(first.chain_id), why)
         self._cancel_all(steps)
 
-    def _cancel_all(self, steps: Sequence[OrderIntent]) -> None:
+    def _cancel_all(self, steps: Steps) -> None:
         for step in steps:
             if step.state in LIVE_STATES:
                 self._cancel(step)
@@ -263,42 +232,39 @@ class OrderChains:
             self._executor.cancel(step)
 
     # -- after an order -----------------------------------------------------------------------------------------------
-    def _after(self, steps: Sequence[OrderIntent]) -> float | None:
+    def _after(self, steps: Steps) -> float | None:
         """The venue has stated the end of every order: what is not filled is placed anew, or the chain ends."""
         failpoint("chain_confirmed")
         first, notes = steps[0], self._notes_of(steps)
-        if first.kind is OrderKind.EXIT and first.quantity > _filled(steps):
-            pause = notes.not_before - self._clock.monotonic()
-            if pause > 0:
-                return pause
-        verdict = self._why_not_anew(steps) or self._judge(steps, self._quote_of(first.symbol, max_age=0.0))
+        if filled_of(steps) >= first.quantity:
+            self._end(str(first.chain_id), "all of it is traded")
+            return None
+        pause = notes.not_before - self._clock.monotonic()
+        if pause > 0:
+            return pause
+        quote = None if notes.hurried else self._prices.of(first.symbol)
+        verdict = self._objections.to_going_on(steps) or self._judge(steps, quote)
         if isinstance(verdict, GiveUp):
             self._give_up(steps, verdict.why)
             return None
         assert isinstance(verdict, Reprice | Escalate)
         return self._place_rest(steps, verdict)
 
-    def _why_not_anew(self, steps: Sequence[OrderIntent]) -> GiveUp | None:
-        why = self._why_not(steps)
-        return why if isinstance(why, GiveUp) else None
-
-    def _place_rest(self, steps: Sequence[OrderIntent], verdict: Reprice | Escalate) -> float | None:
+    def _place_rest(self, steps: Steps, verdict: Reprice | Escalate) -> float | None:
         first = steps[0]
-        instrument = self._broker.get_trading_pairs().get(first.symbol)
-        if instrument is None:
-            return ASK_SECONDS
+        instrument = self._instrument(steps)
         awaited = self._broker.awaits(first.symbol, first.side)
-        if awaited is not None and first.kind is OrderKind.EXIT:
+        if awaited is not None and not enters(steps):
             return ASK_SECONDS
         quantity = self._rest(steps)
         if quantity is None:
             return CONFIRM_LOOK_SECONDS
         quantity = instrument.floor_quantity(quantity)
-        too_small = instrument.below_minimum(quantity, self._worth(steps, verdict))
+        too_small = instrument.below_minimum(quantity, worth_of(steps, verdict, self._prices.last(first.symbol)))
         if too_small:
             self._give_up(steps, f"what is left is not placed: {too_small}")
             return None
-        intent = self._next_step(steps, verdict, quantity)
+        intent = next_step(steps, verdict, quantity, now=self._clock.now(), install_id=self._install_id)
         log.info("%s: %s the rest of %s, step %d", self._label, first.side, first.symbol, intent.chain_step)
         return self._after_placing(self._executor.place(intent))
 
@@ -314,11 +280,11 @@ class OrderChains:
         notes.not_before = self._clock.monotonic() + pause
         return pause
 
-    def _rest(self, steps: Sequence[OrderIntent]) -> Decimal | None:
+    def _rest(self, steps: Steps) -> Decimal | None:
         """What may still be traded (base units); None while the coins of an exit are tied up."""
         first = steps[0]
-        rest = first.quantity - _filled(steps)
-        if first.kind is OrderKind.ENTRY:
+        rest = first.quantity - filled_of(steps)
+        if enters(steps):
             return rest
         with self._store.read() as connection:
             position = positions.find_position(connection, self._label, first.symbol)
@@ -331,85 +297,21 @@ class OrderChains:
         notes.locked_looks = 0
         return min(wanted, lots.free)
 
-    def _worth(self, steps: Sequence[OrderIntent], verdict: Reprice | Escalate) -> Decimal:
-        """A price for the venue's minimum alone."""
-        if isinstance(verdict, Reprice):
-            return verdict.price
-        last = steps[-1]
-        quote = self._quotes.get(last.symbol, (0.0, None))[1]
-        known = (None if quote is None else quote.bid, last.limit_price, last.average_price, steps[0].reference_price)
-        return next((price for price in known if price is not None), Decimal(1))
-
-    def _next_step(self, steps: Sequence[OrderIntent], verdict: Reprice | Escalate, quantity: Decimal) -> OrderIntent:
-        first, number = steps[0], steps[-1].chain_step + 1
-        return OrderIntent(
-            client_order_id=client_order_id(
-                install_id=self._install_id,
-                decision_id=str(first.chain_id),
-                account_id=self._label,
-                leg=f"{first.kind}-step-{number}",
-                attempt=0,
-            ),
-            account_id=first.account_id,
-            signal_id=first.signal_id,
-            decision=first.decision,
-            symbol=first.symbol,
-            side=first.side,
-            kind=first.kind,
-            order_type=verdict.order_type if isinstance(verdict, Reprice) else OrderType.MARKET,
-            quantity=quantity,
-            limit_price=verdict.price if isinstance(verdict, Reprice) else None,
-            balance_before=first.balance_before,
-            reference_price=first.reference_price,
-            exit_plan=first.exit_plan,
-            created_at=self._clock.now(),
-            chain_id=first.chain_id,
-            chain_step=number,
-        )
-
     # -- asking -------------------------------------------------------------------------------------------------------
-    def _judge(self, steps: Sequence[OrderIntent], quote: Quote | None) -> Verdict:
-        first, last = steps[0], steps[-1]
-        chain = Chain(
-            side=first.side,
-            kind=first.kind,
-            ordered=first.quantity,
-            filled=_filled(steps),
-            step=last.chain_step,
-            order_type=last.order_type,
-            standing=standing_of(last),
-            placed_at=last.sent_at or last.created_at,
-            hurried=self._notes_of(steps).hurried,
-        )
-        return judge(chain, quote, instrument=self._instrument(first.symbol), rules=self.rules, now=self._clock.now())
+    def _judge(self, steps: Steps, quote: Quote | None) -> Verdict:
+        notes = self._notes_of(steps)
+        notes.hurried = notes.hurried or self._objections.to_resting(steps)
+        chain = chain_of(steps, hurried=notes.hurried)
+        return judge(chain, quote, instrument=self._instrument(steps), rules=self.rules, now=self._clock.now())
 
-    def _instrument(self, symbol: str) -> Instrument:
-        instrument = self._broker.get_trading_pairs().get(symbol)
+    def _instrument(self, steps: Steps) -> Instrument:
+        instrument = self._broker.get_trading_pairs().get(steps[0].symbol)
         if instrument is None:
-            raise UnreadableReply(f"{symbol} is not listed any more, or its rules are not known")
+            raise UnreadableReply(f"{steps[0].symbol} is not listed any more, or its rules are not known")
         return instrument
 
-    def _quote_beside(self, live: OrderIntent) -> Quote | None:
-        """A live exit goes by its time alone; an entry needs the spread."""
-        return None if live.kind is OrderKind.EXIT else self._quote_of(live.symbol, max_age=ASK_SECONDS)
-
-    def _quote_of(self, symbol: str, *, max_age: float) -> Quote | None:
-        """None while the price is not known; a failed reading is not tried again within the age either."""
-        now = self._clock.monotonic()
-        read_at, quote = self._quotes.get(symbol, (float("-inf"), None))
-        if now - read_at <= max_age:
-            return quote
-        try:
-            with self._broker.urgent(Urgency.EXIT):
-                quote = self._broker.get_best_bid_ask(symbol)
-        except (UnreadableReply, RetryLater, CredentialsRejected) as error:
-            log.info("%s: no price for %s: %s", self._label, symbol, error)
-            quote = None
-        self._quotes[symbol] = (now, quote)
-        return quote
-
     # -- rows ---------------------------------------------------------------------------------------------------------
-    def _open(self) -> Sequence[Sequence[OrderIntent]]:
+    def _open(self) -> Sequence[Steps]:
         with self._store.read() as connection:
             return order_chains.open_chains(connection, self._label)
 
@@ -421,28 +323,14 @@ class OrderChains:
         self._store.write(work)
         failpoint("chain_ended")
 
-    def _notes_of(self, steps: Sequence[OrderIntent]) -> _Notes:
+    def _notes_of(self, steps: Steps) -> _Notes:
         return self._notes.setdefault(str(steps[0].chain_id), _Notes())
 
     def _forget_all_but(self, chain_ids: set[str]) -> None:
         self._notes = {name: notes for name, notes in self._notes.items() if name in chain_ids}
         if not chain_ids:
-            self._quotes.clear()
+            self._prices.forget()
 
     def _look_within(self, seconds: float) -> None:
         at = self._clock.monotonic() + seconds
         self.due_at = at if self.due_at is None else min(self.due_at, at)
-
-
-def standing_of(intent: OrderIntent) -> Standing:
-    """What the repositioner calls the state of an order."""
-    if intent.state not in FINAL_STATES:
-        return Standing.LIVE
-    if intent.state in (IntentState.REJECTED, IntentState.ABANDONED):
-        return Standing.REFUSED
-    rested = intent.order_type is OrderType.LIMIT_GTC and intent.state is not IntentState.FILLED
-    return Standing.LOST if rested and intent.cancel_requested_at is None else Standing.ENDED
-
-
-def _filled(steps: Sequence[OrderIntent]) -> Decimal:
-    return sum((step.filled_quantity for step in steps), Decimal(0))

@@ -151,7 +151,7 @@ has_ended = order_chains.has_ended
 @pytest.mark.parametrize(
     ("side", "name", "mutant"),
     [
-        (Side.BUY, "_filled", lambda _steps: Decimal(0)),
+        (Side.BUY, "filled_of", lambda _steps: Decimal(0)),
         (Side.SELL, "has_ended", lambda intent: has_ended(intent) or intent.cancel_requested_at is not None),
         (Side.SELL, "judge", lambda *_args, **_others: order_chains.GiveUp("it is too hard")),
     ],
