@@ -71,10 +71,16 @@ class MarketLook:
                 word = self._by_ticker(board, symbol)
                 if word is not None:
                     funnel.say(symbol, word)
-        if self._rules.max_taker_fee_percent is None:
-            return
-        for symbol in [] if desk.broker.fees_by_market else funnel.open:
-            word = filtered_by_fee(desk.broker.taker_fee_percent(symbol), self._rules)
+        if self._rules.max_taker_fee_percent is not None:
+            self._filter_by_fee(desk, funnel)
+
+    def _filter_by_fee(self, desk: AccountDesk, funnel: Funnel) -> None:
+        """By the fees as they were told; where each market has its own, those of hundreds are not asked for."""
+        left, broker = funnel.open, desk.broker
+        if left and not broker.fees_by_market:
+            broker.taker_fee_percent(left[0])
+        for symbol in left:
+            word = filtered_by_fee(broker.known_taker_fee_percent(symbol), self._rules)
             if word is not None:
                 funnel.say(symbol, word)
 
