@@ -56,7 +56,7 @@ def test_a_preview_alone_holds_nothing_back_and_says_what_is_too_much() -> None:
 def test_with_refuse_too_few_who_could_follow_or_too_shallow_a_book_is_no_entry() -> None:
     assert judged(5, 5, REFUSING).outcome is CapacityOutcome.ALLOWED
     few = judged(4, 6, REFUSING)
-    assert (few.outcome, few.quantity) == (CapacityOutcome.REFUSED, 0)
+    assert (few.outcome, few.quantity) == (CapacityOutcome.REFUSED, Decimal(0))
     assert few.sentence == "only 4 of 10 users could follow, 50 % must be able to (6 below_minimum)"
     assert judged(5, 0, REFUSING, depth="3999").outcome is CapacityOutcome.REFUSED
     assert judged(5, 0, REFUSING, depth="4000").outcome is CapacityOutcome.ALLOWED

@@ -65,9 +65,12 @@ def test_the_risk_multiplier_is_in_every_mode() -> None:
     }
 
 
-@pytest.mark.parametrize("known", [{"master_equity": Decimal(1)}, {"user_equity": Decimal(1)}, {}])
-def test_without_either_sides_equity_nothing_is_bought(known: dict[str, Decimal]) -> None:
-    entry = replace(ENTRY, equity_problem="DOGE has no price that is fresh", **known)
+@pytest.mark.parametrize(("master", "user"), [("1", None), (None, "1"), (None, None), ("0", "1")])
+def test_without_either_sides_equity_nothing_is_bought(master: str | None, user: str | None) -> None:
+    worths = [None if each is None else Decimal(each) for each in (master, user)]
+    entry = replace(
+        ENTRY, equity_problem="DOGE has no price that is fresh", master_equity=worths[0], user_equity=worths[1]
+    )
     why = refused(entry, CopyRules(mode=CopyMode.EQUITY_RATIO))
     assert (why.reason, why.detail) == (CopyReason.EQUITY_UNKNOWN, "DOGE has no price that is fresh")
 

@@ -34,7 +34,7 @@ def rows(bench: Bench, name: str = "ann") -> list[Mapping[str, Any]]:
         .order_by(signal.c.sequence)
     )
     with bench.store.read() as connection:
-        return [row._mapping for row in connection.execute(query)]
+        return [dict(row._mapping) for row in connection.execute(query)]
 
 
 def with_rules(bench: Bench, rules: CopyRules, *, shadow: bool = False) -> None:
