@@ -10,6 +10,7 @@ from bot.diagnostics import (
     config_show,
     copies,
     copy_books,
+    data,
     debts,
     drift,
     fidelity,
@@ -77,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
     copy_books.add(commands)
     strategy.add(commands)
     backtest.add(commands)
+    data.add(commands)
     return made
 
 

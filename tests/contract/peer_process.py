@@ -14,7 +14,7 @@ SCRIPTS = Path(__file__).resolve().parent / "peers"
 RUN_SECONDS = 90.0
 
 
-def run_peer(script: str, **options: str) -> dict[str, Any]:
+def run_peer(script: str, **options: Any) -> dict[str, Any]:
     """What each call of ``peers/<script>`` gave, by name. Fails, saying what to do, without the environment."""
     if not PEERS_PYTHON.exists():
         raise AssertionError(f"{PEERS_PYTHON} is missing: run ./test.sh, which makes it from requirements-peers.txt")
