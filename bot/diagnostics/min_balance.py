@@ -44,7 +44,7 @@ def add(commands: Commands) -> None:
     made = add_command(
         commands,
         "min-balance",
-        "the smallest balance that would have copied 90 % and 99 % of the master's last entries",
+        "the smallest balance that would have copied nearly all of the master's last entries",
         _run,
         codes="0 shown, 1 the entries known are too few, 2 wrong use or configuration, 3 the bot is not running",
         examples=["min-balance daivon_frazier", "min-balance --broker kraken --last 500", "min-balance ann --json"],
