@@ -5,6 +5,7 @@ import inspect
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from decimal import Decimal
 from functools import cache
@@ -110,10 +111,12 @@ def show_one(plugin: str, *, as_json: bool) -> int:
 
 def check(plugin: str, parameters: Mapping[str, object], *, data: Path | None, as_json: bool) -> int:
     """Print every trial and whether it held. 0 = all held, 1 = one did not."""
-    strategy = load_strategy(plugin, parameters)
-    markets, interval = _markets(strategy, data)
-    trials = list(_trials(plugin, parameters, strategy, markets, interval))
-    pace = pace_of(strategy, markets)
+    # What the strategy prints is not our answer.
+    with redirect_stdout(sys.stderr):
+        strategy = load_strategy(plugin, parameters)
+        markets, interval = _markets(strategy, data)
+        trials = list(_trials(plugin, parameters, strategy, markets, interval))
+        pace = pace_of(strategy, markets)
     held = all(trial.passed for trial in trials)
     if as_json:
         told = [asdict(trial) for trial in trials]

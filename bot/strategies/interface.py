@@ -41,6 +41,7 @@ docs/strategies.md: indicators that are computed once a view (`view.indicators`)
 (`view.account`), and screens that make a backtest fast (`bot/strategies/screening.py`).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -61,6 +62,8 @@ __all__ = [
 
 
 _Value = TypeVar("_Value")
+# A rule is counted and listed: numbers belong into the sentence.
+_RULE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +140,7 @@ class EntryIntent:
     max_hold_minutes: int | None = None
 
     def __post_init__(self) -> None:
+        _check_sentence(self.symbol, self.reason)
         if not isinstance(self.confidence, Decimal) or not 0 <= self.confidence <= 1:
             raise ValueError(f"{self.symbol}: confidence {self.confidence} is not a Decimal from 0 to 1")
         for distance in (self.stop_loss_percent, self.trailing_stop_percent):
@@ -160,16 +164,29 @@ class EntryIntent:
         )
 
 
+def _check_sentence(what: str, reason: object) -> None:
+    if not isinstance(reason, str):
+        raise ValueError(f"{what}: the reason is {reason!r:.80} and must be a sentence")
+
+
 def _or(asked: _Value | None, otherwise: _Value | None) -> _Value | None:
     return otherwise if asked is None else asked
 
 
 @dataclass(frozen=True)
 class NoEntry:
-    """Why a symbol is not bought now. `rule` is a fixed word to count by; `reason` is the sentence with numbers."""
+    """Why a symbol is not bought now. `rule` is a fixed word to count by; `reason` is the sentence with numbers.
+
+    Raises ValueError for a reason that is no text, and a rule that is no word (letters, digits and _, up to 60).
+    """
 
     reason: str
     rule: str = "no_signal"
+
+    def __post_init__(self) -> None:
+        _check_sentence("NoEntry", self.reason)
+        if not isinstance(self.rule, str) or not _RULE.fullmatch(self.rule):
+            raise ValueError(f"NoEntry: rule {self.rule!r:.80} is not a word to count by, such as no_signal")
 
 
 @dataclass(frozen=True)
@@ -178,6 +195,9 @@ class ExitIntent:
 
     symbol: str
     reason: str
+
+    def __post_init__(self) -> None:
+        _check_sentence(self.symbol, self.reason)
 
 
 class Strategy(Protocol):

@@ -164,13 +164,29 @@ def test_a_file_may_have_dataclasses_with_annotations_as_text(tmp_path: Path) ->
 VIEW = MarketView("BTC/USD", candles_of([1, 2, 3]))
 
 
-@pytest.mark.parametrize("body", ["return 1 / 0", "return None", "return 'buy'", "return view"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return 1 / 0", "return None", "return 'buy'", "return view", "raise SystemExit(3)", "return NoEntry(None)",
+        "return type('Bad', (), {'__repr__': lambda self: 1 / 0})()", "return NoEntry('x', rule='RSI is 31.5')", "return NoEntry('x', rule=['a'])",
+    ],
+)  # fmt: skip
 def test_a_strategy_that_fails_on_an_entry_costs_only_its_answer(tmp_path: Path, body: str) -> None:
     answer = ask_entry(load_strategy(write(tmp_path, plain(entry=body)), {}, directory=tmp_path), VIEW)
     assert isinstance(answer, NoEntry) and answer.rule == "strategy_failed" and "plain" in answer.reason
 
 
-@pytest.mark.parametrize("body", ["return 1 / 0", "return True", "return NoEntry('x')"])
+def test_a_sentence_without_end_is_cut_short(tmp_path: Path) -> None:
+    file = write(tmp_path, plain(entry="return NoEntry('x' * 10_000, rule='long')"))
+    long = load_strategy(file, {}, directory=tmp_path)
+    answer = ask_entry(long, VIEW)
+    assert isinstance(answer, NoEntry) and answer.rule == "long" and len(answer.reason) == 500
+    failing = load_strategy(write(tmp_path, plain(exit="raise ValueError('x' * 10_000)")), {}, directory=tmp_path)
+    fault = ask_exit(failing, VIEW, POSITION)
+    assert isinstance(fault, StrategyFault) and len(fault.reason) == 500
+
+
+@pytest.mark.parametrize("body", ["return 1 / 0", "return True", "return NoEntry('x')", "raise SystemExit"])
 def test_a_strategy_that_fails_on_an_exit_is_a_fault_not_an_exit(tmp_path: Path, body: str) -> None:
     answer = ask_exit(load_strategy(write(tmp_path, plain(exit=body)), {}, directory=tmp_path), VIEW, POSITION)
     assert isinstance(answer, StrategyFault) and "plain" in answer.reason

@@ -152,7 +152,7 @@ def test_importing_within_a_call_is_loading_and_no_offence(tmp_path: Path) -> No
 def test_a_parameter_that_cannot_be_used_at_the_end_of_its_range_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    breaks = mine(entry="if self.rise == 9: 1 / 0")
+    breaks = mine(entry="if self.rise == 9: 1 / 0\n        print('what a strategy prints is no part of the answer')")
     file = tmp_path / write(tmp_path, breaks)
     assert run(parser().parse_args(["strategy", "check", str(file), "--json"])) == exit_codes.SOMETHING_WRONG
     trials = {trial["name"]: trial for trial in json.loads(capsys.readouterr().out)["trials"]}
