@@ -168,7 +168,8 @@ VIEW = MarketView("BTC/USD", candles_of([1, 2, 3]))
     "body",
     [
         "return 1 / 0", "return None", "return 'buy'", "return view", "raise SystemExit(3)", "return NoEntry(None)",
-        "return type('Bad', (), {'__repr__': lambda self: 1 / 0})()", "return NoEntry('x', rule='RSI is 31.5')", "return NoEntry('x', rule=['a'])",
+        "return type('Bad', (), {'__repr__': lambda self: 1 / 0})()",
+        "return NoEntry('x', rule='RSI is 31.5')", "return NoEntry('x', rule=['a'])",
     ],
 )  # fmt: skip
 def test_a_strategy_that_fails_on_an_entry_costs_only_its_answer(tmp_path: Path, body: str) -> None:
