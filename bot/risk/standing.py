@@ -109,7 +109,9 @@ def _losses(case: Case) -> Iterator[Standing]:
 
 
 def _trips(case: Case) -> Iterator[Standing]:
-    """Of what a master decides by itself."""
+    """Of masters alone: a copy is not held back by them. A user's label is its id and the brokerage."""
+    if "_" in case.intent.account_id:
+        return
     rules = case.rules
     minutes = None if rules.cooldown_after_loss_minutes is None else Decimal(rules.cooldown_after_loss_minutes)
     yield from _bound(VetoRule.COOLDOWN, "cooldown_after_loss_minutes", minutes, "minutes")

@@ -14,7 +14,7 @@ from bot.storage.intents import OrderIntent
 from bot.storage.round_trips import round_trips_of
 from bot.storage.schema import veto
 from bot.storage.store import Store
-from tests.unit.risk.desk import KRAKEN, RiskDesk
+from tests.unit.risk.desk import ANN, KRAKEN, RiskDesk
 
 FILLED = IntentState.FILLED
 
@@ -77,7 +77,9 @@ def test_after_so_many_losses_in_a_row_nothing_is_entered_until_the_pause_is_ove
     with store.read() as connection:
         stands = standings(desk.limits.case(connection, anyone(KRAKEN.label)))
         (shown,) = [one for one in stands if one.rule is VetoRule.LOSING_STREAK]
+        of_ann = {one.rule for one in standings(desk.limits.case(connection, anyone(ANN.label)))}
     assert (shown.now, shown.limit, shown.vetoes) == (2, 2, True)
+    assert VetoRule.LOSING_STREAK not in of_ann
     desk.clock.seconds += 3600
     # One is tried; when it is lost too, the pause begins anew.
     trade(desk, "D/USD", bought_at="100", sold_at="97")
