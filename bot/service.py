@@ -18,6 +18,7 @@ from bot.account_share import AccountShare, digest_of
 from bot.brokers.paper_venue import PaperVenue
 from bot.composition import Parts, World, compose
 from bot.console_keeper import ConsoleKeeper
+from bot.control_desk import ControlDesk
 from bot.copy_trade_engine import start_copy_engine
 from bot.diagnostics.figures import OpenMatters
 from bot.domain.account import AccountRef
@@ -301,6 +302,14 @@ class Run:
             parts.market_watch.start()
         listener = None if parts.share is None else self._start_sharing(world, parts, parts.share)
         console = self._open_console(world, parts)
+        desk = ControlDesk(
+            store=world.store,
+            clock=self._clock,
+            kill_switch=parts.kill_switch,
+            wake_all=parts.trader.wake_all,
+            watchdog=parts.watchdog,
+        )
+        desk.start()
         parts.strategy.start_independent_multi_broker_trading()
         keeper = threading.Thread(target=self._keep_house, args=(world, parts, watch), name="Housekeeper", daemon=True)
         keeper.start()
@@ -311,6 +320,7 @@ class Run:
             parts.watchdog.stop()
             if listener is not None:
                 listener.stop(BEAT_SECONDS)
+            desk.stop(BEAT_SECONDS)
             left = self._shut_down(world, parts)
             watch.mark()
             if console is not None:

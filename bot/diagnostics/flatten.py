@@ -59,7 +59,7 @@ def _ask_person(settings: Settings, target: str) -> None:
     """Show what would be sold, and take only `yes`. Raises `Refused`."""
     with read_store(settings) as connection:
         meant = target_of(connection, target)
-        lines = [line for row in covered(connection, meant) for line in _would_sell(connection, meant, row)]
+        lines = [line for row in covered(connection, meant) for line in would_sell(connection, meant, row)]
     what = f"Flatten {meant.word}: entries off, and sold at the market what the bot holds:\n"
     what += "\n".join(lines) or "  nothing at the moment"
     if not sys.stdin.isatty():
@@ -69,7 +69,8 @@ def _ask_person(settings: Settings, target: str) -> None:
         raise Refused("Nothing was done")
 
 
-def _would_sell(connection: Connection, meant: Target | Halt, row: Row[Any]) -> list[str]:
+def would_sell(connection: Connection, meant: Target | Halt, row: Row[Any]) -> list[str]:
+    """What the books have of one account that a flatten would sell, as a line; none if there is nothing."""
     held = [f"{plain(one.quantity)} {one.symbol}" for one in _positions(connection, meant, row.account_id)]
     return [f"  {row.account_id}: {', '.join(held)}"] if held else []
 

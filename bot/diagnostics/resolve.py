@@ -170,8 +170,7 @@ def decide(settings: Settings, word: Word, *, as_json: bool = False, clock: Cloc
         if not word.sure:
             _ask_person(settings, word)
         with write_store(settings) as connection:
-            order = _decidable(connection, word, clock.now())
-            _write(connection, order, word, clock.now())
+            order = write_down(connection, word, clock.now())
     except Refused as error:
         return cannot_read(NoStore(str(error)), as_json=as_json, code=exit_codes.WRONG_USE, empty={"recorded": False})
     except NoStore as error:
@@ -182,7 +181,7 @@ def decide(settings: Settings, word: Word, *, as_json: bool = False, clock: Cloc
 def _ask_person(settings: Settings, word: Word) -> None:
     """Show what is about to be said, and take only `yes`. Raises `Refused`."""
     with read_store(settings) as connection:
-        order = _decidable(connection, word, now(settings))
+        order = decidable(connection, word, now(settings))
     if not sys.stdin.isatty():
         raise Refused("Nobody can be asked here. Add --yes if you are sure")
     deed = "was never taken by the brokerage" if word.accepted_as is None else f"is its order {word.accepted_as}"
@@ -192,7 +191,8 @@ def _ask_person(settings: Settings, word: Word) -> None:
         raise Refused("Nothing was written down")
 
 
-def _decidable(connection: Connection, word: Word, moment: datetime) -> OrderIntent:
+def decidable(connection: Connection, word: Word, moment: datetime) -> OrderIntent:
+    """The order that is meant, if a person may decide about it now. Raises `Refused`."""
     order = _named(connection, word.order)
     name = f"Order {short(order.client_order_id)} of {order.account_id} ({order.symbol})"
     if order.state in FINAL_STATES:
@@ -237,10 +237,13 @@ def _named(connection: Connection, text: str) -> OrderIntent:
     raise Refused(f"{text!r} is the beginning of {len(unfinished or found)} orders: {names}")
 
 
-def _write(connection: Connection, order: OrderIntent, word: Word, moment: datetime) -> None:
+def write_down(connection: Connection, word: Word, moment: datetime) -> OrderIntent:
+    """The account's thread carries it out; returns the order as it was before. Raises `Refused`."""
+    order = decidable(connection, word, moment)
     record_resolution(
         connection, order, resolution=word.resolution, by=word.by, reason=word.reason[:_LONGEST_TEXT], now=moment
     )
+    return order
 
 
 # -- what became of it --------------------------------------------------------------------------------------------
@@ -265,9 +268,9 @@ def _became(settings: Settings, order: OrderIntent, word: Word, clock: Clock) ->
         with read_store(settings) as connection:
             running = bot_state(connection, now=clock.now()).running
             found = find_intent(connection, order.client_order_id) or order
-        verdict = _verdict(found, word)
-        if verdict is not None:
-            return verdict
+        said = verdict(found, word)
+        if said is not None:
+            return said
         if not running:
             return exit_codes.NOT_RUNNING, "NIJA is not running: it is carried out at the next start."
         if clock.monotonic() >= deadline:
@@ -277,8 +280,8 @@ def _became(settings: Settings, order: OrderIntent, word: Word, clock: Clock) ->
         clock.wait(threading.Event(), _LOOK_SECONDS)
 
 
-def _verdict(found: OrderIntent, word: Word) -> tuple[int, str] | None:
-    """How it ended, or None while nothing has happened."""
+def verdict(found: OrderIntent, word: Word) -> tuple[int, str] | None:
+    """How it ended (0 = carried out) in a sentence, or None while nothing has happened."""
     name = short(found.client_order_id)
     if found.state in FINAL_STATES:
         why = f" ({found.reason})" if found.reason else ""

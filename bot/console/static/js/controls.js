@@ -11,18 +11,23 @@ export function ask({ action, target = "all", title, text, details = {}, needsRe
   const nonce = crypto.randomUUID();
   const said = h("p", { role: "status", "aria-live": "polite" });
   const reason = h("input", { name: "reason", maxLength: 200, placeholder: "for whoever reads it later" });
+  const by = h("input", { name: "by", maxLength: 40, autocomplete: "name", value: localStorage.getItem("by") ?? "", placeholder: "your name" });
+  const venueId = h("input", { name: "venue_order_id", maxLength: 64, required: Boolean(details.ask_venue_order_id) });
   const preview = h("div", { class: "body" });
   const go = h("button", { class: danger ? "danger" : "main" }, "Go on…");
   const close = h("button", { type: "button", class: "quiet", onclick: () => dialog.close() }, "Leave it");
   const form = h("form", {}, h("h2", {}, title), text ? h("p", {}, text) : null,
-    needsReason ? h("label", {}, "Why", reason) : null, preview, said, h("p", { class: "row" }, go, close));
+    details.ask_venue_order_id ? h("label", {}, "The order's id at the brokerage", venueId) : null,
+    needsReason ? [h("label", {}, "Who", by), h("label", {}, "Why", reason)] : null, preview, said, h("p", { class: "row" }, go, close));
   const dialog = h("dialog", { "aria-label": title }, form);
   let code = null;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     go.disabled = true;
     try {
-      const answer = await post("controls", { action, target, reason: reason.value, details, nonce, ...(code ? { code } : {}) });
+      localStorage.setItem("by", by.value);
+      const told = details.ask_venue_order_id ? { accepted_as: venueId.value.trim() } : details;
+      const answer = await post("controls", { action, target, reason: reason.value, by: by.value, details: told, nonce, ...(code ? { code } : {}) });
       if (answer.code) {
         code = answer.code;
         preview.replaceChildren(h("h3", {}, "This is what would happen"), h("ul", {}, answer.preview.map((line) => h("li", {}, line))));
@@ -50,6 +55,10 @@ async function follow(request, { said, go, close, preview }) {
   go.hidden = true;
   close.textContent = "Close";
   while (state.state === "asked" || state.state === "taken") {
+    if (state.running === false) {
+      said.textContent = "Written down.";
+      return showLines(preview, state);
+    }
     said.textContent = state.state === "asked" ? "Asked; waiting for the bot…" : "The bot is at it…";
     showLines(preview, state);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

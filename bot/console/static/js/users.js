@@ -17,7 +17,7 @@ export async function render(root) {
       { head: "kind", secondary: true, cell: (row) => `${row.account_type}${row.shadow ? ", shadow" : ""}` },
       { head: "copies by", cell: (row) => settings(row.copy) },
       { head: "paused", cell: (row) => row.pauses.map((each) => each.symbol).join(", ") },
-      { head: "", cell: (row) => h("span", { class: "row" }, controlButton("Pause…", { action: "pause", target: row.account, title: `Pause ${row.name}` }), controlButton("Go on…", { action: "resume", target: row.account, title: `Let ${row.name} go on`, danger: false })) },
+      { head: "", cell: (row) => h("span", { class: "row" }, controlButton("Pause…", { action: "pause", target: `account:${row.account}`, title: `Pause ${row.name}` }), controlButton("Go on…", { action: "resume", target: `account:${row.account}`, title: `Let ${row.name} go on`, danger: false })) },
       { head: "from", secondary: true, cell: (row) => h("code", {}, row.source) },
     ],
   });
