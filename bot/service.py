@@ -15,6 +15,7 @@ from sqlalchemy import URL, Connection
 
 from bot import exit_codes
 from bot.account_share import AccountShare, digest_of
+from bot.alert_desk import AlertDesk
 from bot.brokers.paper_venue import PaperVenue
 from bot.composition import Parts, World, compose
 from bot.console_keeper import ConsoleKeeper
@@ -410,6 +411,7 @@ class Run:
             longest_turn_seconds=2 * BEAT_SECONDS,
         )
         sealer = ChainSealer(world.store, self._clock)
+        alert_desk = AlertDesk(world.store, self._clock, self._settings)
         days = self._settings.storage
         retention = Retention(
             world.store,
@@ -434,6 +436,7 @@ class Run:
                 self._end_when(self._other_owner(), exit_codes.ALREADY_RUNNING)
             parts.kill_switch.look()
             sealer.turn()
+            alert_desk.turn()
             retention.turn()
             self._keep_exchange_alive(world)
             if now >= summary_at:

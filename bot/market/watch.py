@@ -20,6 +20,7 @@ from bot.market.snapshots import Snapshots
 from bot.seams.clock import Clock
 from bot.settings.model import MarketWatchSettings
 from bot.storage import market_rows
+from bot.storage.favourites import favourites_of
 from bot.storage.store import Store
 from bot.supervision.heart import beat
 from bot.supervision.kept_thread import KeptThread
@@ -90,6 +91,7 @@ class MarketWatch:
         self._histories: dict[str, PriceHistory] = {}
         self._movers: Mapping[str, Mover] = {}
         self._held: frozenset[str] = frozenset()
+        self._favourites: frozenset[str] = frozenset()
         self._scout_at = clock.monotonic()
         self._looks = 0
         self._source_told = False
@@ -165,6 +167,7 @@ class MarketWatch:
         instruments = self._market.instruments()
         with self._store.read() as connection:
             self._held = market_rows.held_symbols(connection, self._broker)
+            self._favourites = favourites_of(connection, self._broker)
         if self._clock.monotonic() >= self._scout_at:
             self._scout_at = self._clock.monotonic() + self._next_scout()
             self._scout(instruments)
@@ -248,7 +251,7 @@ class MarketWatch:
             candidates = sorted(self._candidates, key=lambda symbol: -self._candidates[symbol])
         groups: Sequence[tuple[str, Iterable[str]]] = (
             (HELD, sorted(self._held)),
-            (FAVOURITE, self._settings.favourites),
+            (FAVOURITE, [*self._settings.favourites, *sorted(self._favourites)]),
             (CANDIDATE, candidates),
             (MOVER, self._movers),
         )
