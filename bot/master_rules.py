@@ -21,6 +21,7 @@ class MasterRules:
     sizing: Sizing = Sizing.FIXED_FRACTION
     risk_per_trade_percent: Decimal = Decimal(1)
     target_volatility_percent: Decimal = Decimal(1)
+    max_order_worth_percent: Decimal | None = None
 
     @property
     def sizing_rules(self) -> SizingRules:
@@ -29,6 +30,7 @@ class MasterRules:
             percent_of_cash=self.order_percent_of_cash,
             risk_per_trade_percent=self.risk_per_trade_percent,
             target_volatility_percent=self.target_volatility_percent,
+            max_percent_of_worth=self.max_order_worth_percent,
         )
 
 
@@ -42,6 +44,7 @@ def master_rules(settings: Settings) -> MasterRules:
         order_percent_of_cash=risk.order_fraction_of_balance_percent,
         risk_per_trade_percent=risk.risk_per_trade_percent,
         target_volatility_percent=risk.target_volatility_percent,
+        max_order_worth_percent=risk.max_order_worth_percent,
         exit_plan=configured_exit_plan(settings),
         scan_symbols_limit=risk.scan_symbols_limit,
         max_price_age_seconds=settings.market_watch.max_price_age_seconds,

@@ -31,12 +31,16 @@ class Sizing(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class SizingRules:
-    """Percents: of the available cash, of the account's worth at risk, and of its worth that a usual day moves."""
+    """Percents: of the available cash, of the account's worth at risk, and of its worth that a usual day moves.
+
+    `max_percent_of_worth` bounds the two that are computed: a stop that is near makes a large position of a small risk.
+    """
 
     mode: Sizing = Sizing.FIXED_FRACTION
     percent_of_cash: Decimal = Decimal(5)
     risk_per_trade_percent: Decimal = Decimal(1)
     target_volatility_percent: Decimal = Decimal(1)
+    max_percent_of_worth: Decimal | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +85,7 @@ def size_master_entry(rules: SizingRules, facts: EntryFacts) -> MasterSize | NoM
     wanted = _WAYS[rules.mode](rules, facts, numbers)
     if isinstance(wanted, NoMasterSize):
         return wanted
-    bounds = {str(rules.mode): wanted, **facts.caps, "cash": affordable(facts)}
+    bounds = {str(rules.mode): wanted, **facts.caps, **_part_of_worth(rules, facts), "cash": affordable(facts)}
     set_by = min(bounds, key=lambda name: bounds[name])
     notional = max(Decimal(0), bounds[set_by])
     numbers |= {"wanted_quote": shown(wanted), "allowed_quote": shown(notional), "set_by": set_by}
@@ -90,6 +94,12 @@ def size_master_entry(rules: SizingRules, facts: EntryFacts) -> MasterSize | NoM
     if too_small:
         return NoMasterSize(VetoRule.BELOW_MINIMUM, f"{too_small} ({set_by} allows {shown(notional)})", numbers)
     return MasterSize(quantity, set_by, numbers | {"quantity_base": plain(quantity)})
+
+
+def _part_of_worth(rules: SizingRules, facts: EntryFacts) -> Mapping[str, Decimal]:
+    if rules.mode is Sizing.FIXED_FRACTION or rules.max_percent_of_worth is None or facts.equity is None:
+        return {}
+    return {"max_order_worth_percent": facts.equity * percent_to_fraction(rules.max_percent_of_worth)}
 
 
 def affordable(facts: EntryFacts) -> Decimal:

@@ -300,6 +300,9 @@ class RiskSettings(Section):
         default=Decimal(1),
         description="part of the account that a usual day of the market moves, with volatility_target",
     )
+    max_order_worth_percent: Optional[Percent] = Field(
+        default=Decimal(25), description="most of the account in one entry, with risk_per_trade and volatility_target"
+    )
     max_entries_per_cycle: Annotated[Whole, Field(ge=1, le=100)] = Field(
         default=1, description="new positions in one cycle", json_schema_extra={"unit": "orders"}
     )

@@ -48,6 +48,7 @@ ALL_RULES = st.builds(
     percent_of_cash=PERCENT,
     risk_per_trade_percent=PERCENT,
     target_volatility_percent=PERCENT,
+    max_percent_of_worth=st.none() | PERCENT,
 )
 ALL_FACTS = st.builds(
     EntryFacts,
@@ -120,6 +121,14 @@ def test_the_smallest_bound_decides_and_is_named() -> None:
     assert (sized(BY_RISK, poor).quantity, sized(BY_RISK, poor).set_by) == (Decimal(10), "cash")
 
 
+def test_a_stop_that_is_near_does_not_put_the_whole_account_into_one_market() -> None:
+    near = replace(FACTS, cash=Decimal(20_000), stop_loss_percent=Decimal("0.1"), taker_fee_percent=Decimal(0))
+    whole = sized(BY_RISK, near)
+    assert whole.set_by == "cash"
+    quarter = sized(replace(BY_RISK, max_percent_of_worth=Decimal(25)), near)
+    assert (quarter.quantity, quarter.set_by) == (Decimal(50), "max_order_worth_percent")
+
+
 @given(rules=ALL_RULES, facts=ALL_FACTS)
 def test_no_size_is_ever_more_than_cash_with_its_reserve_a_cap_or_the_risk(
     rules: SizingRules, facts: EntryFacts
@@ -135,6 +144,8 @@ def test_no_size_is_ever_more_than_cash_with_its_reserve_a_cap_or_the_risk(
     assert notional * (100 + facts.taker_fee_percent + PRICE_RESERVE_PERCENT) <= 100 * facts.cash * almost
     assert all(notional <= cap for cap in facts.caps.values())
     assert facts.equity is not None
+    if rules.mode is not Sizing.FIXED_FRACTION and rules.max_percent_of_worth is not None:
+        assert notional * 100 <= facts.equity * rules.max_percent_of_worth
     if rules.mode is Sizing.RISK_PER_TRADE:
         assert facts.stop_loss_percent is not None
         bought = notional * (1 + facts.taker_fee_percent / 100)
