@@ -8,6 +8,7 @@ from sqlalchemy import select
 from bot.domain.order import IntentState
 from bot.storage import copies, intents, positions, signals
 from bot.storage.schema import fill
+from tests.simulation.guarded_positions import unguarded
 from tests.simulation.semantics import LONGEST_DELAY_SECONDS
 from tests.simulation.venue import INSTRUMENTS
 
@@ -26,6 +27,7 @@ def heal(world: "World") -> None:
     _work_until_quiet(world, flatten=False)
     world.heal_seconds = world.clock.seconds - started
     world.unfinished_after_healing = unfinished(world)
+    world.unguarded_after_healing = unguarded(world)
     _work_until_quiet(world, flatten=True)
     # Whatever still lingers in the network arrives now, or never.
     world.clock.advance(LONGEST_DELAY_SECONDS + 1)

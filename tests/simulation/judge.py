@@ -23,6 +23,7 @@ def verdict(world: "World", journal: Journal) -> list[Violation]:
         *(Violation("unexpected error", error) for error in world.errors),
         *world.witness.seen,
         *_ends(world),
+        *(Violation("no position without a live exit", line) for line in world.unguarded_after_healing),
         *judge_orders(journal),
         *judge_ledger(journal),
         *judge_shares(journal),

@@ -93,6 +93,7 @@ class World:
         self.loop = SimulatedLoop(self.clock, dice, self._loop_trouble)
         self.heal_seconds = 0.0
         self.unfinished_after_healing: list[str] = []
+        self.unguarded_after_healing: list[str] = []
         self._own: dict[tuple[str, str], Decimal] = {}
         self._running: AccountRef | None = None
         self._depth = 0
