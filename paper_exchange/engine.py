@@ -156,6 +156,10 @@ class Engine:
         account = self._accounts[account_id]
         return {asset: account.balance(asset) for asset in account.totals}
 
+    def balance(self, account_id: str, asset: str) -> Balance:
+        """One asset; zero for one that the account never held."""
+        return self._accounts[account_id].balance(asset)
+
     def fee_rates(self, account_id: str, symbol: str) -> tuple[Decimal, Decimal]:
         """Maker and taker fee as fractions of the cost, by the account's 30-day volume; the same for all symbols."""
         account = self._accounts[account_id]

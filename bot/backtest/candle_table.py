@@ -16,8 +16,8 @@ from bot.market.candle_arrays import CandleArrays
 Whole = NDArray[np.int64]
 
 # Candles are made in blocks when somebody looks at them, and so many blocks are kept.
-_BLOCK = 256
-_KEPT_BLOCKS = 64
+_BLOCK = 64
+_KEPT_BLOCKS = 256
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,8 +46,7 @@ class Venue:
         self._engine.open_account(account, "alpaca" if stocks else "kraken", cash, rules=self._rules)
 
     def available(self, account: str, asset: str) -> Decimal:
-        balance = self._engine.balances(account).get(asset)
-        return Decimal(0) if balance is None else balance.available
+        return self._engine.balance(account, asset).available
 
     def taker_fee_percent(self, account: str, symbol: str) -> Decimal:
         """As of its last fill; the engine itself asks for the exact tier at every order."""

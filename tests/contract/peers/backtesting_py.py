@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 import warnings
 
 import pandas as pd
@@ -38,6 +39,8 @@ class Momentum(Strategy):
 
 
 test = Backtest(candles, Momentum, cash=10_000_000, commission=options["fee"] / 100, finalize_trades=False)
+began = time.process_time()
 trades = test.run()["_trades"]
+seconds = time.process_time() - began
 rows = trades[["EntryBar", "ExitBar", "EntryPrice", "ExitPrice", "PnL", "Commission"]].to_numpy().tolist()
-print(json.dumps({"trades": rows}))
+print(json.dumps({"trades": rows, "seconds": seconds}))
