@@ -40,7 +40,9 @@ def _what_is_wrong(kind: str, context: Mapping[str, Any], value: object, locatio
     if kind == "missing":
         return "is missing"
     if kind in _LIMITS:
-        return f"must be {_LIMITS[kind]} {next(iter(context.values()))}, not {shown(value)}"
+        # A limit that is a Decimal comes as Python would write it.
+        limit = str(next(iter(context.values()))).removeprefix("Decimal('").removesuffix("')")
+        return f"must be {_LIMITS[kind]} {limit}, not {shown(value)}"
     if kind in ("literal_error", "enum"):
         return f"must be {context['expected']}, not {shown(value)}"
     if kind in ("model_type", "model_attributes_type", "dict_type"):

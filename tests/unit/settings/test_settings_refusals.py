@@ -60,6 +60,15 @@ def problems(
             "config/nija.yaml:2: kraken.private_call_hold_second is not a setting; "
             "did you mean private_call_hold_seconds?",
         ),
+        # Two percent written as a fraction, and no stop at all: no account may be without one.
+        (
+            "risk:\n  stop_loss_percent: 0.02\n",
+            "config/nija.yaml:2: risk.stop_loss_percent must be at least 0.05, not '0.02'",
+        ),
+        (
+            "risk:\n  stop_loss_percent: null\n",
+            "config/nija.yaml:2: risk.stop_loss_percent must be a number, not empty",
+        ),
         (
             "metrics_port: 1\n\nmetrics_port: 1\n",
             "config/nija.yaml:3: metrics_port is already set on line 1; keep one of them",
