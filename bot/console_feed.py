@@ -8,21 +8,36 @@ import errno
 import logging
 import os
 import select
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
 
 from bot.brokers.market_values import MarketValues
 from bot.domain.money import plain
+from bot.domain.quote import Candle
 from bot.seams.clock import Clock
 
 log = logging.getLogger(__name__)
 
 READINESS_SECONDS = 1.0
 MARKET_SECONDS = 0.25
+CANDLE_SECONDS = 5.0
+MOST_CANDLES = 300
 # More than this unread, and only what is new after it was read is told.
 LARGEST_BACKLOG = 1_000_000
+
+
+@dataclass(frozen=True)
+class ShownCandles:
+    """The closed candles of one market, oldest first, as its master's strategy sees them."""
+
+    broker: str
+    symbol: str
+    interval_minutes: int
+    candles: Sequence[Candle]
 
 
 class Saying(Protocol):
@@ -33,6 +48,11 @@ class Saying(Protocol):
     def not_ready(self) -> list[str]: ...
 
     def trading(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+def _row(candle: Candle) -> list[object]:
+    prices = (candle.open, candle.high, candle.low, candle.close, candle.volume)
+    return [int(candle.opened_at.timestamp()), *(plain(each) for each in prices)]
 
 
 class ConsoleFeed:
@@ -46,6 +66,7 @@ class ConsoleFeed:
         saying: Saying,
         metrics_url: Callable[[], str],
         markets: Callable[[], Mapping[str, MarketValues]],
+        candles: Callable[[], Iterable[ShownCandles]] = tuple,
     ) -> None:
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
@@ -53,6 +74,9 @@ class ConsoleFeed:
         self._saying = saying
         self._metrics_url = metrics_url
         self._markets = markets
+        self._candles = candles
+        self._candles_at = clock.monotonic()
+        self._candles_told: dict[tuple[str, str], datetime] = {}
         self._told: dict[tuple[str, str], float] = {}
         self._unsent = b""
         self._readiness_at = clock.monotonic()
@@ -70,7 +94,26 @@ class ConsoleFeed:
                 rows = self._changed(broker, values)
                 if rows:
                     self._say({"kind": "markets", "broker": broker, "rows": rows})
+        if now >= self._candles_at and not self._unsent:
+            self._candles_at = now + CANDLE_SECONDS
+            self._say_candles()
         return self._send()
+
+    def _say_candles(self) -> None:
+        for shown in self._candles():
+            newest = shown.candles[-1].opened_at if shown.candles else None
+            if newest is None or self._candles_told.get((shown.broker, shown.symbol)) == newest:
+                continue
+            self._candles_told[shown.broker, shown.symbol] = newest
+            self._say(
+                {
+                    "kind": "candles",
+                    "broker": shown.broker,
+                    "symbol": shown.symbol,
+                    "interval_minutes": shown.interval_minutes,
+                    "candles": [_row(candle) for candle in shown.candles[-MOST_CANDLES:]],
+                }
+            )
 
     def _readiness(self) -> Mapping[str, object]:
         saying = self._saying

@@ -10,12 +10,12 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from bot.brokers.market_values import MarketValues
 from bot.console.environment import console_environment
-from bot.console_feed import ConsoleFeed
+from bot.console_feed import ConsoleFeed, ShownCandles
 from bot.observability.health_pages import health_routes
 from bot.observability.pages import Pages
 from bot.observability.readiness import Readiness
@@ -52,6 +52,7 @@ class ConsoleKeeper:
         readiness: Readiness,
         metrics_url: Callable[[], str],
         markets: Callable[[], Mapping[str, MarketValues]],
+        candles: Callable[[], Iterable[ShownCandles]] = tuple,
         watchdog: Watchdog | None = None,
     ) -> None:
         self._settings = settings
@@ -65,6 +66,7 @@ class ConsoleKeeper:
         self._readiness = readiness
         self._metrics_url = metrics_url
         self._markets = markets
+        self._candles = candles
         self._stop = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._fallback: Pages | None = None
@@ -125,6 +127,7 @@ class ConsoleKeeper:
                 saying=self._readiness,
                 metrics_url=self._metrics_url,
                 markets=self._markets,
+                candles=self._candles,
             )
             return self._tell(child, feed)
         finally:

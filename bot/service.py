@@ -18,6 +18,7 @@ from bot.account_share import AccountShare, digest_of
 from bot.alert_desk import AlertDesk
 from bot.brokers.paper_venue import PaperVenue
 from bot.composition import Parts, World, compose
+from bot.console_feed import ShownCandles
 from bot.console_keeper import ConsoleKeeper
 from bot.control_desk import ControlDesk
 from bot.copy_trade_engine import start_copy_engine
@@ -39,7 +40,7 @@ from bot.seams.ids import IdSource, SystemIds
 from bot.settings import Settings
 from bot.settings.loading import config_directory, process_environment
 from bot.start_checks import banner, check_disk, check_keys, check_mode, make_private_directory, unusable
-from bot.storage import instance_lease, process, processes, wakeups
+from bot.storage import instance_lease, market_rows, process, processes, wakeups
 from bot.storage.chain_sealing import ChainSealer
 from bot.storage.installation import Installation, open_installation
 from bot.storage.instance_lease import Holder
@@ -340,6 +341,7 @@ class Run:
             readiness=self._readiness,
             metrics_url=self._metrics_url,
             markets=lambda: {} if watch is None else {watch.broker: watch.values},
+            candles=lambda: _shown_candles(world, parts),
             watchdog=parts.watchdog,
         )
         console.start()
@@ -583,6 +585,20 @@ class Run:
         self._redactor.add(venue.endpoint.token)
         log.info("Paper exchange started; its state is in %s", self._settings.state_dir / "paper")
         return venue
+
+
+def _shown_candles(world: World, parts: Parts) -> list[ShownCandles]:
+    """Of markets that are held or looked at closely."""
+    shown = []
+    for broker, cache in parts.strategy.candle_caches().items():
+        with world.store.read() as connection:
+            symbols = market_rows.held_symbols(connection, broker)
+        if parts.market_watch is not None and parts.market_watch.broker == broker:
+            symbols |= parts.market_watch.focus.keys()
+        shown += [
+            ShownCandles(str(broker), symbol, cache.interval_minutes, cache.known(symbol)) for symbol in sorted(symbols)
+        ]
+    return shown
 
 
 def _hand_over_nonces(parts: Parts) -> None:

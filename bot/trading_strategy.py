@@ -12,6 +12,7 @@ from bot.domain.errors import CredentialsRejected, Fenced, RetryLater, StoreUnav
 from bot.domain.order import IntentState
 from bot.dust_keeping import DustKeeping
 from bot.entry_search import EntrySearch
+from bot.market.candle_cache import CandleCache
 from bot.market.universe import ScanRules
 from bot.master_entry import Capacity, MasterEntry, Rooms, no_rooms
 from bot.master_rules import MasterRules
@@ -121,6 +122,12 @@ class TradingStrategy:
     def remove_desk(self, account: AccountRef) -> None:
         """Another process has the account."""
         self._desks.pop(account, None)
+
+    def candle_caches(self) -> Mapping[BrokerType, CandleCache]:
+        """Of each master; for any thread, for showing what its strategy sees."""
+        return {
+            account.broker: desk.candles for account, desk in list(self._desks.items()) if desk.candles is not None
+        }
 
     def run_cycle(self, broker: BaseBroker | None = None, user_mode: bool = False) -> None:
         """One cycle for `broker`'s account, in the calling thread (default: the first master).

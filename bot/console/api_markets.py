@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.console.answers import Asked, Refusal
+from bot.console.drawn_candles import drawn_candles
 from bot.console.fields import age_seconds, fields_of, shown
 from bot.diagnostics.market import focus_fields, market_fields, mover_fields, source_fields
 from bot.domain.symbol import normalise_symbol
@@ -80,6 +81,7 @@ def one_market(asked: Asked) -> dict[str, Any]:
         "symbol": wanted,
         "listed": listed,
         "lines": {row.broker: json.loads(row.sparkline_json) for row in lines},
+        "candles": [drawn_candles(asked.context, wanted, said) for said in asked.context.news.candles(wanted)],
         "trades": [
             fields_of(row, ("account_id", "side", "quantity", "price", "executed_at", "client_order_id"))
             for row in trades

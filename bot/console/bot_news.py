@@ -27,6 +27,7 @@ class BotNews:
         self._readiness: tuple[float, Mapping[str, Any]] | None = None
         self._markets: dict[tuple[str, str], Sequence[Any]] = {}
         self._changed: dict[tuple[str, str], Sequence[Any]] = {}
+        self._candles: dict[tuple[str, str], Mapping[str, Any]] = {}
         self._lock = threading.Lock()
         self.ended = threading.Event()
 
@@ -47,10 +48,16 @@ class BotNews:
             said = msgspec.json.decode(line)
             if said["kind"] == "readiness":
                 self._readiness = (self._clock.monotonic(), said)
+            elif said["kind"] == "candles":
+                self._take_candles(said)
             elif said["kind"] == "markets":
                 self._take_markets(str(said["broker"]), said["rows"])
         except (msgspec.DecodeError, KeyError, TypeError, IndexError) as error:
             log.warning("a line of the bot is not understood: %s", error)
+
+    def _take_candles(self, said: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._candles[str(said["broker"]), str(said["symbol"])] = said
 
     def _take_markets(self, broker: str, rows: Sequence[Sequence[Any]]) -> None:
         fresh = {(broker, str(row[0])): row for row in rows}
@@ -75,6 +82,11 @@ class BotNews:
         """By (brokerage, symbol): [symbol, bid, ask, last, volume_24h_base], prices as text."""
         with self._lock:
             return dict(self._markets)
+
+    def candles(self, symbol: str) -> Sequence[Mapping[str, Any]]:
+        """Of each brokerage; `candles` are [unix seconds, open, high, low, close, volume]."""
+        with self._lock:
+            return [said for (_, each), said in self._candles.items() if each == symbol]
 
     def take_changes(self) -> Mapping[tuple[str, str], Sequence[Any]]:
         """Markets that have changed since the last time; each once, as it is now."""

@@ -1,6 +1,6 @@
 """The indicators of one run of candles, each computed once however often it is asked for."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar, cast
 
 from bot.domain.quote import Candle
@@ -55,6 +55,10 @@ class CachedIndicators:
     def donchian(self, period: int, *, over: int) -> list[Channel]:
         """Highest high and lowest low of each `period` candles, in quote."""
         return self._once(("donchian", period, over), lambda: indicators.donchian(self._newest(over), period))
+
+    def asked(self) -> Mapping[tuple[Hashable, ...], Sequence[object]]:
+        """What was asked for until now, by name and arguments (the last one is `over`): for drawing it."""
+        return {key: cast(Sequence[object], series) for key, series in self._known.items() if isinstance(key, tuple)}
 
     def _newest(self, over: int) -> Sequence[Candle]:
         return self._candles[-over:] if over > 0 else ()

@@ -151,6 +151,11 @@ class CandleCache:
         """The closed candles of a ready symbol, oldest first; empty while it is not ready (the coverage says why)."""
         return () if self._problem(symbol) is not None else self._series[symbol].candles
 
+    def known(self, symbol: str) -> tuple[Candle, ...]:
+        """The closed candles of a symbol, however old and few they are; for any thread, for showing them."""
+        series = self._series.get(symbol)
+        return () if series is None else series.candles
+
     def _ask_round(self, most: int | None, until: float, should_stop: Callable[[], bool]) -> tuple[int, int]:
         """Returns how many calls were made and how many of them failed."""
         calls = failed = failed_in_a_row = 0

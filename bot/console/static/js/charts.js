@@ -76,7 +76,9 @@ export function candleChart(candles, { title, lines = [], marks = [], levels = [
     s("line", { x1: (index + 0.5) * step, x2: (index + 0.5) * step, y1: y(top), y2: y(bottom) }),
     s("rect", { x: index * step + step * 0.2, width: Math.max(1, step * 0.6), y: y(Math.max(open, close)), height: Math.max(1, Math.abs(y(open) - y(close))) })));
   const over = lines.map((line, number) => {
-    const points = line.values.slice(-shown.length).map((value, index) => [(index + 0.5) * step, value]).filter(([, value]) => Number.isFinite(value));
+    // Its values end with the last candle; an indicator that warms up begins later.
+    const values = line.values.slice(-shown.length);
+    const points = values.map((value, index) => [(shown.length - values.length + index + 0.5) * step, value]).filter(([, value]) => Number.isFinite(value));
     return s("path", { d: points.map(([x, value], index) => `${index ? "L" : "M"}${x.toFixed(1)} ${y(value).toFixed(1)}`).join(""), class: `over over-${number % 4}` }, s("title", {}, line.name));
   });
   const ruled = levels.map((each) => [s("line", { x1: 0, x2: WIDTH, y1: y(each.price), y2: y(each.price), class: "level" }), s("text", { x: 4, y: y(each.price) - 3, class: "axis" }, `${each.name} ${each.price}`)]);

@@ -1,7 +1,7 @@
 // Every market of the brokerages that are watched: live prices, what moves, what is looked at closely, one of them whole.
 
 import { get, mayControl, post, stream } from "./api.js";
-import { candleChart, sparkline } from "./charts.js";
+import { candleChart, lineChart, sparkline } from "./charts.js";
 import { KeptTable, card, empty, h, pill, show } from "./dom.js";
 import { age, amount, price, quantity, since, words } from "./format.js";
 import { exits } from "./home.js";
@@ -25,7 +25,7 @@ async function renderAll(root) {
   const counted = h("p", { class: "small quietly", role: "status" });
   const list = new VirtualList({ height: ROW, build: buildRow, fill: fillRow, label: "Markets" });
   const head = h("div", { class: "market-row market-head", role: "row" }, h("span", {}, ""), HEADS.map(([by, text, wide]) =>
-    h("span", { role: "columnheader", class: wide ?? null }, by ? h("button", { type: "button", onclick: () => sortBy(by) }, text) : text)));
+    h("span", { role: "columnheader", class: [wide ?? "", ["last", "bid", "ask", "change", "spread"].includes(by) ? "number" : ""].join(" ").trim() || null }, by ? h("button", { type: "button", onclick: () => sortBy(by) }, text) : text)));
   root.append(card("Markets", { more: [counted] }, h("div", { class: "row" }, tabs, search), h("div", { class: "markets", role: "table", "aria-label": "Markets" }, head, list.element)));
 
   function sortBy(by) {
@@ -179,12 +179,14 @@ function fact(name, value, besides = "") {
 
 function charts(said) {
   const candles = said.candles ?? [];
-  if (candles.length) return candles.map((one) => card(`Candles at ${one.broker}`, {}, candleChart(one.candles, { title: `${said.symbol}, ${one.interval_minutes} min`, lines: one.indicators ?? [], levels: levels(said), marks: marks(said, one.broker) })));
+  if (candles.length) return candles.map((one) => card(`Candles at ${one.broker}`, {}, candleChart(one.candles, { title: `${said.symbol}, ${one.interval_minutes} min`, lines: one.indicators ?? [], levels: levels(said, one.broker), marks: marks(said, one.broker) }),
+    (one.oscillators ?? []).map((line) => lineChart(line.values.map((value, index) => [index, value ?? NaN]), { title: line.name, height: 110 })),
+    one.strategy ? h("p", { class: "small" }, h("strong", {}, words(one.strategy)), ` says of an entry now: ${one.answer}`) : null));
   return Object.entries(said.lines).filter(([, points]) => points.length > 1).map(([broker, points]) => card(`The last hour at ${broker}`, {}, sparkline(points.map((point) => point[1]), { width: 720, height: 160 })));
 }
 
-function levels(said) {
-  return said.exits.slice(0, 1).flatMap((state) => Object.entries(JSON.parse(state.rules_json)).map(([name, rule]) => ({ name: words(name), price: Number(rule.level) })));
+function levels(said, broker) {
+  return said.exits.filter((state) => state.account_id.split("_").at(-1) === broker).slice(0, 1).flatMap((state) => Object.entries(JSON.parse(state.rules_json)).map(([name, rule]) => ({ name: words(name), price: Number(rule.level) })));
 }
 
 function marks(said, broker) {
