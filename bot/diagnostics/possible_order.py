@@ -120,7 +120,7 @@ class PossibleOrders:
         if not self._listed[symbol].tradable:
             return f"{symbol} is not traded now: {self._listed[symbol].status}"
         if price is None:
-            return f"the price of {symbol} was not written down"
+            return f"the price of {symbol} is in no row: nobody has held it, wanted it or watched it of late"
         if self._now - price.at > PRICE_AGE:
             return f"the price of {symbol} is {describe_age(self._now - price.at)} old"
         return ""

@@ -1,7 +1,7 @@
 """What the sizing code asks of a running bot, answered from the rows that it has written last."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -18,7 +18,7 @@ from bot.position_sizer import rules_of
 from bot.settings import Settings
 from bot.storage.accounts import states
 from bot.storage.market_rows import listed_instruments
-from bot.storage.schema import market_focus, market_scout
+from bot.storage.schema import account, capacity_preview, exit_state, market_focus, market_scout
 
 # A price older than this is shown with its age and sizes nothing.
 PRICE_AGE = timedelta(minutes=10)
@@ -26,21 +26,35 @@ PRICE_AGE = timedelta(minutes=10)
 
 @dataclass(frozen=True)
 class StoredPrice:
-    """A market's best ask as the market watch has written it last (quote per base)."""
+    """What one base unit costs, as somebody has written it last (quote per base)."""
 
     ask: Decimal
     at: datetime
 
 
 def price_of(connection: Connection, broker: str, symbol: str) -> StoredPrice | None:
-    """The newer one of the close look and the look at all markets; None = nobody looks at it."""
-    found = []
+    """The newest of the market watch's prices, those at which exits were judged, and those of wishes to enter.
+
+    None = nobody has written any down.
+    """
+    found = [*_prices_of_accounts(connection, broker, symbol)]
     for watched in (market_focus, market_scout):
         here = (watched.c.broker == broker, watched.c.symbol == symbol)
         row = connection.execute(select(watched.c.ask, watched.c.priced_at).where(*here)).first()
         if row is not None and row.ask is not None and row.priced_at is not None:
             found.append(StoredPrice(row.ask, row.priced_at))
     return max(found, key=lambda each: each.at, default=None)
+
+
+def _prices_of_accounts(connection: Connection, broker: str, symbol: str) -> Iterator[StoredPrice]:
+    accounts = select(account.c.account_id).where(account.c.broker == broker)
+    for table, price in ((exit_state, exit_state.c.bid), (capacity_preview, capacity_preview.c.price)):
+        query = select(price, table.c.at).where(
+            table.c.account_id.in_(accounts), table.c.symbol == symbol, price.is_not(None)
+        )
+        row = connection.execute(query.order_by(table.c.at.desc()).limit(1)).first()
+        if row is not None:
+            yield StoredPrice(row[0], row[1])
 
 
 def reading_of(row: Row[Any] | None, reader: Reader) -> BalanceReading:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, select
 
 from bot.diagnostics.listing import short
-from bot.diagnostics.why_answer import Cell, Listing
+from bot.diagnostics.why_answer import Cell, Listing, words
 from bot.diagnostics.why_no_trade_copies import copies_of
+from bot.domain.decision import EntryOutcome
 from bot.domain.order import FINAL_STATES
 from bot.storage.entry_decisions import EntryDecision
 from bot.storage.intents import OrderIntent, intent_of
@@ -80,9 +81,6 @@ def wish_listing(wishes: Sequence[EntryDecision]) -> Listing:
 
 def _wish(wish: EntryDecision) -> dict[str, Cell]:
     outcome = wish.outcome
-    numbers = ", ".join(f"{name} {value}" for name, value in outcome.numbers.items())
-    because = ": ".join(part for part in (outcome.rule, outcome.detail) if part) + (f" [{numbers}]" if numbers else "")
-    order = f"order {short(outcome.client_order_id)}" if outcome.client_order_id else ""
     return {
         "at": wish.at,
         "symbol": wish.symbol,
@@ -92,8 +90,22 @@ def _wish(wish: EntryDecision) -> dict[str, Cell]:
         "outcome": outcome.word,
         "rule": outcome.rule,
         "client_order_id": outcome.client_order_id,
-        "why": because or order,
+        "numbers": ", ".join(f"{name} {value}" for name, value in outcome.numbers.items()),
+        "why": _ordered(outcome) if outcome.ordered else _vetoed(outcome),
     }
+
+
+def _ordered(outcome: EntryOutcome) -> str:
+    """The order, and what has set its size."""
+    order = f"order {short(outcome.client_order_id)}" if outcome.client_order_id else ""
+    set_by = outcome.numbers.get("set_by")
+    return ", ".join(part for part in (order, set_by and f"its size set by {words(set_by)}") if part)
+
+
+def _vetoed(outcome: EntryOutcome) -> str:
+    """The rule, its sentence, and all that was compared."""
+    numbers = ", ".join(f"{name} {value}" for name, value in outcome.numbers.items())
+    return ": ".join(part for part in (outcome.rule, outcome.detail) if part) + (f" [{numbers}]" if numbers else "")
 
 
 def copy_listing(connection: Connection, account_id: str, *, symbol: str | None, limit: int) -> Listing:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from bot.app import main
+from bot.domain.decision import ExitStatus
 from bot.domain.position import ExitPlan, Position
 from bot.storage import positions
+from bot.storage.exit_states import ExitState, save_exit_state
 from bot.storage.market_rows import put
 from bot.storage.schema import market_catalogue, market_scout
 from tests.stored_bot import DAIVON, KRAKEN, StoredBot, now, write_configuration
@@ -160,3 +162,16 @@ def test_without_a_market_the_ones_that_matter_are_listed(running: StoredBot, ho
 
 def usd(amount: str) -> str:
     return f'{{"USD": {{"available": "{amount}", "held": "0"}}}}'
+
+
+def test_where_no_watch_looks_a_price_at_which_an_exit_was_judged_will_do(
+    running: StoredBot, home: Path, say: Say
+) -> None:
+    configure(home, order_fraction_of_balance_percent=10)
+    market(running, "ETH/USD", "3000", seconds_ago=4000)
+    judged = ExitState(
+        account_id=DAIVON.label, symbol="ETH/USD", at=now(), cycle=1, status=ExitStatus.ARMED, reason="", bid=D(3100)
+    )
+    running.store.write(lambda connection: save_exit_state(connection, judged))
+    order = order_of(say("kraken", "ETH/USD", "--json"))
+    assert (order["price"], order["why_none"]) == ("3100", None)
