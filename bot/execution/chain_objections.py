@@ -33,6 +33,10 @@ class ChainObjections:
         # Only a person's word: what is not ready now may be so in a moment.
         return GiveUp(str(veto)) if veto is not None and veto.rule is VetoRule.HALTED else None
 
+    def to_placing(self, steps: Steps) -> bool:
+        """Whether the rest of an entry would not be let out at this moment, such as before the account is compared."""
+        return enters(steps) and self._executor.vetoed_now(steps[-1]) is not None
+
     def to_its_size(self, steps: Steps) -> Cancel | None:
         """A trade that came to light late has left less to be traded than the live order is of."""
         if steps[-1].quantity > steps[0].quantity - filled_of(steps[:-1]):

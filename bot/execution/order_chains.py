@@ -242,13 +242,21 @@ class OrderChains:
         pause = notes.not_before - self._clock.monotonic()
         if pause > 0:
             return pause
+        against = self._objections.to_going_on(steps)
+        if against is None and self._objections.to_placing(steps) and self._may_wait(steps[-1]):
+            return LOOK_SECONDS
         quote = None if notes.hurried else self._prices.of(first.symbol)
-        verdict = self._objections.to_going_on(steps) or self._judge(steps, quote)
+        verdict = against or self._judge(steps, quote)
         if isinstance(verdict, GiveUp):
             self._give_up(steps, verdict.why)
             return None
         assert isinstance(verdict, Reprice | Escalate)
         return self._place_rest(steps, verdict)
+
+    def _may_wait(self, ended: OrderIntent) -> bool:
+        """For as long as an order rests; then the veto ends the chain, and is written down."""
+        since = ended.cancel_requested_at or ended.created_at
+        return self._clock.now() < since + self.rules.ttl(ended.kind)
 
     def _place_rest(self, steps: Steps, verdict: Reprice | Escalate) -> float | None:
         first = steps[0]

@@ -294,9 +294,30 @@ def test_an_entry_is_busy_until_its_chain_has_ended(store: Store) -> None:
 
 class _Halted(OpenGate):
     halted = False
+    recovering = False
 
     def still(self, connection: Connection, intent: OrderIntent) -> Veto | None:
+        if self.recovering:
+            return Veto(VetoRule.NOT_READY, "comparing the books with the venue", {})
         return Veto(VetoRule.HALTED, "stopped by hand", {}) if self.halted else None
+
+
+def test_the_rest_of_an_entry_waits_until_the_account_is_ready_again_but_not_for_ever(store: Store) -> None:
+    gate = _Halted()
+    bench = ChainBench(store, RESTING, gate=gate)
+    bench.enter("1")
+    gate.recovering = True
+    bench.look(60)
+    bench.look(30)
+    assert len(bench.steps()) == 1
+    gate.recovering = False
+    bench.look(2)
+    assert len(bench.venue.live()) == 1
+    gate.recovering = True
+    bench.look(60)
+    bench.look(60)
+    bench.until_quiet()
+    assert (bench.venue.live(), len(bench.venue.received)) == ([], 2)
 
 
 def test_a_halt_cancels_what_rests_and_an_exit_goes_on(store: Store) -> None:
