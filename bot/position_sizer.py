@@ -188,16 +188,6 @@ class PositionSizer:
             return NoSize(CopyReason.BELOW_MINIMUM, too_small)
         return Size(quantity, due / held)
 
-    def size_master_entry(
-        self, *, cash_quote: Decimal, percent_of_cash: Decimal, price: Decimal, instrument: Instrument
-    ) -> Size | NoSize:
-        """A master's own entry: a percentage of its available cash at this price."""
-        quantity = instrument.floor_quantity(cash_quote * percent_to_fraction(percent_of_cash) / price)
-        too_small = instrument.below_minimum(quantity, price)
-        if too_small:
-            return NoSize(CopyReason.BELOW_MINIMUM, too_small)
-        return Size(quantity, Decimal(1))
-
 
 def _allowed(symbol: str, rules: CopyRules) -> bool:
     return (not rules.allow_symbols or symbol in rules.allow_symbols) and symbol not in rules.deny_symbols
