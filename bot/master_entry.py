@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 SAY_AGAIN_SECONDS = 600.0
 # What an order is called that was given up for another reason than a rule.
 UNSENT = "not_sent"
+_STOPPING = EntryOutcome(ordered=False, rule=UNSENT, detail="the bot is stopping")
 
 Rooms = Callable[[Connection, str, str], Mapping[str, Decimal]]
 
@@ -95,11 +96,15 @@ class MasterEntry:
     def enter(self, desk: AccountDesk, entry: EntryIntent) -> EntryOutcome:
         """Buy what the strategy wants, or the rule that holds it back; each such rule is also a row of `veto`."""
         safe = self.safe_mode_of(desk)
+        if desk.executor.stopping:
+            return _STOPPING
         if safe.is_on:
             return self._held_back(desk, entry.symbol, Veto(VetoRule.SAFE_MODE, safe.sentence))
         # Before the price, which must not grow old while a fee is asked for.
         fee = taker_fee_of(desk.broker, entry.symbol)
         quote = self._fresh_quote(desk, entry.symbol)
+        if desk.executor.stopping:
+            return _STOPPING  # a call that was cut off says nothing about the market
         safe.price(entry.symbol, known=isinstance(quote, Quote))
         if isinstance(quote, Veto):
             return self._held_back(desk, entry.symbol, quote)

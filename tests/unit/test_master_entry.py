@@ -261,6 +261,14 @@ def test_what_the_account_is_worth_is_its_cash_or_its_mark_and_otherwise_unknown
     assert bench.enter().rule == "equity_unknown"
 
 
+def test_a_bot_that_stops_enters_nothing_and_blames_no_market(store: Store) -> None:
+    bench = EntryBench(store)
+    bench.desk.executor._stop.set()
+    outcome = bench.enter()
+    assert (outcome.ordered, outcome.rule, outcome.detail) == (False, "not_sent", "the bot is stopping")
+    assert (bench.rows(), bench.bought()) == ([], [])
+
+
 def test_two_masters_have_a_safe_mode_each(store: Store) -> None:
     bench = EntryBench(store)
     bench.entry.safe_mode_of(bench.desk).look("trouble")
