@@ -22,11 +22,12 @@ DOCUMENTS = (
     "docs/runbook.md",
     "docs/scaling.md",
     "docs/strategies.md",
+    "docs/trading.md",
     "CHANGELOG.md",
 )
 README_LINES = 120
-# In a fenced block or between back quotes, possibly after variables (`STATE_DIR=x ./start.sh`).
-COMMAND = re.compile(r"(?:^|`)(?:[A-Z_]+=\S+ )*((?:python3?|\./\S+\.sh|\.ci/run)(?: [^`\n#]*)?)", re.MULTILINE)
+# In a fenced block, whose fence may name a language, or between back quotes; perhaps after variables (`STATE_DIR=x ./start.sh`).
+COMMAND = re.compile(r"(?:^|(?<!`)`)(?:[A-Z_]+=\S+ )*((?:python3?|\./\S+\.sh|\.ci/run)(?: [^`\n#]*)?)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
 
@@ -79,7 +80,8 @@ def python_commands() -> list[tuple[str, ...]]:
 def test_every_python_command_in_the_documents_knows_its_options(words: tuple[str, ...], tmp_path: Path) -> None:
     program = list(words[:2]) if words[0] == "-m" else [words[0]]
     rest = words[len(program) :]
-    subcommands = [word for word in rest if word.isalpha() and word.islower()][:1] if program[-1] == "bot.py" else []
+    names = [word for word in rest if re.fullmatch("[a-z]+(-[a-z]+)*", word)]
+    subcommands = names[:1] if program[-1] == "bot.py" else []
     done = subprocess.run(
         [sys.executable, *program, *subcommands, "--help"],
         cwd=ROOT,
