@@ -26,7 +26,7 @@ DOCUMENTS = (
     "CHANGELOG.md",
 )
 README_LINES = 120
-# In a fenced block, whose fence may name a language, or between back quotes; perhaps after variables (`STATE_DIR=x ./start.sh`).
+# In a fenced block (which may name a language) or between back quotes, perhaps after variables: `X=y ./start.sh`.
 COMMAND = re.compile(r"(?:^|(?<!`)`)(?:[A-Z_]+=\S+ )*((?:python3?|\./\S+\.sh|\.ci/run)(?: [^`\n#]*)?)", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
