@@ -1,4 +1,4 @@
-"""A whole bot that wants too much: what a stop may lose sets its size, fees and a blind feed hold it back."""
+"""A whole bot that wants too much: what a stop may lose sets its size, fees and blindness hold it back."""
 
 import contextlib
 import json
@@ -43,7 +43,7 @@ def configured(directory: Path) -> Path:
     return config
 
 
-def test_a_master_sizes_from_its_stop_leaves_what_fees_would_eat_and_waits_while_prices_are_unknown(
+def test_a_master_sizes_from_its_stop_leaves_what_fees_would_eat_and_waits_after_blindness(
     tmp_path: Path,
 ) -> None:
     config = configured(tmp_path)
@@ -57,7 +57,7 @@ def test_a_master_sizes_from_its_stop_leaves_what_fees_would_eat_and_waits_while
             _loses_one_percent_at_its_stop(bought)
             rows = partial(_rows, tmp_path / "state" / "nija.db")
             _is_vetoed_for_its_fees(rows)
-            _waits_while_prices_are_unknown(rows, exchange)
+            _waits_a_while_after_its_balance_was_unknown(rows, exchange)
             placed = exchange.journal(endpoint="AddOrder")
             assert {line["symbol"] for line in placed if line["symbol"]} == {"BTC/USD"}
             assert bot.stop() == 0
@@ -79,21 +79,22 @@ def _is_vetoed_for_its_fees(rows: Rows) -> None:
         assert Decimal(numbers["round_trip_cost_percent"]) >= Decimal(numbers["take_profit_percent"]) == Decimal("0.6")
 
 
-def _waits_while_prices_are_unknown(rows: Rows, exchange: ExchangeProcess) -> None:
-    """Nobody's price is known for a moment; when all are known again nothing is wanted for a while yet."""
+def _waits_a_while_after_its_balance_was_unknown(rows: Rows, exchange: ExchangeProcess) -> None:
+    """The balance cannot be read for a moment; when it can be again nothing is entered for a while yet."""
 
     def waits_for() -> str:
         (row,) = rows("SELECT waiting_for FROM account_state WHERE account_id = 'kraken'")
         return str(row["waiting_for"])
 
-    exchange.fault("html", times=None, endpoint="Ticker")
-    wait_until(lambda: _symbols_of(rows, "stale_price") == {"ETH/USD", "SOL/USD"}, seconds=40, what="no price")
+    failures = "SELECT balance_errors FROM account_state WHERE account_id = 'kraken'"
+    exchange.fault("html", times=None, endpoint="BalanceEx")
+    wait_until(lambda: rows(failures)[0]["balance_errors"] >= 3, seconds=60, what="the balance is not read")
     exchange.clear_faults()
     wait_until(lambda: "safe mode since" in waits_for(), seconds=40, what="safe mode is shown")
     held_back = wait_until(
         lambda: rows("SELECT * FROM veto WHERE rule = 'safe_mode'"), seconds=40, what="safe mode holds a wish back"
     )
-    assert "have no fresh price" in held_back[0]["detail"]
+    assert "balance" in held_back[0]["detail"]
     wait_until(lambda: "safe mode" not in waits_for(), seconds=40, what="safe mode ends by itself")
     newest = "SELECT rule FROM veto ORDER BY id DESC LIMIT 1"
     wait_until(lambda: rows(newest)[0]["rule"] == "fees_exceed_target", seconds=40, what="wishes are looked at again")
