@@ -25,9 +25,11 @@ HANG = "thread hung"
 WOKE = "zombie woke"
 # Where an order stands that the executor has handed to the broker.
 BEFORE_THE_WIRE = "before an order leaves"
-# Where a hang does most harm it comes so many times as often.
+# An order passes these once, while it asks a dozen times: here a hang comes so many times as often.
 SENDING = ("at intent_committed", "at submitted_committed", BEFORE_THE_WIRE, "after an order arrived")
-SENDING_FACTOR = 6
+ANSWERED = ("at ack_received", "at ack_committed", "at fills_booked", "at answer_committed", "at exit_planned")
+ONCE_PER_ORDER = frozenset({*SENDING, *ANSWERED})
+ONCE_FACTOR = 6
 RATES = (0.01, 0.03, 0.08)
 # Chances at each step of the world.
 WAKES = 0.08
@@ -131,7 +133,7 @@ class HangingWorld(World):
         super().crash_here(where)
         if strand is None or self._depth or self.store.writing:
             return
-        often = SENDING_FACTOR if where in SENDING else 1
+        often = ONCE_FACTOR if where in ONCE_PER_ORDER else 1
         if self.dice.fault(f"{HANG} {where}", self._hang_rate * often):
             strand.stand_still(where)
 
