@@ -77,7 +77,7 @@ def test_a_round_trip_of_a_user_who_paid_more_and_got_less(bench: Bench) -> None
 
 
 def test_with_a_price_that_was_seen_latency_has_a_part_of_its_own(bench: Bench) -> None:
-    bench.engine._planner._quote_of = lambda _broker, symbol: Quote(symbol, D(50050), D(50060), START)
+    bench.engine.planner._quote_of = lambda _broker, symbol: Quote(symbol, D(50050), D(50060), START)
     _trade(bench, Side.BUY, "0.01", master="50000", users="50100")
     assert _parts(_lines(bench)[0])["latency"] == D("-0.06")
     assert _parts(_lines(bench)[0])["price"] == D("-0.04")
