@@ -19,14 +19,13 @@ from bot.master_entry import MasterEntry
 from bot.master_rules import MasterRules
 from bot.observability.last_said import LastSaid
 from bot.own_orders import OwnOrders
-from bot.risk.case import is_dust
-from bot.risk.worth import worth_of
 from bot.seams.clock import Clock
 from bot.storage import intents
 from bot.storage.entry_decisions import EntryDecision
 from bot.storage.scan_cycles import ScanCycle
 from bot.storage.store import Store
-from bot.strategies.interface import AccountFacts, EntryIntent, Strategy
+from bot.strategies.interface import EntryIntent, Strategy
+from bot.strategy_facts import StrategyFacts, places_taken
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +72,7 @@ class EntrySearch:
         self._market_look = MarketLook(
             strategy_of=strategies.__getitem__, rules=self._scan, clock=clock, paused=stopped_symbols, movers=movers
         )
+        self._facts = StrategyFacts(store=store, clock=clock, max_positions=rules.max_positions)
         self._record = ScanRecord(store, clock)
         self._looks_alike: dict[str, int] = {}
 
@@ -95,7 +95,7 @@ class EntrySearch:
 
     # -- one look -----------------------------------------------------------------------------------------------------
     def _look(self, desk: AccountDesk, held: Sequence[Position]) -> Look:
-        facts = self._facts(desk, held)
+        facts = self._facts.now(desk, held)
         look = self._market_look.look(desk, frozenset(position.symbol for position in held), facts)
         self._on_candidates(desk.account.broker, [entry.symbol for entry in look.wishes])
         tally = look.funnel.tally()
@@ -105,23 +105,9 @@ class EntrySearch:
         desk.status.waiting(safe.sentence)
         return look
 
-    def _facts(self, desk: AccountDesk, held: Sequence[Position]) -> AccountFacts | None:
-        holdings = desk.broker.balance_book.reading().holdings
-        if holdings is None:
-            return None
-        cash, label = holdings.of(desk.broker.quote_currency), desk.account.label
-        with self._store.read() as connection:
-            equity = worth_of(connection, label, cash=cash.total, now=self._clock.now())
-        return AccountFacts(
-            cash_quote=cash.available,
-            open_positions=self._places_taken(desk, held),
-            max_positions=self._rules.max_positions,
-            equity_quote=equity,
-        )
-
     def _enter(self, desk: AccountDesk, look: Look, held: Sequence[Position]) -> list[EntryDecision]:
         """Try the wishes, the most confident first, and give each its word."""
-        room = self._rules.max_positions - self._places_taken(desk, held)
+        room = self._rules.max_positions - places_taken(desk, held)
         ordered = tries = 0
         decisions = []
         for wish in look.wishes:
@@ -212,15 +198,10 @@ class EntrySearch:
                 for intent in intents.unfinished(connection, desk.account.label)
                 if intent.kind is OrderKind.ENTRY and intent.symbol not in {position.symbol for position in held}
             ]
-        taken = self._places_taken(desk, held)
+        taken = places_taken(desk, held)
         if taken + len(pending) >= self._rules.max_positions:
             return f"{taken} positions and {len(pending)} open entries, the cap is {self._rules.max_positions}"
         return ""
-
-    def _places_taken(self, desk: AccountDesk, held: Sequence[Position]) -> int:
-        """Positions without dust, which nobody can sell and which must not keep the account from trading."""
-        listed = desk.broker.known_trading_pairs()
-        return sum(not is_dust(one.quantity, one.average_entry_price, listed.get(one.symbol)) for one in held)
 
 
 def _balance_problem(reading: BalanceReading) -> str:

@@ -12,7 +12,8 @@ from bot.market.universe import ScanRules, filtered_by_fee, filtered_by_listing,
 from bot.seams.clock import Clock
 from bot.strategies.answers import EntryAnswers
 from bot.strategies.asking import STRATEGY_FAILED, TOO_FEW_CANDLES
-from bot.strategies.interface import AccountFacts, EntryIntent, NoEntry, Strategy
+from bot.strategies.interface import EntryIntent, NoEntry, Strategy
+from bot.strategy_facts import FactsByMarket, ask_common_fee
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class MarketLook:
         self._movers = movers
         self._answers: dict[AccountRef, tuple[Strategy, EntryAnswers]] = {}
 
-    def look(self, desk: AccountDesk, held: frozenset[str], facts: AccountFacts | None) -> Look:
+    def look(self, desk: AccountDesk, held: frozenset[str], facts: FactsByMarket | None) -> Look:
         """One look. `held` is not entered again, but its candles are read first."""
         listed = desk.broker.get_trading_pairs()
         funnel = Funnel([*sorted(listed.keys() | held)])
@@ -71,16 +72,14 @@ class MarketLook:
                 word = self._by_ticker(board, symbol)
                 if word is not None:
                     funnel.say(symbol, word)
+        ask_common_fee(desk.broker, funnel.open)
         if self._rules.max_taker_fee_percent is not None:
             self._filter_by_fee(desk, funnel)
 
     def _filter_by_fee(self, desk: AccountDesk, funnel: Funnel) -> None:
-        """By the fees as they were told; where each market has its own, those of hundreds are not asked for."""
-        left, broker = funnel.open, desk.broker
-        if left and not broker.fees_by_market:
-            broker.taker_fee_percent(left[0])
-        for symbol in left:
-            word = filtered_by_fee(broker.known_taker_fee_percent(symbol), self._rules)
+        """By the fees as they were told."""
+        for symbol in funnel.open:
+            word = filtered_by_fee(desk.broker.known_taker_fee_percent(symbol), self._rules)
             if word is not None:
                 funnel.say(symbol, word)
 
@@ -89,7 +88,7 @@ class MarketLook:
         return filtered_by_ticker(ticker, self._rules, age_seconds=board.age_seconds(symbol), why=board.problem)
 
     def _ask(
-        self, desk: AccountDesk, funnel: Funnel, held: frozenset[str], facts: AccountFacts | None
+        self, desk: AccountDesk, funnel: Funnel, held: frozenset[str], facts: FactsByMarket | None
     ) -> tuple[EntryIntent, ...]:
         assert desk.candles is not None, "a master's desk has candles"
         candles, symbols = desk.candles, funnel.open
@@ -101,8 +100,9 @@ class MarketLook:
             if symbol in coverage.not_ready:
                 funnel.say(symbol, Word(Stage.MISSING, coverage.rules[symbol], coverage.not_ready[symbol]))
                 continue
+            account = None if facts is None else facts.about(symbol)
             answer = answers.about(
-                symbol, candles.closed(symbol), interval_minutes=candles.interval_minutes, account=facts
+                symbol, candles.closed(symbol), interval_minutes=candles.interval_minutes, account=account
             )
             if isinstance(answer, EntryIntent):
                 wishes.append(answer)

@@ -33,6 +33,7 @@ from bot.strategies.asking import StrategyFault, ask_exit
 from bot.strategies.exits import ExitRule, decide_exit
 from bot.strategies.interface import ExitIntent, Strategy
 from bot.strategies.percent import Percent
+from bot.strategy_facts import FactsByMarket, StrategyFacts
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +58,10 @@ class PositionKeeping:
         said: LastSaid,
         dust: DustKeeping,
         default_stop_percent: Decimal | None,
+        max_positions: int,
     ) -> None:
         self._strategies = strategies
+        self._facts = StrategyFacts(store=store, clock=clock, max_positions=max_positions)
         self._store = store
         self._clock = clock
         self._said = said
@@ -147,7 +150,7 @@ class PositionKeeping:
         due = [one for one in judged if one.rule]
         for one in due:
             self._sale.sell(desk, one)
-        changed = due + self._ask_strategy(desk, kept)
+        changed = due + self._ask_strategy(desk, kept, held)
         orders = {one.symbol: one.order_id for one in changed if one.order_id is not None}
         self._records.write(desk, [self._state(desk, one) for one in changed], orders=orders)
 
@@ -178,9 +181,10 @@ class PositionKeeping:
         return judged
 
     def _ask_fees(self, desk: AccountDesk, held: Sequence[Position]) -> None:
-        """After the exits, which wait for no fee; about once a day, and only where a rule needs one."""
+        """After the exits, which wait for no fee; about once a day, where a rule needs one or a strategy is told it."""
+        told = desk.account.is_master and desk.account.broker in self._strategies
         for position in held:
-            if position.exit_plan.break_even_percent is not None:
+            if told or position.exit_plan.break_even_percent is not None:
                 desk.broker.taker_fee_percent(position.symbol)
 
     def _say_faults(self, desk: AccountDesk, judged: JudgedPosition) -> None:
@@ -197,15 +201,17 @@ class PositionKeeping:
             log.warning("%s: no price, so these exits wait: %s", desk.account.label, says)
 
     # -- the strategy's wish ----------------------------------------------------------------------------------------
-    def _ask_strategy(self, desk: AccountDesk, kept: Sequence[JudgedPosition]) -> list[JudgedPosition]:
+    def _ask_strategy(
+        self, desk: AccountDesk, kept: Sequence[JudgedPosition], held: Sequence[Position]
+    ) -> list[JudgedPosition]:
         """Those that a master's strategy wants sold, or could not be asked about. Users have no strategy."""
         strategy = self._strategies.get(desk.account.broker)
         if desk.candles is None or strategy is None or not kept or desk.executor.stopping:
             return []
         self._refresh_candles(desk, [one.symbol for one in kept])
-        changed = []
+        facts, changed = self._facts_now(desk, held), []
         for one in kept:
-            answer = self._wish(desk, strategy, one.position)
+            answer = self._wish(desk, strategy, one.position, facts)
             if isinstance(answer, ExitIntent):
                 one.decision = replace(one.decision, rule=ExitRule.SIGNAL, reason=answer.reason)
                 one.rule, one.reason = str(ExitRule.SIGNAL), answer.reason
@@ -228,10 +234,23 @@ class PositionKeeping:
         except Exception:
             log.exception("%s: the candles of what it holds could not be read", desk.account.label)
 
-    def _wish(self, desk: AccountDesk, strategy: Strategy, position: Position) -> ExitIntent | StrategyFault | None:
+    def _facts_now(self, desk: AccountDesk, held: Sequence[Position]) -> FactsByMarket | None:
+        """What goes wrong with them makes them unknown: the wish to exit is asked for all the same."""
+        try:
+            return self._facts.now(desk, held)
+        except (Fenced, StoreUnavailable):
+            raise
+        except Exception:
+            log.exception("%s: what its strategy is told of the account could not be worked out", desk.account.label)
+            return None
+
+    def _wish(
+        self, desk: AccountDesk, strategy: Strategy, position: Position, facts: FactsByMarket | None
+    ) -> ExitIntent | StrategyFault | None:
         assert desk.candles is not None, "only masters' strategies are asked"
         try:
-            return ask_exit(strategy, view_of(desk.candles, position.symbol), position)
+            account = None if facts is None else facts.about(position.symbol)
+            return ask_exit(strategy, view_of(desk.candles, position.symbol, account), position)
         except (Fenced, StoreUnavailable):
             raise
         except Exception as error:

@@ -87,6 +87,7 @@ class TradingStrategy:
             said=said,
             dust=DustKeeping(store=store, clock=clock, plan=rules.exit_plan, retry_minutes=dust_retry_minutes),
             default_stop_percent=rules.exit_plan.stop_loss_percent,
+            max_positions=rules.max_positions,
         )
         entry = MasterEntry(
             rules=rules,

@@ -19,6 +19,7 @@ from bot.backtest.costs import Costs
 from bot.backtest.entering import Entering
 from bot.backtest.limits import MasterLimits
 from bot.backtest.market_time import MarketTime
+from bot.backtest.master_facts import MasterFacts
 from bot.backtest.plan import CopyTerms, CopyUser, TradingPlan
 from bot.backtest.result import MASTER, AccountResult, BacktestResult
 from bot.backtest.selling import Sale, Selling
@@ -67,13 +68,14 @@ class Backtest:
         self._time = MarketTime(self._tables, self._venue.market, self._costs)
         self._accounts = {name: self._open(name, cash) for name, cash in self._balances(balance).items()}
         self._copying = Copying(users, self._accounts, self._venue, copy_terms or CopyTerms(), self._equity)
+        facts = MasterFacts(self._venue, max_positions=self._plan.max_positions, equity_of=self._equity)
         self._selling = Selling(
-            self._tables, strategy, self._venue, self._costs, self._plan.exit_plan, use_screens=use_screens
+            self._tables, strategy, self._venue, self._costs, self._plan.exit_plan, use_screens=use_screens, facts=facts
         )
         self._limits = MasterLimits(self._plan.limits, self._accounts, self._venue.instruments, self._equity)
         self._entering = Entering(
             self._tables, strategy, self._venue, self._plan,
-            use_screens=use_screens, limits=self._limits, equity_of=self._equity,
+            use_screens=use_screens, limits=self._limits, equity_of=self._equity, facts=facts,
         )  # fmt: skip
 
     def run(self) -> BacktestResult:

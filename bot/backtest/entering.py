@@ -12,6 +12,7 @@ import numpy as np
 from bot.backtest.account import Account
 from bot.backtest.candle_table import CandleTable
 from bot.backtest.limits import MasterLimits
+from bot.backtest.master_facts import MasterFacts
 from bot.backtest.plan import TradingPlan
 from bot.backtest.venue import Venue
 from bot.domain.order import Side
@@ -20,7 +21,7 @@ from bot.market.candle_arrays import Mask
 from bot.market.indicators import atr
 from bot.master_sizer import EntryFacts, NoMasterSize, Sizing, size_master_entry
 from bot.strategies.asking import STRATEGY_FAILED, ask_entry
-from bot.strategies.interface import AccountFacts, EntryIntent, MarketView, Strategy
+from bot.strategies.interface import EntryIntent, MarketView, Strategy
 from bot.strategies.screening import may_enter
 
 _ATR_PERIOD = 14
@@ -56,8 +57,9 @@ class Entering:
         use_screens: bool,
         limits: MasterLimits,
         equity_of: Callable[[Account], Decimal],
+        facts: MasterFacts,
     ) -> None:
-        self._tables, self._strategy, self._venue = tables, strategy, venue
+        self._tables, self._strategy, self._venue, self._facts = tables, strategy, venue, facts
         self._plan, self._limits, self._equity_of = plan, limits, equity_of
         self._moments = {symbol: self._moments_of(table, use_screens) for symbol, table in tables.items()}
         self.asked = 0
@@ -112,14 +114,7 @@ class Entering:
         table = self._tables[symbol]
         closed = int(np.searchsorted(table.closed_at, moment, side="right"))
         candles = table[max(0, closed - self._strategy.candles_needed) : closed]
-        facts = AccountFacts(
-            cash_quote=self._venue.available(master.name, quote_of(symbol)),
-            equity_quote=self._equity_of(master),
-            open_positions=len(master.positions),
-            max_positions=self._plan.max_positions,
-            taker_fee_percent=self._venue.taker_fee_percent(master.name, symbol),
-        )
-        return MarketView(symbol, candles, table.interval_minutes, facts)
+        return MarketView(symbol, candles, table.interval_minutes, self._facts.about(master, symbol))
 
     # -- how much ---------------------------------------------------------------------------------------------------
     def size(self, wish: Wish, master: Account) -> Decimal | None:

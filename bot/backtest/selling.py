@@ -10,11 +10,12 @@ import numpy as np
 from bot.backtest.account import Account
 from bot.backtest.candle_table import CandleTable
 from bot.backtest.costs import Costs
+from bot.backtest.master_facts import MasterFacts
 from bot.backtest.next_exit import NextExit
 from bot.backtest.venue import Venue
 from bot.domain.fill import Fill
 from bot.domain.order import Side
-from bot.domain.position import ExitPlan, Position
+from bot.domain.position import ExitPlan
 from bot.domain.quote import Quote
 from bot.position_sizer import NoSize, PositionSizer
 from bot.strategies.asking import StrategyFault, ask_exit
@@ -50,8 +51,9 @@ class Selling:
         plan: ExitPlan,
         *,
         use_screens: bool,
+        facts: MasterFacts,
     ) -> None:
-        self._tables, self._strategy, self._venue = tables, strategy, venue
+        self._tables, self._strategy, self._venue, self._facts = tables, strategy, venue, facts
         self._default_stop = plan.stop_loss_percent
         self._use_screens = use_screens
         self._sizer = PositionSizer()
@@ -92,7 +94,7 @@ class Selling:
         if number is None:
             return None
         self._catch_up(account, symbol, number)
-        wish = self._wish(account.positions[symbol], number) if asks_strategy else None
+        wish = self._wish(account, symbol, number) if asks_strategy else None
         price = self._tables[symbol][number].open
         decision = self._decide(account, symbol, price, moment, wish)
         return Sale(account.name, symbol, moment, None, decision) if decision.sells else None
@@ -136,15 +138,16 @@ class Selling:
         self.faults.update(f"{account.name}: {symbol}: {fault}" for fault in decision.faults)
         return decision
 
-    def _wish(self, position: Position, number: int) -> ExitIntent | None:
-        if number == 0 or not self._looks[position.symbol].may_exit[number - 1]:
+    def _wish(self, account: Account, symbol: str, number: int) -> ExitIntent | None:
+        if number == 0 or not self._looks[symbol].may_exit[number - 1]:
             return None
         self.asked += 1
-        table = self._tables[position.symbol]
+        table = self._tables[symbol]
         candles = table[max(0, number - self._strategy.candles_needed) : number]
-        answer = ask_exit(self._strategy, MarketView(position.symbol, candles, table.interval_minutes), position)
+        view = MarketView(symbol, candles, table.interval_minutes, self._facts.about(account, symbol))
+        answer = ask_exit(self._strategy, view, account.positions[symbol])
         if isinstance(answer, StrategyFault):
-            self.faults.add(f"{position.symbol}: {answer.reason}")
+            self.faults.add(f"{symbol}: {answer.reason}")
             return None
         return answer
 

@@ -70,8 +70,9 @@ _RULE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 class AccountFacts:
     """What the account that would trade has, in its quote currency. Whether that is real money is not said.
 
-    None is not known: no equity when a holding has no price, no fee before the venue has told it. `open_positions`
-    counts those that take a place, `max_positions` is the account's cap. The fee is percent of the notional.
+    None is not known: no equity when a holding has no price, no fee before the venue has told it (where each market has
+    its own, it is asked for with the first order there). `open_positions` counts those that take a place,
+    `max_positions` is the account's cap. The fee is percent of the notional.
     """
 
     cash_quote: Decimal

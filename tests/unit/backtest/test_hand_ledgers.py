@@ -10,11 +10,12 @@ from bot.backtest.backtest import Backtest
 from bot.backtest.costs import FREE, Costs
 from bot.backtest.plan import CopyTerms, CopyUser, TradingPlan
 from bot.backtest.result import BacktestResult
-from bot.domain.position import ExitPlan
+from bot.domain.position import ExitPlan, Position
 from bot.domain.signal import CopyReason
 from bot.master_sizer import SizingRules
 from bot.position_sizer import CopyRules
 from bot.risk.case import LimitRules
+from bot.strategies.interface import AccountFacts, ExitIntent, MarketView
 from tests.unit.backtest.marked import BEGIN, Marked, table
 
 FLAT = "100 100 100 100"
@@ -174,3 +175,17 @@ def test_users_are_guarded_by_their_own_entry_price() -> None:
 def test_what_does_not_go_together_is_refused_with_a_sentence(why: str, arguments: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=why):
         run(FLAT, **arguments)  # type: ignore[arg-type]
+
+
+def test_the_strategy_is_told_the_same_of_the_account_when_it_is_asked_to_exit() -> None:
+    class Asking(Marked):
+        told: list[AccountFacts | None] = []  # noqa: RUF012 - of this test alone
+
+        def exit(self, view: MarketView, position: Position) -> ExitIntent | None:
+            self.told.append(view.account)
+            return super().exit(view, position)
+
+    run(FLAT, MARK, FLAT, FLAT, strategy=Asking())
+    facts = Asking.told[0]
+    assert facts is not None
+    assert (facts.taker_fee_percent, facts.open_positions, facts.cash_quote < 1000) == (1, 1, True)
