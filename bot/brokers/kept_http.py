@@ -13,13 +13,14 @@ import contextlib
 import logging
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
 
 from requests.utils import default_user_agent
 
+from bot.brokers.asked_addresses import asked_addresses
 from bot.brokers.feed_loop import FeedLoop, pause
 from bot.brokers.http_session import HttpReply, ReplyCut, ReplyLost
 from bot.brokers.reply_reader import BadReply, ReplyReader
@@ -34,7 +35,6 @@ CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 40.0
 # Accounts that were opened together are renewed apart: by up to this part of it later.
 IDLE_SPREAD = 0.25
-ADDRESS_PAUSE_SECONDS = 0.1
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 60.0
 # One that is over sooner is a failure, however it ended: it is not begun anew without a pause.
@@ -171,7 +171,9 @@ class KeptHttp:
         parts = urlsplit(self._base_url)
         secure = parts.scheme == "https"
         problem: OSError = OSError(f"{parts.hostname} has no address")
-        for address in await self._addresses(parts.hostname or ""):
+        for address in await asked_addresses(
+            self._wire.resolver, self._wire.clock, parts.hostname or "", within_seconds=CONNECT_SECONDS
+        ):
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     _, made = await asyncio.get_running_loop().create_connection(
@@ -185,17 +187,6 @@ class KeptHttp:
             except OSError as error:  # a TimeoutError is one, and so is an error of TLS
                 problem = error
         raise problem
-
-    async def _addresses(self, host: str) -> Sequence[str]:
-        """Asked without waiting, again and again: a name that takes its time holds up nobody else on the loop."""
-        until = self._wire.clock.monotonic() + CONNECT_SECONDS
-        while True:
-            try:
-                return self._wire.resolver.addresses(host, within_seconds=0.0)
-            except OSError:
-                if self._wire.clock.monotonic() >= until:
-                    raise
-            await pause(ADDRESS_PAUSE_SECONDS)
 
     def _lose(self, connection: "_Connection") -> None:
         with self._writing:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from bot.brokers.asked_addresses import asked_addresses
 from bot.brokers.connect_budget import ConnectBudget, Rank
 from bot.brokers.feed_loop import FeedLoop, pause
 from bot.brokers.resolver import Resolver
@@ -190,16 +191,11 @@ class KeptSocket:
         self._failed(why, refused=False)
 
     async def _addresses(self) -> Sequence[str]:
-        """Asked without waiting, again and again: a name that takes its time holds up nobody else on the loop."""
         host = urlsplit(self._url).hostname or ""
-        until = self._wire.clock.monotonic() + CONNECT_SECONDS
-        while True:
-            try:
-                return self._wire.resolver.addresses(host, within_seconds=0.0)
-            except OSError as error:
-                if self._wire.clock.monotonic() >= until:
-                    raise NotConnected(str(error)) from error
-            await pause(FIRST_PAUSE_SECONDS)
+        try:
+            return await asked_addresses(self._wire.resolver, self._wire.clock, host, within_seconds=CONNECT_SECONDS)
+        except OSError as error:
+            raise NotConnected(str(error)) from error
 
     def _take(self, run: object, connection: WebSocket) -> bool:
         with self._writing:
