@@ -1,7 +1,9 @@
 """What is Coinbase's own: an id that is safe to send again, answers with holes, refusals with status 200."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 import responses
@@ -182,3 +184,18 @@ def test_signed_requests_never_leave_this_machine_unencrypted() -> None:
     credentials = Credentials(api_key="k", api_secret=SecretStr("s"))
     with pytest.raises(ConfigurationError, match="https"):
         VenueAccess(base_url="http://api.coinbase.com", credentials=credentials, mode="live")
+
+
+# -- candles --------------------------------------------------------------------------------------------------------
+def test_more_candles_than_one_answer_holds_are_read_page_by_page_without_a_gap(
+    coinbase: CoinbaseBroker, exchange: ExchangeProcess
+) -> None:
+    seen = exchange.last_seq()
+    candles = coinbase.get_candles(BTC, interval_minutes=1, limit=800)
+    assert len(candles) == 800
+    assert {later.opened_at - earlier.opened_at for earlier, later in pairwise(candles)} == {timedelta(minutes=1)}
+    assert len(exchange.journal(seen, type="request", brokerage="coinbase")) == 3
+    seen = exchange.last_seq()
+    newest = coinbase.get_candles(BTC, interval_minutes=1, limit=349)
+    assert newest[0] in candles
+    assert len(exchange.journal(seen, type="request", brokerage="coinbase")) == 1

@@ -273,18 +273,24 @@ class CoinbaseBroker(BaseBroker):
             raise ValueError(f"Coinbase has candles of {sorted(GRANULARITIES)} minutes, not {interval_minutes}")
         interval = interval_minutes * 60
         self.venue_clock.keep(self._calls.read_time)
-        # The forming candle opens at `end`; the venue gives at most 350 with both ends included.
+        # The forming candle opens at this moment, which stays the same from page to page.
         end = int(self.venue_clock.now().timestamp()) // interval * interval
-        asked = {
-            "start": str(end - min(limit, MAX_CANDLES - 1) * interval),
-            "end": str(end),
-            "granularity": granularity,
-            "limit": str(MAX_CANDLES),
-        }
+        first, found = end - limit * interval, dict[datetime, Candle]()
+        while end > first:
+            start = max(first, end - (MAX_CANDLES - 1) * interval)
+            page = self._candles(symbol, granularity, start, end)
+            found |= {candle.opened_at: candle for candle in page if int(candle.opened_at.timestamp()) < end}
+            if not page:
+                break  # the market is no older, or has been silent for as long
+            end = start
+        return [found[moment] for moment in sorted(found)][-limit:]
+
+    def _candles(self, symbol: str, granularity: str, start: int, end: int) -> Sequence[Candle]:
+        """Those that opened between these seconds, both included: 350 at most."""
         where = f"Coinbase candles of {symbol}"
+        asked = {"start": str(start), "end": str(end), "granularity": granularity, "limit": str(MAX_CANDLES)}
         reply = self._calls.get(f"/products/{product_id_of(symbol)}/candles", asked)
-        candles = candles_from(as_list(reply.get("candles"), where=where), where=where)
-        return [candle for candle in candles if int(candle.opened_at.timestamp()) < end][-limit:]
+        return candles_from(as_list(reply.get("candles"), where=where), where=where)
 
     def get_best_bid_ask_batch(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
         listed = self.get_trading_pairs()
