@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import json
 import logging
-import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -17,12 +16,12 @@ from bot.console.environment import console_environment
 from bot.console.hosts import is_loopback, names_of
 from bot.console.passwords import Passwords
 from bot.console.server import CannotListen, listen, serve, write_address
-from bot.console.sessions import Sessions, session_key
+from bot.console.sessions import Sessions, fresh_key, session_key
 from bot.domain.errors import ConfigurationError
 from bot.seams.clock import SystemClock
 from bot.seams.ids import SystemIds
 from bot.settings import Settings, load_settings
-from bot.settings.loading import process_environment
+from bot.settings.loading import PROJECT_DIR, inherited_environment, process_environment
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Serve until asked to end; returns the exit code."""
     words = _parser().parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
-    environ = console_environment(os.environ if words.child else process_environment())
+    environ = console_environment(inherited_environment() if words.child else process_environment())
     try:
         settings = _settings(words, environ)
         host, port = address(settings, environ)
-        context = _context(settings, environ, host)
+        context = _context(settings, environ, host, kept=words.db is None and words.state_dir is None)
         listening = listen(host, port if words.port is None else words.port)
     except (ConfigurationError, CannotListen) as error:
         print(f"The console cannot start: {error}", file=sys.stderr)
@@ -57,7 +56,7 @@ def address(settings: Settings, environ: Mapping[str, str]) -> tuple[str, int]:
     given = environ.get(PLATFORM_PORT, "").strip()
     if not given:
         return settings.console.host, settings.console.port
-    if not given.isascii() or not given.isdigit() or not 0 <= int(given) <= 65_535:
+    if not given.isascii() or not given.isdigit() or len(given) > 5 or not 0 <= int(given) <= 65_535:
         raise ConfigurationError(f"PORT is {given[:20]!r} and must be a port such as 8080")
     loopback = is_loopback(settings.console.host)
     return "0.0.0.0" if loopback else settings.console.host, int(given)
@@ -87,17 +86,12 @@ def _settings(words: argparse.Namespace, environ: Mapping[str, str]) -> Settings
     config_dir = environ.get("NIJA_CONFIG_DIR")
     return load_settings(
         environ={**environ, **given},
-        config_dir=Path(config_dir) if config_dir else _own_config(),
+        config_dir=Path(config_dir) if config_dir else PROJECT_DIR / "config",
     )
 
 
-def _own_config() -> Path:
-    from bot.settings.loading import PROJECT_DIR
-
-    return PROJECT_DIR / "config"
-
-
-def _context(settings: Settings, environ: Mapping[str, str], host: str) -> Context:
+def _context(settings: Settings, environ: Mapping[str, str], host: str, *, kept: bool) -> Context:
+    """`kept`: the installation's own books. Those opened by name are read, and nothing is written beside them."""
     clock, ids = SystemClock(offset_seconds=settings.test_clock_offset_seconds), SystemIds()
     passwords = Passwords.of(environ)
     for problem in passwords.problems:
@@ -107,18 +101,23 @@ def _context(settings: Settings, environ: Mapping[str, str], host: str) -> Conte
         clock=clock,
         ids=ids,
         news=BotNews(clock),
-        sessions=Sessions(session_key(settings.state_dir, ids), hours=settings.console.session_hours, ids=ids),
+        sessions=Sessions(
+            passwords.bound_to(session_key(settings.state_dir, ids) if kept else fresh_key(ids)),
+            hours=settings.console.session_hours,
+            ids=ids,
+        ),
         passwords=passwords,
         bind=host,
         host_names=names_of(host, settings.console.public_hosts, environ),
+        can_write=kept,
     )
     context.first_screen = FirstScreen(context)
     return context
 
 
 def _announce(settings: Settings, url: str, *, as_child: bool) -> None:
-    write_address(settings.state_dir, url)
     if as_child:
+        write_address(settings.state_dir, url)
         print(json.dumps({"url": url}), flush=True)
     else:
         print(f"Console at {url} (Ctrl-C ends it)", flush=True)

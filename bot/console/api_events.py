@@ -103,9 +103,9 @@ def _of_veto(row: Any) -> dict[str, Any]:
 
 
 def _of_exit(row: Any) -> dict[str, Any]:
-    rule = row.rule.replace("_", " ") if row.rule else "no rule"
+    rule = f" ({row.rule.replace('_', ' ')})" if row.rule else ""
     level = "bad" if row.status == "unguarded" else "note"
-    return _event("exit", row, f"{row.status} ({rule}): {row.reason}", level=level, reference=row.client_order_id or "")
+    return _event("exit", row, f"{row.status}{rule}: {row.reason}", level=level, reference=row.client_order_id or "")
 
 
 @dataclass(frozen=True)

@@ -8,24 +8,35 @@ from sqlalchemy import select
 
 from bot.console.answers import Asked, Refusal
 from bot.console.drawn_candles import drawn_candles
-from bot.console.fields import age_seconds, fields_of, shown
+from bot.console.fields import fields_of, shown
 from bot.diagnostics.market import focus_fields, market_fields, mover_fields, source_fields
 from bot.domain.symbol import normalise_symbol
+from bot.market.universe import STATUS
 from bot.storage import market_rows
 from bot.storage.schema import exit_state, favourite, fill, market_catalogue, market_scout, market_word, position
 
-_CATALOGUE = ("broker", "symbol", "status", "tradable")
 MOST_TRADES = 500
+# Of a small line in a list; a page about one market shows all of them.
+LINE_POINTS = 20
+# What a row of `markets` says, in this order. There are thousands of them: names in each would be most of the answer.
+COLUMNS = ("broker", "symbol", "status", "tradable", "bid", "ask", "last", "change_percent", "line", "age_seconds")
 
 
 def markets(asked: Asked) -> dict[str, Any]:
-    """Every market that is watched, with its last price, its last hour as a line, and why it is not bought."""
+    """Every market that is watched: `columns` name what each of `rows` says. Prices are text.
+
+    `line` is the last hour, oldest first, thinned out. `words` tell why a master does not buy what it may trade, as
+    [account, symbol, stage, rule, detail]; of a market that the brokerage has closed its `status` tells.
+    """
     now = asked.context.now()
     with asked.context.read() as connection:
         priced = {(row.broker, row.symbol): row for row in connection.execute(select(market_scout))}
-        listed = connection.execute(select(*[market_catalogue.c[name] for name in _CATALOGUE])).all()
+        listed = connection.execute(select(*[market_catalogue.c[name] for name in COLUMNS[:4]])).all()
+        watched = {row.broker for row in listed}
+        said = connection.execute(select(market_word).where(market_word.c.rule != STATUS)).all()
         return {
-            "markets": [_market(row, priced.get((row.broker, row.symbol)), now) for row in listed],
+            "columns": COLUMNS,
+            "rows": [_market(row, priced.get((row.broker, row.symbol)), now) for row in listed],
             "focus": [focus_fields(row, now) for row in market_rows.focus_rows(connection)],
             "movers": [mover_fields(row, now) for row in market_rows.mover_rows(connection)],
             "sources": [source_fields(row, now) for row in market_rows.sources(connection)],
@@ -36,30 +47,29 @@ def markets(asked: Asked) -> dict[str, Any]:
                 fields_of(row, ("account_id", "symbol", "quantity")) for row in connection.execute(select(position))
             ],
             "words": [
-                fields_of(row, ("account_id", "symbol", "stage", "rule", "detail", "since"))
-                for row in connection.execute(select(market_word))
+                [row.account_id, row.symbol, row.stage, row.rule, row.detail]
+                for row in said
+                if row.account_id in watched
             ],
         }
 
 
-def _market(row: Any, priced: Any, now: Any) -> dict[str, Any]:
-    fields = fields_of(row, _CATALOGUE)
+def _market(row: Any, priced: Any, now: Any) -> list[Any]:
+    """One row, in the order of `COLUMNS`."""
+    known = [row.broker, row.symbol, row.status, row.tradable]
     if priced is None:
-        return {**fields, "bid": None, "ask": None, "last": None, "volume_base": None, "line": [], "age_seconds": None}
-    points = json.loads(priced.sparkline_json)
-    change = None
-    if points and points[0][1]:
-        change = f"{100 * (float(priced.last_price) / points[0][1] - 1):.2f}"
-    return {
-        **fields,
-        "bid": shown(priced.bid),
-        "ask": shown(priced.ask),
-        "last": shown(priced.last_price),
-        "volume_base": shown(priced.volume_base),
-        "change_percent": change,
-        "line": [point[1] for point in points],
-        "age_seconds": age_seconds(priced.priced_at, now),
-    }
+        return [*known, None, None, None, None, [], None]
+    points = [point[1] for point in json.loads(priced.sparkline_json)]
+    change = f"{100 * (float(priced.last_price) / points[0] - 1):.2f}" if points and points[0] else None
+    prices = [shown(priced.bid), shown(priced.ask), shown(priced.last_price)]
+    return [*known, *prices, change, _thinned(points), round((now - priced.priced_at).total_seconds(), 1)]
+
+
+def _thinned(points: list[float]) -> list[float]:
+    """At most `LINE_POINTS` of them, with the first and the last, to six digits: a small line shows no more."""
+    step = max(1.0, (len(points) - 1) / (LINE_POINTS - 1))
+    places = {round(index * step) for index in range(LINE_POINTS) if round(index * step) < len(points)}
+    return [float(f"{points[place]:.6g}") for place in sorted(places)]
 
 
 def one_market(asked: Asked) -> dict[str, Any]:

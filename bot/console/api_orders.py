@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from starlette.responses import Response
 from bot.console.answers import Asked, Refusal
 from bot.console.fields import age_seconds, fields_of, shown
 from bot.console.query_words import before_id, moment, number, symbol, wanted_account
+from bot.domain.order import FINAL_STATES, IntentState
 from bot.storage.schema import fill, order_event, order_intent, round_trip
 
 _ORDER = (
@@ -27,8 +29,11 @@ _TRIP = (
     *("id", "account_id", "symbol", "opened_at", "closed_at", "bought_quantity", "bought_quote", "sold_quote"),
     *("fees_quote", "exit_rule", "signal_id"),
 )
-OPEN_STATES = ("created", "submitted", "acknowledged", "partly_filled", "unknown")
+STATES = tuple(str(state) for state in IntentState)
+OPEN_STATES = tuple(str(state) for state in IntentState if state not in FINAL_STATES)
 MOST_CSV_ROWS = 200_000
+_BEGIN_FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 def orders(asked: Asked) -> dict[str, Any]:
@@ -47,6 +52,8 @@ def _in_state(query: Select[Any], state: str) -> Select[Any]:
         return query.where(order_intent.c.state.in_(OPEN_STATES))
     if state == "person":
         return query.where(order_intent.c.needs_person != "")
+    if state and state not in STATES:
+        raise Refusal(400, f"state is one of open, person, {', '.join(STATES)}")
     return query.where(order_intent.c.state == state) if state else query
 
 
@@ -116,9 +123,9 @@ def csv_line(values: Any) -> str:
 
 
 def _harmless(value: Any) -> Any:
-    if isinstance(value, str) and value[:1] in ("=", "+", "@", "\t", "\r"):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str) or value[:1] not in _BEGIN_FORMULAS or (value[0] == "-" and _NUMBER.fullmatch(value)):
+        return value
+    return f"'{value}"
 
 
 def csv_response(name: str, text: str) -> Response:

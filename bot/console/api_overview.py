@@ -5,7 +5,7 @@ from typing import Any
 
 from bot.console.answers import Asked, Refusal
 from bot.console.api_events import latest_events
-from bot.console.api_positions import read_positions
+from bot.console.api_positions import nearest_first, read_positions
 from bot.console.build import build_of
 from bot.console.cache import Cached
 from bot.console.context import Context
@@ -25,6 +25,8 @@ OVERVIEW_SECONDS = 1.0
 # What a figure of the books costs grows with the number of accounts; readings come every few minutes.
 MONEY_SECONDS = 5.0
 EVENTS_SHOWN = 10
+# It is sent to everybody each second: all of them are on a page of their own.
+POSITIONS_SHOWN = 40
 
 
 class FirstScreen:
@@ -50,7 +52,7 @@ class FirstScreen:
         with context.read() as connection:
             stopped = halts.all_in_force(connection)
             owed = read_debts(connection, now)
-            positions = read_positions(connection, now)
+            positions = nearest_first(read_positions(connection, now))
             events = latest_events(connection, limit=EVENTS_SHOWN)
         listed = overview.as_json()
         return {
@@ -66,7 +68,8 @@ class FirstScreen:
             "accounts": listed["accounts"],
             "notes": overview.notes(),
             "halts": [halt_fields(halt) for halt in stopped],
-            "positions": positions,
+            "positions": positions[:POSITIONS_SHOWN],
+            "held": len(positions),
             "debts": list(owed.debts),
             "own_exits": list(owed.own),
             "events": events,

@@ -19,13 +19,27 @@ _POSITION = (
     *("take_profit_percent", "trailing_stop_percent", "break_even_percent", "max_hold_minutes", "owed_quantity"),
     "signal_id",
 )
+_GUARDED = ("armed", "selling")
 
 
 def positions(asked: Asked) -> dict[str, Any]:
-    """All, or those of `?account=`."""
+    """All, or those of `?account=`; whoever is nearest to an exit comes first."""
     with asked.context.read() as connection:
         account_id = wanted_account(connection, asked.query)
-        return {"positions": read_positions(connection, asked.context.now(), account_id)}
+        return {"positions": nearest_first(read_positions(connection, asked.context.now(), account_id))}
+
+
+def nearest_first(held: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """By the distance to the nearest exit that is armed; what nothing guards comes before all."""
+    return sorted(held, key=_distance)
+
+
+def _distance(one: Mapping[str, Any]) -> Decimal:
+    exits = one["exits"]
+    if exits is None or exits["status"] not in _GUARDED:
+        return Decimal(-1)
+    known = [rule["distance_percent"] for rule in exits["rules"].values() if rule.get("armed") is not False]
+    return min((abs(Decimal(text)) for text in known if text is not None), default=Decimal("Infinity"))
 
 
 def read_positions(connection: Connection, now: datetime, account_id: str | None = None) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.console.answers import Asked, ConsoleRoute, Refusal, json_answer
+from bot.console.compression import packed
 from bot.console.context import Context
 from bot.console.gatekeeper import SHUT, Gatekeeper
 from bot.console.headers import HEADERS
@@ -23,7 +24,7 @@ from bot.console.stream import StreamHub
 
 log = logging.getLogger(__name__)
 
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).resolve().parent / "static"
 LARGEST_BODY = 64 * 1024
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -81,6 +82,8 @@ def _refused(refusal: Refusal) -> Response:
 def _endpoint(context: Context, gatekeeper: Gatekeeper, route: ConsoleRoute) -> Endpoint:
     async def answer(request: Request) -> Response:
         principal = gatekeeper.admit(request, route)
+        if any("\0" in value for value in (*request.path_params.values(), *request.query_params.values())):
+            raise Refusal(400, "there is a character in it that no name has")
         asked = Asked(
             context=context,
             principal=principal,
@@ -89,10 +92,14 @@ def _endpoint(context: Context, gatekeeper: Gatekeeper, route: ConsoleRoute) -> 
             body=await _body(request),
             address=gatekeeper.address(request),
         )
-        value = await run_in_threadpool(route.handler, asked)
-        return value if isinstance(value, Response) else json_answer(value)
+        return await run_in_threadpool(_answered, route, asked, request)
 
     return answer
+
+
+def _answered(route: ConsoleRoute, asked: Asked, request: Request) -> Response:
+    value = route.handler(asked)
+    return packed(request, value if isinstance(value, Response) else json_answer(value))
 
 
 async def _body(request: Request) -> object:
@@ -103,7 +110,7 @@ async def _body(request: Request) -> object:
         raise Refusal(415, "send application/json")
     try:
         return msgspec.json.decode(content)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise Refusal(400, f"the body is not JSON: {error}") from error
 
 
@@ -130,7 +137,9 @@ def _sign_out(gatekeeper: Gatekeeper) -> Endpoint:
 def _stream(gatekeeper: Gatekeeper, hub: StreamHub) -> Endpoint:
     async def answer(request: Request) -> Response:
         gatekeeper.admit(request, STREAM_ROUTE)
-        return hub.response(request.query_params.get("topics", "overview"))
+        return hub.response(
+            request.query_params.get("topics", "overview"), still=lambda: gatekeeper.still(request, STREAM_ROUTE.needs)
+        )
 
     return answer
 
@@ -159,8 +168,12 @@ def _static(gatekeeper: Gatekeeper) -> Endpoint:
 
 def _file(name: str) -> Response:
     """A file of the page, by a name that cannot leave its directory."""
-    path = (STATIC / name).resolve()
-    if not path.is_relative_to(STATIC) or not path.is_file() or path.suffix not in _TYPES:
+    try:
+        path = (STATIC / name).resolve()
+        known = path.is_relative_to(STATIC) and path.is_file() and path.suffix in _TYPES
+    except (OSError, ValueError):  # a name that no file can have
+        known = False
+    if not known:
         raise Refusal(404, "there is no such page")
     return Response(path.read_bytes(), media_type=_TYPES[path.suffix])
 

@@ -14,6 +14,7 @@ class Attempts:
     def __init__(self) -> None:
         self._all: deque[float] = deque()
         self._of: dict[str, deque[float]] = {}
+        self._said_at: float | None = None
 
     def wait_seconds(self, address: str, now: float) -> float:
         """How long this address has to wait before it may try; 0 = it may, and this try is counted."""
@@ -27,9 +28,18 @@ class Attempts:
             if len(tries) >= most
         ]
         if waits:
+            if not of:
+                del self._of[address]
             return max(waits)
         self._all.append(now)
         of.append(now)
         if len(self._of) > MOST_ADDRESSES:
             self._of = {each: tries for each, tries in self._of.items() if tries and tries[-1] > now - WINDOW_SECONDS}
         return 0.0
+
+    def worth_a_word(self, now: float) -> bool:
+        """Whether the log should hear of it: once a minute, whatever somebody tries."""
+        if self._said_at is not None and now - self._said_at < WINDOW_SECONDS:
+            return False
+        self._said_at = now
+        return True

@@ -28,6 +28,7 @@ class BotNews:
         self._markets: dict[tuple[str, str], Sequence[Any]] = {}
         self._changed: dict[tuple[str, str], Sequence[Any]] = {}
         self._candles: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._books: dict[tuple[str, str], tuple[float, Sequence[Any], Sequence[Any]]] = {}
         self._lock = threading.Lock()
         self.ended = threading.Event()
 
@@ -48,12 +49,19 @@ class BotNews:
             said = msgspec.json.decode(line)
             if said["kind"] == "readiness":
                 self._readiness = (self._clock.monotonic(), said)
+            elif said["kind"] == "books":
+                self._take_books(str(said["broker"]), said["books"])
             elif said["kind"] == "candles":
                 self._take_candles(said)
             elif said["kind"] == "markets":
                 self._take_markets(str(said["broker"]), said["rows"])
-        except (msgspec.DecodeError, KeyError, TypeError, IndexError) as error:
+        except (msgspec.DecodeError, KeyError, TypeError, IndexError, RecursionError) as error:
             log.warning("a line of the bot is not understood: %s", error)
+
+    def _take_books(self, broker: str, books: Sequence[Sequence[Any]]) -> None:
+        heard_at = self._clock.monotonic()
+        with self._lock:
+            self._books.update({(broker, str(symbol)): (heard_at, bids, asks) for symbol, bids, asks in books})
 
     def _take_candles(self, said: Mapping[str, Any]) -> None:
         with self._lock:
@@ -87,6 +95,16 @@ class BotNews:
         """Of each brokerage; `candles` are [unix seconds, open, high, low, close, volume]."""
         with self._lock:
             return [said for (_, each), said in self._candles.items() if each == symbol]
+
+    def books(self, symbol: str) -> Sequence[Mapping[str, Any]]:
+        """Of each brokerage that follows its book: `bids` and `asks` as [price, quantity], the best first."""
+        now = self._clock.monotonic()
+        with self._lock:
+            return [
+                {"broker": broker, "bids": bids, "asks": asks, "age_seconds": now - heard_at}
+                for (broker, each), (heard_at, bids, asks) in self._books.items()
+                if each == symbol
+            ]
 
     def take_changes(self) -> Mapping[tuple[str, str], Sequence[Any]]:
         """Markets that have changed since the last time; each once, as it is now."""

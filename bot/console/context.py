@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from bot.console.answers import Refusal
 from bot.console.attempts import Attempts
 from bot.console.bot_news import BotNews
-from bot.console.hosts import is_loopback
+from bot.console.hosts import LOOPBACK_NAMES, is_loopback
 from bot.console.passwords import Passwords
 from bot.console.sessions import Sessions
 from bot.diagnostics.store_reading import NoStore, read_store
@@ -49,8 +49,12 @@ class Context:
 
     @property
     def open_to_all(self) -> bool:
-        """On this machine alone, and nobody has set a password: whoever can reach it may do everything."""
-        return is_loopback(self.bind) and not self.passwords.passwords
+        """On this machine alone, and nobody has set a password: whoever can reach it may do everything.
+
+        A name of its own or a proxy before it means that others reach it, too.
+        """
+        alone = is_loopback(self.bind) and self.host_names == LOOPBACK_NAMES and not self.settings.console.trust_proxy
+        return alone and not self.passwords.passwords
 
     @property
     def shut(self) -> bool:

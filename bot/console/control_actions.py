@@ -28,7 +28,7 @@ _VENUE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What somebody asks for. `sure`: also a market that nobody here ever traded."""
+    """What somebody asks for. `details['sure']`: also a market that nobody here ever traded."""
 
     action: ControlAction
     target: str
@@ -179,7 +179,7 @@ def _resume_symbol(connection: Connection, wish: Wish) -> Effect:
 
 
 def _acknowledge(connection: Connection, wish: Wish) -> Effect:
-    if not wish.target.isascii() or not wish.target.isdigit():
+    if not (wish.target.isascii() and wish.target.isdigit() and len(wish.target) < 19):
         raise Refusal(400, "the target is the number of an alert")
     if not alerts.acknowledge(connection, int(wish.target), by=wish.actor, now=wish.at):
         raise Refusal(409, "that alert is over, or there is none")

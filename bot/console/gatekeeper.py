@@ -1,5 +1,6 @@
 """Who may pass: host names, origins, sessions, tokens, passwords."""
 
+import hmac
 import logging
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -21,6 +22,11 @@ SHUT = (
     "(at least 10 characters) in the environment or in .env and start again. Trading goes on meanwhile."
 )
 SIGN_IN = "sign in first"
+FORWARDED = (
+    "this came through a proxy, so others can reach this console, and it has no password: set NIJA_CONSOLE_PASSWORD"
+)
+# Whatever a proxy on this machine says of whom it speaks for: without a password only this machine may ask.
+_OF_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "cf-connecting-ip")
 _SAFE = frozenset({"GET", "HEAD"})
 
 
@@ -51,6 +57,8 @@ class Gatekeeper:
         names = self.context.host_names
         if not name or (names and name not in names):
             raise Refusal(421, "this console does not answer to that name; console.public_hosts lists those it does")
+        if self.context.open_to_all and any(request.headers.get(each) for each in _OF_PROXIES):
+            raise Refusal(403, FORWARDED)
 
     def principal(self, request: Request) -> Principal:
         """By bearer token, else by the cookie; on this machine without a password, everybody may control."""
@@ -79,8 +87,16 @@ class Gatekeeper:
             raise Refusal(403, "this came from another page")
         if site is None and origin is None:
             raise Refusal(403, "it is not known which page this came from")
-        if principal.role and not principal.by_token and request.headers.get(CSRF_HEADER, "") != principal.csrf:
+        if (
+            principal.role
+            and not principal.by_token
+            and not _same(request.headers.get(CSRF_HEADER, ""), principal.csrf)
+        ):
             raise Refusal(403, "this page is out of date: load it again", reload=True)
+
+    def still(self, request: Request, needs: Role) -> bool:
+        """Whether who was let in a while ago would be let in now: sessions end."""
+        return self.principal(request).role >= needs
 
     # -- signing in ---------------------------------------------------------------------------------------------------
     def begin_here(self, request: Request, response: Response) -> None:
@@ -96,9 +112,11 @@ class Gatekeeper:
             raise Refusal(503, SHUT)
         self.check_origin(request, NOBODY)
         address = self.address(request)
-        wait = self.context.attempts.wait_seconds(address, self.context.clock.monotonic())
+        now = self.context.clock.monotonic()
+        wait = self.context.attempts.wait_seconds(address, now)
         if wait > 0:
-            log.warning("too many attempts to sign in to the console from %s", address)
+            if self.context.attempts.worth_a_word(now):
+                log.warning("too many attempts to sign in to the console, now from %s", address)
             raise Refusal(429, f"too many attempts: wait {wait:.0f} s", retry_after_seconds=round(wait) + 1)
         role = self.context.passwords.role_of_password(password)
         if role is Role.NONE:
@@ -134,10 +152,14 @@ class Gatekeeper:
 
     def address(self, request: Request) -> str:
         """Whoever is at the other end; behind a proxy that is trusted, whom that one names."""
-        forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        forwarded = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
         if self.context.settings.console.trust_proxy and forwarded:
             return forwarded[:64]
         return "" if request.client is None else request.client.host
 
     def _unix(self) -> int:
         return self.context.clock.wall_ns() // 1_000_000_000
+
+
+def _same(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())

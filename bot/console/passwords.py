@@ -1,5 +1,6 @@
 """The passwords and tokens of the console: from the environment alone, and compared without telling anything."""
 
+import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,8 +11,8 @@ from bot.settings.env_source import CONSOLE_PASSWORD, CONSOLE_TOKEN, CONSOLE_VIE
 SHORTEST_PASSWORD = 10
 # 128 bits in base64, or more in any other alphabet.
 SHORTEST_TOKEN = 22
-_PASSWORDS = {Role.CONTROL: CONSOLE_PASSWORD, Role.VIEW: CONSOLE_VIEW_PASSWORD}
-_TOKENS = {Role.CONTROL: CONSOLE_TOKEN, Role.VIEW: CONSOLE_VIEW_TOKEN}
+_PASSWORDS: Mapping[Role, str] = {Role.CONTROL: CONSOLE_PASSWORD, Role.VIEW: CONSOLE_VIEW_PASSWORD}
+_TOKENS: Mapping[Role, str] = {Role.CONTROL: CONSOLE_TOKEN, Role.VIEW: CONSOLE_VIEW_TOKEN}
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,8 @@ class Passwords:
         """From the variables above; empty ones count as not set."""
         problems: list[str] = []
         return cls(
-            _read(
-                environ, {Role.CONTROL: CONSOLE_PASSWORD, Role.VIEW: CONSOLE_VIEW_PASSWORD}, SHORTEST_PASSWORD, problems
-            ),
-            _read(environ, {Role.CONTROL: CONSOLE_TOKEN, Role.VIEW: CONSOLE_VIEW_TOKEN}, SHORTEST_TOKEN, problems),
+            _read(environ, _PASSWORDS, SHORTEST_PASSWORD, problems),
+            _read(environ, _TOKENS, SHORTEST_TOKEN, problems),
             tuple(problems),
         )
 
@@ -38,6 +37,11 @@ class Passwords:
     def any(self) -> bool:
         """Whether anybody can come in by one of them."""
         return bool(self.passwords or self.tokens)
+
+    def bound_to(self, key: bytes) -> bytes:
+        """A key that is another one as soon as a password is: whoever came in by the old one is out."""
+        text = "\0".join(f"{role.name}={value}" for role, value in sorted(self.passwords.items()))
+        return hmac.new(key, text.encode(), hashlib.sha256).digest()
 
     def role_of_password(self, given: str) -> Role:
         return _role(self.passwords, given)

@@ -20,7 +20,7 @@ def number(query: Mapping[str, str], name: str, *, default: int, most: int = MOS
     text = query.get(name, "")
     if not text:
         return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
         raise Refusal(400, f"{name} is {text[:30]!r} and must be a whole number from 1 to {most}")
     return int(text)
 

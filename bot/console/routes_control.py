@@ -1,6 +1,7 @@
 """Doing something: asked for once, in two steps where it stops or sells, and told who did it, ever after."""
 
 import hashlib
+import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from bot.console.fields import fields_of, shown
 from bot.console.query_words import before_id, number
 from bot.console.roles import Role
 from bot.diagnostics.control_outcome import outcome_of
-from bot.diagnostics.store_reading import NoStore, bot_state
+from bot.diagnostics.store_reading import NoStore, bot_state, read_store
 from bot.diagnostics.store_writing import write_store
 from bot.domain.control import IN_TWO_STEPS, STOPPING, ControlAction, ControlRequest, ControlState
 from bot.storage import alerts, control_requests
@@ -42,12 +43,11 @@ def ask(asked: Asked) -> Response:
     if not asked.context.can_write:
         raise Refusal(409, "these books were opened to be read")
     wish, nonce, code = _wish(asked)
-    known = _known(asked, nonce)
+    known = _known(asked, wish, nonce)
     if known is not None:
         return json_answer(_told(asked, known), status=202)
     if wish.action in IN_TWO_STEPS and code is None:
-        with asked.context.read() as connection:
-            lines = preview(connection, wish)
+        lines = _previewed(asked, wish)
         return json_answer({"code": _code(asked, wish, nonce), "preview": lines, "confirm": _CONFIRM.get(wish.action)})
     if wish.action in IN_TWO_STEPS:
         _check_code(asked, wish, nonce, str(code))
@@ -102,16 +102,38 @@ def _code(asked: Asked, wish: Wish, nonce: str, until: int | None = None) -> str
 
 def _check_code(asked: Asked, wish: Wish, nonce: str, code: str) -> None:
     end = code.partition(".")[0]
-    if not (end.isascii() and end.isdigit() and len(end) < 12) or _code(asked, wish, nonce, int(end)) != code:
+    if not (end.isascii() and end.isdigit() and len(end) < 12) or not hmac.compare_digest(
+        _code(asked, wish, nonce, int(end)).encode(), code.encode()
+    ):
         raise Refusal(409, "that code is of another request: look at what it would do first")
     if int(end) < asked.context.clock.wall_ns() // 1_000_000_000:
         raise Refusal(409, "that took too long: look once more at what it would do")
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
-def _known(asked: Asked, nonce: str) -> ControlRequest | None:
-    with asked.context.read() as connection:
-        return control_requests.find_by_nonce(connection, nonce)
+def _known(asked: Asked, wish: Wish, nonce: str) -> ControlRequest | None:
+    try:
+        with read_store(asked.context.settings) as connection:
+            return control_requests.find_by_nonce(connection, nonce)
+    except NoStore as error:
+        if _can_be_a_file(wish):
+            return None
+        raise Refusal(503, str(error)) from error
+
+
+def _previewed(asked: Asked, wish: Wish) -> list[str]:
+    try:
+        with read_store(asked.context.settings) as connection:
+            return preview(connection, wish)
+    except NoStore as error:
+        if _can_be_a_file(wish):
+            return [f"{error}", "So a file is made that stops every entry, and the bot sees it by itself"]
+        raise Refusal(503, str(error)) from error
+
+
+def _can_be_a_file(wish: Wish) -> bool:
+    """What stops everything must not need a store that works."""
+    return wish.action in STOPPING and wish.target == "all"
 
 
 def _write(asked: Asked, wish: Wish, nonce: str) -> ControlRequest:
@@ -140,8 +162,7 @@ def _write(asked: Asked, wish: Wish, nonce: str) -> ControlRequest:
 
 
 def _by_file(asked: Asked, wish: Wish, nonce: str, error: NoStore) -> ControlRequest:
-    """What stops everything must not need a store that works."""
-    if wish.action not in STOPPING or wish.target != "all":
+    if not _can_be_a_file(wish):
         raise Refusal(503, str(error)) from error
     flatten = wish.action is ControlAction.FLATTEN
     reason = f"{wish.reason or str(wish.action)} ({wish.actor})"

@@ -19,10 +19,10 @@ from bot.console.guarded_protocol import GuardedProtocol
 from bot.console.hosts import is_loopback
 from bot.console.stream import StreamHub
 from bot.console.topics import topics
+from bot.seams.clock import pause
 
 log = logging.getLogger(__name__)
 
-MOST_CONNECTIONS = 50
 HEADER_BYTES = 8 * 1024
 KEEP_ALIVE_SECONDS = 5
 STOP_SECONDS = 2
@@ -80,7 +80,7 @@ async def _serve(context: Context, listening: Listening, announce: Callable[[str
 
 async def _end_with_the_bot(context: Context, server: "_Server") -> None:
     while not context.news.ended.is_set():
-        await asyncio.sleep(0.2)
+        await pause(0.2)
     server.should_exit = True
 
 
@@ -91,11 +91,11 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level=logging.ERROR,  # what strangers send is no news
         access_log=False,
         server_header=False,
         date_header=True,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=STOP_SECONDS,
         h11_max_incomplete_event_size=HEADER_BYTES,

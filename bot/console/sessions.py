@@ -82,10 +82,11 @@ def session_key(state_dir: Path, ids: IdSource) -> bytes:
     try:
         return _kept(path, ids)
     except OSError:
-        return _fresh(ids)
+        return fresh_key(ids)
 
 
-def _fresh(ids: IdSource) -> bytes:
+def fresh_key(ids: IdSource) -> bytes:
+    """One that is kept nowhere: sessions end with the process."""
     return bytes.fromhex(ids.token() + ids.token())
 
 
@@ -103,7 +104,7 @@ def _kept(path: Path, ids: IdSource) -> bytes:
 
 
 def _made(path: Path, ids: IdSource) -> bytes:
-    key = _fresh(ids)
+    key = fresh_key(ids)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(key)

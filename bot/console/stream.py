@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from bot.console.answers import Refusal
+from bot.seams.clock import pause
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class StreamHub:
 
     async def _keep(self, topic: Topic) -> None:
         while True:
-            await asyncio.sleep(topic.every_seconds)
+            await pause(topic.every_seconds)
             if topic.listeners:
                 await self._look(topic)
 
@@ -83,19 +84,22 @@ class StreamHub:
             for listener in [each for each in topic.listeners if not each.send(message)]:
                 self._let_go(listener)
 
-    def response(self, names: str) -> Response:
-        """What `GET /api/v1/stream?topics=a,b` answers. Raises `Refusal` for a topic that there is not."""
+    def response(self, names: str, *, still: Callable[[], bool] = lambda: True) -> Response:
+        """What `GET /api/v1/stream?topics=a,b` answers, as long as `still` says so.
+
+        Raises `Refusal` for a topic that there is not.
+        """
         wanted = [name for name in names.split(",") if name]
         unknown = [name for name in wanted if name not in self._topics]
         if unknown or not wanted:
             raise Refusal(400, f"there is no topic {', '.join(unknown)[:100]!r}: {', '.join(self._topics)}")
         return StreamingResponse(
-            self._events([self._topics[name] for name in wanted]),
+            self._events([self._topics[name] for name in dict.fromkeys(wanted)], still),
             media_type="text/event-stream",
             headers={"X-Accel-Buffering": "no"},
         )
 
-    async def _events(self, topics: Sequence[Topic]) -> AsyncIterator[bytes]:
+    async def _events(self, topics: Sequence[Topic], still: Callable[[], bool]) -> AsyncIterator[bytes]:
         listener = _Listener(asyncio.Queue(QUEUE))
         try:
             yield b"retry: 1000\n\n"
@@ -104,9 +108,10 @@ class StreamHub:
                 first = await self._first(topic)
                 if first:
                     yield first
-            while not self._closing:
+            while not self._closing and still():
                 try:
-                    message = await asyncio.wait_for(listener.queue.get(), KEEP_ALIVE_SECONDS)
+                    coming = listener.queue.get()  # lint: waited for with a limit in the next line
+                    message = await asyncio.wait_for(coming, KEEP_ALIVE_SECONDS)
                 except TimeoutError:
                     message = b": still here\n\n"
                 if message is None:
@@ -122,6 +127,9 @@ class StreamHub:
             value = await run_in_threadpool(produce)
         except Refusal as refusal:
             value = {"error": str(refusal)}
+        except Exception:
+            log.exception("topic %s could not be worked out", topic.name)
+            return b""
         return b"" if value is None else _message(topic.name, value)
 
     def _let_go(self, listener: _Listener) -> None:

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { controlButton } from "./controls.js";
 import { KeptTable, card, empty, h, pill, show } from "./dom.js";
-import { amount, clock, gain, price, quantity, since, words } from "./format.js";
+import { amount, brokerage, clock, gain, price, quantity, since, words } from "./format.js";
 import { eventList, positionsTable, tile } from "./home.js";
 import { orderColumns } from "./orders.js";
 
@@ -50,7 +50,7 @@ function heading(said, label) {
   const one = said.account;
   if (!one) return [h("h1", {}, label), empty("The running bot does not know this account.")];
   return [
-    h("header", {}, h("h1", {}, one.user_id ? `${one.name} at ${one.broker}` : `${one.broker} master`), " ", pill(one.mode, one.mode === "live" ? "bad" : "plain")),
+    h("header", {}, h("h1", {}, one.user_id ? `${one.name} at ${brokerage(one.broker)}` : `${brokerage(one.broker)} master`), " ", pill(one.mode, one.mode === "live" ? "bad" : "plain")),
     h("p", {}, pill(one.trading ? "trading" : words(one.health), one.trading ? "good" : "note"), " ", one.trading ? `since ${clock(one.health_since)}` : one.why_not_trading),
     one.warning ? h("p", { class: "gate" }, one.warning) : null,
     one.waiting_for ? h("p", {}, one.waiting_for) : null,

@@ -23,7 +23,7 @@ export async function render(root) {
   const events = h("div");
   root.append(card("Alerts", {}, table.element), card("Events", { more: [account] }, events));
   async function update() {
-    const [alerts, said] = await Promise.all([get("alerts").catch(() => ({ alerts: [] })), get("events", { limit: 200, account: account.value.trim() }).catch((error) => ({ events: [], error }))]);
+    const [alerts, said] = await Promise.all([get("alerts").catch(() => ({ alerts: [] })), get("events", { limit: 100, account: account.value.trim() }).catch((error) => ({ events: [], error }))]);
     table.update(alerts.alerts);
     show(events, said.events, () => said.error ? h("p", { class: "loss" }, said.error.message) : eventList(said.events));
   }

@@ -17,6 +17,7 @@ const PAGES = [
   { path: "users", name: "Users", load: () => import("./users.js") },
   { path: "log", name: "Log", load: () => import("./log.js") },
   { path: "settings", name: "Settings", load: () => import("./settings.js") },
+  { path: "positions", name: "Positions", load: () => import("./positions.js"), hidden: true },
   { path: "account", name: "Account", load: () => import("./account.js"), hidden: true },
   { path: "why", name: "Why", load: () => import("./why.js"), hidden: true },
   { path: "controls", name: "What was done", load: () => import("./history.js"), hidden: true },
@@ -54,6 +55,7 @@ async function openPage() {
     const dispose = await module.render(root, { rest, query });
     if (number !== opened) return dispose?.();
     leave = () => dispose?.();
+    if (!root.querySelector("h1")) root.prepend(h("h1", { class: "visually-hidden" }, module.title ?? page.name));
     main.replaceChildren(root);
     document.title = `${module.title ?? page.name} · NIJA`;
     if (!main.contains(document.activeElement)) main.focus({ preventScroll: true });
@@ -64,14 +66,17 @@ async function openPage() {
 
 function sorry(error) {
   const why = error instanceof Failure ? error.message : `This page could not be shown (${error.message}).`;
-  return h("section", { class: "card" }, h("h2", {}, "Not now"), empty(why),
+  return h("section", { class: "card", data: { sorry: "" } }, h("h1", {}, "Not now"), empty(why),
     h("p", {}, h("button", { type: "button", onclick: openPage }, "Try again")));
 }
 
 function showNavigation(current) {
   const links = PAGES.filter((page) => !page.hidden).map((page, index) =>
     h("a", { href: `#/${page.path}`, title: `Key ${index + 1}`, "aria-current": page === current ? "page" : null }, page.name));
-  document.getElementById("pages").replaceChildren(...links);
+  const bar = document.getElementById("pages");
+  bar.replaceChildren(...links);
+  const link = bar.querySelector("[aria-current]");
+  if (link) bar.scrollLeft = link.offsetLeft - (bar.clientWidth - link.offsetWidth) / 2;
 }
 
 // -- the word for the whole -------------------------------------------------------------------------------------------
@@ -105,7 +110,13 @@ function showBanner(text, kind = "bad") {
 }
 
 document.addEventListener("connection", ({ detail }) => {
-  if (detail.connected) return showBanner("");
+  if (detail.connected) {
+    showBanner("");
+    // After a restart the server may know us under another token; a page that could not be shown is tried again.
+    readSession().catch(() => {});
+    if (main.querySelector("[data-sorry]")) openPage();
+    return;
+  }
   word.dataset.state = "lost";
   word.textContent = "Connection lost";
   showBanner("The console cannot be heard. What is shown is old; it comes back by itself.", "note");

@@ -41,7 +41,16 @@ export function show(parent, value, build) {
   saidBefore.set(parent, said);
   const made = document.createDocumentFragment();
   append(made, [build(value)]);
-  parent.replaceChildren(made);
+  replaceAndKeepFocus(parent, made);
+}
+
+const FOCUSABLE = "a[href], button, input, select, textarea, [tabindex]";
+
+/** New children; whoever was on the third link stays on the third link. */
+function replaceAndKeepFocus(parent, ...children) {
+  const focused = parent.contains(document.activeElement) ? [...parent.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement) : -1;
+  parent.replaceChildren(...children);
+  if (focused >= 0) parent.querySelectorAll(FOCUSABLE)[focused]?.focus({ preventScroll: true });
 }
 
 /** A card with a heading; `more` stands beside it. */
@@ -138,7 +147,7 @@ export class KeptTable {
       const said = made instanceof Node ? made.outerHTML : String(made ?? "");
       if (kept.said[index] === said) return;
       kept.said[index] = said;
-      kept.cells[index].replaceChildren(...(made === null || made === undefined ? [] : [made]));
+      replaceAndKeepFocus(kept.cells[index], ...(made === null || made === undefined ? [] : [made]));
     });
     return kept.element;
   }

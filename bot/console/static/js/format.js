@@ -52,15 +52,20 @@ export function ageText(seconds) {
 /** An age that goes on by itself. */
 export function age(seconds, { before = "", after = " ago" } = {}) {
   if (seconds === null || seconds === undefined) return h("span", { class: "quietly" }, "never");
-  const made = h("time", { class: "age quietly small", data: { since: String(Math.round(Date.now() / 1000 - seconds)), before, after } });
-  tick(made);
+  return ageOf(Math.round(Date.now() / 1000 - seconds), before, after);
+}
+
+// Its text comes a moment later, before it is seen: two of the same moment are the same to whoever compares them.
+function ageOf(moment, before, after) {
+  const made = h("time", { class: "age quietly small", data: { since: String(moment), before, after } });
+  queueMicrotask(() => tick(made));
   return made;
 }
 
 /** The age of a moment given as UTC text. */
-export function since(text, words) {
+export function since(text, { before = "", after = " ago" } = {}) {
   if (!text) return h("span", { class: "quietly" }, "never");
-  const made = age((Date.now() - Date.parse(text)) / 1000, words);
+  const made = ageOf(Math.round(Date.parse(text) / 1000), before, after);
   made.title = clock(text);
   made.dateTime = text;
   return made;
@@ -77,6 +82,13 @@ function tick(element) {
 }
 
 setInterval(() => document.querySelectorAll("time.age").forEach(tick), 1000);
+
+const BROKERAGES = { kraken: "Kraken", coinbase: "Coinbase", binance: "Binance", okx: "OKX", alpaca: "Alpaca" };
+
+/** A brokerage as it writes itself. */
+export function brokerage(name) {
+  return BROKERAGES[name] ?? String(name ?? "");
+}
 
 /** `partly_filled` → `partly filled`. */
 export function words(text) {

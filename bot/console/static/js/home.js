@@ -3,7 +3,7 @@
 import { get, stream } from "./api.js";
 import { controlButton } from "./controls.js";
 import { KeptTable, card, empty, h, pill, show } from "./dom.js";
-import { age, amount, gain, price, quantity, since, words } from "./format.js";
+import { age, amount, brokerage, gain, price, quantity, since, words } from "./format.js";
 
 export const title = "Overview";
 
@@ -13,21 +13,23 @@ export async function render(root) {
   const money = h("div");
   const accounts = accountsTable();
   const positions = positionsTable({ first: 12 });
+  const held = h("p", { class: "small quietly" });
   const debts = debtsTable();
   const events = h("div");
   root.append(hero, attention,
-    card("Accounts", {}, accounts.element), money,
-    card("Open positions", { more: [h("span", { class: "small quietly" }, "nearest to an exit first")] }, positions.element),
-    card("Exits owed", {}, debts.element),
-    card("Last events", { more: [h("a", { href: "#/alerts" }, "all events")] }, events));
+    card("Accounts", { id: "accounts" }, accounts.element), money,
+    card("Open positions", { id: "positions", more: [held, h("a", { href: "#/positions" }, "all positions")] }, positions.element),
+    card("Exits owed", { id: "owed" }, debts.element),
+    card("Last events", { id: "events", more: [h("a", { href: "#/alerts" }, "all events")] }, events));
 
   function update(said) {
     if (said.error) return;
-    show(hero, [said.word, said.gate, said.halts], () => whole(said));
+    show(hero, [said.word, said.gate, said.halts, glance(said).map((each) => each.text)], () => whole(said));
+    held.textContent = said.held ? `${said.held} in all, nearest to an exit first` : "";
     show(attention, [said.attention, said.notes], () => lookAtThis(said));
     accounts.update(sorted(said.accounts, said));
     show(money, [said.money.totals, said.today.totals, Math.floor(Date.now() / 5000)], () => purse(said));
-    positions.update(nearestFirst(said.positions));
+    positions.update(said.positions);
     debts.update([...said.debts, ...said.own_exits]);
     show(events, said.events, () => eventList(said.events));
   }
@@ -37,13 +39,37 @@ export async function render(root) {
 
 function whole(said) {
   const stopped = said.halts.length > 0;
+  const sentence = said.word.why !== said.gate ? h("p", {}, said.word.why) : null;
   return [
-    h("p", { class: "big", data: { state: said.word.state } }, said.word.state === "trading" ? "Trading" : `${said.word.text}`),
-    h("p", {}, said.word.why),
-    said.gate && said.gate !== said.word.why ? h("p", { class: "gate" }, said.gate) : said.gate ? h("p", { class: "gate" }, "First closed gate: ", said.gate) : null,
+    h("h1", { class: "big", data: { state: said.word.state } }, said.word.state === "trading" ? "Trading" : said.word.text),
+    sentence,
+    said.gate ? h("p", { class: "gate" }, said.word.state === "trading" ? "First closed gate: " : "", said.gate) : null,
+    h("nav", { class: "glance", "aria-label": "On this page" }, glance(said).map((each) => each.href
+      ? h("a", { href: each.href }, each.text) : h("button", { type: "button", class: "quiet", onclick: () => goTo(each.at) }, each.text))),
     h("p", { class: "row" },
       stopped ? controlButton("Let it go on…", { action: "resume", target: "all", title: "Go on", danger: false }) : controlButton("Pause entries…", { action: "pause", target: "all", title: "Pause all entries" })),
   ];
+}
+
+/** What is further down, in a few words each: a phone shows one card at a time. */
+function glance(said) {
+  const trading = said.accounts.filter((each) => each.trading).length;
+  const money = said.money.totals.map((one) => `${amount(one.equity)} ${one.currencies.join(" + ")}`).join(", ");
+  const today = said.today.totals.map((one) => `${Number(one.net) > 0 ? "+" : ""}${amount(one.net)}`).join(", ");
+  const owed = said.debts.length + said.own_exits.length;
+  return [
+    { at: "accounts", text: `${trading} of ${said.accounts.length} accounts trade` },
+    { at: "money", text: `Equity ${money || "unknown"}` }, { at: "money", text: `Today ${today || "unknown"}` },
+    { at: "positions", text: `${said.held} held` }, { at: "owed", text: `${owed} exits owed` },
+    { href: "#/copies", text: "Did they all copy?" }, { href: "#/pnl", text: "Did I make money?" },
+  ];
+}
+
+function goTo(id) {
+  const place = document.getElementById(id);
+  place?.scrollIntoView({ block: "start", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+  place?.querySelector("h2")?.setAttribute("tabindex", "-1");
+  place?.querySelector("h2")?.focus({ preventScroll: true });
 }
 
 function lookAtThis(said) {
@@ -63,11 +89,11 @@ function sorted(accounts, said) {
 
 function accountsTable() {
   return new KeptTable({
-    caption: "Accounts by brokerage", hideCaption: true, key: (row) => row.account, group: (row) => row.broker,
+    caption: "Accounts by brokerage", hideCaption: true, key: (row) => row.account, group: (row) => brokerage(row.broker),
     nothing: "No account was ever seen here.",
     columns: [
       { head: "account", cell: (row) => h("a", { href: `#/account/${encodeURIComponent(row.account)}` }, row.user_id ? row.name : "master") },
-      { head: "state", cell: (row) => h("span", {}, pill(row.trading ? "trading" : words(row.health), row.trading ? "good" : level(row.health)), " ", row.trading ? "" : h("span", { class: "small quietly" }, row.why_not_trading)) },
+      { head: "state", cell: (row) => h("span", {}, pill(row.trading ? "trading" : words(row.health), row.trading ? "good" : level(row.health)), " ", row.trading ? "" : h("span", { class: "small quietly" }, row.why_not_trading), row.trading && row.waiting_for ? h("span", { class: "small quietly" }, ` no entries: ${row.waiting_for}`) : null) },
       { head: "since", secondary: true, cell: (row) => since(row.health_since, { before: "", after: "" }) },
       { head: "mode", secondary: true, cell: (row) => row.mode },
       { head: "last cycle", secondary: true, cell: (row) => since(row.last_cycle_at) },
@@ -96,7 +122,7 @@ function purse(said) {
     const today = said.today.totals[index];
     const newest = Math.max(0, ...said.money.accounts.map((each) => each.age_seconds ?? 0));
     const unit = one.currencies.join(" + ");
-    return card(`Money in ${unit}`, { more: [h("span", { class: "pill" }, said.mode), h("span", { class: "small quietly" }, "oldest reading "), age(newest)] },
+    return card(`Money in ${unit}`, { id: index ? null : "money", more: [h("span", { class: "pill" }, said.mode), h("span", { class: "small quietly" }, "oldest reading "), age(newest)] },
       h("dl", { class: "tiles" },
         tile("Equity", amount(one.equity), `${one.accounts} accounts`),
         tile("Available", amount(one.cash_available)), tile("Held by orders", amount(one.cash_held)),
@@ -120,7 +146,7 @@ export function positionsTable({ first = Infinity } = {}) {
       { head: "market", cell: (row) => h("span", {}, h("a", { href: `#/markets/${row.symbol.replace("/", "-")}` }, row.symbol), h("br"), h("a", { class: "small", href: `#/account/${encodeURIComponent(row.account_id)}` }, row.account_id)) },
       { head: "quantity", number: true, cell: (row) => quantity(row.quantity) },
       { head: "bought at", number: true, cell: (row) => price(row.average_entry_price) },
-      { head: "price", number: true, cell: (row) => h("span", {}, price(row.bid), " ", age(row.price_age_seconds, { before: "", after: "" })) },
+      { head: "price", number: true, cell: (row) => row.bid === null ? h("span", { class: "quietly" }, "unknown") : h("span", {}, price(row.bid), " ", age(row.price_age_seconds, { before: "", after: "" })) },
       { head: "profit", number: true, cell: (row) => h("span", {}, gain(row.profit_quote), " ", row.profit_percent === null ? "" : h("span", { class: "small" }, "(", gain(row.profit_percent), "\u00a0%)")) },
       { head: "exits", cell: (row) => exits(row.exits) },
       { head: "held", cell: (row) => since(row.opened_at, { before: "", after: "" }) },
@@ -134,15 +160,6 @@ export function exits(state) {
   const rules = Object.entries(state.rules).map(([rule, one]) =>
     h("span", { class: "small" }, `${words(rule)} `, h("strong", {}, `${amount(one.distance_percent)}\u00a0%`), ` to ${price(one.level)}${one.armed === false ? " (not armed yet)" : ""}`, h("br")));
   return h("span", { title: state.reason }, pill(words(state.status), guarded ? "good" : "bad"), h("br"), rules, state.faults ? h("span", { class: "loss small" }, state.faults) : null, state.status === "armed" ? null : h("span", { class: "small quietly" }, state.reason));
-}
-
-/** Whoever is nearest to being sold comes first; what nothing guards before all. */
-function nearestFirst(positions) {
-  const distance = (one) => {
-    if (!one.exits || !["armed", "selling"].includes(one.exits.status)) return -1;
-    return Math.min(...Object.values(one.exits.rules).filter((rule) => rule.armed !== false).map((rule) => Math.abs(Number(rule.distance_percent))), 1e9);
-  };
-  return [...positions].sort((one, other) => distance(one) - distance(other));
 }
 
 function debtsTable() {
@@ -161,10 +178,10 @@ function debtsTable() {
 // -- events ------------------------------------------------------------------------------------------------------------
 export function eventList(events) {
   if (!events.length) return empty("Nothing has happened yet.");
-  return h("ul", { class: "list" }, events.map((each) => h("li", {},
-    pill(each.kind, each.level), " ", since(each.at), " ",
+  return h("ul", { class: "list events" }, events.map((each) => h("li", {},
+    pill(each.kind, each.level), since(each.at), h("span", {},
     each.account ? h("a", { href: `#/account/${encodeURIComponent(each.account)}` }, each.account) : null,
-    each.symbol ? ` ${each.symbol} ` : " ", h("span", {}, each.text), " ", link(each))));
+    each.symbol ? ` ${each.symbol} ` : " ", each.text, " ", link(each)))));
 }
 
 function link(each) {

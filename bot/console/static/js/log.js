@@ -10,12 +10,12 @@ export async function render(root, { query }) {
   const contains = h("input", { type: "search", value: query.get("contains") ?? "", placeholder: "account, order, signal" });
   const follow = h("input", { type: "checkbox", checked: true });
   const lines = h("div", { class: "log", tabIndex: 0, role: "log", "aria-label": "Log" });
-  root.append(card("Log", {}, h("div", { class: "row" }, h("label", {}, "Level", level), h("label", {}, "With", contains), h("label", {}, "Follow", follow)), lines));
+  root.append(card("Log", {}, h("div", { class: "row" }, h("label", {}, "Level", level), h("label", {}, "With", contains), h("label", { class: "check" }, follow, "follow")), lines));
   async function update() {
     const said = await get("log", { level: level.value, contains: contains.value.trim(), limit: 400 });
     const atEnd = follow.checked;
     show(lines, said.lines, () => said.lines.length ? said.lines.map((line) => h("div", { class: line.level }, `${line.time.slice(11, 23)} ${line.level} [${line.thread}] ${line.message}`, line.more ? h("pre", {}, line.more) : null)) : h("p", { class: "empty" }, "No such line."));
-    if (atEnd) lines.scrollTop = lines.scrollHeight;
+    if (atEnd) requestAnimationFrame(() => { lines.scrollTop = lines.scrollHeight; });
   }
   for (const field of [level, contains]) field.addEventListener("input", () => update().catch(() => {}));
   await update();

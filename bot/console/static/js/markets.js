@@ -1,9 +1,10 @@
 // Every market of the brokerages that are watched: live prices, what moves, what is looked at closely, one of them whole.
 
 import { get, mayControl, post, stream } from "./api.js";
-import { candleChart, lineChart, sparkline } from "./charts.js";
+import { candleChart } from "./candles.js";
+import { lineChart, sparkline } from "./charts.js";
 import { KeptTable, card, empty, h, pill, show } from "./dom.js";
-import { age, amount, price, quantity, since, words } from "./format.js";
+import { age, amount, brokerage, price, quantity, since, words } from "./format.js";
 import { exits } from "./home.js";
 import { VirtualList } from "./virtual_list.js";
 
@@ -20,17 +21,21 @@ export async function render(root, { rest }) {
 async function renderAll(root) {
   const known = new Map();
   const state = { tab: "all", search: "", by: "symbol", down: false };
-  const tabs = h("div", { class: "tabs", role: "tablist" });
+  const tabs = h("div", { class: "tabs", role: "group", "aria-label": "Which markets" }, TABS.map(([name, text]) =>
+    h("button", { type: "button", onclick: () => { state.tab = name; list.toTop(); draw(); } }, text)));
   const search = h("input", { type: "search", placeholder: "Search", "aria-label": "Search markets" });
   const counted = h("p", { class: "small quietly", role: "status" });
   const list = new VirtualList({ height: ROW, build: buildRow, fill: fillRow, label: "Markets" });
-  const head = h("div", { class: "market-row market-head", role: "row" }, h("span", {}, ""), HEADS.map(([by, text, wide]) =>
-    h("span", { role: "columnheader", class: [wide ?? "", ["last", "bid", "ask", "change", "spread"].includes(by) ? "number" : ""].join(" ").trim() || null }, by ? h("button", { type: "button", onclick: () => sortBy(by) }, text) : text)));
-  root.append(card("Markets", { more: [counted] }, h("div", { class: "row" }, tabs, search), h("div", { class: "markets", role: "table", "aria-label": "Markets" }, head, list.element)));
+  const head = h("div", { class: "market-row market-head", role: "row" }, h("span", { role: "columnheader", "aria-label": "favourite" }), HEADS.map(([by, text, wide]) =>
+    h("span", { role: "columnheader", class: [wide ?? "", ["last", "bid", "ask", "change", "spread"].includes(by) ? "number" : ""].join(" ").trim() || null, "data-by": by, "aria-label": by ? null : "last hour" }, by ? h("button", { type: "button", onclick: () => sortBy(by) }, text) : text)));
+  const nothing = empty("No such market.");
+  const table = h("div", { class: "markets", role: "table", "aria-label": "Markets" }, h("div", { role: "rowgroup" }, head), list.element);
+  root.append(card("Markets", { more: [counted] }, h("div", { class: "row" }, tabs, search), table, nothing));
 
   function sortBy(by) {
     state.down = state.by === by ? !state.down : by !== "symbol" && by !== "word";
     state.by = by;
+    for (const each of head.children) each.setAttribute("aria-sort", each.dataset.by === by ? (state.down ? "descending" : "ascending") : "none");
     draw();
   }
 
@@ -40,13 +45,19 @@ async function renderAll(root) {
     const movers = new Set(said.movers.map((each) => `${each.broker} ${each.symbol}`));
     const favourites = new Set(said.favourites.map((each) => `${each.broker} ${each.symbol}`));
     const held = new Set(said.held.map((each) => `${each.account_id.split("_").at(-1)} ${each.symbol}`));
-    const said_of = new Map(said.words.map((each) => [`${each.account_id} ${each.symbol}`, each]));
-    for (const each of said.markets) {
+    const saidOf = new Map(said.words.map(([account, symbol, stage, rule, detail]) => [`${account} ${symbol}`, { stage, rule, detail }]));
+    const listed = said.rows.map((row) => Object.fromEntries(said.columns.map((name, index) => [name, row[index]])));
+    for (const each of listed) {
       const key = `${each.broker} ${each.symbol}`;
-      known.set(key, { ...known.get(key), ...numbers(each), key, broker: each.broker, symbol: each.symbol, tradable: each.tradable, status: each.status, line: each.line,
-        focus: focus.has(key), mover: movers.has(key), favourite: favourites.has(key), held: held.has(key), word: said_of.get(key), pricedAt: each.age_seconds === null ? null : Date.now() - 1000 * each.age_seconds });
+      const before = known.get(key);
+      // What has come since by the stream is fresher than what was read.
+      const fresher = before?.pricedAt > Date.now() - 1000 * (each.age_seconds ?? Infinity) ? {} : { ...numbers(each), pricedAt: each.age_seconds === null ? null : Date.now() - 1000 * each.age_seconds };
+      known.set(key, { ...numbers(each), ...before, ...fresher, key, broker: each.broker, symbol: each.symbol, tradable: each.tradable, status: each.status, line: each.line,
+        focus: focus.has(key), mover: movers.has(key), favourite: favourites.has(key), held: held.has(key), word: saidOf.get(key) });
     }
-    counted.textContent = `${known.size} markets; ${said.sources.map((each) => `${each.broker} by ${each.source}`).join(", ") || "nobody looks at any market"}`;
+    const still = new Set(listed.map((each) => `${each.broker} ${each.symbol}`));
+    for (const key of known.keys()) if (!still.has(key)) known.delete(key);
+    counted.textContent = `${known.size} markets; ${said.sources.map((each) => `${brokerage(each.broker)} by ${each.source}`).join(", ") || "nobody looks at any market"}`;
     draw();
   }
 
@@ -66,8 +77,24 @@ async function renderAll(root) {
       return (a < b ? -1 : a > b ? 1 : one.symbol < other.symbol ? -1 : 1) * (state.down ? -1 : 1);
     });
     list.show(rows);
-    list.element.setAttribute("aria-rowcount", String(rows.length));
-    tabs.replaceChildren(...TABS.map(([name, text]) => h("button", { type: "button", role: "tab", "aria-selected": String(state.tab === name), onclick: () => { state.tab = name; draw(); } }, `${text}${name === "all" ? "" : ` ${[...known.values()].filter({ focus: (one) => one.focus, movers: (one) => one.mover, held: (one) => one.held, favourites: (one) => one.favourite }[name]).length}`}`)));
+    table.setAttribute("aria-rowcount", String(rows.length + 1));
+    nothing.hidden = rows.length > 0;
+    drawTabs();
+  }
+
+  // Kept, so that whoever is on one of them by keyboard stays there.
+  function drawTabs() {
+    const counts = { focus: 0, movers: 0, held: 0, favourites: 0 };
+    for (const one of known.values()) {
+      counts.focus += one.focus;
+      counts.movers += one.mover;
+      counts.held += one.held;
+      counts.favourites += one.favourite;
+    }
+    TABS.forEach(([name, text], index) => {
+      put(tabs.children[index], name === "all" ? text : `${text} ${counts[name]}`);
+      tabs.children[index].setAttribute("aria-pressed", String(state.tab === name));
+    });
   }
 
   function moved(rows) {
@@ -83,7 +110,7 @@ async function renderAll(root) {
     return one.line?.length && one.line[0] ? 100 * (last / one.line[0] - 1) : one.change;
   }
 
-  search.addEventListener("input", () => { state.search = search.value.trim(); draw(); });
+  search.addEventListener("input", () => { state.search = search.value.trim(); list.toTop(); draw(); });
   await read();
   const stop = stream.listen("markets", moved);
   const timer = setInterval(() => read().catch(() => {}), REREAD_MS);
@@ -120,7 +147,7 @@ function fillRow(row, one) {
   put(cell.change, one.change === null ? "" : `${one.change > 0 ? "+" : ""}${amount(String(one.change))}\u00a0%`);
   cell.change.className = `number ${one.change > 0 ? "gain" : one.change < 0 ? "loss" : ""}`;
   put(cell.spread, one.spread === null ? "" : `${amount(String(one.spread), 3)}\u00a0%`);
-  put(cell.word, one.tradable ? (one.word ? `${words(one.word.rule || one.word.stage)}: ${one.word.detail}` : "") : one.status);
+  put(cell.word, one.tradable ? (one.word ? `${words(one.word.rule || one.word.stage)}: ${one.word.detail}` : "") : words(one.status));
   if (row.line_drawn !== one.line) {
     row.line_drawn = one.line;
     cell.line.replaceChildren(sparkline(one.line ?? []));
@@ -161,8 +188,7 @@ async function renderOne(root, name) {
 
 function whole(said) {
   return [
-    h("section", { class: "card" }, h("h1", {}, said.symbol), said.listed.map((one) => h("div", {}, h("h2", {}, one.broker, " ", pill(one.status, one.tradable ? "good" : "note"), " ", one.why.map((why) => [pill(why, "plain"), " "])),
-      h("dl", { class: "tiles" }, fact("Bid", one.bid === undefined ? "no price" : price(one.bid), one.bid_quantity ? `${quantity(one.bid_quantity)} there` : ""), fact("Ask", one.ask === undefined ? "no price" : price(one.ask)), fact("Last", price(one.last_price ?? null)), fact("Spread", one.spread_percent ? `${one.spread_percent} %` : "unknown"), fact("Price is of", age(one.price_age_seconds ?? one.age_seconds ?? null)), fact("Smallest order", `${quantity(one.minimum_quantity)} / ${amount(one.minimum_notional)}`))))),
+    h("section", { class: "card" }, h("h1", {}, said.symbol), said.listed.map(listing)),
     charts(said),
     card("Our positions", {}, said.positions.length ? h("ul", { class: "list" }, said.positions.map((one) => {
       const state = said.exits.find((each) => each.account_id === one.account_id);
@@ -173,16 +199,26 @@ function whole(said) {
   ];
 }
 
+function listing(one) {
+  const seen = one.bid !== undefined || one.last_price;
+  const tiles = seen ? [fact("Bid", one.bid === undefined ? "no price" : price(one.bid), one.bid_quantity ? `${quantity(one.bid_quantity)} there` : ""),
+    fact("Ask", one.ask === undefined ? "no price" : price(one.ask), one.ask_quantity ? `${quantity(one.ask_quantity)} there` : ""), fact("Last", price(one.last_price ?? null)),
+    fact("Spread", one.spread_percent ? `${one.spread_percent} %` : "unknown"), fact("Price is of", age(one.price_age_seconds ?? one.age_seconds ?? null))] : [];
+  return h("div", { class: "body" }, h("h2", {}, brokerage(one.broker), " ", pill(words(one.status), one.tradable ? "good" : "note"), " ", one.why.map((why) => [pill(words(why), "plain"), " "])),
+    seen ? null : h("p", { class: "small quietly" }, "Nobody watches its price here; an account asks for it when it needs it."),
+    h("dl", { class: "tiles" }, tiles, fact("Smallest order", `${quantity(one.minimum_quantity)} / ${amount(one.minimum_notional)}`)));
+}
+
 function fact(name, value, besides = "") {
   return h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value), besides ? h("dd", { class: "small quietly" }, besides) : null);
 }
 
 function charts(said) {
   const candles = said.candles ?? [];
-  if (candles.length) return candles.map((one) => card(`Candles at ${one.broker}`, {}, candleChart(one.candles, { title: `${said.symbol}, ${one.interval_minutes} min`, lines: one.indicators ?? [], levels: levels(said, one.broker), marks: marks(said, one.broker) }),
+  if (candles.length) return candles.map((one) => card(`Candles at ${brokerage(one.broker)}`, {}, candleChart(one.candles, { title: `${said.symbol}, ${one.interval_minutes} min`, lines: one.indicators ?? [], levels: levels(said, one.broker), marks: marks(said, one.broker) }),
     (one.oscillators ?? []).map((line) => lineChart(line.values.map((value, index) => [index, value ?? NaN]), { title: line.name, height: 110 })),
     one.strategy ? h("p", { class: "small" }, h("strong", {}, words(one.strategy)), ` says of an entry now: ${one.answer}`) : null));
-  return Object.entries(said.lines).filter(([, points]) => points.length > 1).map(([broker, points]) => card(`The last hour at ${broker}`, {}, sparkline(points.map((point) => point[1]), { width: 720, height: 160 })));
+  return Object.entries(said.lines).filter(([, points]) => points.length > 1).map(([broker, points]) => card(`The last hour at ${brokerage(broker)}`, {}, sparkline(points.map((point) => point[1]), { width: 720, height: 160 })));
 }
 
 function levels(said, broker) {

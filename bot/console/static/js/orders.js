@@ -30,7 +30,7 @@ export async function render(root, { rest, query }) {
 async function renderAll(root, query) {
   const state = h("select", { name: "state" }, [["", "all"], ["open", "open"], ["person", "need a person"], ["filled", "filled"], ["rejected", "rejected"], ["abandoned", "not sent"], ["unknown", "unknown"]].map(([value, text]) => h("option", { value, selected: value === (query.get("state") ?? "") }, text)));
   const symbol = h("input", { type: "search", name: "symbol", placeholder: "BTC/USD", value: query.get("symbol") ?? "" });
-  const table = new KeptTable({ caption: "Orders, newest first", hideCaption: true, key: (row) => row.client_order_id, columns: orderColumns(), nothing: "No such order." });
+  const table = new KeptTable({ caption: "Orders, newest first", hideCaption: true, key: (row) => row.client_order_id, columns: orderColumns(), nothing: "No such order.", first: 40 });
   const older = h("button", { type: "button", hidden: true }, "Older");
   let kept = [];
   root.append(card("Orders", {}, h("form", { class: "row", onsubmit: (event) => event.preventDefault() }, h("label", {}, "State", state), h("label", {}, "Market", symbol)), table.element, older));

@@ -25,6 +25,6 @@ export async function render(root) {
   };
   search.addEventListener("input", update);
   changed.addEventListener("change", update);
-  root.append(card("Settings in force", { more: [h("span", { class: "small quietly" }, "changed in config/nija.yaml or the environment, and read at the start")] }, h("div", { class: "row" }, search, h("label", {}, "only what is set somewhere", changed)), table.element));
+  root.append(card("Settings in force", { more: [h("span", { class: "small quietly" }, "changed in config/nija.yaml or the environment, and read at the start")] }, h("div", { class: "row" }, search, h("label", { class: "check" }, changed, "only what is set somewhere")), table.element));
   update();
 }

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { controlButton } from "./controls.js";
 import { KeptTable, card, h, pill } from "./dom.js";
-import { words } from "./format.js";
+import { brokerage, words } from "./format.js";
 
 export const title = "Users";
 const EVERY_MS = 3000;
@@ -12,12 +12,12 @@ export async function render(root) {
   const table = new KeptTable({
     caption: "Users of the configuration", hideCaption: true, key: (row) => row.account, nothing: "No user is configured: config/users/ has none.",
     columns: [
-      { head: "user", cell: (row) => h("a", { href: `#/account/${encodeURIComponent(row.account)}` }, `${row.name} at ${row.broker}`) },
+      { head: "user", cell: (row) => h("a", { href: `#/account/${encodeURIComponent(row.account)}` }, `${row.name} at ${brokerage(row.broker)}`) },
       { head: "state", cell: (row) => state(row) },
       { head: "kind", secondary: true, cell: (row) => `${row.account_type}${row.shadow ? ", shadow" : ""}` },
       { head: "copies by", cell: (row) => settings(row.copy) },
       { head: "paused", cell: (row) => row.pauses.map((each) => each.symbol).join(", ") },
-      { head: "", cell: (row) => h("span", { class: "row" }, controlButton("Pause…", { action: "pause", target: `account:${row.account}`, title: `Pause ${row.name}` }), controlButton("Go on…", { action: "resume", target: `account:${row.account}`, title: `Let ${row.name} go on`, danger: false })) },
+      { head: "", cell: (row) => h("span", { class: "row beside" }, controlButton("Pause…", { action: "pause", target: `account:${row.account}`, title: `Pause ${row.name}` }), controlButton("Go on…", { action: "resume", target: `account:${row.account}`, title: `Let ${row.name} go on`, danger: false })) },
       { head: "from", secondary: true, cell: (row) => h("code", {}, row.source) },
     ],
   });
@@ -41,5 +41,5 @@ function state(row) {
 }
 
 function settings(copy) {
-  return h("span", { class: "small" }, Object.entries(copy).filter(([, value]) => !["null", "[]", ""].includes(value)).map(([name, value], index) => [index ? ", " : "", `${words(name)} ${value}`]));
+  return h("span", { class: "small" }, Object.entries(copy).filter(([, value]) => !["null", "[]", ""].includes(value)).map(([name, value], index) => [index ? ", " : "", `${words(name)} ${words(value)}`]));
 }

@@ -29,6 +29,11 @@ export class VirtualList {
     this.draw();
   }
 
+  /** Other rows are shown from now on: from their beginning. */
+  toTop() {
+    this.element.scrollTop = 0;
+  }
+
   /** Put the rows where they are seen; drawn at once, so that no jump ever shows nothing. */
   draw() {
     const seen = Math.ceil((this.element.clientHeight || 600) / this.height) + 2 * BESIDES;

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { card, empty, h } from "./dom.js";
-import { words } from "./format.js";
+import { since, words } from "./format.js";
 
 export const title = "Why?";
 
@@ -25,22 +25,30 @@ export async function render(root, { rest, query }) {
 
 /** Every number of the last scans as a bar; each step adds up to the one above it. */
 function funnelCard(funnel) {
-  const stages = funnel.stages ?? funnel.steps ?? [];
-  const lines = Array.isArray(stages) ? stages : Object.entries(stages).map(([name, count]) => ({ name, count }));
+  const lines = stepsOf(funnel.funnel ?? {});
   const most = Math.max(1, ...lines.map((each) => Number(each.count ?? 0)));
-  return card("How many were left after each step", {},
-    lines.length ? h("div", {}, lines.map((each) => h("div", { class: "meter" }, h("span", {}, words(each.name ?? each.stage)), h("progress", { max: most, value: each.count }), h("span", { class: "number" }, each.count)))) : empty("Nothing was noted yet."),
+  return card("What became of the markets that were looked at", {},
+    lines.length ? h("div", {}, lines.map((each) => h("div", { class: "meter" }, h("span", {}, words(each.name ?? each.stage)), h("progress", { max: most, value: each.count }), h("span", { class: "number" }, Number(each.count).toLocaleString("en-US"))))) : empty("Nothing was noted yet."),
     funnel.obstacle ? h("p", {}, funnel.obstacle) : null);
+}
+
+/** What was counted, and under it what fell away for which rule. */
+function stepsOf(counted) {
+  return Object.entries(counted).flatMap(([name, value]) => typeof value === "object" && value !== null
+    ? Object.entries(value).map(([rule, count]) => ({ name: rule === name ? name : `${words(name)}: ${words(rule)}`, count })) : [{ name, count: value }]);
 }
 
 function listing(name, rows) {
   const heads = Object.keys(rows[0]).slice(0, 8);
   return card(words(name), {}, h("div", { class: "scroll" }, h("table", { class: "stack" }, h("caption", { class: "visually-hidden" }, words(name)),
     h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, words(head))))),
-    h("tbody", {}, rows.map((row) => h("tr", {}, heads.map((head) => h("td", { data: { label: words(head) } }, cell(row[head])))))))));
+    h("tbody", {}, rows.map((row) => h("tr", {}, heads.map((head) => h("td", { data: { label: words(head) } }, cell(head, row[head])))))))));
 }
 
-function cell(value) {
+function cell(name, value) {
   if (value === null || value === undefined) return "";
+  if (typeof value === "string" && /^\d{4}-\d\d-\d\dT/.test(value)) return since(value);
+  if (name === "client_order_id") return value ? h("a", { href: `#/orders/${encodeURIComponent(value)}` }, h("code", {}, String(value).slice(0, 8))) : "";
+  if (name === "rule" || name === "strategy") return words(value);
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
