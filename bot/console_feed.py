@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 READINESS_SECONDS = 1.0
 MARKET_SECONDS = 0.25
 CANDLE_SECONDS = 5.0
+BOOK_SECONDS = 1.0
+BOOK_DEPTH = 10
 MOST_CANDLES = 300
 # More than this unread, and only what is new after it was read is told.
 LARGEST_BACKLOG = 1_000_000
@@ -76,6 +78,8 @@ class ConsoleFeed:
         self._markets = markets
         self._candles = candles
         self._candles_at = clock.monotonic()
+        self._books_at = clock.monotonic()
+        self._books_told: dict[tuple[str, str], float] = {}
         self._candles_told: dict[tuple[str, str], datetime] = {}
         self._told: dict[tuple[str, str], float] = {}
         self._unsent = b""
@@ -94,10 +98,27 @@ class ConsoleFeed:
                 rows = self._changed(broker, values)
                 if rows:
                     self._say({"kind": "markets", "broker": broker, "rows": rows})
+        if now >= self._books_at and not self._unsent:
+            self._books_at = now + BOOK_SECONDS
+            for broker, values in self._markets().items():
+                books = self._changed_books(broker, values)
+                if books:
+                    self._say({"kind": "books", "broker": broker, "books": books})
         if now >= self._candles_at and not self._unsent:
             self._candles_at = now + CANDLE_SECONDS
             self._say_candles()
         return self._send()
+
+    def _changed_books(self, broker: str, values: MarketValues) -> list[list[object]]:
+        """[symbol, bids, asks] of each book with another best price; a level is [price, quantity] as text."""
+        found: list[list[object]] = []
+        for symbol in values.book_symbols():
+            top, levels = values.top(symbol), values.levels(symbol, depth=BOOK_DEPTH)
+            if top is None or levels is None or self._books_told.get((broker, symbol)) == top.seen_at:
+                continue
+            self._books_told[broker, symbol] = top.seen_at
+            found.append([symbol, *([[plain(one.price), plain(one.qty)] for one in side] for side in levels)])
+        return found
 
     def _say_candles(self) -> None:
         for shown in self._candles():

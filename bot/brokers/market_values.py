@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from bot.domain.quote import Quote
 from bot.seams.clock import Clock
@@ -97,6 +97,16 @@ class FeedState:
     messages: int
 
 
+class BookLevels(Protocol):
+    """The levels of a book, the best first; each has `price` and `qty` (base units)."""
+
+    @property
+    def bids(self) -> Sequence[Any]: ...
+
+    @property
+    def asks(self) -> Sequence[Any]: ...
+
+
 class MarketValues:
     """Prices by symbol. Ages are of the message that brought a value: what may have changed unseen grows old."""
 
@@ -105,6 +115,7 @@ class MarketValues:
         self._rows: dict[str, PriceRow] = {}
         self._tops: dict[str, BookTop] = {}
         self._tapes: dict[str, TradeTape] = {}
+        self._levels: dict[str, BookLevels] = {}
         self.messages = 0
 
     # -- written by the feed ----------------------------------------------------------------------------------------
@@ -122,6 +133,13 @@ class MarketValues:
         else:
             self._tops[symbol] = top
 
+    def set_levels(self, symbol: str, book: BookLevels | None) -> None:
+        """Where the levels of a market's book are read, for showing them; None = nowhere any more."""
+        if book is None:
+            self._levels.pop(symbol, None)
+        else:
+            self._levels[symbol] = book
+
     def tape_of(self, symbol: str) -> TradeTape:
         tape = self._tapes.get(symbol)
         if tape is None:
@@ -132,6 +150,7 @@ class MarketValues:
         """Nobody looks at this market's book and trades any more."""
         self._tops.pop(symbol, None)
         self._tapes.pop(symbol, None)
+        self._levels.pop(symbol, None)
 
     def forget(self, symbol: str) -> None:
         """The market is gone."""
@@ -163,6 +182,15 @@ class MarketValues:
 
     def top(self, symbol: str) -> BookTop | None:
         return self._tops.get(symbol)
+
+    def levels(self, symbol: str, *, depth: int) -> tuple[Sequence[Any], Sequence[Any]] | None:
+        """The best bids and asks of a book that is trusted now, for showing them: the sides may be a message apart."""
+        book = self._levels.get(symbol)
+        return None if book is None or symbol not in self._tops else (book.bids[:depth], book.asks[:depth])
+
+    def book_symbols(self) -> Sequence[str]:
+        """Markets whose book is followed."""
+        return list(self._levels)
 
     def tape(self, symbol: str) -> TradeTape | None:
         return self._tapes.get(symbol)

@@ -95,6 +95,7 @@ class MarketReader:
         """Its subscription ends or begins anew: nobody sees the old book meanwhile."""
         self._books.pop(symbol, None)
         self._values.set_top(symbol, None)
+        self._values.set_levels(symbol, None)
 
     def drop_books(self) -> None:
         for symbol in list(self._books):
@@ -149,7 +150,9 @@ class MarketReader:
     def _new_book(self, symbol: str) -> Book:
         decimals = self._decimals.get(symbol) or self._decimals_of(symbol)
         price, quantity = decimals if decimals is not None else (None, None)
-        return Book(symbol, price_decimals=price, quantity_decimals=quantity, depth=self._depth)
+        book = Book(symbol, price_decimals=price, quantity_decimals=quantity, depth=self._depth)
+        self._values.set_levels(symbol, book)
+        return book
 
     def _trades(self, message: Envelope) -> list[Damage]:
         now = self._clock.monotonic()
