@@ -1,9 +1,10 @@
 """Candles in files: CSV always, Parquet where pyarrow is installed.
 
 A CSV file begins with a line that names its columns, in any order: `time,open,high,low,close`, with `volume` and
-`symbol` if it has them. A time is seconds or milliseconds since 1970, or as 2026-01-31T12:00Z (UTC without a zone).
-Without a column `symbol` the file's own name is the symbol: `BTC-USD.csv` is BTC/USD. Rows of one symbol are oldest
-first; the shortest distance between two of them is the interval.
+`symbol` if it has them; `timestamp`, `opened_at`, `date` and `datetime` are other names of `time`. A time is seconds or
+milliseconds since 1970, or as 2026-01-31T12:00Z (UTC without a zone). Without a column `symbol` the file's own name is
+the symbol: `BTC-USD.csv` is BTC/USD. Rows of one symbol are oldest first; the shortest distance between two of them is
+the interval, and the others are multiples of it.
 """
 
 import csv
@@ -21,6 +22,7 @@ from bot.domain.symbol import normalise_symbol
 
 COLUMNS = ("time", "open", "high", "low", "close", "volume", "symbol")
 _NEEDED = COLUMNS[:5]
+_OTHER_NAMES_OF_TIME = ("timestamp", "opened_at", "date", "datetime")
 _NUMBER = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?([eE]-?[0-9]{1,2})?", re.ASCII)
 # Seconds since 1970 stay below this for 3,000 years; milliseconds are above it since 1973.
 _FIRST_OF_MILLISECONDS = 100_000_000_000
@@ -32,20 +34,23 @@ class BadCandles(ValueError):
     """A file that cannot be used; the text says which, where and why."""
 
 
-def read_candles(path: Path) -> dict[str, CandleTable]:
-    """Every symbol's candles of a file, or of all CSV and Parquet files of a directory. Raises `BadCandles`."""
+def read_candles(path: Path, *, unnamed: str | None = None) -> dict[str, CandleTable]:
+    """Every symbol's candles of a file, or of all CSV and Parquet files of a directory. Raises `BadCandles`.
+
+    `unnamed` is the symbol of a file that names none, neither in a column nor by its own name.
+    """
     if path.is_dir():
         files = sorted(file for file in path.iterdir() if file.suffix.lower() in (".csv", _PARQUET))
         if not files:
             raise BadCandles(f"{path} has no .csv or .parquet file")
         found: dict[str, CandleTable] = {}
         for file in files:
-            for symbol, table in _read_file(file).items():
+            for symbol, table in _read_file(file, None).items():
                 if symbol in found:
                     raise BadCandles(f"{file}: {symbol} is in another file of {path} too")
                 found[symbol] = table
         return found
-    return _read_file(path)
+    return _read_file(path, unnamed)
 
 
 def write_candles(path: Path, tables: Iterable[CandleTable]) -> int:
@@ -62,11 +67,11 @@ def write_candles(path: Path, tables: Iterable[CandleTable]) -> int:
     return count
 
 
-def _read_file(path: Path) -> dict[str, CandleTable]:
+def _read_file(path: Path, unnamed: str | None) -> dict[str, CandleTable]:
     rows: dict[str, list[tuple[int, int, tuple[Decimal, ...]]]] = {}
     lines = _parquet(path) if path.suffix.lower() == _PARQUET else _csv(path)
     for line, row in lines:
-        symbol = _symbol(path, line, row)
+        symbol = _symbol(path, line, row, unnamed)
         rows.setdefault(symbol, []).append((line, _time(path, line, row.get("time", "")), _numbers(path, line, row)))
     if not rows:
         raise BadCandles(f"{path} has no rows below its first line")
@@ -78,8 +83,7 @@ def _csv(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
-            names = [name.strip().lower() for name in next(reader, [])]
-            _check_columns(path, names)
+            names = _columns(path, next(reader, []))
             for row in reader:
                 if not row:
                     continue
@@ -99,8 +103,7 @@ def _parquet(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
         table = parquet.read_table(path)
     except (OSError, ValueError) as error:
         raise BadCandles(f"{path} cannot be read: {error}") from error
-    names = [str(name).lower() for name in table.column_names]
-    _check_columns(path, names)
+    names = _columns(path, table.column_names)
     for number, row in enumerate(zip(*(column.to_pylist() for column in table.columns), strict=True), start=1):
         yield number, dict(zip(names, map(_as_text, row), strict=True))
 
@@ -111,18 +114,26 @@ def _as_text(value: object) -> str:
     return format(Decimal(repr(value)), "f") if isinstance(value, float) else str(value)
 
 
-def _check_columns(path: Path, names: Sequence[str]) -> None:
+def _columns(path: Path, written: Iterable[object]) -> list[str]:
+    """The names of the columns, in small letters."""
+    names = [str(name).strip().lower() for name in written]
+    if "time" not in names:
+        other = next((name for name in _OTHER_NAMES_OF_TIME if name in names), None)
+        names = ["time" if name == other else name for name in names]
     lacking = [name for name in _NEEDED if name not in names]
     if lacking:
         wanted = ",".join(COLUMNS)
         raise BadCandles(f"{path}:1: no column {', '.join(lacking)}; the first line names the columns, as {wanted}")
+    return names
 
 
-def _symbol(path: Path, line: int, row: Mapping[str, str]) -> str:
+def _symbol(path: Path, line: int, row: Mapping[str, str], unnamed: str | None) -> str:
     text = row.get("symbol") or path.stem.replace("_", "/").replace("-", "/")
     try:
         return normalise_symbol(text)
     except ValueError as error:
+        if unnamed is not None and not row.get("symbol"):
+            return unnamed
         where = f"{path}:{line}: symbol" if row.get("symbol") else f"{path}: no column symbol, and the file's name"
         raise BadCandles(f"{where} is {text!r}, not as BTC/USD") from error
 
@@ -166,6 +177,10 @@ def _table(path: Path, symbol: str, rows: Sequence[tuple[int, int, tuple[Decimal
     seconds = int(steps.min()) if len(steps) else 60
     if seconds % 60:
         raise BadCandles(f"{path}: {symbol} has rows {seconds} s apart; candles are whole minutes")
+    off = np.flatnonzero(steps % seconds)
+    if len(off):
+        line = rows[int(off[0]) + 1][0]
+        raise BadCandles(f"{path}:{line}: {symbol} is off the grid of its {seconds // 60}-minute candles")
     prices, price_decimals = _units(path, symbol, [numbers[:4] for _, _, numbers in rows])
     volumes, volume_decimals = _units(path, symbol, [numbers[4:] for _, _, numbers in rows])
     return CandleTable(symbol, seconds // 60, times, prices, volumes[:, 0], price_decimals, volume_decimals)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from bot import exit_codes
-from bot.diagnostics.candle_csv import read_candles
 from bot.diagnostics.command_line import Commands, add_command
 from bot.diagnostics.listing import paper
 from bot.diagnostics.strategy_answers import Trial
@@ -152,13 +151,23 @@ def _trials(
 def _markets(strategy: Strategy, data: Path | None) -> tuple[Mapping[str, Sequence[Candle]], int]:
     if data is None:
         return made_markets(strategy.candles_needed + _PLACES), 1
-    candles, interval = read_candles(data)
-    if len(candles) <= strategy.candles_needed:
-        raise ConfigurationError(
-            f"{data} has {len(candles)} candles; {strategy.name} needs more than {strategy.candles_needed}"
-        )
+    from bot.backtest.candle_files import BadCandles, read_candles  # most calls read no file
+
+    try:
+        tables = read_candles(data, unnamed=data.stem)
+    except BadCandles as error:
+        raise ConfigurationError(str(error)) from error
+    intervals = {table.interval_minutes for table in tables.values()}
+    if len(intervals) > 1:
+        raise ConfigurationError(f"{data} has candles of {sorted(intervals)} minutes; they are checked apart")
+    for symbol, found in tables.items():
+        if len(found) <= strategy.candles_needed:
+            raise ConfigurationError(
+                f"{data}: {symbol} has {len(found)} candles; {strategy.name} needs more than {strategy.candles_needed}"
+            )
     # As many as are asked about in reasonable time: the newest.
-    return {data.stem: candles[-(strategy.candles_needed + _PLACES * 7) :]}, interval
+    newest = strategy.candles_needed + _PLACES * 7
+    return {symbol: found[max(0, len(found) - newest) :] for symbol, found in tables.items()}, intervals.pop()
 
 
 @cache

@@ -31,6 +31,15 @@ def test_columns_may_come_in_any_order_and_times_in_any_of_three_forms(tmp_path:
         assert (candle.opened_at, candle.open, candle.close, candle.volume) == (BEGIN, 1, D("1.5"), 0)
 
 
+@pytest.mark.parametrize("name", ["Timestamp", "opened_at", "date", "datetime"])
+def test_the_time_has_other_names_and_a_file_without_a_symbol_takes_one_if_it_may(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text(f"{name},open,high,low,close\n0,1,2,0.5,1.5\n")
+    assert [table.symbol for table in read_candles(file, unnamed="mine").values()] == ["mine"]
+    with pytest.raises(BadCandles, match="the file's name is 'mine'"):
+        read_candles(file)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -44,6 +53,7 @@ def test_columns_may_come_in_any_order_and_times_in_any_of_three_forms(tmp_path:
         (HEAD + "60,1,2,0.5,1,1,BTC/USD\n0,1,2,0.5,1,1,BTC/USD\n", "all.csv:3: BTC/USD is not later"),
         (HEAD + "0,1,2,0.5,1,1,b t c\n", "all.csv:2: symbol is 'b t c'"),
         (HEAD + "0,1,2,0.5,1,1,BTC/USD\n5,1,2,0.5,1,1,BTC/USD\n", "5 s apart"),
+        (HEAD + "".join(f"{at},1,2,0.5,1,1,BTC/USD\n" for at in (0, 60, 150)), "all.csv:4: BTC/USD is off the grid"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_said_with_its_place(tmp_path: Path, text: str, said: str) -> None:

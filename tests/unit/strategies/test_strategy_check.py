@@ -137,9 +137,7 @@ def test_a_strategy_that_breaks_a_rule_is_found_out(tmp_path: Path, text: str, f
         ("", "import subprocess; subprocess.run(['true'])", "subprocess"),
     ],
 )
-def test_what_reaches_out_of_the_view_is_seen_with_its_line(
-    tmp_path: Path, imports: str, call: str, told: str
-) -> None:
+def test_what_reaches_out_of_the_view_is_seen_with_its_line(tmp_path: Path, imports: str, call: str, told: str) -> None:
     text = mine(imports=imports, entry=f"\n        if len(view.candles) % 16 == 0: {call}".strip())
     watched = trials_of(tmp_path, text)[WATCHED]
     assert not watched.passed and told in watched.detail and "mine.py:" in watched.detail, watched
@@ -175,19 +173,24 @@ def test_the_operators_candles_are_tried_and_a_parameter_can_be_set(
     assert "btc.csv" in told and "Every trial held" in told and "1500 markets" in told
     file.write_text("\n".join(["time,open,high,low,close", *(row.rpartition(",")[0] for row in rows[:20])]))
     assert run(parser().parse_args(words)) == exit_codes.WRONG_USE
-    assert "has 20 candles; breakout needs more than 44" in capsys.readouterr().err
+    assert "btc has 20 candles; breakout needs more than 44" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a,b\n1,2\n", "the first line must name the columns"),
-        ("time,open,high,low,close\n60,1,1,1,x\n", "csv:2: close"),
-        ("time,open,high,low,close\nyesterday,1,1,1,1\n", "csv:2:"),
-        ("time,open,high,low,close\n60,1,1,1,1\n", "has 1 candles"),
-        ("time,open,high,low,close\n60,1,1,1,1\n0,1,1,1,1\n", "no number of minutes"),
-        ("time,open,high,low,close\n0,1,1,1,1\n60,1,1,1,2\n", "impossible prices"),
-        ("time,open,high,low,close\n0,1,1,1,1\n61,1,1,1,1\n", "no number of minutes"),
+        ("a,b\n1,2\n", "csv:1: no column time, open, high, low, close"),
+        ("time,open,high,low,close\n60,1,1,1,x\n", "csv:2: close is 'x'"),
+        ("time,open,high,low,close\nyesterday,1,1,1,1\n", "csv:2: time is 'yesterday'"),
+        ("time,open,high,low,close\n60,1,1,1,1\n", "x has 1 candles; buy_and_hold needs more than 1"),
+        ("time,open,high,low,close\n60,1,1,1,1\n0,1,1,1,1\n", "csv:3: x is not later"),
+        ("time,open,high,low,close\n0,1,1,1,1\n60,1,1,1,2\n", "csv:3: open 1, high 1, low 1 and close 2"),
+        ("time,open,high,low,close\n0,1,1,1,1\n61,1,1,1,1\n", "candles are whole minutes"),
+        ("time,open,high,low,close,symbol\n0,1,1,1,1,b\n", "csv:2: symbol is 'b'"),
+        (
+            "time,open,high,low,close,symbol\n0,1,1,1,1,A/B\n60,1,1,1,1,A/B\n0,1,1,1,1,C/D\n300,1,1,1,1,C/D\n",
+            "candles of [1, 5] minutes",
+        ),
     ],
 )
 def test_a_file_of_candles_that_cannot_be_used_is_refused_with_its_line(
