@@ -14,6 +14,7 @@ from bot.execution.reconciliation import Reconciler
 from bot.flattening import Flattening
 from bot.market.candle_cache import CandleCache
 from bot.market.ticker_board import TickerBoard
+from bot.protective_stops import ProtectiveStops
 from bot.risk.marks import AccountMarks
 from bot.user_copier import UserCopier
 
@@ -22,7 +23,8 @@ from bot.user_copier import UserCopier
 class AccountDesk:
     """`copier` is there for users only, `candles` and `tickers` for masters only.
 
-    Without `chains` every order goes at the market. `leaving` is set for a user switched off.
+    Without `chains` every order goes at the market, without `stops` nothing rests at the venue to guard a position.
+    `leaving` is set for a user switched off.
     """
 
     broker: BaseBroker
@@ -38,6 +40,7 @@ class AccountDesk:
     books: BookKeeper | None = None
     chains: OrderChains | None = None
     tickers: TickerBoard | None = None
+    stops: ProtectiveStops | None = None
 
     @property
     def account(self) -> AccountRef:

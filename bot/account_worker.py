@@ -140,6 +140,8 @@ class AccountWorker:
             self._flatten()
         if self._chains_are_due(note):
             self._follow_chains()
+        if self._stops_are_due():
+            self._tend_stops()
         if note is Note.REFRESH or now >= self._refresh_at:
             self._guarded("reading the balance", self._refresh_balance)
         if note is None and self._books_have_waited():
@@ -188,7 +190,8 @@ class AccountWorker:
         now = self._clock.monotonic()
         cycle_at = None if self._books_have_waited() else self._cycle_at
         chains_at = None if self.desk.chains is None else self.desk.chains.due_at
-        due = (cycle_at, self._look_at, self._flatten_at, self._stream_at, chains_at)
+        stops_at = None if self.desk.stops is None else self.desk.stops.due_at
+        due = (cycle_at, self._look_at, self._flatten_at, self._stream_at, chains_at, stops_at)
         return self._stop.is_set() or not self.inbox.empty() or any(at is not None and at <= now for at in due)
 
     def _publish(self) -> None:
@@ -200,6 +203,7 @@ class AccountWorker:
         due.append(None if self.desk.books is None else self.desk.books.due_at)
         due.append(self._candles_at())
         due.append(None if self.desk.chains is None else self.desk.chains.due_at)
+        due.append(None if self.desk.stops is None else self.desk.stops.due_at)
         wait = min(moment for moment in due if moment is not None) - self._clock.monotonic()
         beat("waiting", max(0.0, wait) + self._step_seconds)
         try:
@@ -217,6 +221,7 @@ class AccountWorker:
         self._look_at = None if wait is None else self._clock.monotonic() + wait
         if wait is None and not self.desk.copier.found_work and not self.desk.broker.key_refusal:
             return  # nothing has changed, and nothing is written
+        self._holdings_may_have_changed()
         if self._flatten_at is None:
             # What has come in since the last look is sold too, while a flatten is in force.
             self._flatten_at = self._clock.monotonic()
@@ -228,6 +233,7 @@ class AccountWorker:
         self._stream_at, self._stream_told = None, False
         wait = self._guarded("listening to the venue", self._take_news)
         self._stream_at = None if wait is None else self._clock.monotonic() + wait
+        self._holdings_may_have_changed()
         if self.desk.status.orders_go(self.desk.broker.order_way):
             self._publish()
 
@@ -261,6 +267,21 @@ class AccountWorker:
         self.desk.status.step("looking after resting orders")
         self._guarded("looking after resting orders", self.desk.chains.look)
         self.desk.status.step("waiting")
+
+    def _stops_are_due(self) -> bool:
+        stops = self.desk.stops
+        return stops is not None and stops.due_at is not None and self._clock.monotonic() >= stops.due_at
+
+    def _tend_stops(self) -> None:
+        """Keep what rests at the venue in line with what is held; `due_at` says when to look again."""
+        assert self.desk.stops is not None
+        self.desk.status.step("looking after protective stops")
+        self._guarded("looking after protective stops", self.desk.stops.look)
+        self.desk.status.step("waiting")
+
+    def _holdings_may_have_changed(self) -> None:
+        if self.desk.stops is not None:
+            self.desk.stops.look_soon()
 
     def _guarded(self, what: str, work: Callable[[], float | None]) -> float | None:
         """An error outside a cycle is this account's own; its rows stay, and it looks again soon."""
@@ -309,6 +330,7 @@ class AccountWorker:
         status.step("waiting")
         self._publish()
         self._tell_of_cycle(result, self._clock.monotonic() - started)
+        self._holdings_may_have_changed()
         self._plan_next_cycle(started)
         if self.desk.copier is not None and self._look_at is None:
             # A cycle's end is also the moment to look for copies whose note was lost.

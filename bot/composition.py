@@ -74,6 +74,7 @@ from bot.observability.cycle_lateness import CycleLateness
 from bot.observability.logs import Redactor
 from bot.observability.metrics import Metrics
 from bot.position_sizer import PositionSizer
+from bot.protective_stops import ProtectiveStops
 from bot.risk.gate import TradingGate
 from bot.risk.limits import Limits, limit_rules
 from bot.risk.marks import AccountMarks
@@ -83,6 +84,7 @@ from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
 from bot.settings import Settings
 from bot.settings.loading import PROJECT_DIR
+from bot.stop_levels import ProtectiveStopRules
 from bot.storage import accounts, copies, leases, positions, process, venue_states
 from bot.storage.intents import OrderIntent
 from bot.storage.nonce_ceilings import NonceCeilings
@@ -486,6 +488,7 @@ class _Composition:
             period_seconds=self.settings.pace.reconcile_seconds,
             on_drifts=partial(world.metrics.set_drifts, account.label),
         )
+        stops = self._protective_stops(broker, executor)
         desk = AccountDesk(
             broker=broker,
             books=self._book_keeper(broker, executor, reconciler),
@@ -493,7 +496,7 @@ class _Composition:
             recorder=recorder,
             executor=executor,
             reconciler=reconciler,
-            copier=None if account.is_master else self._copier(broker, executor, reconciler),
+            copier=None if account.is_master else self._copier(broker, executor, reconciler, stops),
             candles=self._candles(broker) if account.is_master else None,
             tickers=self._tickers(broker) if account.is_master else None,
             leaving=self.roster.leaving(account),
@@ -506,6 +509,7 @@ class _Composition:
                 fence=executor.refuse_when_fenced,
             ),
             chains=self._order_chains(broker, executor),
+            stops=stops,
         )
         status.needs(partial(missing_for_entries, broker, reconciler))
         self.strategy.add_desk(desk)
@@ -513,6 +517,25 @@ class _Composition:
             feed = None if account.broker is BrokerType.KRAKEN else self.shared.stream_feed
             self.lane.take_seat(Seat(account=account, epoch=epoch, broker=broker, fit=desk.copier.may_board, feed=feed))
         return desk
+
+    def _protective_stops(self, broker: BaseBroker, executor: OrderExecutor) -> ProtectiveStops:
+        account, risk, world = broker.account, self.settings.risk, self.world
+        return ProtectiveStops(
+            broker=broker,
+            store=world.store,
+            clock=world.clock,
+            ids=world.ids,
+            stop=world.stop,
+            executor=executor,
+            rules=ProtectiveStopRules(
+                enabled=risk.protective_stops,
+                distance_percent=risk.protective_stop_distance_percent,
+                default_stop_percent=risk.stop_loss_percent,
+            ),
+            install_id=world.install_id,
+            announce=(lambda: self.engine.notify(account.broker)) if account.is_master else lambda: None,
+            leaving=self.roster.leaving(account),
+        )
 
     def _order_chains(self, broker: BaseBroker, executor: OrderExecutor) -> OrderChains:
         account = broker.account
@@ -663,7 +686,9 @@ class _Composition:
         with self.world.store.read() as connection:
             return process.restored_at(connection)
 
-    def _copier(self, broker: BaseBroker, executor: OrderExecutor, reconciler: Reconciler) -> UserCopier:
+    def _copier(
+        self, broker: BaseBroker, executor: OrderExecutor, reconciler: Reconciler, stops: ProtectiveStops
+    ) -> UserCopier:
         world, account = self.world, broker.account
         answers = CopyAnswers(
             account=account,
@@ -682,6 +707,7 @@ class _Composition:
             sizer=self.sizer,
             answers=answers,
             instrument_of=lambda symbol: self.manager.instrument_of(account.broker, symbol),
+            clear_stop=stops.clear,
         )
         return UserCopier(
             account=account,

@@ -187,7 +187,7 @@ class Flattening:
 
     def _end_order(self, intent: OrderIntent) -> OrderIntent:
         """Entries and resting orders are cancelled; a sale at the market ends by itself."""
-        rests = intent.kind is OrderKind.ENTRY or intent.order_type is OrderType.LIMIT_GTC
+        rests = intent.kind is OrderKind.ENTRY or intent.order_type.rests
         if rests and intent.state in LIVE_STATES:
             return self._executor.cancel(intent)
         return self._executor.settle(intent)

@@ -34,6 +34,11 @@ UNRESOLVED_LOOK_SECONDS = 5.0
 MAX_RETRY_SECONDS = 60.0
 
 
+def _no_stop(_symbol: str, _why: str) -> bool:
+    """Nothing rests."""
+    return True
+
+
 @dataclass(frozen=True)
 class _Debt:
     """One exit as it stands: its row, its orders so far in their order, what they sold, and the market's rules."""
@@ -72,7 +77,9 @@ class MirroredExits:
         sizer: PositionSizer,
         answers: CopyAnswers,
         instrument_of: Callable[[str], Instrument | None],
+        clear_stop: Callable[[str, str], bool] = _no_stop,
     ) -> None:
+        """`clear_stop` takes back what rests at the venue to guard a market (`ProtectiveStops.clear`)."""
         self._account = account
         self._store = store
         self._clock = clock
@@ -82,6 +89,7 @@ class MirroredExits:
         self._sizer = sizer
         self._answers = answers
         self._instrument_of = instrument_of
+        self._clear_stop = clear_stop
         # Monotonic times before which a refused exit is not tried again; a restarted process tries at once.
         self._not_before: dict[str, float] = {}
 
@@ -102,6 +110,8 @@ class MirroredExits:
         awaited = self._broker.awaits(signal.symbol, signal.side)
         if awaited is not None:
             return self._postponed(debt, awaited)
+        if not self._clear_stop(signal.symbol, "the master has sold"):
+            return self._blocked(signal, "the end of the protective stop is not known yet")
         if row.planned_quantity is None:
             return self._begin(debt)
         return self._go_on(debt, row.planned_quantity - debt.filled)
@@ -129,6 +139,7 @@ class MirroredExits:
             and intent.kind is OrderKind.EXIT
             and intent.signal_id != signal.signal_id
             and intent.state is not IntentState.CREATED
+            and intent.order_type is not OrderType.STOP
             for intent in unfinished
         )
 

@@ -125,7 +125,10 @@ class OwnOrders:
             return True
         with self._store.read() as connection:
             return any(
-                intent.symbol == symbol and intent.state is not IntentState.CREATED
+                intent.symbol == symbol
+                and intent.state is not IntentState.CREATED
+                # Nobody buys with it, and who sells has it taken back first.
+                and intent.order_type is not OrderType.STOP
                 for intent in intents.unfinished(connection, desk.account.label)
             )
 
@@ -138,7 +141,9 @@ class OwnOrders:
             desk.chains.clear_entries(symbol, f"the position is sold: {exit_rule}")
             if exit_rule in NEVER_REST:
                 desk.chains.hurry(symbol, exit_rule)
-        return not self.busy(desk, symbol)
+        if self.busy(desk, symbol):
+            return False
+        return desk.stops is None or desk.stops.clear(symbol, f"the position is sold: {exit_rule}")
 
 
 def _quote_now(desk: AccountDesk, symbol: str) -> Quote | None:

@@ -64,14 +64,16 @@ class Capabilities:
     """One brokerage's. What is true of a single market stands in its `Instrument`.
 
     `order_types`: those that `place_order` sends, with the venue's word for each. `stop_orders`: the venue's kinds of
-    stop order; none is sent, stops are watched here. `market_by_quote`: the venue takes a market buy by its cost; it is
-    sent by quantity all the same. `client_id`: what an id of ours must look like in full. `sessions`: the venue is
-    closed at times. `withdraw_right_told`: the venue tells whether a key can move money out. `ledger`: see
+    stop order; one is sent where `order_types` names it, to guard a position while nobody watches, and with a limit
+    where the venue knows no others (`stops_have_limits`). `market_by_quote`: the venue takes a market buy by its cost;
+    it is sent by quantity all the same. `client_id`: what an id of ours must look like in full. `sessions`: the venue
+    is closed at times. `withdraw_right_told`: the venue tells whether a key can move money out. `ledger`: see
     `get_cash_events`.
     """
 
     order_types: Mapping[OrderType, str]
     stop_orders: tuple[str, ...]
+    stops_have_limits: bool = False
     market_by_quote: bool
     repeated_id: RepeatedId
     client_id: str

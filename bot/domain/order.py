@@ -28,6 +28,13 @@ class OrderType(StrEnum):
     MARKET = "market"
     LIMIT_IOC = "limit_ioc"
     LIMIT_GTC = "limit_gtc"
+    # Waits at the venue until the market trades at the stop price, and sells or buys at the market then.
+    STOP = "stop"
+
+    @property
+    def rests(self) -> bool:
+        """Whether it may stay open for as long as nobody cancels it."""
+        return self in (OrderType.LIMIT_GTC, OrderType.STOP)
 
 
 class IntentState(StrEnum):
@@ -81,7 +88,10 @@ def no_last_look() -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class OrderRequest:
-    """One order, complete, before it is sent. Quantity is base units; a limit type needs a price (quote per base)."""
+    """One order, complete, before it is sent. Quantity is base units; a limit type needs a price (quote per base).
+
+    A stop needs a stop price, and has a limit only where the venue knows no other stops (`Capabilities`).
+    """
 
     client_order_id: str
     symbol: str
@@ -90,6 +100,7 @@ class OrderRequest:
     order_type: OrderType
     quantity: Decimal
     limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
     # The order may not leave this machine after this moment (monotonic seconds); the venue's deadline is derived of it.
     leave_before: float | None = None
     # Asked when nothing stands between the order and the wire any more, after every wait for a turn. Raises `HeldBack`.
@@ -98,16 +109,23 @@ class OrderRequest:
     def __post_init__(self) -> None:
         if not isinstance(self.quantity, Decimal) or not self.quantity.is_finite() or self.quantity <= 0:
             raise ValueError(f"order quantity must be a positive Decimal, not {self.quantity!r}")
-        if (self.order_type is OrderType.MARKET) != (self.limit_price is None):
+        if (self.order_type is OrderType.STOP) != (self.stop_price is not None):
+            raise ValueError("a stop needs a stop price and nothing else has one")
+        if self.order_type is not OrderType.STOP and (self.order_type is OrderType.MARKET) != (
+            self.limit_price is None
+        ):
             raise ValueError("a limit order needs a price and a market order has none")
         if self.limit_price is not None and self.limit_price <= 0:
             raise ValueError(f"limit price must be positive, not {self.limit_price}")
+        if self.stop_price is not None and self.stop_price <= 0:
+            raise ValueError(f"stop price must be positive, not {self.stop_price}")
 
     @property
     def payload_sha256(self) -> str:
         """Digest of what the order says, whatever form a venue wants it in: written down before it is sent."""
         price = "" if self.limit_price is None else _shortest(self.limit_price)
-        parts = (self.client_order_id, self.symbol, self.side, self.order_type, _shortest(self.quantity), price)
+        stop = () if self.stop_price is None else (_shortest(self.stop_price),)
+        parts = (self.client_order_id, self.symbol, self.side, self.order_type, _shortest(self.quantity), price, *stop)
         return hashlib.sha256("|".join(parts).encode()).hexdigest()
 
 

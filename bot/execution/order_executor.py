@@ -475,8 +475,7 @@ class OrderExecutor:
                         return
             except _CALM_ERRORS as error:
                 log.info("%s order %s not confirmed yet: %s", intent.account_id, intent.client_order_id, error)
-            rests = intent.order_type is OrderType.LIMIT_GTC
-            if rests or self._clock.monotonic() >= deadline or self._stop.is_set():
+            if intent.order_type.rests or self._clock.monotonic() >= deadline or self._stop.is_set():
                 return
             self._clock.wait(self._stop, CONFIRM_POLL_SECONDS)
 
@@ -511,7 +510,7 @@ class OrderExecutor:
         is_limit = intent.order_type is OrderType.LIMIT_IOC
         seconds = self._broker.immediate_limit_seconds if is_limit else STUCK_IOC_SECONDS
         stuck_at = (intent.sent_at or intent.created_at) + timedelta(seconds=seconds)
-        if intent.order_type is not OrderType.LIMIT_GTC and self._clock.now() > stuck_at:
+        if not intent.order_type.rests and self._clock.now() > stuck_at:
             self._request_cancel(intent, order.venue_order_id)
 
     def _request_cancel(self, intent: OrderIntent, venue_order_id: str) -> None:

@@ -319,6 +319,13 @@ class RiskSettings(Section):
     max_hold_minutes: Optional[Annotated[Whole, Field(ge=1, le=5_256_000)]] = Field(
         default=None, description="sell what has been held for so long; null = never"
     )
+    protective_stops: Flag = Field(
+        default=False,
+        description="a stop order rests at the brokerage for each position, below the bot's own stop, where it has any",
+    )
+    protective_stop_distance_percent: StopDistance = Field(
+        default=Decimal(1), description="so far below the bot's own stop, which comes first while the bot runs"
+    )
     dust_retry_minutes: Annotated[Whole, Field(ge=1, le=100_000)] = Field(
         default=60, description="what was too small to be sold is looked at again after so long"
     )

@@ -89,6 +89,7 @@ class OrderIntent:
             order_type=self.order_type,
             quantity=self.quantity,
             limit_price=self.limit_price,
+            stop_price=self.stop_price,
         )
 
 

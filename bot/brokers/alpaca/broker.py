@@ -69,12 +69,12 @@ class AlpacaBroker(BaseBroker):
 
     # Fractions are not taken as orders that end at once: such an order is cancelled from here.
     immediate_limit_seconds = 2.0
-    dearest_taker_fee_percent = Decimal(0)
     capabilities = Capabilities(
         order_types={
             OrderType.MARKET: "market, day",
             OrderType.LIMIT_IOC: "limit, ioc; of fractions limit, day, cancelled by NIJA",
             OrderType.LIMIT_GTC: "limit, gtc; of fractions limit, day",
+            OrderType.STOP: "stop, gtc; of fractions stop, day",
         },
         stop_orders=("stop", "stop_limit", "trailing_stop"),
         market_by_quote=True,

@@ -52,7 +52,7 @@ NO_FEE = Decimal(0)
 DAY = "day"
 # Fractions are taken as day orders alone; whatever is of whole shares may say how long it is meant to stand.
 TIMES_IN_FORCE: Mapping[OrderType, str] = MappingProxyType(
-    {OrderType.MARKET: DAY, OrderType.LIMIT_IOC: "ioc", OrderType.LIMIT_GTC: "gtc"}
+    {OrderType.MARKET: DAY, OrderType.LIMIT_IOC: "ioc", OrderType.LIMIT_GTC: "gtc", OrderType.STOP: "gtc"}
 )
 
 
@@ -63,13 +63,21 @@ def order_body(request: OrderRequest) -> dict[str, str]:
         "client_order_id": request.client_order_id,
         "symbol": ticker_of(request.symbol),
         "side": str(request.side),
-        "type": "market" if request.limit_price is None else "limit",
+        "type": _form(request),
         "time_in_force": TIMES_IN_FORCE[request.order_type] if whole else DAY,
         "qty": wire_number(request.quantity, name="quantity"),
     }
     if request.limit_price is not None:
         body["limit_price"] = wire_number(request.limit_price, name="limit price")
+    if request.stop_price is not None:
+        body["stop_price"] = wire_number(request.stop_price, name="stop price")
     return body
+
+
+def _form(request: OrderRequest) -> str:
+    if request.order_type is OrderType.STOP:
+        return "stop" if request.limit_price is None else "stop_limit"
+    return "market" if request.limit_price is None else "limit"
 
 
 def accepted_order_id(document: object, request: OrderRequest, *, where: str) -> str:

@@ -27,6 +27,14 @@ STATUSES: Mapping[str, VenueOrderStatus] = MappingProxyType(
         "REJECTED": VenueOrderStatus.REJECTED,
     }
 )
+ORDER_TYPES: Mapping[OrderType, str] = MappingProxyType(
+    {
+        OrderType.MARKET: "MARKET",
+        OrderType.LIMIT_IOC: "LIMIT",
+        OrderType.LIMIT_GTC: "LIMIT",
+        OrderType.STOP: "STOP_LOSS",
+    }
+)
 # So the venue calls the end of what an order that ends at once could not fill.
 IMMEDIATE = frozenset({"IOC", "FOK"})
 
@@ -36,13 +44,15 @@ def order_params(request: OrderRequest, market: Instrument) -> dict[str, object]
     params: dict[str, object] = {
         "symbol": market.venue_symbol,
         "side": request.side.value.upper(),
-        "type": "MARKET" if request.order_type is OrderType.MARKET else "LIMIT",
+        "type": ORDER_TYPES[request.order_type],
         "quantity": wire_number(request.quantity, name="quantity"),
         "newClientOrderId": request.client_order_id,
         # Trades are read from the account's history; this way the answer comes soonest.
         "newOrderRespType": "ACK",
     }
-    if request.limit_price is not None:
+    if request.stop_price is not None:
+        params["stopPrice"] = wire_number(request.stop_price, name="stop price")
+    elif request.limit_price is not None:
         params["timeInForce"] = "IOC" if request.order_type is OrderType.LIMIT_IOC else "GTC"
         params["price"] = wire_number(request.limit_price, name="limit price")
     return params

@@ -68,6 +68,7 @@ class BinanceBroker(CcxtBroker):
             OrderType.MARKET: "MARKET",
             OrderType.LIMIT_IOC: "LIMIT IOC",
             OrderType.LIMIT_GTC: "LIMIT GTC",
+            OrderType.STOP: "STOP_LOSS",
         },
         stop_orders=("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"),
         market_by_quote=True,

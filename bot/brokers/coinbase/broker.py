@@ -86,6 +86,7 @@ class CoinbaseBroker(BaseBroker):
         order_types=SHAPES,
         # Listed in the venue's guide, and refused for spot by others' reports.
         stop_orders=("stop_limit_stop_limit_gtc", "stop_limit_stop_limit_gtd"),
+        stops_have_limits=True,
         market_by_quote=True,
         repeated_id=RepeatedId.SAME_ORDER,
         client_id=r"[!-~]{1,128}",

@@ -43,6 +43,7 @@ SHAPES: Mapping[OrderType, str] = MappingProxyType(
         OrderType.MARKET: "market_market_ioc",
         OrderType.LIMIT_IOC: "sor_limit_ioc",
         OrderType.LIMIT_GTC: "limit_limit_gtc",
+        OrderType.STOP: "stop_limit_stop_limit_gtc",
     }
 )
 OPEN_STATUS = "OPEN"
@@ -58,6 +59,9 @@ def order_body(request: OrderRequest) -> dict[str, object]:
         sizes["limit_price"] = wire_number(request.limit_price, name="limit price")
     if request.order_type is OrderType.LIMIT_GTC:
         sizes["post_only"] = False
+    if request.stop_price is not None:
+        sizes["stop_price"] = wire_number(request.stop_price, name="stop price")
+        sizes["stop_direction"] = "STOP_DIRECTION_STOP_DOWN" if request.side is Side.SELL else "STOP_DIRECTION_STOP_UP"
     return {
         "client_order_id": request.client_order_id,
         "product_id": product_id_of(request.symbol),

@@ -81,14 +81,13 @@ class KrakenBroker(BaseBroker):
     one, or in live mode the real venue with the keys of the environment.
     """
 
-    # Its first tier of 2026; stablecoins and currencies are cheaper.
-    dearest_taker_fee_percent = Decimal("0.4")
     fees_by_market = True
     capabilities = Capabilities(
         order_types={
             OrderType.MARKET: "market",
             OrderType.LIMIT_IOC: "limit, timeinforce IOC",
             OrderType.LIMIT_GTC: "limit",
+            OrderType.STOP: "stop-loss",
         },
         stop_orders=("stop-loss", "stop-loss-limit", "trailing-stop", "trailing-stop-limit"),
         market_by_quote=True,

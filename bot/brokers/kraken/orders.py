@@ -32,6 +32,14 @@ STATUSES: Mapping[str, VenueOrderStatus] = MappingProxyType(
         "expired": VenueOrderStatus.EXPIRED,
     }
 )
+ORDER_TYPES: Mapping[OrderType, str] = MappingProxyType(
+    {
+        OrderType.MARKET: "market",
+        OrderType.LIMIT_IOC: "limit",
+        OrderType.LIMIT_GTC: "limit",
+        OrderType.STOP: "stop-loss",
+    }
+)
 SAME_MOMENT = timedelta(seconds=60)
 
 
@@ -40,13 +48,16 @@ def order_fields(request: OrderRequest, *, rest_id: str, deadline: datetime) -> 
     fields = {
         "pair": rest_id,
         "type": request.side.value,
-        "ordertype": "market" if request.order_type is OrderType.MARKET else "limit",
+        "ordertype": ORDER_TYPES[request.order_type],
         "volume": wire_number(request.quantity, name="quantity"),
         "oflags": "fciq",  # fees in quote: the books count on it, and the venue's default for sells is in doubt
         "cl_ord_id": request.client_order_id,
         "deadline": f"{deadline:%Y-%m-%dT%H:%M:%S}.{deadline.microsecond // 1000:03d}Z",
     }
-    if request.limit_price is not None:
+    if request.stop_price is not None:
+        # Of a stop without a limit the price is that of its trigger, the last trade's by default.
+        fields["price"] = wire_number(request.stop_price, name="stop price")
+    elif request.limit_price is not None:
         fields["price"] = wire_number(request.limit_price, name="limit price")
     if request.order_type is OrderType.LIMIT_IOC:
         fields["timeinforce"] = "IOC"

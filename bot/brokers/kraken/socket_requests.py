@@ -12,6 +12,7 @@ from bot.brokers.amounts import wire_number
 from bot.brokers.base import Urgency
 from bot.brokers.feed_loop import FeedLoop
 from bot.brokers.kraken.keys import KrakenKey
+from bot.brokers.kraken.orders import ORDER_TYPES
 from bot.brokers.kraken.stream_messages import Message
 from bot.brokers.rate_budget import Spending
 from bot.brokers.refused_key import RefusedKey
@@ -84,7 +85,7 @@ def order_params(request: OrderRequest, *, deadline: datetime) -> dict[str, obje
     Raises `OrderRefused` for what can't be written out.
     """
     params: dict[str, object] = {
-        "order_type": "market" if request.order_type is OrderType.MARKET else "limit",
+        "order_type": ORDER_TYPES[request.order_type],
         "side": "buy" if request.side is Side.BUY else "sell",
         "symbol": request.symbol,
         "order_qty": msgspec.Raw(wire_number(request.quantity, name="quantity").encode()),
@@ -94,6 +95,9 @@ def order_params(request: OrderRequest, *, deadline: datetime) -> dict[str, obje
     }
     if request.limit_price is not None:
         params["limit_price"] = msgspec.Raw(wire_number(request.limit_price, name="limit price").encode())
+    if request.stop_price is not None:
+        price = msgspec.Raw(wire_number(request.stop_price, name="stop price").encode())
+        params["triggers"] = {"reference": "last", "price": price, "price_type": "static"}
     if request.order_type is OrderType.LIMIT_IOC:
         params["time_in_force"] = "ioc"
     return params
