@@ -6,6 +6,7 @@ blocks. While it cannot be kept up, health checks on the platform's port are ans
 
 import json
 import logging
+import math
 import select
 import subprocess
 import sys
@@ -91,6 +92,9 @@ class ConsoleKeeper:
     def _run(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         try:
+            if not self._settings.console.enabled:
+                self._answer_health()
+                self._rest(math.inf)
             while not self._stop.is_set():
                 begun = self._clock.monotonic()
                 why = self._one_life()
@@ -186,12 +190,12 @@ class ConsoleKeeper:
     # -- without it ---------------------------------------------------------------------------------------------------
     def _answer_health(self) -> None:
         """The platform asks its port whether we live: it must not end a bot that trades because of a page."""
-        port = self._environ.get("PORT", "")
-        if not port.isdigit():
+        port = self._environ.get("PORT", "").strip()
+        if not (port.isascii() and port.isdigit() and len(port) <= 5):
             return
         try:
             self._fallback = Pages("0.0.0.0", int(port), health_routes(self._readiness), self._clock)
-        except OSError as error:
+        except (OSError, OverflowError) as error:
             log.warning("health checks on port %s cannot be answered: %s", port, error)
 
     def _close_fallback(self) -> None:

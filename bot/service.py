@@ -330,7 +330,7 @@ class Run:
         return self._failure or (exit_codes.UNCLEAN_STOP if left else exit_codes.OK)
 
     def _open_console(self, world: World, parts: Parts) -> ConsoleKeeper | None:
-        if not self._settings.console.enabled:
+        if not self._settings.console.enabled and "PORT" not in world.environ:
             return None
         watch = parts.market_watch
         console = ConsoleKeeper(

@@ -1,5 +1,6 @@
 """Time. Nothing else in the bot reads a clock or sleeps; a lint says so."""
 
+import asyncio
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,11 @@ class SystemClock:
 
     def wait(self, event: threading.Event, timeout_seconds: float) -> bool:
         return event.wait(max(0.0, timeout_seconds))
+
+
+async def pause(seconds: float) -> None:
+    """Let the rest of an event loop work for so long."""
+    await asyncio.sleep(seconds)
 
 
 def format_time(moment: datetime) -> str:

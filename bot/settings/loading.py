@@ -31,6 +31,11 @@ def process_environment() -> dict[str, str]:
     return {**read_dotenv(_config_dir(os.environ).parent / ".env").values, **os.environ}
 
 
+def inherited_environment() -> dict[str, str]:
+    """The variables of this process alone: for a child that was given what it may have, and nothing of `.env`."""
+    return dict(os.environ)
+
+
 def config_directory() -> Path:
     """Where this process's configuration lies."""
     return _config_dir(os.environ)
