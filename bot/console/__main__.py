@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = _settings(words, environ)
         host, port = address(settings, environ)
-        context = _context(settings, environ, host, kept=words.db is None and words.state_dir is None)
+        context = make_context(settings, environ, host, kept=words.db is None and words.state_dir is None)
         listening = listen(host, port if words.port is None else words.port)
     except (ConfigurationError, CannotListen) as error:
         print(f"The console cannot start: {error}", file=sys.stderr)
@@ -90,7 +90,7 @@ def _settings(words: argparse.Namespace, environ: Mapping[str, str]) -> Settings
     )
 
 
-def _context(settings: Settings, environ: Mapping[str, str], host: str, *, kept: bool) -> Context:
+def make_context(settings: Settings, environ: Mapping[str, str], host: str, *, kept: bool) -> Context:
     """`kept`: the installation's own books. Those opened by name are read, and nothing is written beside them."""
     clock, ids = SystemClock(offset_seconds=settings.test_clock_offset_seconds), SystemIds()
     passwords = Passwords.of(environ)
