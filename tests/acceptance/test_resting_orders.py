@@ -13,8 +13,10 @@ RESTING = {
     "NIJA__ORDERS__ENTRY_TTL_SECONDS": "2",
     "NIJA__ORDERS__EXIT_TTL_SECONDS": "1",
     "NIJA__ORDERS__MAX_REPRICES": "2",
+    # Wider than the spread, so that an order that was moved is filled, whether or not the market comes to it.
+    "NIJA__ORDERS__REPRICE_STEP_BPS": "20",
 }
-MOVED = "SELECT kind FROM order_intent WHERE chain_step > 0 AND filled_quantity > 0"
+MOVED = "SELECT kind FROM order_intent WHERE chain_step > 0 AND filled_quantity > 0 AND kind = '{}'"
 
 
 def test_orders_that_rest_are_moved_one_at_a_time_and_never_trade_more_than_was_ordered(tmp_path: Path) -> None:
@@ -22,7 +24,9 @@ def test_orders_that_rest_are_moved_one_at_a_time_and_never_trade_more_than_was_
         # Dead between the venue's word that an order is cancelled, and the next one.
         assert there.killed_at("chain_confirmed", seconds=LONG, **RESTING)
         with there.start(**RESTING) as bot:
-            there.waits_for(lambda: there.rows(MOVED), "an order is moved and filled", seconds=LONG)
+            for kind in ("entry", "exit"):
+                query = MOVED.format(kind)
+                there.waits_for(lambda query=query: there.rows(query), f"an {kind} is moved and filled", seconds=LONG)
             assert bot.stop() == 0
         assert resting(there, "buy") == set(), "entries are cancelled at the end"
         assert there.settle() == []
