@@ -42,7 +42,7 @@ function listing(name, rows) {
   const heads = Object.keys(rows[0]).slice(0, 8);
   return card(words(name), {}, h("div", { class: "scroll" }, h("table", { class: "stack" }, h("caption", { class: "visually-hidden" }, words(name)),
     h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, words(head))))),
-    h("tbody", {}, rows.map((row) => h("tr", {}, heads.map((head) => h("td", { data: { label: words(head) } }, cell(head, row[head])))))))));
+    h("tbody", {}, rows.map((row) => h("tr", {}, heads.map((head, index) => h(index ? "td" : "th", { scope: index ? null : "row", data: { label: words(head) } }, cell(head, row[head])))))))));
 }
 
 function cell(name, value) {
