@@ -24,12 +24,13 @@ from bot.domain.quote import Quote
 from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
 from bot.domain.symbol import quote_of
 from bot.followers import CopyLimits, Follower, Followers
-from bot.position_sizer import CopyMode, EntryToCopy, NoSize, PositionSizer, Size
+from bot.position_sizer import CopyMode, EarlierParts, EntryToCopy, NoSize, PositionSizer, Size
 from bot.seams.ids import client_order_id
 from bot.storage import copies, intents, positions, symbol_pauses
 from bot.storage.accumulations import Kept, kept_of
 from bot.storage.copies import PlannedCopy
 from bot.storage.intents import OrderIntent
+from bot.storage.parts_of_order import sized_before
 from bot.user_means import MarkOf, Means, UserMeans, Worth, no_marks
 
 log = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ class _EntrySignal:
     needs_person: frozenset[str]
     means: UserMeans
     kept: Mapping[str, Kept]
+    earlier: Mapping[str, EarlierParts]
     market: Callable[[], tuple[Instrument | None, Decimal | None]]
 
 
@@ -198,6 +200,7 @@ class CopyPlanner:
             means=self._means(connection, signal, now),
             kept=kept_of(connection, signal.symbol),
             market=cache(partial(self._market, signal)),
+            earlier=_earlier_parts(connection, signal),
         )
 
     def _means(self, connection: Connection, signal: TradeSignal, now: datetime) -> UserMeans:
@@ -304,6 +307,7 @@ class CopyPlanner:
             master_equity=masters.value,
             user_equity=own.value,
             equity_problem=own.problem or masters.problem,
+            earlier=entry.earlier.get(follower.account.label),
         )
 
     def _ratio(self, entry: _EntrySignal, follower: Follower, cash: Decimal | None) -> Decimal | None:
@@ -367,6 +371,12 @@ def _kept(entry: _EntrySignal, follower: Follower, label: str, quantity: Decimal
     return Kept(
         account_id=label, symbol=entry.signal.symbol, quantity=quantity, since=since, expires_at=max(expires_at, since)
     )
+
+
+def _earlier_parts(connection: Connection, signal: TradeSignal) -> Mapping[str, EarlierParts]:
+    """By label: what each has got of the parts of the master's order that were traded before this one."""
+    before = sized_before(connection, signal.signal_id)
+    return {label: EarlierParts(each.ratio, each.due, each.planned) for label, each in before.items()}
 
 
 def _lowered(kept: Kept, fraction: Decimal) -> Kept:

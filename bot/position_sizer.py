@@ -71,6 +71,25 @@ def rules_of(settings: CopySettings) -> CopyRules:
     )
 
 
+@dataclass(frozen=True)
+class EarlierParts:
+    """What a user has got of the parts of the master's order, or of its chain of orders, that were traded before.
+
+    `ratio` is that of the first part: what it has cost since makes the user no smaller for the next. `due` is what caps
+    have left of its shares, `planned` what was ordered of that (base units).
+    """
+
+    ratio: Decimal | None
+    due: Decimal
+    planned: Decimal
+
+    @property
+    def left(self) -> Decimal:
+        """What rounding down and minimums have left over for the next part (base units); below zero what rounding up
+        has bought beyond the shares."""
+        return self.due - self.planned
+
+
 @dataclass(frozen=True, kw_only=True)
 class EntryToCopy:
     """The master's entry and both balances from before its order (cash in the quote currency).
@@ -94,6 +113,7 @@ class EntryToCopy:
     user_equity: Decimal | None = None
     equity_problem: str = ""
     kept: Decimal = _ZERO
+    earlier: EarlierParts | None = None
 
     def not_comparable(self, symbols: AbstractSet[str]) -> str:
         """Which of these markets is paid in a currency that nobody can put into that of the caps; empty = none."""
@@ -152,21 +172,20 @@ class PositionSizer:
         if isinstance(ratio, NoSize):
             return ratio
         share = entry.quantity * ratio
-        uncapped = share + entry.kept if rules.below_minimum is BelowMinimum.ACCUMULATE else share
+        uncapped, words = _with_kept(entry, rules, share)
         wanted = uncapped * entry.price
         room = _room(entry, rules, wanted)
         if isinstance(room, NoSize):
             return replace(room, ratio=ratio)
         # A division rounds: what no cap has touched is not divided.
         capped = min(uncapped, room.notional / entry.price) if room.notional < wanted else uncapped
+        # Of what a cap has cut, the share of this part goes first.
+        own = share if capped == uncapped else min(share, capped)
         quantity = instrument.floor_quantity(capped)
         too_small = instrument.below_minimum(quantity, entry.price)
         if too_small:
-            return _below_minimum(entry, rules, instrument, ratio, capped, too_small)
-        if uncapped != share:
-            kept = f"with {plain(entry.kept)} kept of earlier entries"
-            return Size(quantity, ratio, min(share, capped), (kept, *room.words))
-        return Size(quantity, ratio, capped, room.words)
+            return _below_minimum(entry, rules, instrument, ratio, own=own, capped=capped, too_small=too_small)
+        return Size(quantity, ratio, own, (*words, *room.words))
 
     def ratio_of(self, entry: EntryToCopy, rules: CopyRules) -> Decimal | None:
         """User to master by these rules, whether or not it may be copied; None = it cannot be known."""
@@ -189,11 +208,32 @@ class PositionSizer:
         return Size(quantity, due / held)
 
 
+def _with_kept(entry: EntryToCopy, rules: CopyRules, share: Decimal) -> tuple[Decimal, tuple[str, ...]]:
+    """The share with what was left over before (base units), and the word that tells of it.
+
+    What is kept for all later entries of the market includes what is left over of this one's parts.
+    """
+    if rules.below_minimum is BelowMinimum.ACCUMULATE:
+        return share + entry.kept, (f"with {plain(entry.kept)} kept of earlier entries",) if entry.kept > 0 else ()
+    left = _ZERO if entry.earlier is None else entry.earlier.left
+    if left == 0:
+        return share, ()
+    word = f"with {plain(left)} left over" if left > 0 else f"less {plain(-left)} that were rounded up"
+    return max(_ZERO, share + left), (f"{word} of the order's earlier parts",)
+
+
 def _allowed(symbol: str, rules: CopyRules) -> bool:
     return (not rules.allow_symbols or symbol in rules.allow_symbols) and symbol not in rules.deny_symbols
 
 
 def _ratio(entry: EntryToCopy, rules: CopyRules) -> Decimal | NoSize:
+    """The same for all parts of one order; a fixed amount is bought with the first."""
+    if entry.earlier is None or entry.earlier.ratio is None:
+        return _first_ratio(entry, rules)
+    return _ZERO if rules.mode is CopyMode.FIXED_AMOUNT else entry.earlier.ratio
+
+
+def _first_ratio(entry: EntryToCopy, rules: CopyRules) -> Decimal | NoSize:
     if rules.mode is CopyMode.FIXED_AMOUNT:
         if rules.fixed_amount_quote is None:
             return NoSize(CopyReason.CAP_REACHED, "copy mode fixed_amount has no amount set")
@@ -263,19 +303,28 @@ def least_quantity(instrument: Instrument, price: Decimal) -> Decimal:
 
 
 def _below_minimum(
-    entry: EntryToCopy, rules: CopyRules, instrument: Instrument, ratio: Decimal, capped: Decimal, too_small: str
+    entry: EntryToCopy,
+    rules: CopyRules,
+    instrument: Instrument,
+    ratio: Decimal,
+    *,
+    own: Decimal,
+    capped: Decimal,
+    too_small: str,
 ) -> Size | NoSize:
-    """`capped` is less than the venue takes."""
-    share, least = entry.quantity * ratio, least_quantity(instrument, entry.price)
-    if rules.below_minimum is BelowMinimum.ROUND_UP:
-        why = _why_not_up(entry, rules, share, least)
-        if not why:
-            return Size(least, ratio, capped, (f"rounded up from {plain(share)} to the minimum",))
-        return NoSize(CopyReason.BELOW_MINIMUM, f"{too_small} (before rounding {share:f}); {why}", ratio, capped)
+    """`capped` is less than the venue takes; `own` of it is this part's share."""
+    least = least_quantity(instrument, entry.price)
     if rules.below_minimum is BelowMinimum.ACCUMULATE:
         detail = f"kept for later: {plain(capped)} of {plain(least)}"
-        return NoSize(CopyReason.BELOW_MINIMUM, detail, ratio, min(share, capped), capped)
-    return NoSize(CopyReason.BELOW_MINIMUM, f"{too_small} (before rounding {share:f})", ratio, capped)
+        return NoSize(CopyReason.BELOW_MINIMUM, detail, ratio, own, capped)
+    gathered, words = _with_kept(entry, rules, entry.quantity * ratio)
+    detail = f"{too_small} (before rounding {gathered:f})"
+    if rules.below_minimum is BelowMinimum.ROUND_UP:
+        why = _why_not_up(entry, rules, gathered, least)
+        if not why:
+            return Size(least, ratio, own, (*words, f"rounded up from {plain(gathered)} to the minimum"))
+        return NoSize(CopyReason.BELOW_MINIMUM, f"{detail}; {why}", ratio, own)
+    return NoSize(CopyReason.BELOW_MINIMUM, detail, ratio, own)
 
 
 def _why_not_up(entry: EntryToCopy, rules: CopyRules, share: Decimal, least: Decimal) -> str:

@@ -67,7 +67,7 @@ class Books(Protocol):
         """Entries of exactly the shape of `intent` that were sent after `since`."""
 
     def masters_trade(self, signal_id: str) -> MastersTrade:
-        """(venue order id, price) of the trade behind a signal."""
+        """(what names the order or chain of orders, price) of the trade behind a signal."""
 
     def mark(self, account_id: str) -> LossMark | None:
         """What the account's trades have made."""

@@ -104,7 +104,7 @@ class Case:
 
     @cached_property
     def masters_trade(self) -> MastersTrade:
-        """(venue order id, price) of the trade that this entry copies."""
+        """(what names the order or chain of orders, price) of the trade that this entry copies."""
         signal_id = self.intent.signal_id
         return (None, None) if signal_id is None else self.books.masters_trade(signal_id)
 

@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 
 from bot.domain.order import IntentState, OrderKind, Side
+from bot.storage.parts_of_order import IS_MASTERS, MASTERS_WISH, masters_intent
 from bot.storage.schema import account, fill, order_intent, position, signal
 
 # Sent, and not known to have ended: what is not filled of them may be filled at any moment.
@@ -70,8 +71,9 @@ _ANSWERS = (
     .limit(bindparam("most"))
 )
 _TWINS = (
-    select(order_intent.c.client_order_id, order_intent.c.sent_at, signal.c.venue_order_id)
+    select(order_intent.c.client_order_id, order_intent.c.sent_at, MASTERS_WISH)
     .join(signal, signal.c.signal_id == order_intent.c.signal_id, isouter=True)
+    .join(masters_intent, IS_MASTERS, isouter=True)
     .where(
         _OF_ACCOUNT,
         SENT_SINCE,
@@ -82,8 +84,10 @@ _TWINS = (
         _OTHERS,
     )
 )
-_MASTERS_TRADE = select(signal.c.venue_order_id, signal.c.reference_price).where(
-    signal.c.signal_id == bindparam("signal_id")
+_MASTERS_TRADE = (
+    select(MASTERS_WISH, signal.c.reference_price)
+    .join(masters_intent, IS_MASTERS, isouter=True)
+    .where(signal.c.signal_id == bindparam("signal_id"))
 )
 # Short enough that no product of two leaves the range of a float, which PostgreSQL takes for an error too.
 _NUMBER = r"^-?[0-9]{1,100}(\.[0-9]{1,100})?$"
@@ -124,7 +128,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Twin:
-    """An order of the same shape; `masters_order` is the order of the master that it copies, if it is a copy."""
+    """An order of the same shape; `masters_order` names the order or chain that it copies, if it does."""
 
     client_order_id: str
     sent_at: datetime
@@ -250,9 +254,9 @@ def twins_of(
 
 
 def masters_trade(connection: Connection, signal_id: str) -> tuple[str | None, Decimal | None]:
-    """(the venue's order id, the price) of the master's trade behind a signal."""
+    """(what names its order or chain of orders, the price) of the master's trade behind a signal."""
     row = connection.execute(_MASTERS_TRADE, {"signal_id": signal_id}).first()
-    return (None, None) if row is None else (row.venue_order_id, row.reference_price)
+    return (None, None) if row is None else (row[0], row[1])
 
 
 def has_traded(connection: Connection, account_id: str) -> bool:

@@ -19,6 +19,7 @@ from bot.storage.exposure import (
     OpenEntry,
     Twin,
 )
+from bot.storage.parts_of_order import IS_MASTERS, MASTERS_WISH, masters_intent
 from bot.storage.risk_marks import LossMark
 from bot.storage.schema import account, fill, order_intent, position, risk_mark, signal
 
@@ -48,9 +49,10 @@ _TWINS_AMONG = (
         order_intent.c.quantity,
         order_intent.c.client_order_id,
         order_intent.c.sent_at,
-        signal.c.venue_order_id,
+        MASTERS_WISH,
     )
     .join(signal, signal.c.signal_id == order_intent.c.signal_id, isouter=True)
+    .join(masters_intent, IS_MASTERS, isouter=True)
     .where(_AMONG, SENT_SINCE, IS_ENTRY, order_intent.c.symbol.in_(bindparam("symbols", expanding=True)))
 )
 _LAST_ANSWER = (
