@@ -3,7 +3,6 @@
 import hmac
 import logging
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -83,7 +82,8 @@ class Gatekeeper:
             return
         if site is not None and site not in ("same-origin", "none"):
             raise Refusal(403, "this came from another page")
-        if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+        host = request.headers.get("host", "").lower()
+        if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
             raise Refusal(403, "this came from another page")
         if site is None and origin is None:
             raise Refusal(403, "it is not known which page this came from")
