@@ -44,6 +44,7 @@ BATCHES = "tests/acceptance/test_batches_over_kills.py"
 CHAINS = "tests/unit/execution/test_order_chains.py"
 COPYING = "tests/integration/test_faults_of_copying.py"
 DRILL = "benchmarks/kill_drill/plan.py"
+STOPS = "tests/unit/test_protective_stops.py"
 REPLAYS = "tests/unit/execution/test_reconciliation_replays.py"
 ELSEWHERE = {
     "cancel_committed": COPYING,
@@ -77,6 +78,8 @@ ELSEWHERE = {
     "holdings_compared": REPLAYS,
     "open_orders_compared": REPLAYS,
     "shrink_lots": REPLAYS,
+    "stop_placed": STOPS,
+    "stop_replacing": STOPS,
 }
 
 
