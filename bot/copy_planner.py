@@ -93,7 +93,8 @@ class CopyPlanner:
         self._sizer = sizer
         self._followers = followers
         self._limits = limits
-        self._reserve_percent = limits.entry_reserve_percent
+        # A brokerage has a handful of fees.
+        self._reserve_percent = cache(limits.entry_reserve_percent)
         self._price_bound = 1 + percent_to_fraction(limits.max_copy_slippage_percent)
 
     def plan(
@@ -199,8 +200,8 @@ class CopyPlanner:
             needs_person=intents.accounts_needing_a_person(connection, signal.symbol),
             means=self._means(connection, signal, now),
             kept=kept_of(connection, signal.symbol),
-            market=cache(partial(self._market, signal)),
             earlier=_earlier_parts(connection, signal),
+            market=cache(partial(self._market, signal)),
         )
 
     def _means(self, connection: Connection, signal: TradeSignal, now: datetime) -> UserMeans:
@@ -211,7 +212,6 @@ class CopyPlanner:
             now=now,
             mark_of=self._mark_of,
             at_par=self._limits.at_par,
-            reserve_percent=self._limits.reserve_percent,
         )
 
     def _market(self, signal: TradeSignal) -> tuple[Instrument | None, Decimal | None]:
@@ -301,7 +301,7 @@ class CopyPlanner:
             master_balance=signal.master_balance,
             user_balance=cash,
             user_available=cash,
-            reserve_percent=self._reserve_percent,
+            reserve_percent=self._reserve_percent(self._followers.taker_fee_percent(follower.account, signal.symbol)),
             user_exposure_by_symbol={},
             at_par=self._limits.at_par,
             master_equity=masters.value,

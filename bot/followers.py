@@ -14,9 +14,6 @@ from bot.domain.money import percent_to_fraction
 from bot.position_sizer import CopyRules
 from bot.settings import Settings
 
-# Kept back from a user's cash so that a fee never makes a copy unaffordable: the first tier of the dearest venue.
-HIGHEST_TAKER_FEE_PERCENT = Decimal("0.6")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Follower:
@@ -42,6 +39,9 @@ class Followers(Protocol):
     def balance_of(self, account: AccountRef) -> BalanceReading:
         """The user's last balance reading."""
 
+    def taker_fee_percent(self, account: AccountRef, symbol: str) -> Decimal:
+        """What it pays of the notional for taking liquidity, as it was told last; the venue's dearest before that."""
+
     def not_ready_reason(self, account: AccountRef) -> str:
         """Why this account cannot trade now, or an empty text."""
 
@@ -54,21 +54,19 @@ class Followers(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class CopyLimits:
-    """Bounds of a copied entry; `reserve_percent` covers the taker fee. An account worth less does not trade.
+    """Bounds of a copied entry. An account worth less than `minimum_funded_quote` does not trade.
 
     `at_par` are the currencies that count one to one as that of `minimum_funded_quote` and of the users' caps.
     """
 
     max_copy_slippage_percent: Decimal
-    reserve_percent: Decimal
     max_signal_age_seconds: float
     minimum_funded_quote: Decimal
     at_par: AbstractSet[str] = frozenset({"USD"})
 
-    @property
-    def entry_reserve_percent(self) -> Decimal:
+    def entry_reserve_percent(self, taker_fee_percent: Decimal) -> Decimal:
         """Kept back of the cash: an entry may cost as much more than its price as the bound says, and the fee on it."""
-        bound, fee = percent_to_fraction(self.max_copy_slippage_percent), percent_to_fraction(self.reserve_percent)
+        bound, fee = percent_to_fraction(self.max_copy_slippage_percent), percent_to_fraction(taker_fee_percent)
         return ((1 + bound) * (1 + fee) - 1) * 100
 
 
@@ -76,7 +74,6 @@ def copy_limits(settings: Settings) -> CopyLimits:
     """As configured."""
     return CopyLimits(
         max_copy_slippage_percent=settings.copying.max_copy_slippage_percent,
-        reserve_percent=HIGHEST_TAKER_FEE_PERCENT,
         max_signal_age_seconds=settings.copying.max_signal_age_seconds,
         minimum_funded_quote=settings.minimum_funded_usd,
         at_par=settings.currencies_at_par(),

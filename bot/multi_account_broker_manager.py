@@ -5,8 +5,10 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from bot.brokers.base import BaseBroker
+from bot.brokers.dearest_fees import dearest_taker_fee_percent
 from bot.brokers.refused_key import REFUSED_KEY_PAUSE_SECONDS
 from bot.copy_trade_engine import Follower
 from bot.domain.account import AccountRef, BrokerType
@@ -271,6 +273,12 @@ class MultiAccountBrokerManager:
         if broker is None:
             return BalanceReading(BalanceStatus.UNKNOWN, None, None, 0, self.not_ready_reason(account))
         return broker.balance_book.reading()
+
+    def taker_fee_percent(self, account: AccountRef, symbol: str) -> Decimal:
+        """As the venue told this account last; nobody is asked."""
+        broker = self.broker_of(account)
+        known = None if broker is None else broker.known_taker_fee_percent(symbol)
+        return dearest_taker_fee_percent(account.broker) if known is None else known
 
     def not_ready_reason(self, account: AccountRef) -> str:
         if self.broker_of(account) is not None:

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 from bot.account_desk import AccountDesk
 from bot.brokers.base import BaseBroker
+from bot.brokers.fee_book import EVERY_MARKET
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading
 from bot.domain.errors import CredentialsRejected, Fenced, RetryLater, StoreUnavailable, UnreadableReply, VenueError
@@ -27,6 +29,7 @@ from bot.storage import intents
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 from bot.strategies.interface import Strategy
+from bot.strategy_facts import ask_common_fee
 
 log = logging.getLogger(__name__)
 
@@ -155,10 +158,13 @@ class TradingStrategy:
             raise unread
         if user_mode:
             log.info("USER MODE: Skipping market scan (signals come from copy trade engine)")
+            # Its copies keep back what they will cost. A master asks in its look at the markets.
+            ask_common_fee(desk.broker, [*islice(desk.broker.known_trading_pairs(), 1)])
             if desk.reconciler.hydrated:
                 desk.status.waiting(self._waited_for(desk.account) or desk.broker.trading_session().says)
         else:
             self._search.scan_and_enter(desk, reading, held)
+        desk.status.taker_fee(desk.broker.known_taker_fee_percent(EVERY_MARKET))
 
     # -- status and threads -----------------------------------------------------------------------------------------
     def start_independent_multi_broker_trading(self) -> None:

@@ -74,7 +74,6 @@ class UserMeans:
         now: datetime,
         mark_of: MarkOf = no_marks,
         at_par: AbstractSet[str] = frozenset({"USD"}),
-        reserve_percent: Decimal = _ZERO,
     ) -> None:
         self._connection = connection
         self._signal = signal
@@ -82,7 +81,6 @@ class UserMeans:
         self._now = now
         self._mark_of = mark_of
         self._at_par = at_par
-        self._reserve = 1 + percent_to_fraction(reserve_percent)
         self._quote = quote_of(signal.symbol)
 
     def reading_of(self, follower: Follower) -> BalanceReading:
@@ -118,7 +116,7 @@ class UserMeans:
         if not under_way or follower.shadow:
             return cash
         planned = sum((one.quantity * one.price for one in under_way), _ZERO)
-        most = sum((one.quantity * one.highest_price for one in under_way), _ZERO) * self._reserve
+        most = sum((self._most(one, follower) for one in under_way), _ZERO)
         available = max(_ZERO, cash.available - most)
         return AssetBalance(available, max(_ZERO, cash.total - planned) - available)
 
@@ -198,6 +196,11 @@ class UserMeans:
             known = self._written_marks.get(asset)
         at_par = asset in self._at_par and self._quote in self._at_par
         return Decimal(1) if known is None and at_par else known
+
+    def _most(self, one: UnderWay, follower: Follower) -> Decimal:
+        """What it may cost, with its fee."""
+        fee = self._followers.taker_fee_percent(follower.account, one.symbol)
+        return one.quantity * one.highest_price * (1 + percent_to_fraction(fee))
 
     def _is_paid_alike(self, one: UnderWay) -> bool:
         return quote_of(one.symbol) == self._quote

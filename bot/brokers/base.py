@@ -14,7 +14,8 @@ from enum import IntEnum
 
 from bot.brokers.balance_book import BalanceBook
 from bot.brokers.capabilities import UNSTATED, Capabilities
-from bot.brokers.fee_book import FeeBook
+from bot.brokers.dearest_fees import dearest_taker_fee_percent
+from bot.brokers.fee_book import EVERY_MARKET, FeeBook
 from bot.brokers.key_report import KeyReport
 from bot.brokers.socket_lane import SocketLane
 from bot.brokers.stream_news import NO_NEWS, StreamNews
@@ -52,6 +53,8 @@ class BaseBroker(ABC):
         self.key_report: KeyReport | None = None
         self._urgency = Urgency.POLL
         self._fees = FeeBook(balance_book.clock, label=account.label)
+        # Assumed while the account's own is not known.
+        self.dearest_taker_fee_percent = dearest_taker_fee_percent(account.broker)
 
     # How long after sending an order may still turn up at the venue. Absence is proven only after this; see the table
     # in docs/architecture.md. Each venue sets its own; this is the longest (a venue without request expiry).
@@ -60,9 +63,7 @@ class BaseBroker(ABC):
     order_expiry_seconds: float | None = None
     # A limit order that should end at once is cancelled when the venue shows it open for longer than this.
     immediate_limit_seconds: float = 30.0
-    # The taker fee, in percent, of the venue's first and dearest tier: assumed while an account's own is not known.
-    dearest_taker_fee_percent = Decimal("1.2")
-    # Whether markets of the venue differ in it.
+    # Whether markets of the venue differ in their taker fee.
     fees_by_market = False
     # What the brokerage can do. Each class states its own; an order is held against it before it is sent.
     capabilities: Capabilities = UNSTATED
@@ -359,12 +360,12 @@ class BaseBroker(ABC):
 
         In the account's own thread: the venue is asked about once a day, with the urgency of a poll. Does not raise.
         """
-        key = symbol if self.fees_by_market else ""
+        key = symbol if self.fees_by_market else EVERY_MARKET
         return self._fees.taker_percent(key, lambda: self.fetch_taker_fee_percent(symbol))
 
     def known_taker_fee_percent(self, symbol: str) -> Decimal | None:
         """The same as it was last told; nobody is asked."""
-        return self._fees.known(symbol if self.fees_by_market else "")
+        return self._fees.known(symbol if self.fees_by_market else EVERY_MARKET)
 
     def fetch_taker_fee_percent(self, symbol: str) -> Decimal | None:
         """The same, asked of the venue now; None where there is no way to ask. Raises as the other readings do."""

@@ -12,10 +12,12 @@ log = logging.getLogger(__name__)
 READ_AGAIN_SECONDS = 24 * 3600.0
 # Soon enough for a venue that was away, and no burden for one that does not know the question.
 TRY_AGAIN_SECONDS = 900.0
+# The market by which one fee for all is known.
+EVERY_MARKET = ""
 
 
 class FeeBook:
-    """By market, or by "" where a venue has one fee for all. Used by the account's thread alone.
+    """By market, or by `EVERY_MARKET` where a venue has one fee for all. Used by the account's thread alone.
 
     A tier changes by the month: it is read once a day. A reading that fails leaves the last known fee in place; where
     there is none, the fee is unknown.

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row
@@ -12,6 +13,7 @@ from bot.diagnostics.store_reading import describe_age
 from bot.domain.balance import BalanceStatus
 from bot.domain.health import Phase
 from bot.domain.money import plain
+from bot.execution.account_status import TAKER_FEE
 from bot.seams.clock import format_time
 from bot.storage.equity_points import EquityPoint
 
@@ -88,6 +90,12 @@ class Account:
         proofs = {name: kept.get(name, "") for name, moment in self.facts().items() if moment is not None}
         orders = {"orders": kept["orders"]} if kept.get("orders") else {}
         return proofs | orders | ({"last order or fill": latest} if "last order or fill" in proofs else {})
+
+    @property
+    def taker_fee_percent(self) -> Decimal | None:
+        """Of the notional, where the brokerage has told one for all markets."""
+        told = json.loads(self.row.proofs_json).get(TAKER_FEE)
+        return None if told is None else Decimal(told)
 
     @property
     def notes(self) -> list[str]:

@@ -15,9 +15,11 @@ from bot.backtest.plan import CopyTerms, CopyUser, TradingPlan
 from bot.backtest.result import BacktestResult
 from bot.backtest.sources import load
 from bot.backtest.walk_forward import Parameters, Stretch, best_of, combinations, walk_forward
+from bot.brokers.dearest_fees import dearest_taker_fee_percent
 from bot.diagnostics.backtest_csv import write_trades
 from bot.diagnostics.backtest_page import backtest_page
 from bot.diagnostics.backtest_shown import as_json, show
+from bot.domain.account import BrokerType
 from bot.followers import copy_limits
 from bot.position_sizer import rules_of
 from bot.settings import Settings
@@ -150,7 +152,7 @@ def _runner(
     users, limits = _users(settings, asked), copy_limits(settings)
     terms = CopyTerms(
         max_slippage_percent=limits.max_copy_slippage_percent,
-        reserve_percent=limits.reserve_percent,
+        reserve_percent=dearest_taker_fee_percent(BrokerType(asked.broker)) if asked.fee is None else asked.fee,
         minimum_funded_quote=limits.minimum_funded_quote,
     )
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from bot import exit_codes
+from bot.brokers.fee_book import EVERY_MARKET
 from bot.diagnostics.accounts import Reader
 from bot.diagnostics.command_line import Commands, add_command, name, number
 from bot.diagnostics.listing import cannot_read, paper, print_json
@@ -17,7 +18,7 @@ from bot.diagnostics.terminal import table
 from bot.domain.account import BrokerType
 from bot.domain.instrument import Instrument
 from bot.domain.money import plain
-from bot.followers import Follower, copy_limits
+from bot.followers import CopyLimits, Follower, copy_limits
 from bot.settings import Settings
 from bot.smallest_balance import PastEntry, Smallest, Terms, smallest_balances
 from bot.storage.market_rows import listed_instruments
@@ -107,21 +108,24 @@ def _lines(
     meant: Sequence[Follower],
     last: int,
 ) -> Sequence[Line]:
-    limits = copy_limits(settings)
-    terms = Terms(
-        reserve_percent=limits.entry_reserve_percent,
-        least_funded=limits.minimum_funded_quote,
-        at_par=limits.at_par,
-    )
     entries = {
         broker: _entries(connection, broker, last) for broker in dict.fromkeys(each.account.broker for each in meant)
     }
     lines = []
     for follower in meant:
         present = _present(settings, followers, follower)
+        terms = _terms(copy_limits(settings), followers.taker_fee_percent(follower.account, EVERY_MARKET))
         found = smallest_balances(entries[follower.account.broker], follower.rules, terms, present=present)
         lines.append(Line(follower, present, found))
     return lines
+
+
+def _terms(limits: CopyLimits, taker_fee_percent: Decimal) -> Terms:
+    return Terms(
+        reserve_percent=limits.entry_reserve_percent(taker_fee_percent),
+        least_funded=limits.minimum_funded_quote,
+        at_par=limits.at_par,
+    )
 
 
 def _entries(connection: Connection, broker: BrokerType, last: int) -> Sequence[PastEntry]:

@@ -1,8 +1,8 @@
 """The largest and the smallest order that an account could make now, and what sets each.
 
 Sizes and vetoes come from the code that decides in the running bot, fed with what the store knows. Without the venue
-two things are assumed, and said: the taker fee is that of the last decision, or the dearest; a strategy's own stop is
-not known, and the configured one stands for it.
+two things are assumed, and said: the taker fee is that of the last decision, else as the brokerage has told it, else
+its dearest; a strategy's own stop is not known, and the configured one stands for it.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from bot.domain.instrument import Instrument
 from bot.domain.order import OrderKind, Side
 from bot.domain.signal import TradeSignal
 from bot.domain.veto import Veto
-from bot.followers import HIGHEST_TAKER_FEE_PERCENT, copy_limits
+from bot.followers import copy_limits
 from bot.master_rules import MasterRules, master_rules
 from bot.master_sizer import (
     PRICE_RESERVE_PERCENT,
@@ -155,18 +155,18 @@ class PossibleOrders:
             price=market.price,
             cash=cash.available,
             instrument=market.instrument,
-            taker_fee_percent=self._fee(label),
+            taker_fee_percent=self._masters_fee(label, market.symbol),
             equity=worth_of(self._connection, label, cash=cash.total, now=self._now),
             stop_loss_percent=rules.exit_plan.stop_loss_percent,
             caps={} if rules.sizing is Sizing.FIXED_FRACTION else _capped(rooms),
         ), rooms
 
-    def _fee(self, label: str) -> Decimal:
+    def _masters_fee(self, label: str, symbol: str) -> Decimal:
         for decision in decisions_of(self._connection, label, limit=20):
             said = decision.outcome.numbers.get("taker_fee_percent")
             if said is not None:
                 return Decimal(said)
-        return HIGHEST_TAKER_FEE_PERCENT
+        return self._followers.taker_fee_percent(AccountRef.master(self._broker), symbol)
 
     def _vetoed(self, market: _Market, order: Bound | None) -> str:
         """What the limits would say to this order as it leaves."""
@@ -241,14 +241,13 @@ class PossibleOrders:
         if follower is None:
             return None
         limits = copy_limits(self._settings)
-        reserve = limits.entry_reserve_percent
+        reserve = limits.entry_reserve_percent(self._followers.taker_fee_percent(follower.account, market.symbol))
         means = UserMeans(
             self._connection,
             signal,
             followers=self._followers,
             now=self._now,
             at_par=limits.at_par,
-            reserve_percent=limits.reserve_percent,
         )
         own = means.of(follower, means.reading_of(follower))
         if own.cash is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from bot.brokers.dearest_fees import dearest_taker_fee_percent
 from bot.diagnostics.accounts import Account, Reader
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import AssetBalance, BalanceReading, BalanceStatus, Holdings
@@ -96,6 +97,12 @@ class StoredFollowers:
 
     def balance_of(self, account: AccountRef) -> BalanceReading:
         return reading_of(self._rows.get(account.label), self._reader)
+
+    def taker_fee_percent(self, account: AccountRef, symbol: str) -> Decimal:
+        """What was told of one fee for all markets; where each has its own, the dearest is assumed."""
+        row = self._rows.get(account.label)
+        told = None if row is None else Account(row, 0, self._reader).taker_fee_percent
+        return dearest_taker_fee_percent(account.broker) if told is None else told
 
     def not_ready_reason(self, account: AccountRef) -> str:
         row = self._rows.get(account.label)

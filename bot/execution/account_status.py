@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 # More readings than these between two writings are not worth a row each.
 SNAPSHOTS_KEPT = 100
 FACTS = ("configured", "authenticated", "permitted", "funded", "armed")
+# The brokerage's word on the fee stands among the proofs.
+TAKER_FEE = "taker_fee_percent"
 _USUAL_PROOFS = {
     "configured": "the settings name it",
     "authenticated": "a signed call was answered",
@@ -127,6 +130,12 @@ class AccountStatus:
             if is_new:
                 self._proofs["orders"] = text
             return is_new
+
+    def taker_fee(self, percent: Decimal | None) -> None:
+        """What the brokerage has told of one fee for all its markets, in percent of the notional; None = nothing."""
+        if percent is not None:
+            with self._lock:
+                self._proofs[TAKER_FEE] = plain(percent)
 
     def waiting(self, text: str) -> None:
         """What the account waits for, in the operator's words; empty = nothing."""

@@ -102,6 +102,9 @@ class Program:
     def balance_of(self, account: AccountRef) -> BalanceReading:
         return self.desks[account].broker.balance_book.reading()
 
+    def taker_fee_percent(self, account: AccountRef, symbol: str) -> Decimal:
+        return Decimal("0.4")
+
     def not_ready_reason(self, account: AccountRef) -> str:
         return ""
 
@@ -134,7 +137,6 @@ class Program:
             followers=self,
             limits=CopyLimits(
                 max_copy_slippage_percent=MAX_COPY_SLIPPAGE_PERCENT,
-                reserve_percent=Decimal("0.4"),
                 minimum_funded_quote=Decimal(10),
                 max_signal_age_seconds=MAX_SIGNAL_AGE_SECONDS,
             ),

@@ -36,7 +36,6 @@ KRAKEN = BrokerType.KRAKEN
 MASTER = AccountRef.master(KRAKEN)
 COPY_LIMITS = CopyLimits(
     max_copy_slippage_percent=Decimal("0.5"),
-    reserve_percent=Decimal("0.4"),
     max_signal_age_seconds=60,
     minimum_funded_quote=Decimal(10),
 )
@@ -110,6 +109,10 @@ class Bench:
 
     def balance_of(self, account: AccountRef) -> BalanceReading:
         return self.brokers[account].balance_book.reading()
+
+    def taker_fee_percent(self, account: AccountRef, symbol: str) -> Decimal:
+        told = self.brokers[account].known_taker_fee_percent(symbol) if account in self.brokers else None
+        return Decimal("0.4") if told is None else told
 
     def not_ready_reason(self, account: AccountRef) -> str:
         return self.not_ready

@@ -131,7 +131,7 @@ class OneByOne:
             left = row.quantity - row.filled_quantity
             planned += left * row.reference_price
             most += left * max(row.reference_price, row.limit_price or row.reference_price)
-        return planned, most * (1 + percent_to_fraction(self._limits.reserve_percent))
+        return planned, most * (1 + percent_to_fraction(self._fee(follower)))
 
     def _costs(self, connection: Connection, follower: Follower) -> Mapping[str, Decimal]:
         if follower.shadow:
@@ -196,10 +196,13 @@ class OneByOne:
             master_balance=signal.master_balance,
             user_balance=total,
             user_available=available,
-            reserve_percent=(Decimal("1.005") * (1 + percent_to_fraction(self._limits.reserve_percent)) - 1) * 100,
+            reserve_percent=(Decimal("1.005") * (1 + percent_to_fraction(self._fee(follower))) - 1) * 100,
             user_exposure_by_symbol=costs,
         )
         return PositionSizer().size_entry(entry, follower.rules, instrument)
+
+    def _fee(self, follower: Follower) -> Decimal:
+        return self._followers.taker_fee_percent(follower.account, "BTC/USD")
 
     def _entry_intent(self, signal: TradeSignal, follower: Follower, size: Size) -> OrderIntent:
         instrument = self._followers.instrument_of(signal.broker, signal.symbol)

@@ -139,7 +139,6 @@ def test_an_account_is_funded_by_what_it_has_of_its_own_currency(store: Store, c
 def a_planner(minimum: str) -> CopyPlanner:
     limits = CopyLimits(
         max_copy_slippage_percent=Decimal("0.5"),
-        reserve_percent=Decimal("0.6"),
         max_signal_age_seconds=60.0,
         minimum_funded_quote=Decimal(minimum),
         at_par=AT_PAR,

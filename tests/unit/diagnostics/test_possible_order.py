@@ -144,6 +144,19 @@ def test_a_users_next_order_is_its_share_of_the_masters_and_its_caps_set_the_lar
     assert (D(order["next_notional"]), order["next_set_by"]) == (D(70), "max_symbol_notional_usd")
 
 
+@pytest.mark.parametrize(("told", "reserve"), [("1.2", "1.012"), ("0.1", "1.001"), (None, "1.004")])
+def test_a_users_largest_copy_keeps_back_the_fee_of_that_user(
+    running: StoredBot, home: Path, say: Say, told: str | None, reserve: str
+) -> None:
+    configure(home, order_fraction_of_balance_percent=10)
+    proofs = "{}" if told is None else f'{{"taker_fee_percent": "{told}"}}'
+    running.account(DAIVON, cash_available=D(900), cash_held=D(0), holdings_json=usd("900"), proofs_json=proofs)
+    order = order_of(say(DAIVON.label, BTC, "--json"))
+    assert order["largest_set_by"] == "available cash"
+    # With the half percent by which a copy may be dearer than what it copies.
+    assert D(order["largest_notional"]) == pytest.approx(900 / (D("1.005") * D(reserve)), abs=D("0.001"))
+
+
 def test_a_share_below_the_minimum_is_why_a_user_copies_nothing(running: StoredBot, home: Path, say: Say) -> None:
     configure(home, order_fraction_of_balance_percent=10)
     running.account(DAIVON, cash_available=D(40), cash_held=D(0), holdings_json=usd("40"))

@@ -43,7 +43,8 @@ def test_a_fee_that_nobody_told_is_the_dearest_of_the_venue_and_says_so() -> Non
     broker = MemoryBroker(KRAKEN, TestClock())
     fee = taker_fee_of(broker, "BTC/USD")
     assert (fee.percent, fee.told) == (broker.dearest_taker_fee_percent, False)
-    veto = fee_problem(quote("100", "100"), TARGET, fee)
+    # By hand: twice 0.4 %, and 0.4 % of 0.8 % more.
+    veto = fee_problem(quote("100", "100"), ExitPlan(take_profit_percent=Decimal("0.8")), fee)
     assert veto is not None
     assert "not known: the dearest tier is assumed" in veto.detail
 
