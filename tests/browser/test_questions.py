@@ -122,14 +122,14 @@ def test_a_page_has_one_heading_named_tables_and_named_controls_and_fits_a_phone
         assert "could not be shown" not in shown.text()
         assert (
             page.evaluate(
-                """() => [...document.querySelectorAll('main table')].filter(table =>
-                 !table.caption?.textContent.trim() || [...table.tBodies[0].rows].some(row => !row.querySelector('th'))).length"""
+                """() => [...document.querySelectorAll('main table')].filter(table => !table.caption?.textContent.trim()
+                 || [...table.tBodies[0].rows].some(row => !row.querySelector('th'))).length"""
             )
             == 0
         )
         nameless = page.evaluate(
             """() => [...document.querySelectorAll('button, a[href], input, select, svg[role=img]')].filter(one =>
-                 !one.closest('[hidden]') && !(one.innerText ?? '').trim() && !one.getAttribute('aria-label') && !one.labels?.length)
+                 !one.closest('[hidden]') && !(one.innerText ?? '').trim() && !one.ariaLabel && !one.labels?.length)
                  .map(one => one.outerHTML.slice(0, 120))"""
         )
         assert nameless == []
@@ -208,11 +208,11 @@ _JUMPS = """async () => {
     await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
     const rows = [...list.querySelectorAll('.market-row')];
     const frame = list.getBoundingClientRect();
-    const seen = rows.map(row => row.getBoundingClientRect()).filter(box => box.bottom > frame.top && box.top < frame.bottom);
+    const seen = rows.map(row => row.getBoundingClientRect())
+      .map(box => Math.min(box.bottom, frame.bottom) - Math.max(box.top, frame.top)).filter(height => height > 0);
     worst.rows = Math.max(worst.rows, rows.length);
     worst.blank += rows.filter(row => !row.textContent.includes('/')).length;
-    const covered = seen.reduce((sum, box) => sum + Math.min(box.bottom, frame.bottom) - Math.max(box.top, frame.top), 0);
-    if (covered < list.clientHeight - 2) worst.uncovered += 1;
+    if (seen.reduce((sum, height) => sum + height, 0) < list.clientHeight - 2) worst.uncovered += 1;
   }
   return worst;
 }"""
@@ -241,7 +241,8 @@ def test_candles_keep_their_height_however_far_the_levels_are(shown: OpenPage) -
     page = shown.go("markets/BTC-USD")
     shown.until("() => document.querySelectorAll('svg g.up, svg g.down').length > 20")
     height = page.evaluate(
-        """() => { const boxes = [...document.querySelector('svg:has(g.up)').querySelectorAll('g')].map(one => one.getBoundingClientRect());
+        """() => { const bars = [...document.querySelector('svg:has(g.up)').querySelectorAll('g')];
+             const boxes = bars.map(one => one.getBoundingClientRect());
              return Math.max(...boxes.map(box => box.bottom)) - Math.min(...boxes.map(box => box.top)); }"""
     )
     assert height > 100

@@ -50,7 +50,8 @@ async function answer(response) {
     if (response.ok) throw new Failure(response.status, "The answer is not understood.");
   }
   if (response.ok) return body;
-  if (response.status === 401) document.dispatchEvent(new CustomEvent("signed-out"));
+  // A wrong password is no end of a session: whoever types it is told so.
+  if (response.status === 401 && session.role !== "none") document.dispatchEvent(new CustomEvent("signed-out"));
   throw new Failure(response.status, body.error ?? `The console answered ${response.status}.`, body);
 }
 
