@@ -88,11 +88,11 @@ class ConsoleFeed:
 
     def turn(self) -> bool:
         """Say what is due; False when nobody reads any more."""
-        now = self._clock.monotonic()
+        now, all_read = self._clock.monotonic(), not self._unsent
         if now >= self._readiness_at:
             self._readiness_at = now + READINESS_SECONDS
             self._say(self._readiness())
-        if now >= self._markets_at and not self._unsent:
+        if now >= self._markets_at and all_read:
             self._markets_at = now + MARKET_SECONDS
             for broker, values in self._markets().items():
                 rows = self._changed(broker, values)
@@ -104,7 +104,7 @@ class ConsoleFeed:
                 books = self._changed_books(broker, values)
                 if books:
                     self._say({"kind": "books", "broker": broker, "books": books})
-        if now >= self._candles_at and not self._unsent:
+        if now >= self._candles_at and all_read:
             self._candles_at = now + CANDLE_SECONDS
             self._say_candles()
         return self._send()

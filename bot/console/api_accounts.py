@@ -85,23 +85,23 @@ def _pauses(connection: Connection, label: str) -> list[dict[str, Any]]:
 def why(asked: Asked) -> dict[str, Any]:
     """Why an account does not trade, or why it holds (or does not hold) `?symbol=`: sentences first."""
     wanted = symbol(asked.query)
-    try:
-        with asked.context.read() as connection:
+    with asked.context.read() as connection:
+        try:
             subject = find_subject(connection, asked.context.settings, asked.query.get("account", ""))
             market = None if wanted is None else find_symbol(connection, subject, wanted)
             return explain(connection, asked.context.settings, subject, market, limit=10).json()
-    except NoStore as error:
-        raise Refusal(404, str(error)) from error
+        except NoStore as error:
+            raise Refusal(404, str(error)) from error
 
 
 def scans(asked: Asked) -> dict[str, Any]:
     """The funnel of the last scans of a master, or of the last copies of a user: `?account=`, `?limit=`."""
     limit = number(asked.query, "limit", default=60)
-    try:
-        with asked.context.read() as connection:
+    with asked.context.read() as connection:
+        try:
             return funnel_fields(connection, asked.context.settings, asked.query.get("account", ""), limit=limit)
-    except NoStore as error:
-        raise Refusal(404, str(error)) from error
+        except NoStore as error:
+            raise Refusal(404, str(error)) from error
 
 
 def users(asked: Asked) -> dict[str, Any]:

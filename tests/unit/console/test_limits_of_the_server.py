@@ -119,8 +119,9 @@ def test_who_does_not_read_is_let_go(hasty: Served) -> None:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         opened.settimeout(30)
         opened.connect(("127.0.0.1", hasty.port))
-        request = f"GET /api/v1/stream?topics=overview HTTP/1.1\r\nHost: {hasty.host}\r\nCookie: {browser.cookie}\r\nConnection: close\r\n\r\n"
-        opened.sendall(request.encode())
+        request = f"GET /api/v1/stream?topics=overview HTTP/1.1\r\nHost: {hasty.host}\r\n"
+        more = f"Cookie: {browser.cookie}\r\nConnection: close\r\n\r\n"
+        opened.sendall((request + more).encode())
         assert not _let_go(hasty, opened)
         wait_until(lambda: _let_go(hasty, opened), seconds=40, what="the reader that does not read is hung up on")
     assert hasty.get("/live").status in (200, 503)
@@ -159,8 +160,9 @@ def test_a_stream_ends_with_its_session(books: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(stream, "KEEP_ALIVE_SECONDS", 0.2)
     with Served(books, bind="0.0.0.0", environ=WITH_PASSWORDS) as served:
         browser = served.sign_in(CONTROL_PASSWORD)
-        request = f"GET /api/v1/stream?topics=markets HTTP/1.1\r\nHost: {served.host}\r\nCookie: {browser.cookie}\r\nConnection: close\r\n\r\n"
-        with connected(served, request.encode()) as opened:
+        request = f"GET /api/v1/stream?topics=markets HTTP/1.1\r\nHost: {served.host}\r\n"
+        more = f"Cookie: {browser.cookie}\r\nConnection: close\r\n\r\n"
+        with connected(served, (request + more).encode()) as opened:
             assert b"200 OK" in opened.recv(4096)
             assert browser.post("/api/v1/sign-out", {}).status == 200
             rest = all_of(opened)
