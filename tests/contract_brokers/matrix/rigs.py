@@ -363,5 +363,5 @@ ALPACA = Rig(
     ),
 )
 RIGS: Mapping[BrokerType, Rig] = {rig.broker: rig for rig in (KRAKEN, COINBASE, OKX, BINANCE, ALPACA)}
-# The kinds of order the bot makes; a brokerage says which of them it has.
-ORDER_TYPES = tuple(OrderType)
+# The kinds of order the bot makes; a brokerage says which of them it has. Stops have cases of their own.
+ORDER_TYPES = tuple(each for each in OrderType if each is not OrderType.STOP)
