@@ -124,7 +124,7 @@ class OrderChains:
         self._ask_seconds = ASK_SECONDS * max(1, len(chains))
         resting = {steps[0].symbol for steps in chains if enters(steps) and steps[-1].state in LIVE_STATES}
         self._prices.read(resting, max_age_seconds=ASK_SECONDS)
-        waits = [wait for steps in chains if (wait := self._guarded(steps)) is not None]
+        waits = [wait for steps in chains if not self._executor.stopping and (wait := self._guarded(steps)) is not None]
         self._forget_all_but({str(steps[0].chain_id) for steps in chains})
         self.due_at = None
         if waits:

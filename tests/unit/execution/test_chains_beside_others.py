@@ -155,3 +155,19 @@ def _master_exits(bench: ChainBench) -> None:
         )
 
     bench.store.write(work)
+
+
+def test_once_the_bot_stops_no_more_exits_are_cancelled_to_be_moved(store: Store) -> None:
+    bench = ChainBench(store, RESTING)
+    bench.holds("2")
+    bench.exit("1")
+    bench.exit("1")
+    cancel = bench.venue.cancel_order
+
+    def cancel_and_stop(venue_order_id: str) -> bool:
+        bench.stop.set()
+        return cancel(venue_order_id)
+
+    bench.venue.cancel_order = cancel_and_stop  # type: ignore[method-assign]
+    bench.look(60)
+    assert len(bench.venue.live()) == 1, "what protects a position while nobody is there stays where it is"
