@@ -75,6 +75,10 @@ def _row(row: Any) -> Row:
     return int(row[0]) // 1000, row[1], row[2], row[3], row[4], row[5]
 
 
+# What it calls some coins in the names of its markets.
+_KRAKEN_NAMES = {"BTC": "XBT", "DOGE": "XDG"}
+
+
 class _Asker:
     """One page after another of one venue."""
 
@@ -108,7 +112,8 @@ class _Asker:
 
 def _kraken(asker: _Asker, wanted: Wanted) -> Iterator[Row]:
     """The newest 720 candles, whatever is asked for: Kraken has no older ones for the public."""
-    pair = wanted.symbol.replace("BTC/", "XBT/").replace("/", "")
+    base, _, quote = wanted.symbol.partition("/")
+    pair = _KRAKEN_NAMES.get(base, base) + _KRAKEN_NAMES.get(quote, quote)
     fields: Fields = {"pair": pair, "interval": wanted.interval_minutes, "since": wanted.begin - 1}
     answer = asker.get("/0/public/OHLC", fields)
     if not isinstance(answer, dict) or answer.get("error"):
