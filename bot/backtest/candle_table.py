@@ -18,6 +18,10 @@ Whole = NDArray[np.int64]
 # Candles are made in blocks when somebody looks at them, and so many blocks are kept.
 _BLOCK = 64
 _KEPT_BLOCKS = 256
+_KEPT_ALONE = 4096
+# Whole numbers up to here are floats too, and a float divided by a power of ten is the float nearest to the decimal.
+_EXACT_AS_FLOATS = 2**53
+_LARGEST_EXACT_POWER_OF_TEN = 22
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +88,17 @@ class CandleTable(Sequence[Candle]):
                 self._run(begin, max(begin, end))[::step] if step == 1 else [self[n] for n in range(begin, end, step)]
             )
         number = range(len(self))[index]
-        return self._block(number // _BLOCK)[number % _BLOCK]
+        known = self._made.get(number // _BLOCK)
+        return self._one(number) if known is None else known[number % _BLOCK]
+
+    def _one(self, number: int) -> Candle:
+        """A candle that is looked at alone, as those that may sell are."""
+        known = self._alone.get(number)
+        if known is None:
+            if len(self._alone) >= _KEPT_ALONE:
+                self._alone.clear()
+            known = self._alone[number] = self._make(number, number + 1)[0]
+        return known
 
     def _run(self, begin: int, end: int) -> list[Candle]:
         found: list[Candle] = []
@@ -126,6 +140,10 @@ class CandleTable(Sequence[Candle]):
     def _made(self) -> dict[int, list[Candle]]:
         return {}
 
+    @cached_property
+    def _alone(self) -> dict[int, Candle]:
+        return {}
+
     @property
     def interval_seconds(self) -> int:
         return self.interval_minutes * 60
@@ -138,9 +156,16 @@ class CandleTable(Sequence[Candle]):
     @cached_property
     def arrays(self) -> CandleArrays:
         """The same as floats, for looking at all of them at once."""
-        scale = 10.0**self.price_decimals
+        scale = float(10**self.price_decimals)
         opened, high, low, close = (np.ascontiguousarray(column) / scale for column in self.prices.T)
-        return CandleArrays(self.opened_at, opened, high, low, close, self.volumes / 10.0**self.volume_decimals)
+        return CandleArrays(self.opened_at, opened, high, low, close, self.volumes / float(10**self.volume_decimals))
+
+    @cached_property
+    def floats_are_exact(self) -> bool:
+        """Whether `arrays` has just the numbers that `float` makes of the candles' decimals."""
+        largest = max(int(self.prices.max(initial=0)), int(self.volumes.max(initial=0)))
+        decimals = max(self.price_decimals, self.volume_decimals)
+        return largest <= _EXACT_AS_FLOATS and decimals <= _LARGEST_EXACT_POWER_OF_TEN
 
     def price(self, units: int) -> Decimal:
         """Units of a price as the price."""

@@ -14,6 +14,7 @@ from bot.backtest.candle_table import CandleTable
 from bot.backtest.limits import MasterLimits
 from bot.backtest.master_facts import MasterFacts
 from bot.backtest.plan import TradingPlan
+from bot.backtest.table_view import view_of
 from bot.backtest.venue import Venue
 from bot.domain.order import Side
 from bot.domain.symbol import quote_of
@@ -112,9 +113,9 @@ class Entering:
 
     def _view(self, symbol: str, moment: int, master: Account) -> MarketView:
         table = self._tables[symbol]
-        closed = int(np.searchsorted(table.closed_at, moment, side="right"))
-        candles = table[max(0, closed - self._strategy.candles_needed) : closed]
-        return MarketView(symbol, candles, table.interval_minutes, self._facts.about(master, symbol))
+        closed = int(table.closed_at.searchsorted(moment, side="right"))
+        first = max(0, closed - self._strategy.candles_needed)
+        return view_of(table, first, closed, self._facts.about(master, symbol))
 
     # -- how much ---------------------------------------------------------------------------------------------------
     def size(self, wish: Wish, master: Account) -> Decimal | None:
@@ -147,7 +148,7 @@ class Entering:
         if self._plan.sizing.mode is not Sizing.VOLATILITY_TARGET:
             return None
         table = self._tables[symbol]
-        closed = int(np.searchsorted(table.closed_at, self._venue.market.now_ns // 1_000_000_000, side="right"))
+        closed = int(table.closed_at.searchsorted(self._venue.market.now_ns // 1_000_000_000, side="right"))
         candles = table[max(0, closed - 3 * _ATR_PERIOD) : closed]
         ranges = atr(candles, _ATR_PERIOD)
         if not ranges:

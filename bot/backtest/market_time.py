@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-import numpy as np
-
 from bot.backtest.candle_market import CandleMarket
 from bot.backtest.candle_table import CandleTable
 from bot.backtest.costs import Costs
@@ -52,7 +50,7 @@ class MarketTime:
     def last_price(self, symbol: str) -> Decimal:
         """The close of the last candle that has closed by now; before the first, its open."""
         table = self._tables[symbol]
-        number = int(np.searchsorted(table.closed_at, self.now, side="right")) - 1
+        number = int(table.closed_at.searchsorted(self.now, side="right")) - 1
         return table[0].open if number < 0 else table[number].close
 
     def _keep_room(self, symbol: str) -> None:
@@ -60,6 +58,6 @@ class MarketTime:
             self._room[symbol] = (self._room[symbol][0], self._market.room(symbol))
 
     def _candle(self, table: CandleTable, at: float) -> int | None:
-        number = int(np.searchsorted(table.opened_at, at, side="right")) - 1
+        number = int(table.opened_at.searchsorted(at, side="right")) - 1
         inside = number >= 0 and at < int(table.opened_at[number]) + table.interval_seconds
         return number if inside else None

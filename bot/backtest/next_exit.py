@@ -6,7 +6,9 @@ rules decide about those that are left.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 import numpy as np
 
@@ -48,7 +50,7 @@ class NextExit:
 
     def after(self, position: Position, first: int, *, asks_strategy: bool) -> int:
         """The first candle from `first` on that may sell; the number of candles if none does."""
-        levels = _levels(position, self.default_stop_percent)
+        levels = self._levels_of(position)
         if levels is None:
             return first
         peak = float(max(position.highest_price, position.average_entry_price))
@@ -60,6 +62,23 @@ class NextExit:
                 return begin + int(found[0])
             peak = float(peaks[-1])
         return len(self.table)
+
+    def may_sell_in(self, position: Position, number: int) -> bool:
+        """Whether some price within this candle may meet a rule of price or time."""
+        levels = self._levels_of(position)
+        if levels is None:
+            return True
+        low = (float(self.table.arrays.low[number]) * (1 - self.half_spread) - self.tick) * _NARROWER
+        high = float(self.table.arrays.high[number]) * (1 - self.half_spread) * _WIDER
+        if low <= levels.stop or high >= levels.target or int(self.table.closed_at[number]) >= levels.due_seconds:
+            return True
+        peak = max(high, float(max(position.highest_price, position.average_entry_price)) * _WIDER)
+        return low <= peak * levels.trail or (peak >= levels.armed_from and low <= levels.break_even)
+
+    def _levels_of(self, position: Position) -> "_Levels | None":
+        return _levels(
+            position.exit_plan, position.average_entry_price, position.opened_at, self.default_stop_percent
+        )
 
     def _looks(self, first: int) -> Iterator[tuple[int, int]]:
         size = _FIRST_LOOK
@@ -81,12 +100,14 @@ class NextExit:
         return found
 
 
-def _levels(position: Position, default_stop_percent: Decimal | None) -> _Levels | None:
+@lru_cache(maxsize=1024)
+def _levels(
+    plan: ExitPlan, entry_price: Decimal, opened_at: datetime, default_stop_percent: Decimal | None
+) -> _Levels | None:
     """None for a plan that has something unusable in it: then every candle is looked at."""
-    plan = position.exit_plan
     if not _usable(plan):
         return None
-    entry = float(position.average_entry_price)
+    entry = float(entry_price)
     stop = plan.stop_loss_percent
     if stop is None and plan.trailing_stop_percent is None:
         stop = default_stop_percent
@@ -100,7 +121,7 @@ def _levels(position: Position, default_stop_percent: Decimal | None) -> _Levels
         armed_from=inf if arming is None else entry * (1 + float(arming) / 100),
         # Break-even lies above the entry by both fees, which are below a tenth of the price each.
         break_even=-inf if arming is None else entry * 1.25,
-        due_seconds=inf if held is None else position.opened_at.timestamp() + held * 60,
+        due_seconds=inf if held is None else opened_at.timestamp() + held * 60,
     )
 
 

@@ -12,6 +12,7 @@ from bot.backtest.candle_table import CandleTable
 from bot.backtest.costs import Costs
 from bot.backtest.master_facts import MasterFacts
 from bot.backtest.next_exit import NextExit
+from bot.backtest.table_view import view_of
 from bot.backtest.venue import Venue
 from bot.domain.fill import Fill
 from bot.domain.order import Side
@@ -20,7 +21,7 @@ from bot.domain.quote import Quote
 from bot.position_sizer import NoSize, PositionSizer
 from bot.strategies.asking import StrategyFault, ask_exit
 from bot.strategies.exits import ExitDecision, ExitRule, decide_exit
-from bot.strategies.interface import ExitIntent, MarketView, Strategy
+from bot.strategies.interface import ExitIntent, Strategy
 from bot.strategies.percent import Percent
 from bot.strategies.screening import may_exit
 
@@ -79,7 +80,7 @@ class Selling:
     def next_look(self, account: Account, symbol: str, moment: int, *, asks_strategy: bool) -> int | None:
         """The open of the next candle after this moment at which a position may be sold; None = in none of them."""
         table, position = self._tables[symbol], account.positions[symbol]
-        first = int(np.searchsorted(table.opened_at, moment, side="right"))
+        first = int(table.opened_at.searchsorted(moment, side="right"))
         key = (account.name, symbol)
         if not self._use_screens or key in self._unsold:
             number = first
@@ -95,6 +96,8 @@ class Selling:
             return None
         self._catch_up(account, symbol, number)
         wish = self._wish(account, symbol, number) if asks_strategy else None
+        if wish is None and not self._may_sell_in(account, symbol, number):
+            return None
         price = self._tables[symbol][number].open
         decision = self._decide(account, symbol, price, moment, wish)
         return Sale(account.name, symbol, moment, None, decision) if decision.sells else None
@@ -106,6 +109,9 @@ class Selling:
             return None
         candle, seconds = self._tables[symbol][number], self._tables[symbol].interval_seconds
         self._seen[account.name, symbol] = number + 1
+        if not self._may_sell_in(account, symbol, number):
+            account.raise_highest(symbol, self._venue.market.bid(symbol, candle.high))
+            return None
         opened_at = account.positions[symbol].opened_at.timestamp()
         way = ((candle.low, seconds / 3), (candle.high, 2 * seconds / 3), (candle.close, seconds - _JUST_BEFORE))
         for price, after in way:
@@ -114,6 +120,9 @@ class Selling:
             if decision.sells:
                 return Sale(account.name, symbol, at, self._price_of(symbol, decision, price), decision)
         return None
+
+    def _may_sell_in(self, account: Account, symbol: str, number: int) -> bool:
+        return not self._use_screens or self._looks[symbol].may_sell_in(account.positions[symbol], number)
 
     def _price_of(self, symbol: str, decision: ExitDecision, price: Decimal) -> Decimal:
         """On the way there the bid came through the level: that is the price of the sale, and never a better one."""
@@ -143,8 +152,8 @@ class Selling:
             return None
         self.asked += 1
         table = self._tables[symbol]
-        candles = table[max(0, number - self._strategy.candles_needed) : number]
-        view = MarketView(symbol, candles, table.interval_minutes, self._facts.about(account, symbol))
+        first = max(0, number - self._strategy.candles_needed)
+        view = view_of(table, first, number, self._facts.about(account, symbol))
         answer = ask_exit(self._strategy, view, account.positions[symbol])
         if isinstance(answer, StrategyFault):
             self.faults.add(f"{symbol}: {answer.reason}")
@@ -175,7 +184,7 @@ class Selling:
     def _candle_at(self, symbol: str, moment: int) -> int | None:
         """The candle that opens at this moment."""
         table = self._tables[symbol]
-        number = int(np.searchsorted(table.opened_at, moment))
+        number = int(table.opened_at.searchsorted(moment))
         return number if number < len(table) and int(table.opened_at[number]) == moment else None
 
     def _catch_up(self, account: Account, symbol: str, number: int) -> None:

@@ -5,7 +5,7 @@ from typing import TypeVar, cast
 
 from bot.domain.quote import Candle
 from bot.market import indicators
-from bot.market.indicators import Bands, Channel
+from bot.market.indicators import Bands, Channel, Columns
 
 _Series = TypeVar("_Series")
 
@@ -20,14 +20,15 @@ class CachedIndicators:
     def __init__(self, candles: Sequence[Candle]) -> None:
         self._candles = candles
         self._known: dict[Hashable, object] = {}
+        self._by_over: dict[int, Columns] = {}
 
     def closes(self, *, over: int) -> list[float]:
         """Closing prices."""
-        return self._once(("closes", over), lambda: indicators.closes(self._newest(over)))
+        return self._once(("closes", over), lambda: self._column("close", over))
 
     def volumes(self, *, over: int) -> list[float]:
         """Volumes in base."""
-        return self._once(("volumes", over), lambda: [float(candle.volume) for candle in self._newest(over)])
+        return self._once(("volumes", over), lambda: self._column("volume", over))
 
     def ema(self, period: int, *, over: int) -> list[float]:
         """Exponential moving average of the closes."""
@@ -39,11 +40,11 @@ class CachedIndicators:
 
     def atr(self, period: int, *, over: int) -> list[float]:
         """Average true range, in quote."""
-        return self._once(("atr", period, over), lambda: indicators.atr(self._newest(over), period))
+        return self._once(("atr", period, over), lambda: indicators.atr_of(self._columns(over), period))
 
     def adx(self, period: int, *, over: int) -> list[float]:
         """Average directional index, 0 to 100."""
-        return self._once(("adx", period, over), lambda: indicators.adx(self._newest(over), period))
+        return self._once(("adx", period, over), lambda: indicators.adx_of(self._columns(over), period))
 
     def bollinger(self, period: int, deviations: float, *, over: int) -> list[Bands]:
         """Mean and bands of the closes, in quote."""
@@ -54,14 +55,23 @@ class CachedIndicators:
 
     def donchian(self, period: int, *, over: int) -> list[Channel]:
         """Highest high and lowest low of each `period` candles, in quote."""
-        return self._once(("donchian", period, over), lambda: indicators.donchian(self._newest(over), period))
+        return self._once(("donchian", period, over), lambda: indicators.donchian_of(self._columns(over), period))
 
     def asked(self) -> Mapping[tuple[Hashable, ...], Sequence[object]]:
         """What was asked for until now, by name and arguments (the last one is `over`): for drawing it."""
         return {key: cast(Sequence[object], series) for key, series in self._known.items() if isinstance(key, tuple)}
 
-    def _newest(self, over: int) -> Sequence[Candle]:
-        return self._candles[-over:] if over > 0 else ()
+    def _columns(self, over: int) -> Columns:
+        """Not in `_known`, whose every series can be drawn."""
+        found = self._by_over.get(over)
+        if found is None:
+            high, low = self._column("high", over), self._column("low", over)
+            found = self._by_over[over] = Columns(high, low, self.closes(over=over))
+        return found
+
+    def _column(self, name: str, over: int) -> list[float]:
+        """The newest so many values of one field of a candle."""
+        return [float(getattr(candle, name)) for candle in self._candles[-over:]] if over > 0 else []
 
     def _once(self, key: Hashable, compute: Callable[[], _Series]) -> _Series:
         if key not in self._known:

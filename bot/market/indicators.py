@@ -21,6 +21,20 @@ def closes(candles: Iterable[Candle]) -> list[float]:
     return [float(candle.close) for candle in candles]
 
 
+class Columns(NamedTuple):
+    """High, low and close of the same candles, oldest first, in quote."""
+
+    high: Sequence[float]
+    low: Sequence[float]
+    close: Sequence[float]
+
+    @classmethod
+    def of(cls, candles: Sequence[Candle]) -> "Columns":
+        return cls(
+            [float(candle.high) for candle in candles], [float(candle.low) for candle in candles], closes(candles)
+        )
+
+
 def ema(values: Sequence[float], period: int) -> list[float]:
     """Exponential moving average, weight 2 / (period + 1), started with the mean of the first `period` values."""
     _require_period(period)
@@ -54,14 +68,21 @@ def _strength(rise: float, fall: float) -> float:
 
 def atr(candles: Sequence[Candle], period: int) -> list[float]:
     """Average true range after Wilder, in quote per base: how far the price travels in one candle, gaps included."""
+    return atr_of(Columns.of(candles), period)
+
+
+def atr_of(columns: "Columns", period: int) -> list[float]:
+    """The same of columns."""
     _require_period(period)
-    ranges = [_true_range(before, candle) for before, candle in pairwise(candles)]
-    return wilder_average(ranges, period)
+    return wilder_average(_true_ranges(columns), period)
 
 
-def _true_range(before: Candle, candle: Candle) -> float:
-    close = float(before.close)
-    return max(float(candle.high), close) - min(float(candle.low), close)
+def _true_ranges(columns: "Columns") -> list[float]:
+    """Of every candle but the first, which has no close before it."""
+    return [
+        (high if high > close else close) - (low if low < close else close)
+        for close, high, low in zip(columns.close, columns.high[1:], columns.low[1:], strict=False)
+    ]
 
 
 def adx(candles: Sequence[Candle], period: int) -> list[float]:
@@ -69,10 +90,15 @@ def adx(candles: Sequence[Candle], period: int) -> list[float]:
 
     The first value needs 2 x `period` candles. Where nothing has a direction the last value stands, as in TA-Lib.
     """
+    return adx_of(Columns.of(candles), period)
+
+
+def adx_of(columns: "Columns", period: int) -> list[float]:
+    """The same of columns."""
     _require_period(period)
-    pairs = list(pairwise(candles))
-    ups, downs = zip(*(_directed(before, candle) for before, candle in pairs), strict=True) if pairs else ((), ())
-    spans = _wilder_sums([_true_range(before, candle) for before, candle in pairs], period)
+    pairs = list(pairwise(zip(columns.high, columns.low, strict=True)))
+    ups, downs = zip(*(_directed(before, reach) for before, reach in pairs), strict=True) if pairs else ((), ())
+    spans = _wilder_sums(_true_ranges(columns), period)
     index: list[float] = []
     for up, down, span in zip(_wilder_sums(ups, period), _wilder_sums(downs, period), spans, strict=True):
         one_sided = _one_sided(up, down, span)
@@ -84,9 +110,9 @@ def adx(candles: Sequence[Candle], period: int) -> list[float]:
     return _average_of_the_known(index, period)
 
 
-def _directed(before: Candle, candle: Candle) -> tuple[float, float]:
-    """How much further up, or down, a candle reaches than the one before: only the larger of the two counts."""
-    up, down = float(candle.high) - float(before.high), float(before.low) - float(candle.low)
+def _directed(before: tuple[float, float], reach: tuple[float, float]) -> tuple[float, float]:
+    """How much further up, or down, a candle (high, low) reaches than the one before: only the larger counts."""
+    up, down = reach[0] - before[0], before[1] - reach[1]
     return (up if up > 0 and up > down else 0.0), (down if down > 0 and down > up else 0.0)
 
 
@@ -152,8 +178,13 @@ class Channel(NamedTuple):
 
 def donchian(candles: Sequence[Candle], period: int) -> list[Channel]:
     """The channel of the last `period` candles after Donchian, the last one included."""
+    return donchian_of(Columns.of(candles), period)
+
+
+def donchian_of(columns: "Columns", period: int) -> list[Channel]:
+    """The same of columns."""
     _require_period(period)
-    highs, lows = [float(candle.high) for candle in candles], [float(candle.low) for candle in candles]
+    highs, lows = columns.high, columns.low
     windows = [slice(end - period, end) for end in range(period, len(highs) + 1)]
     return [Channel(max(highs[window]), min(lows[window])) for window in windows]
 

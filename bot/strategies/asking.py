@@ -28,8 +28,8 @@ class StrategyFault:
 
 def ask_entry(strategy: Strategy, view: MarketView) -> EntryIntent | NoEntry:
     """The strategy's answer about a symbol that is not held. Raises nothing but `Fenced`, before it asks."""
-    if len(view.candles) < strategy.candles_needed:
-        return NoEntry(f"{len(view.candles)} of {strategy.candles_needed} candles", rule=TOO_FEW_CANDLES)
+    if view.count < strategy.candles_needed:
+        return NoEntry(f"{view.count} of {strategy.candles_needed} candles", rule=TOO_FEW_CANDLES)
     beat(f"asking the strategy about an entry in {view.symbol}")
     try:
         answer: object = strategy.entry(view)
@@ -45,7 +45,7 @@ def ask_exit(strategy: Strategy, view: MarketView, position: Position) -> ExitIn
 
     Raises nothing but `Fenced`, before it asks.
     """
-    if len(view.candles) < strategy.candles_needed:
+    if view.count < strategy.candles_needed:
         return None
     beat(f"asking the strategy about its {view.symbol}")
     try:

@@ -104,6 +104,11 @@ class MarketView:
         if any(later <= earlier for earlier, later in pairwise(times)):
             raise ValueError(f"{self.symbol}: candles must be oldest first, each once")
 
+    @property
+    def count(self) -> int:
+        """How many candles there are."""
+        return len(self.candles)
+
     @cached_property
     def indicators(self) -> CachedIndicators:
         """Indicators of these candles, each computed when it is first asked for."""
