@@ -750,7 +750,7 @@ class _Composition:
             rooms=self.limits.rooms,
             capacity=self._capacity(),
             safe_mode=safe_mode_rules(settings),
-            scan=scan_rules(settings.scan),
+            scan=scan_rules(settings.scan, at_par=settings.currencies_at_par()),
             movers=self._movers,
         )
 

@@ -4,6 +4,7 @@ All of it is pure. What is not known is never taken for a pass or for a zero: it
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,6 +19,7 @@ STATUS, CURRENCY, NOT_CHOSEN, SKIPPED, PAUSED, LIMIT = (
     "status", "currency", "not_chosen", "skipped", "paused", "limit",
 )  # fmt: skip
 VOLUME, SPREAD, FEE = "volume", "spread", "fee"
+VOLUME_CURRENCY = "volume_currency"
 TICKER_UNKNOWN, TICKER_STALE, VOLUME_UNKNOWN = "ticker_unknown", "ticker_stale", "volume_unknown"
 _TWO = Decimal("0.01")
 _FOUR = Decimal("0.0001")
@@ -38,14 +40,15 @@ class ScanRules:
     max_spread_percent: Decimal | None = None
     max_taker_fee_percent: Decimal | None = None
     max_ticker_age_seconds: float = 900.0
+    at_par: AbstractSet[str] = frozenset({"USD"})
 
     @property
     def needs_tickers(self) -> bool:
         return self.min_daily_volume is not None or self.max_spread_percent is not None
 
 
-def scan_rules(settings: ScanSettings) -> ScanRules:
-    """As configured."""
+def scan_rules(settings: ScanSettings, *, at_par: AbstractSet[str]) -> ScanRules:
+    """As configured; `at_par` are the currencies that count one to one as the dollars of the settings."""
     return ScanRules(
         only=frozenset(settings.symbols),
         skip=frozenset(settings.skip_symbols),
@@ -53,6 +56,7 @@ def scan_rules(settings: ScanSettings) -> ScanRules:
         max_spread_percent=settings.max_spread_percent,
         max_taker_fee_percent=settings.max_taker_fee_percent,
         max_ticker_age_seconds=settings.max_ticker_age_seconds,
+        at_par=at_par,
     )
 
 
@@ -109,6 +113,14 @@ def _by_volume(ticker: Ticker, rules: ScanRules) -> Word | None:
     least = rules.min_daily_volume
     if least is None or not ticker.tells_volume:
         return None
+    currency = quote_of(ticker.quote.symbol)
+    if currency not in rules.at_par:
+        return Word(
+            Stage.FILTERED,
+            VOLUME_CURRENCY,
+            f"its volume is counted in {currency}, and what that is in USD is not known; name {currency} in "
+            "risk.at_par_with_usd, or set scan.min_daily_volume_usd to null",
+        )
     if ticker.day_volume_quote is None:
         return Word(Stage.MISSING, VOLUME_UNKNOWN, "the venue tells no volume of this market")
     if ticker.day_volume_quote < least:

@@ -1,7 +1,7 @@
 """One account at Alpaca."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -19,6 +19,7 @@ from bot.brokers.alpaca.market_data import (
     earliest_start,
     gathered,
     quotes_from,
+    tickers_from,
 )
 from bot.brokers.alpaca.orders import accepted_order_id, fills_from, order_body, order_from
 from bot.brokers.alpaca.readings import AlpacaReadings
@@ -51,7 +52,7 @@ from bot.domain.errors import (
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderKind, OrderRequest, OrderType, Side, VenueOrder
-from bot.domain.quote import Candle, Quote
+from bot.domain.quote import Candle, Quote, Ticker
 from bot.domain.trading_session import Awaited, TradingSession
 
 log = logging.getLogger(__name__)
@@ -271,14 +272,25 @@ class AlpacaBroker(BaseBroker):
         return candles_from(rows, interval_minutes=interval_minutes, now=now, where=where)[-limit:]
 
     def get_best_bid_ask_batch(self, symbols: Sequence[str]) -> Mapping[str, Quote]:
-        listed = self.get_trading_pairs()
-        wanted = [ticker_of(symbol) for symbol in dict.fromkeys(symbols) if symbol in listed]
         quotes: dict[str, Quote] = {}
-        for start in range(0, len(wanted), TICKERS_PER_CALL):
-            asked = {"symbols": ",".join(wanted[start : start + TICKERS_PER_CALL]), "feed": self._context.data_feed}
+        for asked in self._asked_for(symbols):
             reply = self._calls.market_data("/stocks/quotes/latest", asked)
             quotes.update(quotes_from(reply, taken_at=self._context.clock.now()))
         return quotes
+
+    def get_tickers(self, symbols: Sequence[str]) -> Mapping[str, Ticker]:
+        tickers: dict[str, Ticker] = {}
+        for asked in self._asked_for(symbols):
+            reply = self._calls.market_data("/stocks/snapshots", asked)
+            tickers.update(tickers_from(reply, taken_at=self._context.clock.now()))
+        return tickers
+
+    def _asked_for(self, symbols: Sequence[str]) -> Iterator[Mapping[str, str]]:
+        """What asks about those that are listed, some at a time."""
+        listed = self.get_trading_pairs()
+        wanted = [ticker_of(symbol) for symbol in dict.fromkeys(symbols) if symbol in listed]
+        for start in range(0, len(wanted), TICKERS_PER_CALL):
+            yield {"symbols": ",".join(wanted[start : start + TICKERS_PER_CALL]), "feed": self._context.data_feed}
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:

@@ -7,9 +7,10 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from bot.brokers.alpaca.stocks import symbol_of
+from bot.brokers.day_volume import told_volume
 from bot.brokers.replies import EPOCH, as_list, as_object, iso_time, number_of, text_of
 from bot.domain.errors import UnreadableReply
-from bot.domain.quote import Candle, Quote
+from bot.domain.quote import Candle, Quote, Ticker
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +100,33 @@ def quotes_from(document: object, *, taken_at: datetime) -> Mapping[str, Quote]:
         if quote is not None:
             quotes[quote.symbol] = quote
     return quotes
+
+
+def tickers_from(document: object, *, taken_at: datetime) -> Mapping[str, Ticker]:
+    """Best bid and ask by symbol with the day's turnover, of `snapshots`; stocks are left out as in `quotes_from`.
+
+    Within a session today's bar is still small: the larger of today's and the last session's counts.
+    """
+    tickers: dict[str, Ticker] = {}
+    for ticker, entry in as_object(document, where="Alpaca snapshots").items():
+        try:
+            fields = as_object(entry, where=f"Alpaca snapshot {ticker}")
+            quote = _quote(ticker, fields.get("latestQuote"), taken_at)
+        except (UnreadableReply, ValueError) as error:
+            log.warning("Alpaca snapshot of %s: %s", ticker[:20], error)
+            continue
+        if quote is not None:
+            days = [_turnover(fields.get(name)) for name in ("dailyBar", "prevDailyBar")]
+            tickers[quote.symbol] = Ticker(quote, max((day for day in days if day is not None), default=None))
+    return tickers
+
+
+def _turnover(bar: object) -> Decimal | None:
+    """Shares at their average price, in USD; None where a day has no bar."""
+    if not isinstance(bar, dict):
+        return None
+    shares, average = (told_volume(bar, name, where="Alpaca bar") for name in ("v", "vw"))
+    return None if shares is None or average is None else shares * average
 
 
 def _quote(ticker: str, entry: object, taken_at: datetime) -> Quote | None:

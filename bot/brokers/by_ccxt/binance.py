@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
+from bot.brokers.book_depth import DEPTH_CALL_SECONDS, DEPTH_LEVELS, listed_levels, offered_within
 from bot.brokers.by_ccxt import binance_errors
 from bot.brokers.by_ccxt.binance_cash_events import BinanceLedger
-from bot.brokers.by_ccxt.binance_market import candles_from, instrument_from, quotes_from
+from bot.brokers.by_ccxt.binance_market import candles_from, instrument_from, quotes_from, tickers_from
 from bot.brokers.by_ccxt.binance_orders import accepted_number, fill_from, number_in, order_from, order_params
 from bot.brokers.by_ccxt.calls import CcxtCalls, Dialect, Endpoint, Params
 from bot.brokers.by_ccxt.markets import Markets, markets_from
@@ -34,7 +35,7 @@ from bot.domain.errors import KeyUnfit, OrderRefused, OutcomeUnknown, Unreadable
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderRequest, VenueOrder
-from bot.domain.quote import Candle, Quote
+from bot.domain.quote import Candle, Quote, Ticker
 
 # An address may use a weight of 6000 a minute: 20 of it is 1 here, so that 5 a second is all of it. A key may place
 # 100 orders in 10 seconds: half of 1 each.
@@ -43,6 +44,9 @@ TIME = Endpoint(verb="GET", path="time", interface="public", cost=WEIGHT)
 STATUS = Endpoint(verb="GET", path="system/status", interface="sapi", cost=WEIGHT, keyless=True)
 RULES = Endpoint(verb="GET", path="exchangeInfo", interface="public", cost=20 * WEIGHT, is_list=True)
 BOOK = Endpoint(verb="GET", path="ticker/bookTicker", interface="public", cost=4 * WEIGHT, is_list=True)
+DAY = Endpoint(verb="GET", path="ticker/24hr", interface="public", cost=80 * WEIGHT, is_list=True)
+SOME_DAYS = Endpoint(verb="GET", path="ticker/24hr", interface="public", cost=40 * WEIGHT, is_list=True)
+DEPTH = Endpoint(verb="GET", path="depth", interface="public", cost=5 * WEIGHT, call_seconds=DEPTH_CALL_SECONDS)
 CANDLES = Endpoint(verb="GET", path="klines", interface="public", cost=2 * WEIGHT)
 ACCOUNT = Endpoint(verb="GET", path="account", cost=20 * WEIGHT)
 RIGHTS = Endpoint(verb="GET", path="account/apiRestrictions", interface="sapi", cost=WEIGHT)
@@ -97,7 +101,6 @@ class BinanceProfile(VenueProfile):
     deadline_seconds = (1.0, 60.0)
     # Its API waits 10 s for its engine, and its look-ups may lag behind.
     least_margin_seconds = 12.0
-    dearest_taker_fee_percent = Decimal("0.6")
     order_endpoint = PLACE
     market_rules = binance_errors.MARKET_RULES
     intervals = MappingProxyType(
@@ -210,11 +213,21 @@ class BinanceProfile(VenueProfile):
         return found[-limit:]
 
     def quotes(self, markets: Collection[Instrument], *, taken_at: datetime) -> Mapping[str, Quote]:
-        names = [one.venue_symbol for one in markets]
-        asked = {"symbols": json.dumps(names, separators=(",", ":"))} if len(names) <= NAMED_BOOKS else {}
-        rows = as_list(self.calls.read(BOOK, asked), where=self.calls.where(BOOK))
+        rows = as_list(self.calls.read(BOOK, _names(markets)), where=self.calls.where(BOOK))
         quotes = quotes_from(rows, self.listed(), taken_at=taken_at)
         return {one.symbol: quotes[one.symbol] for one in markets if one.symbol in quotes}
+
+    def tickers(self, markets: Collection[Instrument], *, taken_at: datetime) -> Mapping[str, Ticker]:
+        asked = _names(markets)
+        rows = as_list(self.calls.read(SOME_DAYS if asked else DAY, asked), where=self.calls.where(DAY))
+        tickers = tickers_from(rows, self.listed(), taken_at=taken_at)
+        return {one.symbol: tickers[one.symbol] for one in markets if one.symbol in tickers}
+
+    def depth(self, market: Instrument, *, within_percent: Decimal) -> Decimal | None:
+        where = self.calls.where(DEPTH)
+        asked = {"symbol": market.venue_symbol, "limit": DEPTH_LEVELS}
+        book = as_object(self.calls.read(DEPTH, asked), where=where)
+        return offered_within(listed_levels(book.get("asks"), where=where), within_percent=within_percent)
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place(self, request: OrderRequest, market: Instrument, *, leave_before: float) -> str:
@@ -362,6 +375,12 @@ class BinanceProfile(VenueProfile):
                 raise UnreadableReply(f"{where}: the list goes in circles")
             last, place = newest, {**asked, follow: newest + 1}
         raise UnreadableReply(f"{where}: the list does not end")
+
+
+def _names(markets: Collection[Instrument]) -> Params:
+    """What asks for these markets; nothing asks for all of them, which is shorter for many."""
+    names = [one.venue_symbol for one in markets]
+    return {"symbols": json.dumps(names, separators=(",", ":"))} if len(names) <= NAMED_BOOKS else {}
 
 
 def _newest(rows: Sequence[object], name: str, *, where: str) -> int:

@@ -7,10 +7,11 @@ from decimal import Decimal
 from bot.brokers.by_ccxt.markets import Markets
 from bot.brokers.by_ccxt.okx_market import candle_of
 from bot.brokers.by_ccxt.times import time_from
+from bot.brokers.day_volume import told_volume
 from bot.brokers.replies import as_list, as_object, field_of, flag_of, number_of, optional_number, text_of
 from bot.domain.errors import UnreadableReply
 from bot.domain.instrument import Instrument
-from bot.domain.quote import Candle, Quote
+from bot.domain.quote import Candle, Quote, Ticker
 from bot.domain.symbol import normalise_symbol
 
 TRADING = "TRADING"
@@ -67,17 +68,28 @@ def _smallest(fields: Mapping[str, object], name: str, where: str) -> Decimal:
 
 def quotes_from(rows: Iterable[object], markets: Markets, *, taken_at: datetime) -> Mapping[str, Quote]:
     """Best bid and ask by symbol; a market without both (the venue says 0) or that is not listed is left out."""
-    quotes: dict[str, Quote] = {}
+    quotes = (_quote(as_object(row, where="Binance bookTicker"), markets, taken_at) for row in rows)
+    return {quote.symbol: quote for quote in quotes if quote is not None}
+
+
+def tickers_from(rows: Iterable[object], markets: Markets, *, taken_at: datetime) -> Mapping[str, Ticker]:
+    """The same with what was traded in 24 hours, of the rows of `ticker/24hr`."""
+    tickers: dict[str, Ticker] = {}
     for row in rows:
-        fields = as_object(row, where="Binance bookTicker")
-        market = markets.named(text_of(fields, "symbol", where="Binance bookTicker"))
-        if market is None:
-            continue
-        where = f"Binance bookTicker {market.venue_symbol}"
-        bid, ask = number_of(fields, "bidPrice", where=where), number_of(fields, "askPrice", where=where)
-        if 0 < bid <= ask:
-            quotes[market.symbol] = Quote(market.symbol, bid, ask, taken_at)
-    return quotes
+        fields = as_object(row, where="Binance 24hr")
+        quote = _quote(fields, markets, taken_at)
+        if quote is not None:
+            tickers[quote.symbol] = Ticker(quote, told_volume(fields, "quoteVolume", where="Binance 24hr"))
+    return tickers
+
+
+def _quote(fields: Mapping[str, object], markets: Markets, taken_at: datetime) -> Quote | None:
+    market = markets.named(text_of(fields, "symbol", where="Binance ticker"))
+    if market is None:
+        return None
+    where = f"Binance ticker {market.venue_symbol}"
+    bid, ask = number_of(fields, "bidPrice", where=where), number_of(fields, "askPrice", where=where)
+    return Quote(market.symbol, bid, ask, taken_at) if 0 < bid <= ask else None
 
 
 def candles_from(rows: Iterable[object], *, now: datetime, where: str) -> list[Candle]:

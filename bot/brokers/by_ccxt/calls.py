@@ -31,7 +31,10 @@ LEAST_PART_OF_DEADLINE = 0.25
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """`interface` and `path` are ccxt's names. `cost` counts so that 5 a second is what the venue allows."""
+    """`interface` and `path` are ccxt's names. `cost` counts so that 5 a second is what the venue allows.
+
+    `call_seconds` is a deadline of its own, shorter than that of other calls.
+    """
 
     verb: str
     path: str
@@ -41,6 +44,7 @@ class Endpoint:
     key_cost: float = 0.0
     is_list: bool = False
     keyless: bool = False
+    call_seconds: float | None = None
 
     @property
     def signed(self) -> bool:
@@ -268,7 +272,7 @@ class CcxtCalls:
             params=params or None,
             data=body,
             headers={**self._headers, **(headers or {})},
-            call_seconds=self._limits.call_seconds * LIST_CALL_LIMITS if endpoint.is_list else None,
+            call_seconds=self._limits.call_seconds * LIST_CALL_LIMITS if endpoint.is_list else endpoint.call_seconds,
             max_body_bytes=MAX_LIST_BYTES if endpoint.is_list else MAX_BODY_BYTES,
         )
 

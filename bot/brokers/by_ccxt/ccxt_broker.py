@@ -41,7 +41,7 @@ from bot.domain.errors import (
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderRequest, VenueOrder
-from bot.domain.quote import Candle, Quote
+from bot.domain.quote import Candle, Quote, Ticker
 
 
 class CcxtBroker(BaseBroker):
@@ -61,7 +61,6 @@ class CcxtBroker(BaseBroker):
         self.order_expiry_seconds = context.order_deadline_seconds
         self._context = context
         self._venue = self.profile.dialect.venue
-        self.dearest_taker_fee_percent = self.profile.dearest_taker_fee_percent
         self._closed = False
         self.venue_clock = VenueClock(context.clock)
         self._refused_key = RefusedKey(context.clock, label=account.label, venue=self._venue)
@@ -221,6 +220,15 @@ class CcxtBroker(BaseBroker):
         listed = self.get_trading_pairs()
         wanted = [listed[symbol] for symbol in dict.fromkeys(symbols) if symbol in listed]
         return self._profile.quotes(wanted, taken_at=self._context.clock.now()) if wanted else {}
+
+    def get_tickers(self, symbols: Sequence[str]) -> Mapping[str, Ticker]:
+        listed = self.get_trading_pairs()
+        wanted = [listed[symbol] for symbol in dict.fromkeys(symbols) if symbol in listed]
+        return self._profile.tickers(wanted, taken_at=self._context.clock.now()) if wanted else {}
+
+    def get_depth(self, symbol: str, *, within_percent: Decimal) -> Decimal | None:
+        market = self.get_trading_pairs().get(symbol)
+        return None if market is None else self._profile.depth(market, within_percent=within_percent)
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:

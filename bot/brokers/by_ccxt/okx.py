@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
+from bot.brokers.book_depth import DEPTH_CALL_SECONDS, DEPTH_LEVELS, listed_levels, offered_within
 from bot.brokers.by_ccxt import okx_errors
 from bot.brokers.by_ccxt.calls import CcxtCalls, Dialect, Endpoint, Params
 from bot.brokers.by_ccxt.markets import Markets, markets_from
 from bot.brokers.by_ccxt.meanings import refusal_error
 from bot.brokers.by_ccxt.okx_account import OkxAccount
 from bot.brokers.by_ccxt.okx_cash_events import cash_events
-from bot.brokers.by_ccxt.okx_market import candles_from, instrument_from, quote_from
+from bot.brokers.by_ccxt.okx_market import candles_from, instrument_from, ticker_from
 from bot.brokers.by_ccxt.okx_orders import accepted_number, fill_from, order_body, order_from, single_answer
 from bot.brokers.by_ccxt.profile import VenueProfile, acknowledged
 from bot.brokers.by_ccxt.times import milliseconds, venue_time
@@ -25,7 +26,7 @@ from bot.domain.errors import OrderRefused, OutcomeUnknown, UnreadableReply, Ven
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderRequest, VenueOrder
-from bot.domain.quote import Candle, Quote
+from bot.domain.quote import Candle, Quote, Ticker
 
 # One a second for ten in two seconds, the pace of the balances.
 TIME = Endpoint(verb="GET", path="public/time", interface="public")
@@ -33,6 +34,7 @@ STATUS = Endpoint(verb="GET", path="system/status", interface="public", cost=5.0
 INSTRUMENTS = Endpoint(verb="GET", path="public/instruments", interface="public", cost=0.5, is_list=True)
 TICKER = Endpoint(verb="GET", path="market/ticker", interface="public", cost=0.5)
 TICKERS = Endpoint(verb="GET", path="market/tickers", interface="public", cost=0.5, is_list=True)
+BOOK = Endpoint(verb="GET", path="market/books", interface="public", cost=0.25, call_seconds=DEPTH_CALL_SECONDS)
 CANDLES = Endpoint(verb="GET", path="market/candles", interface="public", cost=0.25)
 CONFIG = Endpoint(verb="GET", path="account/config", cost=2.0)
 BALANCE = Endpoint(verb="GET", path="account/balance")
@@ -85,7 +87,6 @@ class OkxProfile(VenueProfile):
     # A request that was signed more than 30 s ago is refused in any case.
     deadline_seconds = (2.0, 25.0)
     least_margin_seconds = 10.0
-    dearest_taker_fee_percent = Decimal("0.35")
     order_endpoint = PLACE
     market_rules = okx_errors.MARKET_RULES
     # The venue's days begin in Hong Kong unless UTC is asked for.
@@ -154,13 +155,22 @@ class OkxProfile(VenueProfile):
         return candles_from(rows, where=self.calls.where(CANDLES))[-limit:]
 
     def quotes(self, markets: Collection[Instrument], *, taken_at: datetime) -> Mapping[str, Quote]:
+        return {symbol: one.quote for symbol, one in self.tickers(markets, taken_at=taken_at).items()}
+
+    def tickers(self, markets: Collection[Instrument], *, taken_at: datetime) -> Mapping[str, Ticker]:
         if len(markets) <= SINGLE_TICKERS:
             rows = [row for one in markets for row in self._rows(TICKER, {"instId": one.venue_symbol})]
         else:
             rows = list(self._rows(TICKERS, SPOT))
         wanted = {one.symbol for one in markets}
-        quotes = (quote_from(row, wanted, taken_at=taken_at) for row in rows)
-        return {quote.symbol: quote for quote in quotes if quote is not None}
+        tickers = (ticker_from(row, wanted, taken_at=taken_at) for row in rows)
+        return {ticker.quote.symbol: ticker for ticker in tickers if ticker is not None}
+
+    def depth(self, market: Instrument, *, within_percent: Decimal) -> Decimal | None:
+        where = self.calls.where(BOOK)
+        asked = {"instId": market.venue_symbol, "sz": str(DEPTH_LEVELS)}
+        book = _only(self.calls.read(BOOK, asked), where)
+        return offered_within(listed_levels(book.get("asks"), where=where), within_percent=within_percent)
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place(self, request: OrderRequest, market: Instrument, *, leave_before: float) -> str:

@@ -5,10 +5,11 @@ from datetime import datetime
 
 from bot.brokers.by_ccxt.okx_orders import symbol_of
 from bot.brokers.by_ccxt.times import time_from
+from bot.brokers.day_volume import told_volume
 from bot.brokers.replies import ZERO, as_list, as_object, number, number_of, optional_text, text_of
 from bot.domain.errors import UnreadableReply
 from bot.domain.instrument import Instrument
-from bot.domain.quote import Candle, Quote
+from bot.domain.quote import Candle, Quote, Ticker
 from bot.domain.symbol import normalise_symbol
 
 LIVE = "live"
@@ -36,15 +37,20 @@ def instrument_from(value: object) -> Instrument:
     )
 
 
-def quote_from(value: object, wanted: Collection[str], *, taken_at: datetime) -> Quote | None:
-    """Best bid and ask; None for a market that nobody asked for or that has not both."""
+def ticker_from(value: object, wanted: Collection[str], *, taken_at: datetime) -> Ticker | None:
+    """Best bid and ask with the day's volume; None for a market that nobody asked for or that has not both prices.
+
+    `volCcy24h` is counted in quote for spot markets.
+    """
     fields = as_object(value, where="OKX ticker")
     symbol = symbol_of(text_of(fields, "instId", where="OKX ticker"))
     if symbol not in wanted or not (optional_text(fields, "bidPx") and optional_text(fields, "askPx")):
         return None
     where = f"OKX ticker {symbol}"
     bid, ask = number_of(fields, "bidPx", where=where), number_of(fields, "askPx", where=where)
-    return Quote(symbol, bid, ask, taken_at) if 0 < bid <= ask else None
+    if not 0 < bid <= ask:
+        return None
+    return Ticker(Quote(symbol, bid, ask, taken_at), told_volume(fields, "volCcy24h", where=where))
 
 
 def candles_from(rows: Iterable[object], *, where: str) -> list[Candle]:

@@ -16,7 +16,7 @@ from bot.domain.errors import UnreadableReply
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderRequest, VenueOrder
-from bot.domain.quote import Candle, Quote
+from bot.domain.quote import Candle, Quote, Ticker
 
 
 class VenueProfile(ABC):
@@ -35,8 +35,6 @@ class VenueProfile(ABC):
     order_endpoint: ClassVar[Endpoint | None] = None
     # What is said to an order that was made by other rules of its market than the venue's present ones.
     market_rules: ClassVar[frozenset[str]]
-    # Percent of the notional, in the first tier of its dearest region.
-    dearest_taker_fee_percent: ClassVar[Decimal]
     # Candles: the venue's word by minutes.
     intervals: ClassVar[Mapping[int, str]]
 
@@ -79,6 +77,14 @@ class VenueProfile(ABC):
     @abstractmethod
     def quotes(self, markets: Collection[Instrument], *, taken_at: datetime) -> Mapping[str, Quote]:
         """Best bid and ask by symbol; a market without both is left out."""
+
+    @abstractmethod
+    def tickers(self, markets: Collection[Instrument], *, taken_at: datetime) -> Mapping[str, Ticker]:
+        """The same with what was traded in 24 hours."""
+
+    @abstractmethod
+    def depth(self, market: Instrument, *, within_percent: Decimal) -> Decimal | None:
+        """What is for sale near the best price; see `BaseBroker.get_depth`."""
 
     @abstractmethod
     def place(self, request: OrderRequest, market: Instrument, *, leave_before: float) -> str:

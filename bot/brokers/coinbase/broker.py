@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from bot.brokers.base import BaseBroker
+from bot.brokers.book_depth import DEPTH_CALL_SECONDS, DEPTH_LEVELS, named_levels, offered_within
 from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, Ledger, PrivateStream, RepeatedId
 from bot.brokers.coinbase.calls import LEAST_TOKEN_SECONDS, CoinbaseCalls, QueryValue
 from bot.brokers.coinbase.cash_events import CoinbaseLedger, counts
 from bot.brokers.coinbase.context import CoinbaseContext
+from bot.brokers.coinbase.day_volumes import DayVolumes
 from bot.brokers.coinbase.errors import BEING_CANCELLED, GONE_ORDER, MARKET_RULES
 from bot.brokers.coinbase.market_data import candles_from, quotes_from
 from bot.brokers.coinbase.orders import (
@@ -50,7 +52,7 @@ from bot.domain.errors import CredentialsRejected, KeyUnfit, OrderRefused, Outco
 from bot.domain.fill import Fill
 from bot.domain.instrument import Instrument
 from bot.domain.order import OrderAck, OrderRequest, VenueOrder
-from bot.domain.quote import Candle, Quote
+from bot.domain.quote import Candle, Quote, Ticker
 
 GRANULARITIES = {
     1: "ONE_MINUTE",
@@ -141,6 +143,7 @@ class CoinbaseBroker(BaseBroker):
             urgency=lambda: self._urgency,
             on_private_call=context.on_private_call,
         )
+        self._day_volumes = DayVolumes(context.clock)
         self._ledger = CoinbaseLedger(self._calls, context.clock, label=account.label)
         self._bell = self._trade_bell(context)
         self._lane = self._make_lane(context)
@@ -258,6 +261,9 @@ class CoinbaseBroker(BaseBroker):
         return self._context.instruments.known(self._context.access.base_url) or {}
 
     def _read_instruments(self) -> Mapping[str, Instrument]:
+        return instruments_from(self._read_products())
+
+    def _read_products(self) -> Sequence[object]:
         products: list[object] = []
         for page in range(MAX_PRODUCT_PAGES):
             offset = str(page * PRODUCTS_PER_PAGE)
@@ -266,7 +272,7 @@ class CoinbaseBroker(BaseBroker):
             products += listed
             if len(listed) != PRODUCTS_PER_PAGE:
                 break  # the last page, or everything at once from a venue that does not page
-        return instruments_from(products)
+        return products
 
     def get_candles(self, symbol: str, *, interval_minutes: int, limit: int) -> Sequence[Candle]:
         granularity = GRANULARITIES.get(interval_minutes)
@@ -302,6 +308,19 @@ class CoinbaseBroker(BaseBroker):
             books = as_list(self._calls.get("/best_bid_ask", asked).get("pricebooks"), where="Coinbase best_bid_ask")
             quotes.update(quotes_from(books, taken_at=self._context.clock.now()))
         return quotes
+
+    def get_tickers(self, symbols: Sequence[str]) -> Mapping[str, Ticker]:
+        """Prices are asked for, and volumes, which are in the list of products, every few minutes."""
+        volumes = self._day_volumes.of(self._read_products)
+        quotes = self.get_best_bid_ask_batch(symbols)
+        return {symbol: Ticker(quote, volumes.get(symbol)) for symbol, quote in quotes.items()}
+
+    def get_depth(self, symbol: str, *, within_percent: Decimal) -> Decimal | None:
+        where = f"Coinbase book of {symbol}"
+        asked = {"product_id": product_id_of(symbol), "limit": str(DEPTH_LEVELS)}
+        reply = self._calls.get_public("/market/product_book", asked, call_seconds=DEPTH_CALL_SECONDS)
+        book = as_object(field_of(reply, "pricebook", where=where), where=where)
+        return offered_within(named_levels(book.get("asks"), where=where), within_percent=within_percent)
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:

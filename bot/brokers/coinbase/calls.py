@@ -85,16 +85,18 @@ class CoinbaseCalls:
 
     def read_time(self) -> datetime:
         """The venue's time, for which no key is needed. Raises `RetryLater` or `UnreadableReply`."""
-        fields = self._public("/time")
+        fields = self.get_public("/time")
         where = "Coinbase time"
         return clock_time(number_of(fields, "epochMillis", where=where) / 1000, where=where)
 
-    def _public(self, path: str) -> Mapping[str, object]:
+    def get_public(
+        self, path: str, params: Mapping[str, str] | None = None, *, call_seconds: float | None = None
+    ) -> Mapping[str, object]:
         """A reading that needs no key. Raises `RetryLater` or `UnreadableReply`."""
         where = f"{self._label}: Coinbase GET {path}"
         return self._way.make(
             VenueCall(where=where, verb="GET", costs=[(self._public_budget, 1)]),
-            lambda: self._client.unsigned(f"{API}{path}"),
+            lambda: self._client.unsigned(f"{API}{path}", params, call_seconds=call_seconds),
             lambda reply, passage: self._read_public(reply, passage, where),
         )
 

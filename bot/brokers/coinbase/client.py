@@ -61,9 +61,12 @@ class CoinbaseClient(RESTClient):  # type: ignore[misc]
         )
         return reply
 
-    def unsigned(self, path: str) -> HttpReply:
-        """One public reading, for what must be known before anything can be signed."""
-        return self.session.exchange("GET", f"{self._scheme}://{self.base_url}{path}")
+    def unsigned(
+        self, path: str, params: Mapping[str, str] | None = None, *, call_seconds: float | None = None
+    ) -> HttpReply:
+        """One public reading: what must be known before anything can be signed, or within a time of its own."""
+        url = f"{self._scheme}://{self.base_url}{path}"
+        return self.session.exchange("GET", url, params=params, call_seconds=call_seconds)
 
     def set_headers(self, method: str, path: str) -> dict[str, str]:
         """The signed headers. Raises `SecretCannotSign`."""

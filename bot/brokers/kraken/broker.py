@@ -7,6 +7,7 @@ from functools import partial
 from typing import TypeVar
 
 from bot.brokers.base import BaseBroker, Urgency
+from bot.brokers.book_depth import DEPTH_CALL_SECONDS, DEPTH_LEVELS
 from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, Ledger, PrivateStream, RepeatedId
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport, refuse_without
@@ -63,9 +64,6 @@ WITHDRAW_PERMISSIONS = ("withdraw-funds", "add-withdraw-address", "update-withdr
 TICKERS_PER_CALL = 200
 # What the feed has said of a market holds until it says more: it is silent about one that nobody trades.
 FED_TICKER_SECONDS = 300.0
-# A master's entry waits for the book, and does without it after this.
-DEPTH_CALL_SECONDS = 1.0
-DEPTH_LEVELS = 100
 # An order may have to wait for this, so it is short; the last measurement does for long after.
 TIME_CALL_SECONDS = 2.0
 

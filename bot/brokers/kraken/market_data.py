@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from bot.brokers.book_depth import listed_levels, offered_within
 from bot.brokers.kraken.symbols import KrakenCatalogue
 from bot.brokers.replies import as_list, as_object, field_of, number, unix_time
 from bot.domain.errors import UnreadableReply
-from bot.domain.money import percent_to_fraction
 from bot.domain.quote import Candle, Quote
 
 log = logging.getLogger(__name__)
@@ -73,20 +73,10 @@ def _first_price(fields: Mapping[str, object], name: str, where: str) -> Decimal
 def asked_within(result: object, *, within_percent: Decimal, where: str) -> Decimal | None:
     """What is for sale up to `within_percent` above the best price (quote units); None = the book is empty.
 
-    `result` is that of `Depth`: by the pair's name its levels (price, volume, time), the best first. Where the levels
-    end before the bound there may be more than this.
+    `result` is that of `Depth`: by the pair's name its levels (price, volume, time), the best first.
     """
     books = list(as_object(result, where=where).values())
     if len(books) != 1:
         raise UnreadableReply(f"{where}: {len(books)} books where there is one")
-    total, highest = Decimal(0), None
-    for level in as_list(as_object(books[0], where=where).get("asks"), where=where):
-        cells = as_list(level, where=where)
-        if len(cells) < 2:
-            raise UnreadableReply(f"{where}: a level without price and volume")
-        price, volume = number(cells[0], where=where), number(cells[1], where=where)
-        highest = price * (1 + percent_to_fraction(within_percent)) if highest is None else highest
-        if price > highest:
-            break
-        total += price * volume
-    return None if highest is None else total
+    levels = listed_levels(as_object(books[0], where=where).get("asks"), where=where)
+    return offered_within(levels, within_percent=within_percent)

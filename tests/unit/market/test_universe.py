@@ -81,6 +81,16 @@ def test_a_venue_that_tells_no_volumes_is_judged_by_the_spread_alone() -> None:
     assert word.rule == "spread"
 
 
+def test_a_volume_in_a_currency_that_is_not_at_par_is_not_compared_and_says_so() -> None:
+    euros = Ticker(replace(ticker().quote, symbol="BTC/EUR"), Decimal("9e9"))
+    word = filtered_by_ticker(euros, RULES, age_seconds=1.0, why="")
+    assert word is not None
+    assert (word.stage, word.rule) == (Stage.FILTERED, "volume_currency")
+    assert word.detail.startswith("its volume is counted in EUR, and what that is in USD is not known; name EUR in")
+    at_par = replace(RULES, at_par=frozenset({"USD", "EUR"}))
+    assert filtered_by_ticker(euros, at_par, age_seconds=1.0, why="") is None
+
+
 def test_without_limits_on_volume_and_spread_no_ticker_is_needed() -> None:
     assert not ScanRules().needs_tickers
     assert filtered_by_ticker(None, ScanRules(), age_seconds=None, why="") is None
