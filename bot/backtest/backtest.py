@@ -20,6 +20,7 @@ from bot.backtest.entering import Entering
 from bot.backtest.limits import MasterLimits
 from bot.backtest.market_time import MarketTime
 from bot.backtest.master_facts import MasterFacts
+from bot.backtest.placing import Placing
 from bot.backtest.plan import CopyTerms, CopyUser, TradingPlan
 from bot.backtest.result import MASTER, AccountResult, BacktestResult
 from bot.backtest.selling import Sale, Selling
@@ -67,11 +68,13 @@ class Backtest:
         self._venue = Venue(self._tables, brokerage=brokerage, costs=self._costs, seed=seed)
         self._time = MarketTime(self._tables, self._venue.market, self._costs)
         self._accounts = {name: self._open(name, cash) for name, cash in self._balances(balance).items()}
+        self._placing = Placing(self._venue, self._plan.orders)
         self._copying = Copying(users, self._accounts, self._venue, copy_terms or CopyTerms(), self._equity)
         facts = MasterFacts(self._venue, max_positions=self._plan.max_positions, equity_of=self._equity)
         self._selling = Selling(
-            self._tables, strategy, self._venue, self._costs, self._plan.exit_plan, use_screens=use_screens, facts=facts
-        )
+            self._tables, strategy, self._venue, self._costs, self._plan.exit_plan,
+            use_screens=use_screens, facts=facts, placing=self._placing,
+        )  # fmt: skip
         self._limits = MasterLimits(self._plan.limits, self._accounts, self._venue.instruments, self._equity)
         self._entering = Entering(
             self._tables, strategy, self._venue, self._plan,
@@ -123,7 +126,7 @@ class Backtest:
             quantity = self._entering.size(wish, self._master)
             if quantity is None:
                 continue
-            fills, why = self._venue.place(MASTER, wish.symbol, wish.side, quantity, at)
+            fills, why = self._placing.enter(MASTER, wish.symbol, quantity, at)
             if not fills:
                 self._entering.not_entered[f"not filled: {why}"] += 1
                 continue

@@ -16,11 +16,12 @@ from bot.backtest.master_facts import MasterFacts
 from bot.backtest.plan import TradingPlan
 from bot.backtest.table_view import view_of
 from bot.backtest.venue import Venue
-from bot.domain.order import Side
+from bot.domain.quote import Quote
 from bot.domain.symbol import quote_of
 from bot.market.candle_arrays import Mask
 from bot.market.indicators import atr
 from bot.master_sizer import EntryFacts, NoMasterSize, Sizing, size_master_entry
+from bot.risk.fees import TakerFee, fee_problem
 from bot.strategies.asking import STRATEGY_FAILED, ask_entry
 from bot.strategies.interface import EntryIntent, MarketView, Strategy
 from bot.strategies.screening import may_enter
@@ -39,10 +40,6 @@ class Wish:
     @property
     def symbol(self) -> str:
         return self.entry.symbol
-
-    @property
-    def side(self) -> Side:
-        return Side.BUY
 
 
 class Entering:
@@ -123,12 +120,17 @@ class Entering:
         symbol = wish.symbol
         plan = wish.entry.exit_plan(self._plan.exit_plan)
         at = datetime.fromtimestamp(self._venue.market.now_ns / 1_000_000_000, UTC)
-        price = self._venue.market.quote(symbol).ask
+        shown = self._venue.market.quote(symbol)
+        price, fee = shown.ask, self._venue.taker_fee_percent(master.name, symbol)
+        unprofitable = fee_problem(Quote(symbol, shown.bid, price, at), plan, TakerFee(fee, told=True))
+        if unprofitable is not None:
+            self.not_entered[str(unprofitable.rule)] += 1
+            return None
         facts = EntryFacts(
             price=price,
             cash=self._venue.available(master.name, quote_of(symbol)),
             instrument=self._venue.instruments[symbol],
-            taker_fee_percent=self._venue.taker_fee_percent(master.name, symbol),
+            taker_fee_percent=fee,
             equity=self._equity_of(master),
             stop_loss_percent=plan.stop_loss_percent,
             daily_move_percent=self._daily_move(symbol),

@@ -76,9 +76,7 @@ class NextExit:
         return low <= peak * levels.trail or (peak >= levels.armed_from and low <= levels.break_even)
 
     def _levels_of(self, position: Position) -> "_Levels | None":
-        return _levels(
-            position.exit_plan, position.average_entry_price, position.opened_at, self.default_stop_percent
-        )
+        return _levels(position.exit_plan, position.average_entry_price, position.opened_at, self.default_stop_percent)
 
     def _looks(self, first: int) -> Iterator[tuple[int, int]]:
         size = _FIRST_LOOK

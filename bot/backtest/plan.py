@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from bot.domain.position import ExitPlan
+from bot.execution.repositioner import OrderRules
 from bot.master_rules import master_rules
 from bot.master_sizer import SizingRules
 from bot.position_sizer import CopyRules
@@ -22,6 +23,7 @@ class TradingPlan:
     max_entries_per_cycle: int = 1
     cycle_seconds: float = 1.0
     limits: LimitRules = field(default_factory=LimitRules)
+    orders: OrderRules = field(default_factory=OrderRules)
 
     @classmethod
     def of(cls, settings: Settings) -> "TradingPlan":
@@ -34,6 +36,7 @@ class TradingPlan:
             max_entries_per_cycle=rules.max_entries_per_cycle,
             cycle_seconds=settings.pace.cycle_seconds,
             limits=limit_rules(settings),
+            orders=OrderRules.of(settings.orders),
         )
 
     def __post_init__(self) -> None:

@@ -1,6 +1,6 @@
 """Exits of any account: the live rules at the prices that a candle is taken to have gone through."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,10 +12,10 @@ from bot.backtest.candle_table import CandleTable
 from bot.backtest.costs import Costs
 from bot.backtest.master_facts import MasterFacts
 from bot.backtest.next_exit import NextExit
+from bot.backtest.placing import Placing
 from bot.backtest.table_view import view_of
 from bot.backtest.venue import Venue
 from bot.domain.fill import Fill
-from bot.domain.order import Side
 from bot.domain.position import ExitPlan
 from bot.domain.quote import Quote
 from bot.position_sizer import NoSize, PositionSizer
@@ -53,8 +53,10 @@ class Selling:
         *,
         use_screens: bool,
         facts: MasterFacts,
+        placing: Placing,
     ) -> None:
         self._tables, self._strategy, self._venue, self._facts = tables, strategy, venue, facts
+        self._placing = placing
         self._default_stop = plan.stop_loss_percent
         self._use_screens = use_screens
         self._sizer = PositionSizer()
@@ -161,7 +163,7 @@ class Selling:
         return answer
 
     # -- and then ---------------------------------------------------------------------------------------------------
-    def sell(self, account: Account, sale: Sale, at: float) -> list[Fill]:
+    def sell(self, account: Account, sale: Sale, at: float) -> Sequence[Fill]:
         """Sell at the price that is shown; what cannot be sold now is tried again with the next candle."""
         position, instrument = account.positions[sale.symbol], self._venue.instruments[sale.symbol]
         key = (account.name, sale.symbol)
@@ -171,8 +173,9 @@ class Selling:
         if isinstance(size, NoSize):
             account.drop_dust(sale.symbol, datetime.fromtimestamp(at, UTC))
             return []
-        fills, _ = self._venue.place(account.name, sale.symbol, Side.SELL, size.quantity, at)
-        account.book(fills, exit_plan=position.exit_plan, reason=sale.decision.reason, rule=str(sale.decision.rule))
+        rule = str(sale.decision.rule)
+        fills = self._placing.leave(account.name, sale.symbol, size.quantity, at, rule)
+        account.book(fills, exit_plan=position.exit_plan, reason=sale.decision.reason, rule=rule)
         account.drop_unsellable(sale.symbol, instrument, sale.decision.bid, at)
         if sale.symbol in account.positions:
             self._unsold.add(key)

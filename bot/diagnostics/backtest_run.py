@@ -105,9 +105,9 @@ def _find(settings: Settings, asked: Asked, bar: "_Bar") -> Finding:
     )
     run = _runner(settings, asked, plugin, fixed, bar)
     if asked.stretches is not None:
-        return _forward(asked, plugin, fixed, run, tables, choices)
+        return _forward(asked, plugin, fixed, run, tables, choices, _not_resting(settings))
     chosen, result = best_of(run, tables, choices) if len(choices) > 1 else (choices[0], run(tables, choices[0]))
-    warnings = _chosen_on_the_same(len(choices)) if len(choices) > 1 else []
+    warnings = [*_not_resting(settings), *(_chosen_on_the_same(len(choices)) if len(choices) > 1 else [])]
     return Finding(
         strategy=plugin, parameters={**fixed, **chosen}, source=asked.source, result=result, tried=len(choices),
         warnings=[*warnings, *result.faults[:10]],
@@ -121,14 +121,22 @@ def _forward(
     run: Callable[[Mapping[str, CandleTable], Parameters], BacktestResult],
     tables: Mapping[str, CandleTable],
     choices: Sequence[Parameters],
+    warnings: Sequence[str],
 ) -> Finding:
     assert asked.stretches is not None
     stretches = walk_forward(run, tables, choices, asked.stretches)
     last = stretches[-1]
     return Finding(
         strategy=plugin, parameters={**fixed, **last.parameters}, source=asked.source, result=last.judged_on,
-        tried=len(choices), stretches=stretches, warnings=list(last.judged_on.faults[:10]),
+        tried=len(choices), stretches=stretches, warnings=[*warnings, *last.judged_on.faults[:10]],
     )  # fmt: skip
+
+
+def _not_resting(settings: Settings) -> list[str]:
+    resting = [kind for kind in ("entry", "exit") if getattr(settings.orders, kind) == "resting"]
+    if not resting:
+        return []
+    return [f"orders.{' and orders.'.join(resting)}: resting is not modelled; such orders are sent as marketable here."]
 
 
 def _chosen_on_the_same(count: int) -> list[str]:
