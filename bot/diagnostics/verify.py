@@ -17,11 +17,14 @@ from bot.diagnostics.store_reading import BotState, NoStore, bot_state, now, rea
 from bot.seams.clock import format_time, parse_time
 from bot.settings import Settings
 from bot.storage import chain_links
+from bot.storage.retention import gone_before
 from bot.storage.schema import chain_link
 
 PRINTED = 20
 # Progress is told each time so many more links were followed.
 TELL_EVERY = 50_000
+# The least that `storage.keep_decisions_days` can be.
+LEAST_DECISIONS_DAYS = 7
 _DIGITS = frozenset("0123456789abcdef")
 
 
@@ -56,7 +59,7 @@ def run(settings: Settings, *, as_json: bool, expect: str = "") -> int:
     try:
         with read_store(settings) as connection:
             state = bot_state(connection, now=now(settings))
-            verdict = examine(connection, expect=expect, tell=_teller(connection), let_go=_let_go(settings))
+            verdict = examine(connection, expect=expect, tell=_teller(connection), let_go=_let_go(connection, settings))
     except NoStore as error:
         return cannot_read(error, as_json=as_json, code=exit_codes.WRONG_USE, empty={"holds": None, "findings": []})
     if as_json:
@@ -84,10 +87,15 @@ def examine(
     )
 
 
-def _let_go(settings: Settings) -> Mapping[str, str]:
-    """Decisions that were sealed before this moment may have been let go of."""
-    oldest = now(settings) - timedelta(days=settings.storage.keep_decisions_days)
-    return {chain_links.ENTRY_DECISION: format_time(oldest)}
+def _let_go(connection: Connection, settings: Settings) -> Mapping[str, str]:
+    """Decisions that were sealed before this moment may have been let go of, now or when they were kept less long.
+
+    No setting lets go of a week's: what says that they are gone is not believed.
+    """
+    moment = now(settings)
+    oldest = moment - timedelta(days=settings.storage.keep_decisions_days)
+    remembered = min(gone_before(connection) or oldest, moment - timedelta(days=LEAST_DECISIONS_DAYS))
+    return {chain_links.ENTRY_DECISION: format_time(max(oldest, remembered))}
 
 
 def _teller(connection: Connection) -> Callable[[int], None]:

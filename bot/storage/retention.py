@@ -5,12 +5,13 @@ Books (fills, signals, orders, copies, cash) stay for ever.
 
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Column, Connection, Table, delete, select
 
 from bot.domain.errors import NijaError
-from bot.seams.clock import Clock
+from bot.seams.clock import Clock, format_time, parse_time
+from bot.storage.process import get_meta, set_meta
 from bot.storage.schema import (
     balance_snapshot,
     capacity_preview,
@@ -29,6 +30,10 @@ EVERY_SECONDS = 60.0
 # While there is more to let go of.
 SOON_SECONDS = 2.0
 WRITE_SECONDS = 1.0
+# Key of `meta`: wishes to enter that were sealed before this moment may be gone, however long they are kept now.
+WISHES_GONE_BEFORE = "wishes_gone_before"
+# A row is sealed some time after it was written.
+_SEALED_WITHIN_DAYS = 1
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,13 @@ class Kept:
     table: Table
     moment: Column[object]
     days: int
+    # Where the end of what is gone is remembered; empty = nobody asks for these rows afterwards.
+    remembered_as: str = ""
+
+
+def gone_before(connection: Connection) -> datetime | None:
+    """Wishes to enter that were sealed before this moment may have been let go of; None = all are there."""
+    return _remembered(connection, WISHES_GONE_BEFORE)
 
 
 def kept(*, balance_readings_days: int, health_changes_days: int, decisions_days: int) -> tuple[Kept, ...]:
@@ -46,8 +58,8 @@ def kept(*, balance_readings_days: int, health_changes_days: int, decisions_days
         Kept(balance_snapshot, balance_snapshot.c.taken_at, balance_readings_days),
         Kept(health_transition, health_transition.c.at, health_changes_days),
         Kept(scan_cycle, scan_cycle.c.at, decisions_days),
-        # A day longer than the chain asks for its rows: a row is sealed some time after it was written.
-        Kept(entry_decision, entry_decision.c.at, decisions_days + 1),
+        # Longer than the chain asks for its rows.
+        Kept(entry_decision, entry_decision.c.at, decisions_days + _SEALED_WITHIN_DAYS, WISHES_GONE_BEFORE),
         Kept(exit_decision, exit_decision.c.at, decisions_days),
         Kept(capacity_preview, capacity_preview.c.at, decisions_days),
     )
@@ -84,8 +96,14 @@ class Retention:
         if not numbers:
             return 0
         first, last = numbers[0], numbers[-1]
-        gone = delete(what.table).where(what.table.c.id.between(first, last))
-        self._store.write(lambda connection: connection.execute(gone), timeout_seconds=WRITE_SECONDS)
+        until = self._clock.now() - timedelta(days=what.days - _SEALED_WITHIN_DAYS)
+
+        def work(connection: Connection) -> None:
+            connection.execute(delete(what.table).where(what.table.c.id.between(first, last)))
+            if what.remembered_as:
+                _remember(connection, what.remembered_as, until)
+
+        self._store.write(work, timeout_seconds=WRITE_SECONDS)
         return len(numbers)
 
     def _old(self, connection: Connection, what: Kept) -> list[int]:
@@ -103,3 +121,18 @@ class Retention:
                 break
             old.append(number)
         return old
+
+
+def _remember(connection: Connection, key: str, until: datetime) -> None:
+    """The latest end counts: what was let go of while less was kept stays gone when more is."""
+    known = _remembered(connection, key)
+    if known is None or known < until:
+        set_meta(connection, key, format_time(until))
+
+
+def _remembered(connection: Connection, key: str) -> datetime | None:
+    """What is no moment, because somebody wrote it, is nothing."""
+    try:
+        return parse_time(get_meta(connection, key) or "")
+    except ValueError:
+        return None

@@ -1,14 +1,23 @@
 """`bot.py verify`: it says whether history is as it was sealed, names what is not, and knows a head noted before."""
 
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
 import pytest
 from sqlalchemy import text
 
 from bot import app
 from bot.diagnostics import verify
+from bot.domain.decision import EntryOutcome
 from bot.domain.order import OrderKind
+from bot.seams.clock import SystemClock
 from bot.storage.chain_sealing import ChainSealer
+from bot.storage.entry_decisions import EntryDecision, add_entry_decision
+from bot.storage.process import set_meta
+from bot.storage.retention import WISHES_GONE_BEFORE, Retention, kept
 from tests.memory_broker import TestClock
-from tests.stored_bot import StoredBot
+from tests.stored_bot import CONFIGURATION, KRAKEN, StoredBot, now, write_configuration
 from tests.unit.diagnostics.books import member, signal
 from tests.unit.diagnostics.conftest import Ask
 
@@ -91,3 +100,52 @@ def test_what_is_no_head_is_refused(ask: Ask, bot: StoredBot, words: str) -> Non
     with pytest.raises(SystemExit) as refused:
         ask(app.main, "verify", "--expect", words)
     assert refused.value.code == 2
+
+
+# -- decisions that were let go of --------------------------------------------------------------------------------
+def _wishes(bot: StoredBot, *days_ago: int) -> None:
+    """Sealed on the day on which they were made."""
+    for days in days_ago:
+        made = EntryDecision(
+            account_id=KRAKEN.label, at=now() - timedelta(days=days), symbol="BTC/USD", strategy="rsi", confidence=Decimal(1),
+            reason="low", outcome=EntryOutcome(False, "order_rate", "", {}), scan_id=1,
+        )  # fmt: skip
+        bot.store.write(lambda connection, made=made: add_entry_decision(connection, made))  # type: ignore[misc]
+        ChainSealer(bot.store, SystemClock(offset_seconds=-86_400.0 * days)).finish(within_seconds=60)
+
+
+def _keep_days(home: Path, days: int) -> None:
+    write_configuration(home, masters=f"{CONFIGURATION}storage: {{keep_decisions_days: {days}}}\n")
+
+
+def _let_go(bot: StoredBot, days: int) -> None:
+    tables = kept(balance_readings_days=90, health_changes_days=90, decisions_days=days)
+    Retention(bot.store, SystemClock(), tables).turn()
+
+
+def test_what_was_let_go_of_while_less_was_kept_is_not_missing_when_more_is(
+    ask: Ask, bot: StoredBot, home: Path
+) -> None:
+    bot.runs()
+    bot.accounts()
+    _wishes(bot, 60, 50, 20, 1)
+    _let_go(bot, 30)
+    for days in (30, 400):
+        _keep_days(home, days)
+        said = ask(app.main, "verify", "--json").json
+        assert (said["holds"], said["let_go"], said["findings"]) == (True, 2, [])
+
+
+def test_a_decision_that_no_letting_go_has_reached_is_still_missed(ask: Ask, bot: StoredBot, home: Path) -> None:
+    bot.runs()
+    bot.accounts()
+    _wishes(bot, 60, 20, 3, 1)
+    _let_go(bot, 30)
+    _keep_days(home, 400)
+    remove = text("DELETE FROM entry_decision WHERE id IN (2, 3)")
+    bot.store.write(lambda connection: connection.execute(remove))
+    assert [each["row"] for each in ask(app.main, "verify", "--json").json["findings"]] == ["2", "3"]
+    # Who removes rows can write that row too: a word that reaches into the last week is not believed.
+    for word, missing in ((now().isoformat(), ["3"]), ("yesterday", ["1", "2", "3"])):
+        bot.store.write(lambda connection, word=word: set_meta(connection, WISHES_GONE_BEFORE, word))  # type: ignore[misc]
+        assert [each["row"] for each in ask(app.main, "verify", "--json").json["findings"]] == missing
