@@ -41,7 +41,7 @@ class Wish:
         """One of the details. Raises `Refusal`."""
         value = self.details.get(name)
         if not isinstance(value, str) or not value.strip():
-            raise Refusal(400, f"{self.action} needs details.{name}")
+            raise Refusal(400, f"{self.action} needs the text details.{name}")
         return value.strip()[:200]
 
 
