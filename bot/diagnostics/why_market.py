@@ -7,7 +7,15 @@ from sqlalchemy import Connection, select
 from bot.diagnostics.listing import since
 from bot.diagnostics.why_answer import Answer, amount, words
 from bot.diagnostics.why_held import explain_held
-from bot.diagnostics.why_orders import copy_listing, order_listing, order_sentence, orders_of, under_way, wish_listing
+from bot.diagnostics.why_orders import (
+    chain_sentence,
+    copy_listing,
+    order_listing,
+    order_sentence,
+    orders_of,
+    under_way,
+    wish_listing,
+)
 from bot.diagnostics.why_subject import Subject
 from bot.storage.entry_decisions import decisions_of
 from bot.storage.halts import in_force
@@ -37,6 +45,7 @@ def explain_market(connection: Connection, subject: Subject, symbol: str, answer
         explain_held(connection, subject, position, answer, limit=limit)
     else:
         _not_held(connection, subject, symbol, answer, limit)
+    answer.say(chain_sentence(connection, subject.label, symbol, at))
     _stopped(connection, subject, symbol, answer)
     _leftovers(connection, subject.label, symbol, answer, at)
     if subject.is_master:

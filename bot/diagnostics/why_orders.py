@@ -1,16 +1,19 @@
 """An account's orders and wishes of one market or of all, as rows of an answer."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import Connection, select
 
-from bot.diagnostics.listing import short
-from bot.diagnostics.why_answer import Cell, Listing, words
+from bot.diagnostics.listing import short, since
+from bot.diagnostics.why_answer import Cell, Listing, amount, words
 from bot.diagnostics.why_no_trade_copies import copies_of
 from bot.domain.decision import EntryOutcome
 from bot.domain.order import FINAL_STATES
 from bot.storage.entry_decisions import EntryDecision
 from bot.storage.intents import OrderIntent, intent_of
+from bot.storage.order_chains import steps_of
 from bot.storage.schema import order_intent
 
 
@@ -37,6 +40,26 @@ def order_sentence(order: OrderIntent) -> str:
     return f"Its order {short(order.client_order_id)} to {order.side} {order.quantity:f} {order.symbol} {what}"
 
 
+def chain_sentence(connection: Connection, account_id: str, symbol: str, at: datetime) -> str:
+    """How the newest order of a market that rested came along, moved as often as it was; empty = none ever did."""
+    query = select(order_intent.c.chain_id).where(
+        order_intent.c.account_id == account_id, order_intent.c.symbol == symbol, order_intent.c.chain_id.is_not(None)
+    )
+    newest = connection.execute(query.order_by(order_intent.c.sequence.desc()).limit(1)).scalar()
+    if newest is None:
+        return ""
+    steps = steps_of(connection, [newest])[0]
+    first, last = steps[0], steps[-1]
+    filled = sum((step.filled_quantity for step in steps), Decimal(0))
+    what = f"to {first.side} {amount(first.quantity)} {symbol}"
+    tries = "1 order" if len(steps) == 1 else f"{len(steps)} orders, one after the other"
+    done = f"{tries}, {amount(filled)} filled"
+    if last.chain_end is None:
+        limit = "at the market" if last.limit_price is None else f"now at {amount(last.limit_price)}"
+        return f"It waits {what}: {done}, {limit}"
+    return f"Its last try {what} began {since(first.created_at, at)} and is over, {done}: {last.chain_end}"
+
+
 def order_listing(orders: Sequence[OrderIntent]) -> Listing:
     columns = {
         "at": "at (UTC)",
@@ -45,14 +68,19 @@ def order_listing(orders: Sequence[OrderIntent]) -> Listing:
         "symbol": "symbol",
         "quantity": "quantity",
         "filled": "filled",
+        "step": "try",
         "state": "state",
         "why": "decided because; and what was said of it",
     }
-    return Listing("orders", "Its last orders", columns, [_order(order) for order in orders])
+    # Of each chain its newest order says how it ended; the same is written on them all.
+    newest = {order.chain_id: order.client_order_id for order in reversed(orders)}
+    rows = [_order(order, newest=newest[order.chain_id] == order.client_order_id) for order in orders]
+    return Listing("orders", "Its last orders", columns, rows)
 
 
-def _order(order: OrderIntent) -> dict[str, Cell]:
-    because = "; ".join(part for part in (order.decision, order.reason) if part)
+def _order(order: OrderIntent, *, newest: bool) -> dict[str, Cell]:
+    end = order.chain_end if newest else None
+    because = "; ".join(part for part in (order.decision, order.reason, end) if part)
     return {
         "at": order.created_at,
         "order": short(order.client_order_id),
@@ -62,6 +90,10 @@ def _order(order: OrderIntent) -> dict[str, Cell]:
         "quantity": order.quantity,
         "filled": order.filled_quantity,
         "average_price": order.average_price,
+        "limit_price": order.limit_price,
+        "chain_id": order.chain_id,
+        "step": None if order.chain_id is None else order.chain_step + 1,
+        "chain_end": order.chain_end,
         "state": str(order.state),
         "why": because,
     }

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from bot.app import main
 from bot.domain.decision import EntryOutcome, ExitStatus
 from bot.domain.halt import HaltScope, HaltSource, HaltStrength
-from bot.domain.order import IntentState, OrderKind, Side
+from bot.domain.order import IntentState, OrderKind, OrderType, Side
 from bot.domain.position import ExitPlan, Position
 from bot.domain.signal import CopyReason, CopyStatus
 from bot.storage import halts, positions, symbol_pauses
@@ -209,3 +209,31 @@ def test_of_a_bot_that_does_not_run_it_is_as_last_seen(bot: StoredBot, say: Say)
     answer = say("kraken")
     assert answer.code == 3
     assert "kraken does not trade: the bot is not running." in answer.text
+
+
+def chain(bot: StoredBot, *filled: str, end: str | None) -> None:
+    """An entry that rested and was moved, of which each order has filled so much."""
+    name = "c".ljust(32, "0")
+    for step, quantity in enumerate(filled):
+        order(
+            bot, "c" if step == 0 else f"c{step}", ago=60.0 - step, account_id=KRAKEN.label, side=Side.BUY,
+            kind=OrderKind.ENTRY, order_type=OrderType.LIMIT_GTC, quantity=D("0.5"), limit_price=D(100 + step),
+            filled_quantity=D(quantity), state=IntentState.CANCELLED, reason="", decision="a wish", chain_id=name,
+            chain_step=step, chain_end=end,
+        )  # fmt: skip
+
+
+def test_an_order_that_was_moved_is_told_as_one_try_with_its_end(running: StoredBot, say: Say) -> None:
+    chain(running, "0.1", "0.2", end="not all of it was to be had in 2 tries")
+    answer = say("kraken", BTC)
+    assert "Its last try to buy 0.5 BTC/USD began" in answer.text
+    assert "is over, 2 orders, one after the other, 0.3 filled: not all of it was to be had in 2 tries" in answer.text
+    listed = say("kraken", BTC, "--json").json["orders"]
+    assert [(row["step"], row["filled"]) for row in listed] == [(2, "0.2"), (1, "0.1")]
+    assert [row["why"] for row in listed] == ["a wish; not all of it was to be had in 2 tries", "a wish"]
+
+
+def test_an_order_that_rests_says_where_it_waits(running: StoredBot, say: Say) -> None:
+    chain(running, "0.1", "0", end=None)
+    waits = "It waits to buy 0.5 BTC/USD: 2 orders, one after the other, 0.1 filled, now at 101"
+    assert waits in say("kraken", BTC).text
