@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from bot.storage.schema import copy_result, order_intent, signal
 
@@ -78,11 +77,16 @@ def _earlier_parts(connection: Connection, signal_id: str) -> Sequence[str]:
     row = connection.execute(_SIGNAL, {"signal_id": signal_id}).first()
     if row is None or row.venue_order_id is None or (row.batch == 0 and row.chain_id is None):
         return []
-    keys = {"account_id": row.account_id, "sequence": row.sequence, "orders": _orders_of(connection, row)}
+    keys = {
+        "account_id": row.account_id,
+        "sequence": row.sequence,
+        "orders": _orders_of(connection, row.chain_id, row.venue_order_id),
+    }
     return connection.execute(_EARLIER, keys).scalars().all()
 
 
-def _orders_of(connection: Connection, row: Row[Any]) -> Sequence[str]:
-    if row.chain_id is None:
-        return [row.venue_order_id]
-    return sorted({row.venue_order_id, *connection.execute(_ORDERS, {"chain_id": row.chain_id}).scalars()})
+def _orders_of(connection: Connection, chain_id: str | None, venue_order_id: str) -> Sequence[str]:
+    """The venue's names of the orders of a chain, or of the one order that is in none."""
+    if chain_id is None:
+        return [venue_order_id]
+    return sorted({venue_order_id, *connection.execute(_ORDERS, {"chain_id": chain_id}).scalars()})
