@@ -97,6 +97,8 @@ class ProtectiveStops:
         self._on = (
             rules.enabled and leaving is not WhenDisabled.KEEP and OrderType.STOP in broker.capabilities.order_types
         )
+        # Rows of an earlier life are looked for once; while it is off nobody is asked again.
+        self._may_rest = True
         self.due_at: float | None = clock.monotonic()
 
     def look_soon(self) -> None:
@@ -110,7 +112,7 @@ class ProtectiveStops:
 
         The lots that are left are then in the books. False: its end is not known yet, and nothing may be sold.
         """
-        resting = self._stops_of(symbol)
+        resting = self._stops_of(symbol) if self._may_rest else ()
         if not resting:
             return True
         log.info("%s: the protective stop of %s is taken back: %s", self._label, symbol, why)
@@ -129,6 +131,7 @@ class ProtectiveStops:
         for intent in self._unfinished():
             if _is_stop(intent):
                 stops.setdefault(intent.symbol, []).append(intent)
+        self._may_rest = self._on or bool(stops)
         for symbol in sorted({*stops, *(self._held() if self._on else ())}):
             self._guarded(symbol, stops.get(symbol, []))
 

@@ -32,6 +32,7 @@ from bot.storage.intents import unfinished
 from bot.storage.opening_balances import OpeningBalances, find_opening
 from bot.storage.positions import positions_of
 from bot.storage.schema import dust, order_intent
+from bot.storage.waiting_stops import is_waiting_stop
 
 _ZERO = Decimal(0)
 # Drifts that a person looks into; the others are told by the balances themselves, or are nobody's trouble.
@@ -192,7 +193,7 @@ def _working(connection: Connection, account_id: str) -> Mapping[str, str]:
     """Assets whose balances an order may be changing now, and why."""
     orders: dict[str, int] = defaultdict(int)
     for intent in unfinished(connection, account_id):
-        if intent.state is not IntentState.CREATED:
+        if intent.state is not IntentState.CREATED and not is_waiting_stop(intent):
             for asset in (base_of(intent.symbol), quote_of(intent.symbol)):
                 orders[asset] += 1
     unknown = {intent.symbol for intent in unfinished(connection, account_id) if intent.state in UNRESOLVED_STATES}

@@ -11,6 +11,7 @@ from bot.domain.signal import CopyStatus
 from bot.storage.bulk_insert import BulkInsert
 from bot.storage.schema import copy_result, lease, order_event, order_intent, signal, symbol_pause
 from bot.storage.types import UtcTime
+from bot.storage.waiting_stops import IS_WAITING_STOP
 
 _UNFINISHED = sorted(str(state) for state in IntentState if state not in FINAL_STATES)
 _MINE = copy_result.alias("mine")
@@ -24,6 +25,7 @@ _WITH_ORDERS = (
         *_OF_SIGNAL,
         order_intent.c.state.in_(_UNFINISHED),
         order_intent.c.symbol == bindparam("symbol"),
+        ~IS_WAITING_STOP,
         func.coalesce(order_intent.c.signal_id, "") != bindparam("the_signal"),
     )
 )

@@ -16,6 +16,7 @@ from bot.domain.order import FINAL_STATES, UNRESOLVED_STATES, IntentState, Order
 from bot.domain.signal import CopyStatus
 from bot.storage.intents import OrderIntent, intent_of, intents_of_signal
 from bot.storage.schema import account, account_state, copy_result, order_intent, signal
+from bot.storage.waiting_stops import IS_WAITING_STOP
 
 UNFINISHED = sorted(str(state) for state in set(IntentState) - FINAL_STATES)
 _UNRESOLVED = sorted(str(state) for state in UNRESOLVED_STATES)
@@ -63,13 +64,17 @@ def exit_debts(connection: Connection) -> list[ExitDebt]:
 
 
 def own_exits(connection: Connection) -> list[OrderIntent]:
-    """Exits that no signal asked for (stops, targets), written down and without an end, oldest first."""
+    """Exits that no signal asked for (stops, targets), written down and without an end, oldest first.
+
+    A stop that waits at the venue for its price is none.
+    """
     query = (
         select(order_intent)
         .where(
             order_intent.c.account_id.in_(_EVERY_ACCOUNT),
             order_intent.c.state.in_(UNFINISHED),
             order_intent.c.kind == str(OrderKind.EXIT),
+            ~IS_WAITING_STOP,
             ~exists().where(
                 copy_result.c.account_id == order_intent.c.account_id,
                 copy_result.c.signal_id == order_intent.c.signal_id,

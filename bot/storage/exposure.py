@@ -32,6 +32,7 @@ from sqlalchemy import (
 from bot.domain.order import IntentState, OrderKind, Side
 from bot.storage.parts_of_order import IS_MASTERS, MASTERS_WISH, masters_intent
 from bot.storage.schema import account, fill, order_intent, position, signal
+from bot.storage.waiting_stops import IS_WAITING_STOP
 
 # Sent, and not known to have ended: what is not filled of them may be filled at any moment.
 OPEN = ("submitted", "acknowledged", "partly_filled", "unknown")
@@ -59,7 +60,9 @@ _OPEN_ENTRIES = select(*ENTRY_COLUMNS).where(_OF_ACCOUNT, IS_ENTRY, order_intent
 _ALL_OPEN_ENTRIES = select(*ENTRY_COLUMNS).where(
     order_intent.c.account_id.in_(select(account.c.account_id)), IS_ENTRY, order_intent.c.state.in_(OPEN), _OTHERS
 )
-_ANY_OPEN = select(order_intent.c.client_order_id).where(_OF_ACCOUNT, order_intent.c.state.in_(OPEN)).limit(1)
+_ANY_OPEN = (
+    select(order_intent.c.client_order_id).where(_OF_ACCOUNT, order_intent.c.state.in_(OPEN), ~IS_WAITING_STOP).limit(1)
+)
 _SENT = select(func.count()).where(_OF_ACCOUNT, SENT_SINCE, IS_ENTRY, _OTHERS)
 _ALL_SENT = select(func.count()).where(
     order_intent.c.account_id.in_(select(account.c.account_id)), SENT_SINCE, IS_ENTRY, _OTHERS
@@ -217,7 +220,7 @@ def open_entries_of_all(connection: Connection, *, besides: str = "") -> Sequenc
 
 
 def has_open_orders(connection: Connection, account_id: str) -> bool:
-    """Whether any order of the account, entry or exit, was sent and has no end yet."""
+    """Whether any order of the account, entry or exit, was sent and has no end yet; but for stops that wait."""
     return connection.execute(_ANY_OPEN, {"account_id": account_id}).first() is not None
 
 

@@ -12,6 +12,7 @@ from bot.storage import process
 from bot.storage.installation import Installation
 from bot.storage.schema import copy_result, order_intent, signal
 from bot.storage.store import Store
+from bot.storage.waiting_stops import IS_WAITING_STOP
 
 log = logging.getLogger(__name__)
 
@@ -105,5 +106,6 @@ def waiting_exits(connection: Connection) -> list[str]:
     own = select(order_intent.c.account_id, order_intent.c.symbol).where(
         order_intent.c.kind == str(OrderKind.EXIT),
         order_intent.c.state.not_in([str(state) for state in FINAL_STATES]),
+        ~IS_WAITING_STOP,
     )
     return sorted({f"{row.account_id} {row.symbol}" for query in (copied, own) for row in connection.execute(query)})

@@ -6,17 +6,19 @@ from decimal import Decimal
 
 from sqlalchemy import Connection
 
+from bot.domain.halt import HaltScope, HaltSource, HaltStrength
 from bot.domain.order import OrderKind, OrderRequest, OrderType, Side, VenueOrder, VenueOrderStatus
 from bot.domain.position import ExitPlan
 from bot.dust_keeping import DustKeeping
 from bot.execution.lots import lots_of
 from bot.execution.repositioner import OrderRules
+from bot.flattening import Flattening
 from bot.observability.last_said import LastSaid
 from bot.position_keeping import PositionKeeping
 from bot.position_sizer import PositionSizer
 from bot.protective_stops import ProtectiveStops
 from bot.stop_levels import ProtectiveStopRules
-from bot.storage import intents, positions
+from bot.storage import halts, intents, positions
 from bot.storage.intents import OrderIntent
 from bot.storage.store import Store
 from tests.memory_broker import BTC
@@ -147,6 +149,31 @@ class StopBench(ChainBench):
             positions.save_position(connection, replace(held, exit_plan=plan))
 
         self.store.write(work)
+
+    def presses_flatten(self) -> None:
+        """Everything is to be sold, and goes on to be."""
+        self.store.write(
+            lambda connection: halts.set_halt(
+                connection,
+                scope=HaltScope.ALL,
+                target="",
+                strength=HaltStrength.FLATTEN,
+                reason="news",
+                set_by="anna",
+                source=HaltSource.COMMAND,
+                now=self.clock.now(),
+            )
+        )
+
+    def flattening(self) -> Flattening:
+        return Flattening(
+            broker=self.venue,
+            store=self.store,
+            clock=self.clock,
+            install_id="test",
+            executor=self.executor,
+            sizer=PositionSizer(),
+        )
 
     # -- what is seen -------------------------------------------------------------------------------------------------
     def unfinished(self) -> Sequence[OrderIntent]:
