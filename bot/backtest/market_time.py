@@ -21,6 +21,8 @@ class MarketTime:
         self.now = 0.0
         # How much of a candle's volume its orders have left, by symbol: (candle, room).
         self._room: dict[str, tuple[int, Decimal]] = {}
+        # The last price of each symbol, and from when until when it is that.
+        self._last: dict[str, tuple[float, float, Decimal]] = {}
 
     def show(self, symbol: str, at: float, *, price: Decimal | None = None, candle_of: float | None = None) -> None:
         """The price at `at` (seconds since 1970), or this one; its volume is that of the candle at `candle_of`."""
@@ -49,9 +51,18 @@ class MarketTime:
 
     def last_price(self, symbol: str) -> Decimal:
         """The close of the last candle that has closed by now; before the first, its open."""
-        table = self._tables[symbol]
+        begin, end, price = self._last.get(symbol, (1.0, 0.0, _ZERO))
+        if not begin <= self.now < end:
+            begin, end, price = self._last[symbol] = self._lasting(self._tables[symbol])
+        return price
+
+    def _lasting(self, table: CandleTable) -> tuple[float, float, Decimal]:
+        """From when until when the last price is this one."""
         number = int(table.closed_at.searchsorted(self.now, side="right")) - 1
-        return table[0].open if number < 0 else table[number].close
+        end = float(table.closed_at[number + 1]) if number + 1 < len(table) else float("inf")
+        if number < 0:
+            return float("-inf"), end, table[0].open
+        return float(table.closed_at[number]), end, table.price(int(table.prices[number, 3]))
 
     def _keep_room(self, symbol: str) -> None:
         if symbol in self._room:

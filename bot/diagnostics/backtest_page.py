@@ -81,7 +81,13 @@ def _months(result: BacktestResult) -> str:
     months = figures_of(result.master).months
     bars = [Bar(month.name, month.change * 100, f"{month.name}: {percent(month.change)}") for month in months]
     rows = [[month.name, percent(month.change), signed(month.profit), str(month.trades)] for month in months]
-    drawn = figure("Change by month, percent", [bars_panel(bars, tall=False)], [bar.name for bar in bars][:12], said="")
+    drawn = (
+        ""
+        if len(bars) < 2
+        else figure(
+            "Change by month, percent", [bars_panel(bars, tall=False)], [bar.name for bar in bars][:12], said=""
+        )
+    )
     return heading(2, "Months") + drawn + table(("month", "change of worth", "P&L of ended trades", "trades"), rows)
 
 
@@ -109,7 +115,7 @@ def _price(result: BacktestResult, symbol: str) -> str:
             [*(((at.timestamp() - begin) / span, float(price)) for at, price in ends), None]
         )
     lines += [("equity", gains), ("drawdown", losses)]
-    words = f"{symbol}: {len(shown)} trades, gains in the first colour and losses in the second"
+    words = f"{symbol}: {len(shown)} trades, gains blue and losses orange; the price is grey"
     return figure(words, [line_panel(lines)], _days(times), said=words)
 
 

@@ -77,8 +77,13 @@ def account_of(result: BacktestResult, name: str) -> AccountResult:
 
 
 def until(trades: Sequence[Trade], last: datetime) -> list[Trade]:
-    """A trade of the last look has no closed candle yet."""
-    return [one for one in trades if one.opened < last]
+    """What was traded at the last look is not there yet: its candle has not closed."""
+    ended = (one.closed is not None and one.closed >= last for one in trades)
+    cut = [
+        replace(one, closed=None, rule="", sold_at=None) if late else one
+        for one, late in zip(trades, ended, strict=True)
+    ]
+    return [one for one in cut if one.opened < last]
 
 
 def every_pair_has_near_prices_and_the_same_money(found: Compared, *, exact: bool) -> None:

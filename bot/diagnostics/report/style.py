@@ -32,6 +32,7 @@ figcaption { font-weight: 600; font-size: .95rem; margin-bottom: .35rem; }
 .words text { text-anchor: end; fill: var(--quiet); font-size: 12px; font-variant-numeric: tabular-nums; }
 .below { display: flex; justify-content: space-between; gap: .5rem; padding-left: 4.1rem; color: var(--quiet);
   font-size: .75rem; white-space: nowrap; }
+.below span:nth-child(n+2) { text-align: center; } .below span:last-child { text-align: right; }
 .mark { stroke: var(--rule); stroke-width: 1; } .zero { stroke: var(--quiet); stroke-width: 1; }
 .line { fill: none; stroke-width: 2; vector-effect: non-scaling-stroke; stroke-linejoin: round; }
 .line.equity { stroke: var(--gain); } .line.drawdown { stroke: var(--loss); }
@@ -58,7 +59,7 @@ details { margin: .6rem 0; } summary { cursor: pointer; color: var(--quiet); fon
 @media (max-width: 30rem) { body { padding: .9rem .75rem 2rem; }
   .tiles { grid-template-columns: 1fr 1fr; gap: .5rem; } .tile .value { font-size: 1rem; }
   .panel { grid-template-columns: 3rem 1fr; gap: .35rem; }
-  .below { padding-left: 3.35rem; } .words text { font-size: 11px; } .tall { height: 11rem; }
+  .below { padding-left: 3.35rem; white-space: normal; } .words text { font-size: 11px; } .tall { height: 11rem; }
   .lying { grid-template-columns: fit-content(38%) 1fr max-content; gap: .3rem .5rem; } }
 @media print { body { max-width: none; } details { display: none; } figure { break-inside: avoid; } }
 """
