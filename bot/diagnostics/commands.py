@@ -8,6 +8,7 @@ from bot.diagnostics import (
     backup,
     capacity,
     config_show,
+    controls,
     copies,
     copy_books,
     data,
@@ -70,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     why_no_trade.add(commands)
     verify.add(commands)
     processes.add(commands)
+    controls.add(commands)
     fidelity.add(commands)
     reconcile.add(commands)
     add_commands_of_books(commands)

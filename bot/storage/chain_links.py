@@ -1,7 +1,8 @@
 """Rows of the chain: which rows of history are sealed, and their digests.
 
 A row is sealed by what it says for good. What changes in a row as a matter of course is no part of it: when a signal
-was planned, how far the lifting of a halt is. The lifting itself is a decision, sealed as one of its own kind.
+was planned, how far the lifting of a halt or a control asked for on the page is. The lifting and the end of a control
+are sealed as kinds of their own.
 """
 
 import json
@@ -18,7 +19,18 @@ from bot.books.chain import Row as ChainRow
 from bot.seams.clock import format_time, parse_time
 from bot.storage.bulk_insert import BulkInsert
 from bot.storage.process import get_meta, set_meta
-from bot.storage.schema import cash_event, chain_link, cost_entry, entry_decision, fill, halt, order_event, signal, veto
+from bot.storage.schema import (
+    cash_event,
+    chain_link,
+    control_request,
+    cost_entry,
+    entry_decision,
+    fill,
+    halt,
+    order_event,
+    signal,
+    veto,
+)
 from bot.storage.streaming import stream
 from bot.storage.types import Amount, UtcTime
 
@@ -144,6 +156,19 @@ KINDS = (
     SealedKind("halt", halt, "id", ("scope", "target", "strength", "reason", "set_by", "source", "set_at")),
     SealedKind(
         "halt_lifted", halt, "id", ("lifted_by", "lift_reason", "lifted_at"), only=halt.c.lifted_at.is_not(None)
+    ),
+    SealedKind(
+        "control_request",
+        control_request,
+        "id",
+        ("nonce", "at", "action", "target", "details_json", "reason", "actor", "role", "address"),
+    ),
+    SealedKind(
+        "control_ended",
+        control_request,
+        "id",
+        ("state", "ended_at", "result_json"),
+        only=control_request.c.ended_at.is_not(None),
     ),
 )
 UNORDERED = frozenset(kind.name for kind in KINDS if not kind.ordered)

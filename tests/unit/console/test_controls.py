@@ -51,7 +51,7 @@ def page(served: Served) -> Browser:
     return served.open_page()
 
 
-def wish(action: str, target: str = "all", *, nonce: str = "", **more: Any) -> dict[str, Any]:
+def wish(action: str, target: Any = "all", *, nonce: str = "", **more: Any) -> dict[str, Any]:
     return {
         "action": action,
         "target": target,

@@ -11,16 +11,28 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, text, tr
 from bot.books.chain import Break, Verdict
 from bot.diagnostics.verify import examine
 from bot.domain.account import AccountRef, BrokerType
+from bot.domain.control import ControlAction, ControlState
 from bot.domain.decision import EntryOutcome
 from bot.domain.fill import Fill
 from bot.domain.halt import HaltScope, HaltSource, HaltStrength
 from bot.domain.order import Side
 from bot.seams.clock import format_time
-from bot.storage import chain_links, chain_sealing, fills, halts
+from bot.storage import chain_links, chain_sealing, control_requests, fills, halts
 from bot.storage.chain_sealing import EVERY_SECONDS, ChainSealer
 from bot.storage.entry_decisions import EntryDecision, add_entry_decision
 from bot.storage.process import set_meta
-from bot.storage.schema import cash_event, chain_link, cost_entry, entry_decision, fill, halt, order_event, signal, veto
+from bot.storage.schema import (
+    cash_event,
+    chain_link,
+    control_request,
+    cost_entry,
+    entry_decision,
+    fill,
+    halt,
+    order_event,
+    signal,
+    veto,
+)
 from bot.storage.store import Store
 from tests.unit.copy_bench import Bench
 
@@ -57,6 +69,20 @@ def _decide(connection: Connection) -> None:
         stop = {"strength": HaltStrength.ENTRIES_OFF, "reason": "news", "set_by": "anna", "source": HaltSource.COMMAND}
         halts.set_halt(connection, scope=scope, target="kraken" if scope is HaltScope.BROKER else "", now=NOW, **stop)  # type: ignore[arg-type]
     halts.lift(connection, [2], by="anna", reason="over", now=NOW)
+    for number in range(2):
+        control_requests.add_request(
+            connection,
+            nonce=f"n{number}",
+            at=NOW,
+            action=ControlAction.KILL,
+            target="all",
+            details={},
+            reason="news",
+            actor="anna",
+            role="control",
+            address="127.0.0.1",
+        )
+    control_requests.note_request(connection, 1, state=ControlState.DONE, lines=["stopped"], now=NOW)
     common = {"account_id": label, "asset": "BTC"}
     connection.execute(
         insert(cash_event).values(
@@ -112,6 +138,9 @@ def test_what_changes_as_a_matter_of_course_breaks_nothing(bench: Bench) -> None
     _seal(bench)
     bench.store.write(lambda c: halts.ask_to_lift(c, [1], code="3F9C2A", by="anna", now=NOW))
     bench.store.write(lambda c: c.execute(update(signal).values(planned_at=NOW)))
+    bench.store.write(
+        lambda c: control_requests.note_request(c, 2, state=ControlState.TAKEN, lines=["1 of 2"], now=NOW)
+    )
     assert _verify(bench).holds
 
 
@@ -125,6 +154,8 @@ CHANGES: dict[str, tuple[Table, str, object]] = {
     "entry_decision": (entry_decision, "outcome", "ordered"),
     "halt": (halt, "set_by", "bob"),
     "halt_lifted": (halt, "lifted_by", "bob"),
+    "control_request": (control_request, "actor", "bob"),
+    "control_ended": (control_request, "result_json", "[]"),
 }
 
 
@@ -134,7 +165,8 @@ def test_any_change_of_a_sealed_row_is_found(bench: Bench) -> None:
     _seal(bench)
     for kind, (table, column, value) in CHANGES.items():
         number = table.c[kinds[kind].position]
-        newest = select(func.max(number)).where(halt.c.lifted_at.is_not(None) if kind == "halt_lifted" else true())
+        only = kinds[kind].only
+        newest = select(func.max(number)).where(true() if only is None else only)
         change = update(table).where(number == newest.scalar_subquery()).values({column: value})
         bench.store.write(lambda connection, change=change: connection.execute(change))  # type: ignore[misc]
     findings = _verify(bench).findings
