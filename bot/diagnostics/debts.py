@@ -97,7 +97,7 @@ def _debt(connection: Connection, debt: ExitDebt, state: BotState, moment: datet
         "last_error": row.last_error,
         "order": None if last is None else last.client_order_id,
         "order_state": None if last is None else str(last.state),
-        "waits_for": _awaited(connection, debt, state),
+        "waits_for": awaited(connection, debt, state),
     }
 
 
@@ -119,7 +119,7 @@ def _own(intent: OrderIntent, state: BotState, moment: datetime) -> dict[str, An
 
 
 # -- what an exit waits for ---------------------------------------------------------------------------------------
-def _awaited(connection: Connection, debt: ExitDebt, state: BotState) -> str:
+def awaited(connection: Connection, debt: ExitDebt, state: BotState) -> str:
     """The first thing that must happen before this exit can go on, in words."""
     last = debt.orders[-1] if debt.orders else None
     return (

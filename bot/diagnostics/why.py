@@ -12,6 +12,7 @@ from bot.diagnostics.why_market import explain_market
 from bot.diagnostics.why_no_trade_copies import copies_of, copy_funnel, copy_obstacle
 from bot.diagnostics.why_orders import copy_listing, wish_listing
 from bot.diagnostics.why_subject import Subject, Unknown, find_subject, find_symbol
+from bot.diagnostics.why_waiting import dust_listing, say_waiting_copies
 from bot.domain.decision import ExitStatus
 from bot.market.funnel import Tally
 from bot.settings import Settings
@@ -74,6 +75,7 @@ def explain(connection: Connection, settings: Settings, subject: Subject, symbol
     answer.facts |= {"kind": "master" if subject.is_master else "user", "closed_gate": gate}
     if symbol is not None:
         explain_market(connection, subject, symbol, answer, limit=limit)
+        say_waiting_copies(connection, subject, symbol, answer)
         answer.say(f"As for {subject.label} itself: {gate}" if gate else "")
         return answer
     answer.say(gate or f"{subject.label} trades, and no gate is closed to its entries")
@@ -83,6 +85,7 @@ def explain(connection: Connection, settings: Settings, subject: Subject, symbol
     else:
         answer.say(copy_obstacle(copy_funnel(copies_of(connection, subject.label, limit=_LOOKED_BACK))))
         _pauses(connection, subject, answer)
+        say_waiting_copies(connection, subject, None, answer)
         answer.show(copy_listing(connection, subject.label, symbol=None, limit=limit))
     _positions(connection, subject, answer)
     return answer
@@ -133,3 +136,4 @@ def _positions(connection: Connection, subject: Subject, answer: Answer) -> None
             answer.wrong = True
             answer.say(f"NOTHING GUARDS {position.symbol}: {state.reason}")
     answer.show(position_listing(held, states, subject.account.reader.seen_at))
+    answer.show(dust_listing(connection, subject.label))

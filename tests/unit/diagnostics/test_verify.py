@@ -107,8 +107,8 @@ def _wishes(bot: StoredBot, *days_ago: int) -> None:
     """Sealed on the day on which they were made."""
     for days in days_ago:
         made = EntryDecision(
-            account_id=KRAKEN.label, at=now() - timedelta(days=days), symbol="BTC/USD", strategy="rsi", confidence=Decimal(1),
-            reason="low", outcome=EntryOutcome(False, "order_rate", "", {}), scan_id=1,
+            account_id=KRAKEN.label, at=now() - timedelta(days=days), symbol="BTC/USD", strategy="rsi",
+            confidence=Decimal(1), reason="low", outcome=EntryOutcome(False, "order_rate", "", {}), scan_id=1,
         )  # fmt: skip
         bot.store.write(lambda connection, made=made: add_entry_decision(connection, made))  # type: ignore[misc]
         ChainSealer(bot.store, SystemClock(offset_seconds=-86_400.0 * days)).finish(within_seconds=60)

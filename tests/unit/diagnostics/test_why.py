@@ -23,7 +23,7 @@ from bot.storage.round_trips import RoundTrip, add_round_trip
 from bot.storage.scan_cycles import ScanCycle, add_scan
 from bot.storage.schema import dust
 from tests.stored_bot import DAIVON, KRAKEN, StoredBot, now
-from tests.unit.diagnostics.books import order
+from tests.unit.diagnostics.books import change, copy, member, order, signal
 from tests.unit.diagnostics.conftest import Answer, Ask
 from tests.unit.diagnostics.test_why_no_trade import copied
 
@@ -191,6 +191,43 @@ def test_a_user_sees_its_copies_pauses_and_positions(running: StoredBot, say: Sa
     assert "It does not enter ETH/USD any more: traded by hand (python bot.py symbols)." in text
     found = say(DAIVON.label, BTC, "--json").json
     assert (found["kind"], found["held"], found["copies"][0]["reason"]) == ("user", True, "below_minimum")
+
+
+def test_a_copy_without_an_answer_says_what_it_waits_for(running: StoredBot, say: Say) -> None:
+    member(running)
+    hold(running, DAIVON.label)
+    hold(running, DAIVON.label, "ETH/USD")
+    entry = signal(running, "a", OrderKind.ENTRY, ago=90)
+    copy(running, entry)
+    exit_ = signal(running, "b", OrderKind.EXIT, ago=60)
+    copy(running, exit_)
+    begins = "Its copy of the entry aaaaaaaa (buy BTC/USD) has no answer yet; it waits for"
+    assert f"{begins} its account to be compared with its venue for the first time." in say(DAIVON.label).text
+    running.account(DAIVON, hydrated_at=now())
+    text = say(DAIVON.label, BTC).text
+    assert f"{begins} its turn." in text
+    assert "Its copy of the exit bbbbbbbb (sell BTC/USD) has no answer yet; it waits for the entry copy" in text
+    name = order(running, "e1aa", signal_id=entry, side=Side.BUY, kind=OrderKind.ENTRY)
+    assert f"{begins} the outcome of order e1aa0000." in say(DAIVON.label).text
+    change(running, name, needs_person="the venue shows another order")
+    assert f"{begins} a person: python bot.py resolve e1aa0000 (contradictory)." in say(DAIVON.label).text
+    other = say(DAIVON.label, "ETH/USD").text
+    assert "holds 0.5 ETH/USD" in other and "no answer yet" not in other
+    running.ended()
+    assert f"{begins} NIJA to run" in say(DAIVON.label).text
+
+
+def test_an_accounts_rests_are_listed_with_their_reason_and_their_next_look(running: StoredBot, say: Say) -> None:
+    row = {"account_id": DAIVON.label, "average_entry_price": D(100), "closed_at": now(), "reason": "below 5 USD"}
+    again = now() + timedelta(hours=1)
+    gone = {**row, "symbol": "SOL/USD", "quantity": D(1), "retry_at": None, "reopened_at": now()}
+    left = {**row, "symbol": BTC, "quantity": D("0.00001"), "retry_at": again, "reopened_at": None}
+    running.store.write(lambda c: c.execute(insert(dust), [gone, left]))
+    (rest,) = say(DAIVON.label, "--json").json["dust"]
+    assert (rest["symbol"], rest["quantity"], rest["reason"]) == (BTC, "0.00001", "below 5 USD")
+    assert rest["retry_at"] == f"{again:%Y-%m-%d %H:%M:%S}"
+    assert "Rests that are too small to be sold" in say(DAIVON.label).text
+    assert say("kraken", "--json").json["dust"] == []
 
 
 # -- names and the bot ----------------------------------------------------------------------------------------------
