@@ -258,7 +258,7 @@ class ProtectiveStops:
             ),
             account_id=self._label,
             signal_id=None,
-            decision=f"protective stop: sell {plain(wish.quantity)} if the market trades at {plain(level)}",
+            decision=f"protective_stop: sell {plain(wish.quantity)} if the market trades at {plain(level)}",
             symbol=wish.position.symbol,
             side=Side.SELL,
             kind=OrderKind.EXIT,
