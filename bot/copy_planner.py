@@ -14,18 +14,18 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.books.fan_out_order import ranks_of
+from bot.copy_rows import USER_LEFT, answered, entry_intent, lowered, ordered, owed, planning_failed
 from bot.domain.account import BrokerType
 from bot.domain.balance import BalanceReading, BalanceStatus
 from bot.domain.instrument import Instrument
 from bot.domain.leaving import WhenDisabled
 from bot.domain.money import percent_to_fraction
-from bot.domain.order import IntentState, OrderKind, OrderType, Side
+from bot.domain.order import OrderKind, Side
 from bot.domain.quote import Quote
-from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
+from bot.domain.signal import CopyReason, TradeSignal
 from bot.domain.symbol import quote_of
 from bot.followers import CopyLimits, Follower, Followers
 from bot.position_sizer import CopyMode, EarlierParts, EntryToCopy, NoSize, PositionSizer, Size
-from bot.seams.ids import client_order_id
 from bot.storage import copies, intents, positions, symbol_pauses
 from bot.storage.accumulations import Kept, kept_of
 from bot.storage.copies import PlannedCopy
@@ -143,19 +143,19 @@ class CopyPlanner:
         if not holders.issuperset(members):
             holders |= copies.with_planned_entry(connection, signal.symbol)
         means, kept = self._means(connection, signal, now), kept_of(connection, signal.symbol)
-        plan = CopyPlan(kept=[_lowered(kept[label], signal.size) for label in members if label in kept])
+        plan = CopyPlan(kept=[lowered(kept[label], signal.size) for label in members if label in kept])
         for label in members:
             follower = followers.get(label)
             # Of one whom no file names any more nobody knows the wish: what the master sells stays owed.
             if follower is not None and follower.leaving is WhenDisabled.KEEP:
-                plan.copies.append(_answer(signal, label, now, _USER_LEFT))
+                plan.copies.append(answered(signal, label, now, USER_LEFT))
             elif follower is not None and follower.shadow:
                 plan.copies.append(self._shadow_exit(means, signal, label, now))
             elif label in holders:
-                plan.copies.append(_debt(signal, label, now))
+                plan.copies.append(owed(signal, label, now))
             else:
                 nothing = NoSize(CopyReason.NOTHING_HELD, f"no copied {signal.symbol} is held")
-                plan.copies.append(_answer(signal, label, now, nothing))
+                plan.copies.append(answered(signal, label, now, nothing))
         return plan
 
     def _shadow_exit(self, means: UserMeans, signal: TradeSignal, label: str, now: datetime) -> PlannedCopy:
@@ -164,13 +164,13 @@ class CopyPlanner:
         instrument = self._followers.instrument_of(signal.broker, signal.symbol)
         if held <= 0 or instrument is None:
             nothing = NoSize(CopyReason.NOTHING_HELD, f"no copied {signal.symbol} would be held")
-            return _answer(signal, label, now, nothing)
+            return answered(signal, label, now, nothing)
         due = held * min(Decimal(1), signal.size)
         size = self._sizer.size_exit(due=due, held=held, instrument=instrument, price=signal.reference_price)
         if isinstance(size, NoSize):
-            return _answer(signal, label, now, replace(size, ratio=signal.size))
+            return answered(signal, label, now, replace(size, ratio=signal.size))
         why = NoSize(CopyReason.SHADOW, f"would have sold {size.quantity:f}", signal.size, due)
-        return _answer(signal, label, now, why)._replace(planned_quantity=size.quantity)
+        return answered(signal, label, now, why)._replace(planned_quantity=size.quantity)
 
     # -- entries ----------------------------------------------------------------------------------------------------
     def _plan_entry(
@@ -186,7 +186,7 @@ class CopyPlanner:
         for label in members:
             follower = followers.get(label)
             if follower is None or follower.leaving is not None:
-                plan.copies.append(_answer(signal, label, now, _USER_LEFT))
+                plan.copies.append(answered(signal, label, now, USER_LEFT))
             else:
                 self._plan_guarded(plan, entry, follower, label)
         return plan
@@ -240,18 +240,18 @@ class CopyPlanner:
                 plan.kept.append(_kept(entry, follower, label, size.kept))
             # What it would have been is worth knowing, whatever stood in the way.
             ratio = self._ratio(entry, follower, cash) if size.ratio is None else size.ratio
-            plan.copies.append(_answer(entry.signal, label, entry.now, replace(size, ratio=ratio), cash))
+            plan.copies.append(answered(entry.signal, label, entry.now, replace(size, ratio=ratio), cash))
             return
         if label in entry.kept:
             plan.kept.append(replace(entry.kept[label], quantity=Decimal(0)))
         if follower.shadow:
             shadow = NoSize(CopyReason.SHADOW, f"would have bought {size.quantity:f}", size.ratio, size.capped)
-            answer = _answer(entry.signal, label, entry.now, shadow, cash)
+            answer = answered(entry.signal, label, entry.now, shadow, cash)
             plan.copies.append(answer._replace(planned_quantity=size.quantity))
         else:
             intent = self._intent(entry, label, size)
             plan.entries.append(intent)
-            plan.copies.append(_order(intent, size, cash))
+            plan.copies.append(ordered(intent, size, cash))
 
     def _size(self, entry: _EntrySignal, follower: Follower, label: str, reading: BalanceReading) -> Size | NoSize:
         paused = entry.paused.get(label)
@@ -330,37 +330,10 @@ class CopyPlanner:
         return f"not funded: {value:.2f} is below {least:f}"
 
     def _intent(self, entry: _EntrySignal, label: str, size: Size) -> OrderIntent:
-        signal = entry.signal
-        name = client_order_id(
-            install_id=self._install_id, decision_id=signal.signal_id, account_id=label, leg="entry", attempt=0
-        )
-        return OrderIntent(
-            client_order_id=name,
-            account_id=label,
-            signal_id=signal.signal_id,
-            decision="; ".join((f"copy of the {signal.broker} master's entry", *size.words))[:500],
-            symbol=signal.symbol,
-            side=signal.side,
-            kind=OrderKind.ENTRY,
-            # The venue itself enforces the price bound, and nothing is left resting.
-            order_type=OrderType.LIMIT_IOC,
-            quantity=size.quantity,
-            limit_price=entry.market()[1],
-            balance_before=None,
-            reference_price=signal.reference_price,
-            exit_plan=signal.exit_plan,
-            created_at=entry.now,
-            state=IntentState.CREATED,
-        )
-
-
-_USER_LEFT = NoSize(CopyReason.USER_LEFT, "the user does not copy any more")
-
-
-def planning_failed(signal: TradeSignal, label: str, now: datetime, error: Exception) -> PlannedCopy:
-    """The answer of a user whose copy could not be worked out or written down."""
-    why = NoSize(CopyReason.PLANNING_FAILED, f"{type(error).__name__}: {error}"[:300])
-    return _answer(signal, label, now, why, status=CopyStatus.FAILED)
+        bound = entry.market()[1]
+        return entry_intent(
+            entry.signal, label, size, limit_price=bound, install_id=self._install_id, now=entry.now
+        )  # fmt: skip
 
 
 def _kept(entry: _EntrySignal, follower: Follower, label: str, quantity: Decimal) -> Kept:
@@ -377,49 +350,3 @@ def _earlier_parts(connection: Connection, signal: TradeSignal) -> Mapping[str, 
     """By label: what each has got of the parts of the master's order that were traded before this one."""
     before = sized_before(connection, signal.signal_id)
     return {label: EarlierParts(each.ratio, each.due, each.planned) for label, each in before.items()}
-
-
-def _lowered(kept: Kept, fraction: Decimal) -> Kept:
-    """The master has sold this fraction of its position: so much of what was to be bought later is not due any more."""
-    return replace(kept, quantity=kept.quantity * (1 - min(Decimal(1), fraction)))
-
-
-def _answer(
-    signal: TradeSignal,
-    label: str,
-    now: datetime,
-    why: NoSize,
-    user_balance: Decimal | None = None,
-    *,
-    status: CopyStatus = CopyStatus.SKIPPED,
-) -> PlannedCopy:
-    return PlannedCopy(
-        signal_id=signal.signal_id,
-        account_id=label,
-        planned_at=now,
-        status=status,
-        reason=why.reason,
-        detail=why.detail,
-        user_balance=user_balance,
-        ratio=why.ratio,
-        answered_at=now,
-        capped_quantity=why.capped,
-    )
-
-
-def _debt(signal: TradeSignal, label: str, now: datetime) -> PlannedCopy:
-    return PlannedCopy(signal_id=signal.signal_id, account_id=label, planned_at=now, ratio=signal.size)
-
-
-def _order(intent: OrderIntent, size: Size, cash: Decimal | None) -> PlannedCopy:
-    assert intent.signal_id is not None
-    return PlannedCopy(
-        signal_id=intent.signal_id,
-        account_id=intent.account_id,
-        planned_at=intent.created_at,
-        client_order_id=intent.client_order_id,
-        user_balance=cash,
-        ratio=size.ratio,
-        planned_quantity=size.quantity,
-        capped_quantity=size.capped,
-    )

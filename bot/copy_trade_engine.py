@@ -10,8 +10,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError
 
 from bot.books.fan_out_order import fan_out_order, ranks_of
-from bot.copy_planner import CopyPlan, CopyPlanner, nobody_looks, planning_failed
+from bot.copy_planner import CopyPlan, CopyPlanner, nobody_looks
 from bot.copy_portion import CopyPortion
+from bot.copy_rows import planning_failed
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import Fenced, NijaError
 from bot.domain.quote import Quote
