@@ -58,13 +58,14 @@ def one_account(asked: Asked) -> dict[str, Any]:
         }
 
 
-def _decisions(connection: Connection, label: str, limit: int) -> list[dict[str, Any]]:
+def _decisions(connection: Connection, label: str, limit: int, market: str | None = None) -> list[dict[str, Any]]:
     query = (
         select(entry_decision)
         .where(entry_decision.c.account_id == label)
         .order_by(entry_decision.c.at.desc(), entry_decision.c.id.desc())
         .limit(limit)
     )
+    query = query if market is None else query.where(entry_decision.c.symbol == market)
     rows = connection.execute(query).all()
     return [fields_of(row, _DECISION) | {"numbers": json.loads(row.numbers_json)} for row in rows]
 
@@ -74,7 +75,7 @@ def decisions(asked: Asked) -> dict[str, Any]:
     limit = number(asked.query, "limit", default=100)
     with asked.context.read() as connection:
         label = known_account(connection, asked.query.get("account", ""))
-        return {"decisions": _decisions(connection, label, limit)}
+        return {"decisions": _decisions(connection, label, limit, symbol(asked.query))}
 
 
 def _pauses(connection: Connection, label: str) -> list[dict[str, Any]]:

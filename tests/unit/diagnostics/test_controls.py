@@ -6,7 +6,6 @@ from bot.storage import control_requests
 from tests.stored_bot import StoredBot, now
 from tests.unit.diagnostics.conftest import Ask
 
-
 REASON = "[b]drill[/b]"
 
 
