@@ -13,6 +13,7 @@ from bot.execution.order_executor import OrderExecutor
 from bot.execution.reconciliation import Reconciler
 from bot.flattening import Flattening
 from bot.market.candle_cache import CandleCache
+from bot.market.scan_prices import ScanPrices
 from bot.market.ticker_board import TickerBoard
 from bot.protective_stops import ProtectiveStops
 from bot.risk.marks import AccountMarks
@@ -40,6 +41,7 @@ class AccountDesk:
     books: BookKeeper | None = None
     chains: OrderChains | None = None
     tickers: TickerBoard | None = None
+    scan_prices: ScanPrices | None = None
     stops: ProtectiveStops | None = None
 
     @property

@@ -63,6 +63,7 @@ from bot.independent_broker_trader import IndependentBrokerTrader, Supervision
 from bot.key_checks import KeyChecks
 from bot.kill_switch import KillSwitch
 from bot.market.candle_cache import CandleCache
+from bot.market.scan_prices import ScanPrices
 from bot.market.ticker_board import TickerBoard
 from bot.market.universe import scan_rules
 from bot.market.watch import MarketWatch
@@ -499,6 +500,7 @@ class _Composition:
             copier=None if account.is_master else self._copier(broker, executor, reconciler, stops),
             candles=self._candles(broker) if account.is_master else None,
             tickers=self._tickers(broker) if account.is_master else None,
+            scan_prices=self._scan_prices(account) if account.is_master else None,
             leaving=self.roster.leaving(account),
             flattening=self._flattening(broker, executor),
             marks=AccountMarks(
@@ -761,6 +763,12 @@ class _Composition:
         board = TickerBoard(broker, clock=self.world.clock, refresh_seconds=self.settings.scan.ticker_seconds)
         self.ticker_boards[broker.broker_type] = board
         return board
+
+    def _scan_prices(self, account: AccountRef) -> ScanPrices | None:
+        """None where the markets are watched: the watch writes them, and sooner."""
+        if account.broker is BrokerType.KRAKEN and self.market_watch is not None:
+            return None
+        return ScanPrices(self.world.store, self.world.clock, broker=str(account.broker))
 
     def _capacity(self) -> EntryCapacity:
         copying = self.settings.copying

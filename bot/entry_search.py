@@ -92,6 +92,7 @@ class EntrySearch:
         look = self._look(desk, held)
         decisions = self._enter(desk, look, held)
         self._tell(desk, look.funnel, decisions, self._clock.monotonic() - started)
+        self._note_prices(desk, look, held)
 
     # -- one look -----------------------------------------------------------------------------------------------------
     def _look(self, desk: AccountDesk, held: Sequence[Position]) -> Look:
@@ -104,6 +105,14 @@ class EntrySearch:
         safe.look_at_coverage(ready=ready, wanted=tally.of(Stage.MISSING) + ready)
         desk.status.waiting(safe.sentence)
         return look
+
+    def _note_prices(self, desk: AccountDesk, look: Look, held: Sequence[Position]) -> None:
+        """After the orders, which wait for nothing that is only shown."""
+        if desk.scan_prices is None or desk.tickers is None:
+            return
+        known = {symbol: desk.tickers.of(symbol) for symbol in (*look.passed, *(one.symbol for one in held))}
+        tickers = {symbol: ticker for symbol, ticker in known.items() if ticker is not None}
+        desk.scan_prices.note(desk.broker.known_trading_pairs(), tickers)
 
     def _enter(self, desk: AccountDesk, look: Look, held: Sequence[Position]) -> list[EntryDecision]:
         """Try the wishes, the most confident first, and give each its word."""

@@ -1,7 +1,7 @@
 """A master's look at all markets of its venue: filtered, read, and the strategy asked about each that is left."""
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from bot.account_desk import AccountDesk
@@ -22,10 +22,14 @@ HELD = Word(Stage.HELD, "held", "a position is there already")
 
 @dataclass(frozen=True)
 class Look:
-    """`wishes` are the strategy's, most confident first; in `funnel` only their markets have no word yet."""
+    """`wishes` are the strategy's, most confident first; in `funnel` only their markets have no word yet.
+
+    `passed` have passed the filters.
+    """
 
     funnel: Funnel
     wishes: tuple[EntryIntent, ...]
+    passed: tuple[str, ...] = ()
 
 
 class MarketLook:
@@ -61,13 +65,15 @@ class MarketLook:
             paused=self._paused(),
         ).items():
             funnel.say(symbol, word)
-        self._filter_by_price(desk, funnel)
-        return Look(funnel, self._ask(desk, funnel, held, facts))
+        self._filter_by_price(desk, funnel, sorted(held & listed.keys()))
+        passed = tuple(funnel.open)
+        return Look(funnel, self._ask(desk, funnel, held, facts), passed)
 
-    def _filter_by_price(self, desk: AccountDesk, funnel: Funnel) -> None:
+    def _filter_by_price(self, desk: AccountDesk, funnel: Funnel, held: Sequence[str]) -> None:
+        """What is held is asked for along with them, to be shown."""
         left, board = funnel.open, desk.tickers
         if board is not None and self._rules.needs_tickers:
-            board.refresh(left)
+            board.refresh([*left, *held])
             for symbol in left:
                 word = self._by_ticker(board, symbol)
                 if word is not None:

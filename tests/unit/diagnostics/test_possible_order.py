@@ -11,11 +11,15 @@ import pytest
 from bot.app import main
 from bot.domain.decision import ExitStatus
 from bot.domain.position import ExitPlan, Position
+from bot.domain.quote import Quote, Ticker
+from bot.market.scan_prices import ScanPrices
+from bot.seams.clock import SystemClock
 from bot.storage import positions
 from bot.storage.exit_states import ExitState, save_exit_state
 from bot.storage.market_rows import put
 from bot.storage.schema import market_catalogue, market_scout
-from tests.stored_bot import DAIVON, KRAKEN, StoredBot, now, write_configuration
+from tests.memory_broker import BTC as LISTED_BTC
+from tests.stored_bot import COINBASE, DAIVON, KRAKEN, StoredBot, now, write_configuration
 from tests.unit.diagnostics.conftest import Answer, Ask
 
 D = Decimal
@@ -188,3 +192,17 @@ def test_where_no_watch_looks_a_price_at_which_an_exit_was_judged_will_do(
     running.store.write(lambda connection: save_exit_state(connection, judged))
     order = order_of(say("kraken", "ETH/USD", "--json"))
     assert (order["price"], order["why_none"]) == ("3100", None)
+
+
+def test_a_brokerage_that_nobody_watches_has_the_prices_of_its_masters_scans(
+    running: StoredBot, home: Path, say: Say
+) -> None:
+    configure(home, order_fraction_of_balance_percent=10)
+    running.account(COINBASE)
+    assert "There is no market 'BTC/USD' for coinbase" in say("coinbase", BTC, "--json").text
+    clock = SystemClock()
+    found = Ticker(Quote(BTC, D(49_990), D(50_000), clock.now()))
+    ScanPrices(running.store, clock, broker="coinbase").note({BTC: LISTED_BTC}, {BTC: found})
+    order = order_of(say("coinbase", BTC, "--json"))
+    assert (order["price"], order["why_none"]) == ("50000", None)
+    assert D(order["next_notional"]) == pytest.approx(D("90.05"), abs=D("0.001"))
