@@ -56,14 +56,11 @@ def rsi(values: Sequence[float], period: int) -> list[float]:
     """
     _require_period(period)
     moves = [later - earlier for earlier, later in pairwise(values)]
-    rises = wilder_average([max(move, 0.0) for move in moves], period)
-    falls = wilder_average([max(-move, 0.0) for move in moves], period)
-    return [_strength(rise, fall) for rise, fall in zip(rises, falls, strict=True)]
-
-
-def _strength(rise: float, fall: float) -> float:
-    total = rise + fall
-    return 50.0 if total == 0.0 else 100.0 * (rise / total)
+    rises = wilder_average([0.0 if move < 0.0 else move for move in moves], period)
+    falls = wilder_average([0.0 if move > 0.0 else -move for move in moves], period)
+    return [
+        50.0 if rise + fall == 0.0 else 100.0 * (rise / (rise + fall)) for rise, fall in zip(rises, falls, strict=True)
+    ]
 
 
 def atr(candles: Sequence[Candle], period: int) -> list[float]:

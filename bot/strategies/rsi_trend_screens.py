@@ -81,14 +81,16 @@ class RsiTrendScreens:
         windows = sliding_window_view(moves_of(self._close), self._over - 1)
         for start in range(0, len(places), _ROWS):
             moves = windows[places[start : start + _ROWS] - (self._over - 2)]
-            fast, slow = (self._lately(moves, name) for name in ("rsi_fast", "rsi_slow"))
+            rises = np.maximum(moves, 0.0)
+            falls = rises - moves
+            fast, slow = (self._lately(rises, falls, name) for name in ("rsi_fast", "rsi_slow"))
             found[start : start + _ROWS] = (fast <= slow + ROUNDING_POINTS).any(axis=1)
         return found
 
-    def _lately(self, moves: Floats, name: str) -> Floats:
+    def _lately(self, rises: Floats, falls: Floats, name: str) -> Floats:
         """The RSI 1, 2, … fresh candles before the end of each window of moves, one column each."""
-        count = moves.shape[1]
+        count = rises.shape[1]
         weights = np.zeros((count, self._values.integer("fresh_candles")))
         for column in range(weights.shape[1]):
             weights[: count - column - 1, column] = wilder_weights(self._values.integer(name), count - column - 1)[::-1]
-        return strength(np.maximum(moves, 0.0) @ weights, np.maximum(-moves, 0.0) @ weights)
+        return strength(rises @ weights, falls @ weights)
