@@ -32,6 +32,7 @@ const modeShown = document.getElementById("mode");
 let leave = () => {};
 let opened = 0;
 let stopListening = null;
+let lost = false;
 
 // -- pages ---------------------------------------------------------------------------------------------------------
 function where() {
@@ -111,12 +112,15 @@ function showBanner(text, kind = "bad") {
 
 document.addEventListener("connection", ({ detail }) => {
   if (detail.connected) {
+    if (!lost) return;
+    lost = false;
     showBanner("");
     // After a restart the server may know us under another token; a page that could not be shown is tried again.
     readSession().catch(() => {});
     if (main.querySelector("[data-sorry]")) openPage();
     return;
   }
+  lost = true;
   word.dataset.state = "lost";
   word.textContent = "Connection lost";
   showBanner("The console cannot be heard. What is shown is old; it comes back by itself.", "note");

@@ -36,6 +36,7 @@ export function ask({ action, target = "all", title, text, details = {}, needsRe
         go.focus();
         return;
       }
+      for (const each of form.querySelectorAll("label")) each.hidden = true;
       await follow(answer, { said, go, close, preview });
       done();
     } catch (error) {
@@ -99,7 +100,7 @@ export function askToStop() {
 }
 
 function choice(close, label, text, options) {
-  return h("div", { class: "row" },
+  return h("div", { class: "choice" },
     h("button", { type: "button", class: options.danger === false ? "" : "danger", onclick: () => { close(); ask(options); } }, label),
     h("span", { class: "quietly small" }, text));
 }

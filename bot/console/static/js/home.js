@@ -39,11 +39,12 @@ export async function render(root) {
 
 function whole(said) {
   const stopped = said.halts.length > 0;
-  const sentence = said.word.why !== said.gate ? h("p", {}, said.word.why) : null;
+  const gates = stopped ? widestFirst(said.halts).map((halt) => halt.sentence) : said.gate ? [said.gate] : [];
+  const sentence = gates.includes(said.word.why) ? null : h("p", {}, said.word.why);
   return [
     h("h1", { class: "big", data: { state: said.word.state } }, said.word.state === "trading" ? "Trading" : said.word.text),
     sentence,
-    said.gate ? h("p", { class: "gate" }, said.word.state === "trading" ? "First closed gate: " : "", said.gate) : null,
+    gates.map((gate) => h("p", { class: "gate" }, gate)),
     h("nav", { class: "glance", "aria-label": "On this page" }, glance(said).map((each) => each.href
       ? h("a", { href: each.href }, each.text) : h("button", { type: "button", class: "quiet", onclick: () => goTo(each.at) }, each.text))),
     h("p", { class: "row" },
@@ -51,9 +52,20 @@ function whole(said) {
   ];
 }
 
+function widestFirst(halts) {
+  const scopes = ["all", "broker", "symbol", "account"];
+  return [...halts].sort((one, other) => scopes.indexOf(one.scope) - scopes.indexOf(other.scope));
+}
+
+/** The halt that keeps an account from entering anything, if there is one. */
+function haltOf(account, halts) {
+  return widestFirst(halts).find((halt) => halt.scope === "all" || (halt.scope === "broker" && halt.target === account.broker)
+    || (halt.scope === "account" && halt.target === account.account));
+}
+
 /** What is further down, in a few words each: a phone shows one card at a time. */
 function glance(said) {
-  const trading = said.accounts.filter((each) => each.trading).length;
+  const trading = said.accounts.filter((each) => each.trading && !haltOf(each, said.halts)).length;
   const money = said.money.totals.map((one) => `${amount(one.equity)} ${one.currencies.join(" + ")}`).join(", ");
   const today = said.today.totals.map((one) => `${Number(one.net) > 0 ? "+" : ""}${amount(one.net)}`).join(", ");
   const owed = said.debts.length + said.own_exits.length;
@@ -73,7 +85,8 @@ function goTo(id) {
 }
 
 function lookAtThis(said) {
-  const lines = [...said.attention, ...said.notes];
+  // What is halted is said above, with the button that lifts it.
+  const lines = [...said.attention.filter((line) => !line.startsWith("HALTED:")), ...said.notes];
   if (!lines.length) return null;
   return card("Look at this", {}, h("ul", { class: "list" }, lines.map((line) => h("li", { class: "gate" }, line))));
 }
@@ -84,7 +97,7 @@ function sorted(accounts, said) {
   const today = said.today.accounts;
   return [...accounts]
     .sort((one, other) => brokers.indexOf(one.broker) - brokers.indexOf(other.broker) || (one.user_id ? 1 : 0) - (other.user_id ? 1 : 0))
-    .map((each) => ({ ...each, today: today[each.account] }));
+    .map((each) => ({ ...each, today: today[each.account], halt: haltOf(each, said.halts) }));
 }
 
 function accountsTable() {
@@ -93,7 +106,7 @@ function accountsTable() {
     nothing: "No account was ever seen here.",
     columns: [
       { head: "account", cell: (row) => h("a", { href: `#/account/${encodeURIComponent(row.account)}` }, row.user_id ? row.name : "master") },
-      { head: "state", cell: (row) => h("span", {}, pill(row.trading ? "trading" : words(row.health), row.trading ? "good" : level(row.health)), " ", row.trading ? "" : h("span", { class: "small quietly" }, row.why_not_trading), row.trading && row.waiting_for ? h("span", { class: "small quietly" }, ` no entries: ${row.waiting_for}`) : null) },
+      { head: "state", cell: stateOf },
       { head: "since", secondary: true, cell: (row) => since(row.health_since, { before: "", after: "" }) },
       { head: "mode", secondary: true, cell: (row) => row.mode },
       { head: "last cycle", secondary: true, cell: (row) => since(row.last_cycle_at) },
@@ -104,6 +117,13 @@ function accountsTable() {
       { head: "positions", secondary: true, number: true, cell: (row) => String(row.positions) },
     ],
   });
+}
+
+function stateOf(row) {
+  const halted = row.trading && row.halt;
+  const shown = halted ? pill(row.halt.strength === "flatten" ? "selling, no entries" : "no entries", "bad") : pill(row.trading ? "trading" : words(row.health), row.trading ? "good" : level(row.health));
+  const why = halted ? `by ${row.halt.set_by}${row.halt.reason ? `: ${row.halt.reason}` : ""}` : !row.trading ? row.why_not_trading : row.waiting_for ? `no entries: ${row.waiting_for}` : "";
+  return h("span", {}, shown, " ", why ? h("span", { class: "small quietly" }, why) : null);
 }
 
 function level(health) {
