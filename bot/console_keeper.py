@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bot.brokers.market_values import MarketValues
 from bot.console.environment import console_environment
+from bot.console.hosts import is_loopback
 from bot.console_feed import ConsoleFeed, ShownCandles
 from bot.observability.health_pages import health_routes
 from bot.observability.pages import Pages
@@ -105,7 +106,6 @@ class ConsoleKeeper:
                 log.error("The console has ended (%s); trading goes on, and it is started again in %.0f s", why, pause)
                 self._answer_health()
                 self._rest(pause)
-                self._close_fallback()
         finally:
             self._close_fallback()
 
@@ -173,8 +173,12 @@ class ConsoleKeeper:
         if not readable:
             return False
         try:
-            self.url = str(json.loads(child.stdout.readline())["url"])
-        except (ValueError, KeyError, TypeError):
+            said = json.loads(child.stdout.readline())
+            if "url" not in said:  # it is about to take the port, and waits until it is free
+                self._close_fallback()
+                return False
+            self.url = str(said["url"])
+        except (ValueError, TypeError):
             return False
         log.info("Console at %s", self.url)
         return True
@@ -191,12 +195,17 @@ class ConsoleKeeper:
     def _answer_health(self) -> None:
         """The platform asks its port whether we live: it must not end a bot that trades because of a page."""
         port = self._environ.get("PORT", "").strip()
-        if not (port.isascii() and port.isdigit() and len(port) <= 5):
+        if self._fallback is not None or not (port.isascii() and port.isdigit() and len(port) <= 5):
             return
         try:
-            self._fallback = Pages("0.0.0.0", int(port), health_routes(self._readiness), self._clock)
+            self._fallback = Pages(self._public_host(), int(port), health_routes(self._readiness), self._clock)
         except (OSError, OverflowError) as error:
             log.warning("health checks on port %s cannot be answered: %s", port, error)
+
+    def _public_host(self) -> str:
+        """As the console itself has it: a platform's port is for everybody."""
+        host = self._settings.console.host
+        return "0.0.0.0" if is_loopback(host) else host
 
     def _close_fallback(self) -> None:
         fallback, self._fallback = self._fallback, None

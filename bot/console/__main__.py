@@ -15,7 +15,7 @@ from bot.console.context import Context
 from bot.console.environment import console_environment
 from bot.console.hosts import is_loopback, names_of
 from bot.console.passwords import Passwords
-from bot.console.server import CannotListen, listen, serve, write_address
+from bot.console.server import CannotListen, Listening, listen, serve, write_address
 from bot.console.sessions import Sessions, fresh_key, session_key
 from bot.domain.errors import ConfigurationError
 from bot.seams.clock import SystemClock
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 CANNOT_START = 2
 PLATFORM_PORT = "PORT"
+# So long a child waits for its port.
+PORT_SECONDS = 5.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = _settings(words, environ)
         host, port = address(settings, environ)
         context = make_context(settings, environ, host, kept=words.db is None and words.state_dir is None)
-        listening = listen(host, port if words.port is None else words.port)
+        listening = _listen(context, host, port if words.port is None else words.port, as_child=words.child)
     except (ConfigurationError, CannotListen) as error:
         print(f"The console cannot start: {error}", file=sys.stderr)
         return CANNOT_START
@@ -60,6 +62,20 @@ def address(settings: Settings, environ: Mapping[str, str]) -> tuple[str, int]:
         raise ConfigurationError(f"PORT is {given[:20]!r} and must be a port such as 8080")
     loopback = is_loopback(settings.console.host)
     return "0.0.0.0" if loopback else settings.console.host, int(given)
+
+
+def _listen(context: Context, host: str, port: int, *, as_child: bool) -> Listening:
+    """As a child: the bot has answered on this port until now, and is asked to leave it. Raises `CannotListen`."""
+    if as_child:
+        print(json.dumps({"listening_soon": port}), flush=True)
+    until = context.clock.monotonic() + (PORT_SECONDS if as_child else 0.0)
+    while True:
+        try:
+            return listen(host, port)
+        except CannotListen:
+            if context.clock.monotonic() >= until:
+                raise
+            context.clock.wait(threading.Event(), 0.1)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -187,15 +187,19 @@ def test_the_console_dies_and_is_back_the_bot_dies_and_takes_it_along(there: One
         assert buys(there, killed_at) == []
 
 
+# Of this machine, and no name of it: for the console it is an address that others reach.
+ELSEWHERE = "127.0.0.2"
+
+
 def free_port() -> int:
     with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
+        opened.bind((ELSEWHERE, 0))
         return int(opened.getsockname()[1])
 
 
 def status_of(port: int, path: str) -> int:
     try:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        with closing(http.client.HTTPConnection(ELSEWHERE, port, timeout=10)) as connection:
             connection.request("GET", path)
             return connection.getresponse().status
     except OSError:
@@ -204,7 +208,7 @@ def status_of(port: int, path: str) -> int:
 
 def test_on_a_platforms_port_without_a_password_health_alone_is_served(there: OneBrokerage) -> None:
     port = free_port()
-    with there.start(**ON, PORT=str(port)) as bot:
+    with there.start(**ON, NIJA__CONSOLE__HOST=ELSEWHERE, PORT=str(port)) as bot:
         wait_until(lambda: status_of(port, "/ready") == 200, seconds=LONG, what="it is ready")
         assert [status_of(port, path) for path in ("/live", "/trading")] == [200, 200]
         assert [status_of(port, path) for path in ("/", "/metrics", "/api/v1/overview", "/static/app.css")] == [503] * 4
@@ -214,7 +218,7 @@ def test_on_a_platforms_port_without_a_password_health_alone_is_served(there: On
 def test_when_there_is_no_page_the_bot_answers_for_its_health_itself(there: OneBrokerage) -> None:
     """Here it is switched off; the same thread answers while it cannot be started."""
     port = free_port()
-    with there.start(PORT=str(port)) as bot:
+    with there.start(NIJA__CONSOLE__HOST=ELSEWHERE, PORT=str(port)) as bot:
         wait_until(lambda: status_of(port, "/ready") == 200, seconds=LONG, what="it is ready")
         assert status_of(port, "/live") == 200
         assert status_of(port, "/metrics") == 404
