@@ -147,11 +147,11 @@ class CandleCache:
         """How many of them have been asked for and answered at least once."""
         return sum(symbol in self._series and self._series[symbol].read_at is not None for symbol in symbols)
 
-    def closed(self, symbol: str) -> tuple[Candle, ...]:
+    def closed(self, symbol: str) -> Sequence[Candle]:
         """The closed candles of a ready symbol, oldest first; empty while it is not ready (the coverage says why)."""
         return () if self._problem(symbol) is not None else self._series[symbol].candles
 
-    def known(self, symbol: str) -> tuple[Candle, ...]:
+    def known(self, symbol: str) -> Sequence[Candle]:
         """The closed candles of a symbol, however old and few they are; for any thread, for showing them."""
         series = self._series.get(symbol)
         return () if series is None else series.candles

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from bot.domain.quote import Candle
+from bot.market.packed_candles import PackedCandles
 
 FIRST_BACKOFF_SECONDS = 5.0
 LONGEST_BACKOFF_SECONDS = 300.0
@@ -21,7 +22,7 @@ class CandlesUnusable(ValueError):
 class CandleSeries:
     """What is known of one symbol. Times of asking are monotonic seconds, so that a clock set back stops nothing."""
 
-    candles: tuple[Candle, ...] = ()
+    candles: PackedCandles = field(default_factory=PackedCandles)
     due_at: float = 0.0
     asked_at: float = float("-inf")
     wanted_at: float = 0.0
@@ -32,7 +33,7 @@ class CandleSeries:
 
     @property
     def newest(self) -> datetime | None:
-        return self.candles[-1].opened_at if self.candles else None
+        return self.candles.newest
 
     @property
     def why_empty(self) -> tuple[str, str]:
@@ -58,9 +59,7 @@ class CandleSeries:
         if not candles:
             return False
         before = self.newest
-        older = tuple(candle for candle in self.candles if candle.opened_at < candles[0].opened_at)
-        newer = tuple(candle for candle in self.candles if candle.opened_at > candles[-1].opened_at)
-        self.candles = (*older, *candles, *newer)[-capacity:]
+        self.candles = self.candles.merged(candles, capacity=capacity)
         return before is None or candles[-1].opened_at > before
 
     def failed(self, now: float, reason: str, *, retry_after_seconds: float = 0.0) -> None:

@@ -8,6 +8,7 @@ about each market once a candle.
 from collections.abc import Sequence
 
 from bot.domain.quote import Candle
+from bot.market.packed_candles import PackedCandles
 from bot.seams.clock import Clock
 from bot.strategies.asking import STRATEGY_FAILED, ask_entry
 from bot.strategies.interface import AccountFacts, EntryIntent, MarketView, NoEntry, Strategy
@@ -35,8 +36,9 @@ class EntryAnswers:
     def __init__(self, strategy: Strategy, clock: Clock) -> None:
         self._strategy = strategy
         self._clock = clock
-        # By symbol: the newest candles that the answer was given to, the answer, and until when it holds (monotonic).
-        self._known: dict[str, tuple[tuple[Candle, ...], Answer, float]] = {}
+        # By symbol: the candles that the answer was given to, the newest of them, the answer, and until when it holds
+        # (monotonic).
+        self._known: dict[str, tuple[Sequence[Candle], tuple[Candle, ...], Answer, float]] = {}
 
     def keep_only(self, symbols: Sequence[str]) -> None:
         """Other markets than these are forgotten."""
@@ -47,15 +49,23 @@ class EntryAnswers:
         self, symbol: str, candles: Sequence[Candle], *, interval_minutes: int, account: AccountFacts | None
     ) -> Answer:
         """The answer on these closed candles. Raises nothing but `Fenced`, before it asks."""
-        newest, now = tuple(candles[-_COMPARED_CANDLES:]), self._clock.monotonic()
+        now = self._clock.monotonic()
         known = self._known.get(symbol)
-        if known is not None and known[0] == newest and now < known[2]:
-            return known[1]
+        if known is not None and now < known[3] and _are_the_same(candles, known):
+            return known[2]
         view = _WatchedView(symbol, candles, interval_minutes, account)
         answer = ask_entry(self._strategy, view)
         if view.__dict__.get("account_was_seen"):
             self._known.pop(symbol, None)
         else:
             failed = isinstance(answer, NoEntry) and answer.rule == STRATEGY_FAILED
-            self._known[symbol] = newest, answer, now + FAILED_AGAIN_SECONDS if failed else float("inf")
+            newest = tuple(candles[-_COMPARED_CANDLES:])
+            self._known[symbol] = candles, newest, answer, now + FAILED_AGAIN_SECONDS if failed else float("inf")
         return answer
+
+
+def _are_the_same(candles: Sequence[Candle], known: tuple[Sequence[Candle], tuple[Candle, ...], Answer, float]) -> bool:
+    """Packed candles never change: the same object needs no look at what is in it."""
+    if candles is known[0] and isinstance(candles, PackedCandles):
+        return True
+    return tuple(candles[-_COMPARED_CANDLES:]) == known[1]
