@@ -1,6 +1,6 @@
-"""A market's closed candles in a twelfth of the memory: text and times are kept, candles are made when looked at.
+"""A market's closed candles in a tenth of the memory: text and times are kept, candles are made when looked at.
 
-A candle of five decimals and a date takes some 670 bytes; a venue of 1,500 markets has a quarter of a million of them.
+A candle of five decimals and a date takes some 650 bytes; a venue of 1,500 markets has a quarter of a million of them.
 """
 
 from array import array
