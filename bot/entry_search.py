@@ -184,6 +184,12 @@ class EntrySearch:
         strategy = self._strategies.get(desk.account.broker)
         return "" if strategy is None else strategy.name
 
+    def note_unseen(self, desk: AccountDesk, problem: str) -> None:
+        """A cycle that ends before its look has seen something too: entries wait for good looks afterwards."""
+        safe = self._entry.safe_mode_of(desk)
+        safe.look(problem)
+        desk.status.waiting(safe.sentence)
+
     # -- whether to look at all ---------------------------------------------------------------------------------------
     def _entry_veto(self, desk: AccountDesk, reading: BalanceReading, held: Sequence[Position]) -> str:
         stopped = self._why_stopped(desk.account.label)

@@ -12,6 +12,7 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.balance import BalanceReading
 from bot.domain.errors import CredentialsRejected, Fenced, RetryLater, StoreUnavailable, UnreadableReply, VenueError
 from bot.domain.order import IntentState
+from bot.domain.position import Position
 from bot.dust_keeping import DustKeeping
 from bot.entry_search import EntrySearch
 from bot.market.candle_cache import CandleCache
@@ -150,7 +151,7 @@ class TradingStrategy:
         unread = None if user_mode or desk.reconciler.awaits_outcome() else self._read_fills(desk)
         if desk.reconciler.must_come_first():
             self._reconcile(desk)
-        held = self._positions.manage(desk)
+        held = self._manage(desk)
         # After the exits, which wait for nothing, and before the entries, which wait for it.
         self._reconcile(desk)
         if unread is not None:
@@ -232,6 +233,15 @@ class TradingStrategy:
             desk.reconciler.unreadable(intent, error)
         else:
             desk.reconciler.readable(intent)
+
+    def _manage(self, desk: AccountDesk) -> Sequence[Position]:
+        """Raises why nothing that is held has a price: no look at the markets follows, so this is the look."""
+        try:
+            return self._positions.manage(desk)
+        except (UnreadableReply, RetryLater) as error:
+            if desk.account.is_master:
+                self._search.note_unseen(desk, f"nothing that it holds has a price: {error}")
+            raise
 
     def _reconcile(self, desk: AccountDesk) -> None:
         if desk.executor.stopping:

@@ -58,6 +58,7 @@ def test_a_master_sizes_from_its_stop_leaves_what_fees_would_eat_and_waits_after
             rows = partial(_rows, tmp_path / "state" / "nija.db")
             _is_vetoed_for_its_fees(rows)
             _waits_a_while_after_its_balance_was_unknown(rows, exchange)
+            _waits_a_while_after_its_prices_were_unknown(rows, exchange)
             placed = exchange.journal(endpoint="AddOrder")
             assert {line["symbol"] for line in placed if line["symbol"]} == {"BTC/USD"}
             assert bot.stop() == 0
@@ -81,21 +82,42 @@ def _is_vetoed_for_its_fees(rows: Rows) -> None:
 
 def _waits_a_while_after_its_balance_was_unknown(rows: Rows, exchange: ExchangeProcess) -> None:
     """The balance cannot be read for a moment; when it can be again nothing is entered for a while yet."""
-
-    def waits_for() -> str:
-        (row,) = rows("SELECT waiting_for FROM account_state WHERE account_id = 'kraken'")
-        return str(row["waiting_for"])
-
     failures = "SELECT balance_errors FROM account_state WHERE account_id = 'kraken'"
     exchange.fault("html", times=None, endpoint="BalanceEx")
     wait_until(lambda: rows(failures)[0]["balance_errors"] >= 3, seconds=60, what="the balance is not read")
     exchange.clear_faults()
-    wait_until(lambda: "safe mode since" in waits_for(), seconds=40, what="safe mode is shown")
+    wait_until(lambda: "safe mode since" in _waits_for(rows), seconds=40, what="safe mode is shown")
     held_back = wait_until(
         lambda: rows("SELECT * FROM veto WHERE rule = 'safe_mode'"), seconds=40, what="safe mode holds a wish back"
     )
     assert "balance" in held_back[0]["detail"]
-    wait_until(lambda: "safe mode" not in waits_for(), seconds=40, what="safe mode ends by itself")
+    _ends_by_itself(rows)
+
+
+def _waits_a_while_after_its_prices_were_unknown(rows: Rows, exchange: ExchangeProcess) -> None:
+    """What it holds has no price, so no cycle comes as far as its look at the markets; that is a look all the same."""
+    before = rows("SELECT max(id) AS newest FROM veto")[0]["newest"]
+    exchange.fault("html", times=None, endpoint="Ticker")
+    wait_until(lambda: "nothing that it holds has a price" in _waits_for(rows), seconds=60, what="safe mode is shown")
+    assert "safe mode since" in _waits_for(rows)
+    (state,) = rows("SELECT status, reason FROM exit_state WHERE account_id = 'kraken'")
+    assert state["status"] == "waiting" and "no price" in state["reason"]
+    exchange.clear_faults()
+    newer = f"SELECT * FROM veto WHERE id > {before} AND rule = 'safe_mode'"
+    held_back = wait_until(lambda: rows(newer), seconds=60, what="safe mode holds a wish back")
+    assert "nothing that it holds has a price" in held_back[0]["detail"]
+    _ends_by_itself(rows)
+    (state,) = rows("SELECT status FROM exit_state WHERE account_id = 'kraken'")
+    assert state["status"] == "armed"
+
+
+def _waits_for(rows: Rows) -> str:
+    (row,) = rows("SELECT waiting_for FROM account_state WHERE account_id = 'kraken'")
+    return str(row["waiting_for"])
+
+
+def _ends_by_itself(rows: Rows) -> None:
+    wait_until(lambda: "safe mode" not in _waits_for(rows), seconds=40, what="safe mode ends by itself")
     newest = "SELECT rule FROM veto ORDER BY id DESC LIMIT 1"
     wait_until(lambda: rows(newest)[0]["rule"] == "fees_exceed_target", seconds=40, what="wishes are looked at again")
 
