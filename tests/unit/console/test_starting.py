@@ -3,8 +3,6 @@
 import http.client
 import json
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -12,14 +10,14 @@ from typing import cast
 
 import pytest
 
-from bot.console.__main__ import address
+from bot.console.__main__ import address, main
 from bot.console.server import ADDRESS_FILE, CannotListen, listen, write_address
 from bot.console_keeper import ConsoleKeeper
 from bot.domain.errors import ConfigurationError
 from bot.observability.readiness import Readiness
 from bot.seams.clock import SystemClock
 from bot.settings import Settings, load_settings
-from tests.bot_process import ROOT, environment, wait_until
+from tests.bot_process import wait_until
 from tests.stored_bot import write_configuration
 from tests.unit.console.test_the_pipe import Said
 
@@ -76,14 +74,21 @@ def test_where_it_is_stands_in_a_file_for_this_user_alone(tmp_path: Path) -> Non
         (("--port", "much"), "invalid int"),
     ],
 )
-def test_what_it_cannot_open_is_said_in_a_sentence(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "bot.console", *words],
-        cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert done.returncode == 2
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+def test_what_it_cannot_open_is_said_in_a_sentence(
+    tmp_path: Path,
+    words: tuple[str, ...],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("NIJA_CONFIG_DIR", str(write_configuration(tmp_path)))
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    try:
+        code: object = main(words)
+    except SystemExit as ended:
+        code = ended.code
+    assert code == 2
+    assert said in capsys.readouterr().err
 
 
 # -- the bot's side ---------------------------------------------------------------------------------------------------
