@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,11 +37,19 @@ def copied_at(bot: BotProcess) -> dict[str, dict[str, Any]]:
     return done
 
 
+def priced_at(state: Path) -> set[str]:
+    """The brokerages of which anybody can read prices without asking them."""
+    with closing(sqlite3.connect(f"file:{state / 'nija.db'}?mode=ro", uri=True)) as connection:
+        return {broker for (broker,) in connection.execute("SELECT DISTINCT broker FROM market_scout")}
+
+
 def test_all_five_masters_trade_and_all_their_users_copy(exchange: ExchangeProcess, tmp_path: Path) -> None:
     environ = environment(tmp_path, exchange, **SHIPPED, **BUSY)
     with BotProcess(environ, log=tmp_path / "out.txt") as bot:
         wait_until(lambda: set(copied_at(bot)) == set(BROKERAGES), seconds=120, what="a copied entry at each brokerage")
         signals, first = bot.copies(), copied_at(bot)
+        wait_until(lambda: priced_at(tmp_path) == set(BROKERAGES), seconds=60, what="prices of each brokerage stored")
+        (possible,) = json.loads(bot.command("bot.py", "limits", "okx", "BTC/USDT", "--json").stdout)["possible_orders"]
         said = bot.command("check_active_trading_per_broker.py").stdout
         status = bot.accounts()
         assert bot.stop() == 0
@@ -48,6 +58,7 @@ def test_all_five_masters_trade_and_all_their_users_copy(exchange: ExchangeProce
         for user in signal["users"]:
             check_size(signal, user)
     check_orders(journal, signals)
+    assert Decimal(possible["price"]) > 0 and Decimal(possible["smallest_notional"]) > 0
     for broker in BROKERAGES:
         check_first_trade(journal, first[broker])
         assert f"MASTER ACCOUNT: TRADING (Broker: {broker.upper()})" in said
