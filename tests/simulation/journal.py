@@ -28,6 +28,8 @@ class Journal:
             self.booked = connection.execute(select(fill)).all()
             self.positions = connection.execute(select(position)).all()
             self.dust = connection.execute(select(dust)).all()
+            # What became a position again is counted there.
+            self.still_dust = [row for row in self.dust if row.reopened_at is None]
             rows = connection.execute(select(order_intent).order_by(order_intent.c.sequence))
             self.intents: dict[str, OrderIntent] = {row.client_order_id: intent_of(row) for row in rows}
 

@@ -82,7 +82,7 @@ def _positions_equal_fills(journal: Journal, label: str) -> Iterator[Violation]:
     """What we account for is what our own orders bought and did not sell, to the last digit."""
     account = journal.users[label]
     for symbol in {seen.fill.symbol for seen in journal.fills_of(label)}:
-        of_symbol = [row for row in (*journal.positions, *journal.dust) if row.account_id == label]
+        of_symbol = [row for row in (*journal.positions, *journal.still_dust) if row.account_id == label]
         kept = sum((row.quantity for row in of_symbol if row.symbol == symbol), Decimal(0))
         held = journal.world.held_copies(account, symbol)
         if kept != held:
