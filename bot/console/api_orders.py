@@ -19,7 +19,7 @@ _ORDER = (
     *("client_order_id", "sequence", "account_id", "signal_id", "decision", "symbol", "side", "kind", "order_type"),
     *("quantity", "limit_price", "stop_price", "reference_price", "state", "reason", "created_at", "sent_at"),
     *("expires_at", "settle_at", "attempt", "venue_order_id", "filled_quantity", "average_price", "needs_person"),
-    *("resolution", "resolved_by", "resolved_at", "updated_at", "chain_id", "chain_step"),
+    *("resolution", "resolved_by", "resolved_at", "updated_at", "chain_id", "chain_step", "chain_end"),
 )
 _FILL = (
     *("sequence", "broker", "account_id", "symbol", "trade_id", "venue_order_id", "client_order_id", "side"),

@@ -51,7 +51,8 @@ def _waiting(connection: Connection, label: str, symbol: str | None) -> Sequence
     )
     if symbol is not None:
         query = query.where(signal.c.symbol == symbol)
-    return connection.execute(query.order_by(signal.c.sequence)).all()
+    rows: Sequence[Row[Any]] = connection.execute(query.order_by(signal.c.sequence)).all()
+    return rows
 
 
 def dust_listing(connection: Connection, label: str) -> Listing:
