@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from bot.diagnostics.debts import awaited
 from bot.diagnostics.listing import short
@@ -37,7 +37,7 @@ def _awaited(connection: Connection, row: Row[Any], state: BotState) -> str:
 def _waiting(connection: Connection, label: str, symbol: str | None) -> Sequence[Row[Any]]:
     """With the columns of a debt."""
     states = account_state.c
-    query = (
+    query: Select[Any] = (
         select(
             *(signal.c.signal_id, signal.c.sequence, signal.c.symbol, signal.c.side, signal.c.kind),
             *(copy_result.c.account_id, copy_result.c.planned_quantity, copy_result.c.tries, copy_result.c.last_error),
