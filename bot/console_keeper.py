@@ -7,6 +7,7 @@ blocks. While it cannot be kept up, health checks on the platform's port are ans
 import json
 import logging
 import math
+import os
 import select
 import subprocess
 import sys
@@ -71,6 +72,7 @@ class ConsoleKeeper:
         self._candles = candles
         self._stop = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
+        self._heard = b""
         self._fallback: Pages | None = None
         self._thread = KeptThread("Console", self._run, clock=clock, watchdog=watchdog)
         self.url = ""
@@ -122,7 +124,7 @@ class ConsoleKeeper:
             child = self._launch()
         except OSError as error:
             return f"it cannot be started: {error}"
-        self._child = child
+        self._child, self._heard = child, b""
         try:
             assert child.stdin is not None and child.stdout is not None
             feed = ConsoleFeed(
@@ -169,11 +171,19 @@ class ConsoleKeeper:
 
     def _announced(self, child: "subprocess.Popen[bytes]") -> bool:
         assert child.stdout is not None
-        readable, _, _ = select.select([child.stdout], [], [], 0)
-        if not readable:
-            return False
+        # Read as it comes, not line by line: what a buffer holds back is seen by no `select`.
+        while select.select([child.stdout], [], [], 0)[0]:
+            heard = os.read(child.stdout.fileno(), select.PIPE_BUF)
+            if not heard:
+                break
+            self._heard += heard
+        *lines, self._heard = self._heard.split(b"\n")
+        return any(self._said(line) for line in lines)
+
+    def _said(self, line: bytes) -> bool:
+        """Whether this line of its output is its address."""
         try:
-            said = json.loads(child.stdout.readline())
+            said = json.loads(line)
             if "url" not in said:  # it is about to take the port, and waits until it is free
                 self._close_fallback()
                 return False

@@ -91,6 +91,7 @@ def one_market(asked: Asked) -> dict[str, Any]:
         "symbol": wanted,
         "listed": listed,
         "lines": {row.broker: json.loads(row.sparkline_json) for row in lines},
+        "books": asked.context.news.books(wanted),
         "candles": [drawn_candles(asked.context, wanted, said) for said in asked.context.news.candles(wanted)],
         "trades": [
             fields_of(row, ("account_id", "side", "quantity", "price", "executed_at", "client_order_id"))

@@ -3,6 +3,8 @@
 import http.client
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -137,3 +139,37 @@ def test_while_the_console_cannot_be_kept_up_the_bot_answers_for_its_health(
     said = [record.getMessage() for record in caplog.records if "The console has ended" in record.getMessage()]
     assert "console.port" in said[0]
     assert "trading goes on" in said[0]
+
+
+SPEAKS_AT_ONCE = """
+import sys
+sys.stdout.write('{"listening_soon": 1}\\n{"url": "http://127.0.0.1:1/"}\\n')
+sys.stdout.flush()
+sys.stdin.read()
+"""
+
+
+class _SpeaksAtOnce(ConsoleKeeper):
+    """Of a console that says two things in one breath."""
+
+    def _launch(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            [sys.executable, "-c", SPEAKS_AT_ONCE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={}
+        )
+
+
+def test_an_address_that_comes_together_with_what_is_said_before_it_is_heard(tmp_path: Path) -> None:
+    made = _SpeaksAtOnce(
+        settings_of(tmp_path),
+        environ={},
+        config_dir=str(tmp_path),
+        clock=SystemClock(),
+        readiness=cast(Readiness, Said()),
+        metrics_url=lambda: "",
+        markets=dict,
+    )
+    made.start()
+    try:
+        wait_until(lambda: made.url == "http://127.0.0.1:1/", seconds=15, what="the address is heard")
+    finally:
+        made.stop(20)

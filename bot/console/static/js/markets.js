@@ -190,6 +190,7 @@ function whole(said) {
   return [
     h("section", { class: "card" }, h("h1", {}, said.symbol), said.listed.map(listing)),
     charts(said),
+    (said.books ?? []).map(book),
     card("Our positions", {}, said.positions.length ? h("ul", { class: "list" }, said.positions.map((one) => {
       const state = said.exits.find((each) => each.account_id === one.account_id);
       return h("li", {}, h("a", { href: `#/account/${encodeURIComponent(one.account_id)}` }, one.account_id), `: ${quantity(one.quantity)} bought at ${price(one.average_entry_price)}, `, since(one.opened_at, { before: "held ", after: "" }), h("br"), exits(state ? { ...state, rules: JSON.parse(state.rules_json), reason: "", faults: "" } : null));
@@ -207,6 +208,17 @@ function listing(one) {
   return h("div", { class: "body" }, h("h2", {}, brokerage(one.broker), " ", pill(words(one.status), one.tradable ? "good" : "note"), " ", one.why.map((why) => [pill(words(why), "plain"), " "])),
     seen ? null : h("p", { class: "small quietly" }, "Nobody watches its price here; an account asks for it when it needs it."),
     h("dl", { class: "tiles" }, tiles, fact("Smallest order", `${quantity(one.minimum_quantity)} / ${amount(one.minimum_notional)}`)));
+}
+
+/** The best prices with what is there, bids beside asks. */
+function book(one) {
+  const levels = one.bids.map((bid, index) => ({ index, bid, ask: one.asks[index] ?? null }));
+  const table = new KeptTable({ caption: `Book at ${brokerage(one.broker)}`, hideCaption: true, key: (row) => row.index, nothing: "The book is empty.", columns: [
+    { head: "level", cell: (row) => String(row.index + 1) },
+    { head: "wanted", number: true, cell: (row) => quantity(row.bid[1]) }, { head: "bid", number: true, cell: (row) => h("span", { class: "gain" }, price(row.bid[0])) },
+    { head: "ask", number: true, cell: (row) => row.ask ? h("span", { class: "loss" }, price(row.ask[0])) : "" }, { head: "offered", number: true, cell: (row) => row.ask ? quantity(row.ask[1]) : "" } ] });
+  table.update(levels);
+  return card(`Book at ${brokerage(one.broker)}`, { more: [age(one.age_seconds)] }, table.element);
 }
 
 function fact(name, value, besides = "") {
