@@ -10,9 +10,8 @@ SEEDS = 200
 LOOK_FROM = {
     "a_batch_is_not_looked_at_again": 230,
     "a_batch_leaves_after_the_fence": 230,
-    "a_cancel_is_an_end": 540,
     "an_exit_waits_for_fresh_balances": 40,
-    "no_carry": 110,
+    "no_carry": 320,
     "no_price_bound": 40,
     "not_found_is_final": 35,
     "old_evidence_counts": 330,
