@@ -13,7 +13,7 @@ from tests.exchange_process import ExchangeProcess
 D = Decimal
 
 
-def test_c83_the_taker_fee_that_is_told_is_what_a_trade_costs(broker: BaseBroker, rig: Rig) -> None:
+def test_c87_the_taker_fee_that_is_told_is_what_a_trade_costs(broker: BaseBroker, rig: Rig) -> None:
     told, before = broker.taker_fee_percent(rig.symbol), now()
     assert told is not None
     assert 0 <= told <= broker.dearest_taker_fee_percent
@@ -28,7 +28,7 @@ def test_c83_the_taker_fee_that_is_told_is_what_a_trade_costs(broker: BaseBroker
         assert told == 0 or paid > 0
 
 
-def test_c84_a_fee_that_cannot_be_read_is_unknown(
+def test_c88_a_fee_that_cannot_be_read_is_unknown(
     broker: BaseBroker, account: AccountRef, rig: Rig, exchange: ExchangeProcess
 ) -> None:
     broker.get_trading_pairs()
