@@ -15,9 +15,13 @@ def test_who_leaves_enters_nothing_and_still_sells_with_the_master_and_who_joins
     with HandTraded(tmp_path, ann={}, bob={}) as there:
         with there.start() as bot:
             there.master.trades("buy", "4", "ETH/USD")
-            there.master.trades("buy", "0.2", "XBT/USD")
             for name in ("ann", "bob"):
                 there.comes_to(name, "ETH/USD", "2")
+            # Only now: while a copy is under way its fee is not known, and the next share a little larger.
+            bot.says("ann_kraken: buy ETH/USD of")
+            bot.says("bob_kraken: buy ETH/USD of")
+            there.master.trades("buy", "0.2", "XBT/USD")
+            for name in ("ann", "bob"):
                 there.comes_to(name, "BTC/USD", "0.1")
             assert bot.stop() == 0
         there.users_are(ann=OFF, bob={})
@@ -57,9 +61,13 @@ def test_who_wants_to_be_closed_out_is_sold_out_again_and_again_until_nothing_is
     with HandTraded(tmp_path, ann={}, bob={}) as there:
         with there.start() as bot:
             there.master.trades("buy", "4", "ETH/USD")
-            there.master.trades("buy", "0.2", "XBT/USD")
             for name in ("ann", "bob"):
                 there.comes_to(name, "ETH/USD", "2")
+            # Only now: while a copy is under way its fee is not known, and the next share a little larger.
+            bot.says("ann_kraken: buy ETH/USD of")
+            bot.says("bob_kraken: buy ETH/USD of")
+            there.master.trades("buy", "0.2", "XBT/USD")
+            for name in ("ann", "bob"):
                 there.comes_to(name, "BTC/USD", "0.1")
             assert bot.stop() == 0
         there.users_are(ann=OFF | {"when_disabled": "close_now"}, bob=OFF | {"when_disabled": "keep"})
