@@ -962,3 +962,57 @@ alert = Table(
     Index("alert_by_cause", "cause", "subject"),
     Index("alert_by_clearing", "cleared_at"),
 )
+
+# Each start of the program: `settled_at` when it had run long enough not to count as crashed at the start, `ended_at`
+# and `exit_code` when it ended by itself. A row with neither is that of the process that runs, or of one that died.
+boot = Table(
+    "boot",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("started_at", UtcTime, nullable=False),
+    Column("build", Text, nullable=False),
+    Column("configuration", Text, nullable=False),
+    Column("settled_at", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("exit_code", Integer),
+    # Why it ended, or what was special about it.
+    Column("detail", Text, nullable=False),
+)
+
+# Each drill that was carried out, and how it came out. Rows stay for ever.
+drill_run = Table(
+    "drill_run",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("build", Text, nullable=False),
+    Column("passed", Boolean, nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    # The steps, each with what was expected, what was seen and how long it took.
+    Column("detail_json", Text, nullable=False),
+    Index("drill_run_by_name", "name", "at"),
+)
+
+# What is told to people outside, a row per message and channel.
+notification = Table(
+    "notification",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # As in `alert`.
+    Column("cause", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    # When it is tried next.
+    Column("due_at", UtcTime, nullable=False),
+    Column("tries", Integer, nullable=False),
+    # "waiting", "sent", "given_up" or "grouped" (told with another one).
+    Column("state", Text, nullable=False),
+    Column("ended_at", UtcTime),
+    Column("problem", Text, nullable=False),
+    Index("notification_by_state", "state", "due_at"),
+    Index("notification_by_cause", "cause", "subject", "at"),
+)

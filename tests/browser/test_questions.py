@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.bot_process import BotProcess
+from tests.bot_process import BotProcess, wait_until
 from tests.browser.open_page import DESKTOP, PHONE, TABLET, OpenPage
 from tests.browser.running import WITH_MARKETS, bot_with_page, url_of
 
@@ -96,10 +96,14 @@ def test_whether_money_was_made_is_one_tap_away_and_can_be_taken_along(shown: Op
     shown.go().click("text=Did I make money?")
     shown.until("() => /Made, after fees/.test(document.querySelector('main').innerText)")
     assert "paper" in shown.text().lower()
-    with shown.page.expect_download() as download:
-        shown.page.click("text=days as CSV")
-    lines = Path(download.value.path()).read_text(encoding="utf-8").splitlines()
-    assert len(lines) >= 2 and "net" in lines[0]
+
+    def days() -> list[str]:
+        with shown.page.expect_download() as download:
+            shown.page.click("text=days as CSV")
+        return Path(download.value.path()).read_text(encoding="utf-8").splitlines()
+
+    wait_until(lambda: len(days()) >= 2, seconds=60, what="the running day is written down")
+    assert "net" in days()[0]
 
 
 def test_why_not_is_answered_for_an_account_and_for_a_market(shown: OpenPage) -> None:

@@ -211,7 +211,8 @@ def test_in_and_out_and_in_again_before_the_user_had_its_turn(bench: Bench) -> N
         bench.clock.seconds += 1
     ann = bench.user("ann")
     assert [request.side for request in ann.received] == [Side.BUY]
-    assert ann.coins == held(bench) == Decimal("0.001")
+    # The first entry was still under way when the second was sized: 950 of the 1,000 beside the master's 10,000.
+    assert ann.coins == held(bench) == Decimal("0.00095")
     assert bench.missing() == 0
 
 
@@ -260,7 +261,13 @@ def test_a_master_order_filled_in_forty_pieces_is_copied_as_one(bench: Bench) ->
         replace(whole, trade_id=f"P{number}", venue_order_id="O40", quantity=Decimal("0.0005")) for number in range(40)
     ]
     order = replace(broker.orders[whole.venue_order_id], venue_order_id="O40", client_order_id="f" * 32)
-    by_hand = replace(intent, client_order_id="f" * 32, state=IntentState.UNKNOWN, venue_order_id=None)
+    by_hand = replace(
+        intent,
+        client_order_id="f" * 32,
+        state=IntentState.UNKNOWN,
+        venue_order_id=None,
+        balance_before=Decimal(9000),
+    )
     bench.store.write(lambda connection: intents.add_intent(connection, by_hand))
     bench.recorders[MASTER].book_order(by_hand, order, pieces)
     assert bench.plan() == 1
