@@ -892,9 +892,16 @@ class _Composition:
         status.fact("authenticated", true=True, proof=f"{said.partition(' ')[0]} answered" if said else "")
         status.fact("permitted", true=True, proof=said)
         status.waiting("")
-        self.world.metrics.balance_age.labels(broker.account.label).set_function(partial(_balance_age, broker))
+        self._show_figures_of(broker)
         status.move_to(Phase.STARTING, "connected, not trading yet")
         status.publish()
+
+    def _show_figures_of(self, broker: BaseBroker) -> None:
+        """Read whenever somebody scrapes: also while the account's first cycle is still under way."""
+        metrics, label = self.world.metrics, broker.account.label
+        metrics.balance_age.labels(label).set_function(partial(_balance_age, broker))
+        if isinstance(broker, KrakenBroker):
+            metrics.nonce.labels(label).set_function(partial(_last_nonce, broker))
 
     def _on_failed(self, failed: FailedConnection) -> None:
         status = self.statuses[failed.account]
@@ -959,9 +966,6 @@ class _Composition:
         )
 
     def _on_cycle(self, account: AccountRef, result: str, seconds: float) -> None:
-        broker = self.manager.broker_of(account)
-        if isinstance(broker, KrakenBroker):
-            self.world.metrics.nonce.labels(account.label).set(broker.nonces.last)
         self.world.metrics.cycles.labels(account.label, result).inc()
         self.world.metrics.cycle_seconds.labels(account.label).observe(seconds)
         self._lateness.began(account.label, self.world.clock.monotonic() - seconds)
@@ -1008,3 +1012,8 @@ def _balance_age(broker: BaseBroker) -> float:
     """Seconds, or NaN while no balance was read: Prometheus knows no other "unknown"."""
     age = broker.balance_book.reading().age_seconds
     return float("nan") if age is None else age
+
+
+def _last_nonce(broker: KrakenBroker) -> float:
+    """The last nonce that this process has given out, or NaN before the first."""
+    return float(broker.nonces.last) or float("nan")
