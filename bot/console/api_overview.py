@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.build import build_of
 from bot.console.answers import Asked, Refusal
 from bot.console.api_events import latest_events
 from bot.console.api_positions import nearest_first, read_positions
-from bot.console.build import build_of
 from bot.console.cache import Cached
 from bot.console.context import Context
 from bot.console.fields import age_seconds
