@@ -1,7 +1,9 @@
-"""What a person should know of now, by the store: each cause with what it is about."""
+"""What a person should know of now, by the store and the disk: each cause with what it is about."""
 
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -12,15 +14,45 @@ from bot.diagnostics.store_reading import describe_age
 from bot.domain.health import HealthState
 from bot.domain.veto import VetoRule
 from bot.settings import Settings
+from bot.settings.loading import inherited_environment
 from bot.storage import halts
 from bot.storage.accounts import states
 from bot.storage.alerts import AlertNow
 from bot.storage.debts import unresolved_orders
 from bot.storage.drifts import open_drifts
+from bot.storage.ephemeral import throws_away
 from bot.storage.intents import needing_a_person
 from bot.storage.schema import exit_state, veto
 
+# Every cause that somebody can be told of, and what it means. The last ones are events: over as soon as they are told.
+CAUSES: Mapping[str, str] = MappingProxyType(
+    {
+        "account_lost": "an account does not trade: it has failed, or its thread was shut out",
+        "account_degraded": "an account makes no entries for some minutes; its exits go on",
+        "no_cycle": "an account has not finished a cycle for more than two periods",
+        "needs_person": "an order is in a state that only a person who looks at the brokerage can settle",
+        "unknown_order": "for a minute it has not been known whether the brokerage took an order",
+        "exit_debt": "a copied exit has been owed for a minute, and is not done",
+        "unguarded": "no rule can sell a position now",
+        "difference": "a brokerage and the books differ",
+        "missing_answers": "users have no answer to a signal",
+        "limit_hit": "a daily loss or a drawdown keeps an account from entries",
+        "halted": "somebody or something has stopped entries",
+        "storage_not_persistent": "the platform throws the state away at every restart",
+        "disk_low": "the disk of the state directory is almost full",
+        "crashed_boots": "the program has crashed at its start several times in a row, and makes no entries",
+        "first_fill": "an account has had the first fill of its life",
+        "stop_hit": "a position was sold by its stop",
+        "build_changed": "another build of the program runs than before",
+        "restarted": "the program runs again after an end that was not asked for",
+    }
+)
+EVENTS = frozenset({"first_fill", "stop_hit", "build_changed", "restarted"})
+
 CRITICAL, WARNING = "critical", "warning"
+# Less is not enough for a day of log and books.
+DISK_LOW_BYTES = 500_000_000
+DISK_FULL_BYTES = 100_000_000
 # An account may be degraded for a moment; after this somebody should look.
 DEGRADED_FOR = timedelta(minutes=5)
 UNKNOWN_FOR = timedelta(seconds=60)
@@ -41,6 +73,7 @@ def causes(connection: Connection, settings: Settings, now: datetime, *, missing
         *_answers(missing),
         *_limits(connection, now),
         *_halts(connection),
+        *_disk(settings),
     ]
     return list({one.key: one for one in found}.values())
 
@@ -106,3 +139,26 @@ def _limits(connection: Connection, now: datetime) -> Iterator[AlertNow]:
 def _halts(connection: Connection) -> Iterator[AlertNow]:
     for halt in halts.all_in_force(connection):
         yield AlertNow("halted", str(halt.id), WARNING, halt.sentence)
+
+
+def _disk(settings: Settings) -> Iterator[AlertNow]:
+    directory = settings.state_dir
+    try:
+        free = shutil.disk_usage(directory).free
+        platform = "" if settings.database_url is not None else throws_away(directory, inherited_environment())
+    except OSError:
+        return  # what is wrong with the directory is said by whoever writes to it
+    if free < DISK_LOW_BYTES:
+        severity = CRITICAL if free < DISK_FULL_BYTES else WARNING
+        # In steps, so that it does not say something new at each look.
+        yield AlertNow(
+            "disk_low", "", severity, f"less than {_step_above(free)} MB are free on the disk of {directory}"
+        )
+    if platform:
+        text = f"{platform} throws {directory} away at every restart, and with it open orders and positions"
+        yield AlertNow("storage_not_persistent", "", WARNING, text)
+
+
+def _step_above(free: int) -> int:
+    """The smallest of a few figures that is more, in MB."""
+    return next(step for step in (10, 50, 100, 200, 500) if free < step * 1_000_000)
