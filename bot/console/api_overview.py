@@ -1,6 +1,6 @@
 """The first screen: one word for the whole, the first closed gate, accounts, money, positions, debts, events."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from bot.build import build_of
@@ -12,6 +12,7 @@ from bot.console.context import Context
 from bot.console.fields import age_seconds
 from bot.diagnostics.books_command import open_ledger
 from bot.diagnostics.debts import read_debts
+from bot.diagnostics.halts import as_fields as halt_fields
 from bot.diagnostics.money import as_fields, read_purses
 from bot.diagnostics.overview import Overview, read_overview
 from bot.diagnostics.period_figures import totals_of
@@ -115,19 +116,6 @@ def _first_reason(overview: Overview) -> str:
     if waiting:
         return f"{waiting[0].label}: {waiting[0].why_not_trading}"
     return "" if any(not one.why_not_trading for one in overview.accounts) else "no account has a key"
-
-
-def halt_fields(halt: Halt) -> Mapping[str, Any]:
-    return {
-        "id": halt.id,
-        "scope": str(halt.scope),
-        "target": halt.target,
-        "strength": str(halt.strength),
-        "reason": halt.reason,
-        "set_by": halt.set_by,
-        "source": str(halt.source),
-        "sentence": halt.sentence,
-    }
 
 
 def overview(asked: Asked) -> dict[str, Any]:

@@ -106,6 +106,10 @@ class OrderRequest:
     # Asked when nothing stands between the order and the wire any more, after every wait for a turn. Raises `HeldBack`.
     last_look: Callable[[], None] = field(default=no_last_look, compare=False, repr=False)
 
+    def leaves_before(self, latest: float) -> float:
+        """The earlier of its own moment and `latest` (both monotonic seconds)."""
+        return latest if self.leave_before is None else min(latest, self.leave_before)
+
     def __post_init__(self) -> None:
         if not isinstance(self.quantity, Decimal) or not self.quantity.is_finite() or self.quantity <= 0:
             raise ValueError(f"order quantity must be a positive Decimal, not {self.quantity!r}")

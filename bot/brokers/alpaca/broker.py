@@ -298,9 +298,7 @@ class AlpacaBroker(BaseBroker):
 
         Raises `MarketClosed` when nothing was sent for that reason.
         """
-        leave_before = self._context.clock.monotonic() + self._context.order_deadline_seconds
-        if request.leave_before is not None:
-            leave_before = min(leave_before, request.leave_before)
+        leave_before = request.leaves_before(self._context.clock.monotonic() + self._context.order_deadline_seconds)
         self._refuse_unlisted(request.symbol)
         self._refuse_short(request)
         leave_before = min(leave_before, self._leave_before_close(request))
@@ -335,9 +333,7 @@ class AlpacaBroker(BaseBroker):
         if request.side is not Side.BUY or closes_in is None or self.capabilities.refusal_of(request):
             return None
         now = self._context.clock.monotonic()
-        leave_before = now + min(closes_in, self._context.order_deadline_seconds)
-        if request.leave_before is not None:
-            leave_before = min(leave_before, request.leave_before)
+        leave_before = request.leaves_before(now + min(closes_in, self._context.order_deadline_seconds))
         return self._calls.order_call(
             "/orders",
             order_body(request),

@@ -232,9 +232,7 @@ class CcxtBroker(BaseBroker):
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:
-        leave_before = self._context.clock.monotonic() + self._context.order_deadline_seconds
-        if request.leave_before is not None:
-            leave_before = min(leave_before, request.leave_before)
+        leave_before = request.leaves_before(self._context.clock.monotonic() + self._context.order_deadline_seconds)
         market = self._listed(request.symbol)
         if not self._calls.venue_clock.is_measured:
             # By this machine's clock an order could be good for longer than anybody waits for it.
@@ -263,9 +261,7 @@ class CcxtBroker(BaseBroker):
         market = self.known_trading_pairs().get(request.symbol)
         if market is None or self.capabilities.refusal_of(request):
             return None
-        leave_before = self._context.clock.monotonic() + self._context.order_deadline_seconds
-        if request.leave_before is not None:
-            leave_before = min(leave_before, request.leave_before)
+        leave_before = request.leaves_before(self._context.clock.monotonic() + self._context.order_deadline_seconds)
         return self._profile.order_call(request, market, leave_before=leave_before)
 
     def _make_lane(self, context: CcxtContext) -> RestLane | None:

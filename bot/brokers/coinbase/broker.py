@@ -324,9 +324,7 @@ class CoinbaseBroker(BaseBroker):
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:
-        leave_before = self._context.clock.monotonic() + self._context.order_deadline_seconds
-        if request.leave_before is not None:
-            leave_before = min(leave_before, request.leave_before)
+        leave_before = request.leaves_before(self._context.clock.monotonic() + self._context.order_deadline_seconds)
         self._refuse_unlisted(request.symbol)
         self.venue_clock.keep(self._calls.read_time)
         if not self.venue_clock.is_measured:
@@ -335,8 +333,7 @@ class CoinbaseBroker(BaseBroker):
         body = order_body(request)
         try:
             reply = self._calls.post("/orders", body, leave_before=leave_before, last_look=request.last_look)
-            order_id = accepted_order_id(reply, request, where=f"{self.account.label}: Coinbase order")
-            return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_id)
+            return self._acknowledged(reply, request)
         except OrderRefused as error:
             self._learn(error)
             raise
@@ -345,6 +342,10 @@ class CoinbaseBroker(BaseBroker):
         except Exception as error:
             # Whatever went wrong with the answer, the order may be in the book.
             raise OutcomeUnknown(f"{self.account.label}: after sending an order: {error}") from error
+
+    def _acknowledged(self, reply: Mapping[str, object], request: OrderRequest) -> OrderAck:
+        order_id = accepted_order_id(reply, request, where=f"{self.account.label}: Coinbase order")
+        return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_id)
 
     def _learn(self, error: OrderRefused) -> None:
         if error.venue_code in MARKET_RULES:
@@ -366,14 +367,12 @@ class CoinbaseBroker(BaseBroker):
         token_seconds = min(BATCH_TOKEN_SECONDS, now + deadline - leave_before)
         if token_seconds < LEAST_TOKEN_SECONDS / 2:
             return None
-        where = f"{self.account.label}: Coinbase order"
-
-        def taken(reply: Mapping[str, object]) -> OrderAck:
-            order_id = accepted_order_id(reply, request, where=where)
-            return OrderAck(client_order_id=request.client_order_id, venue_order_id=order_id)
-
         return self._calls.order_call(
-            "/orders", order_body(request), taken, leave_before=leave_before, token_seconds=token_seconds
+            "/orders",
+            order_body(request),
+            lambda reply: self._acknowledged(reply, request),
+            leave_before=leave_before,
+            token_seconds=token_seconds,
         )
 
     def _make_lane(self, context: CoinbaseContext) -> RestLane | None:

@@ -353,10 +353,7 @@ class KrakenBroker(BaseBroker):
 
     # -- orders -----------------------------------------------------------------------------------------------------
     def place_order(self, request: OrderRequest) -> OrderAck:
-        seconds = self._context.order_deadline_seconds
-        leave_before = self._context.clock.monotonic() + seconds
-        if request.leave_before is not None:
-            leave_before = min(leave_before, request.leave_before)
+        leave_before = request.leaves_before(self._context.clock.monotonic() + self._context.order_deadline_seconds)
         rest_id = self._rest_id_for_order(request.symbol)
         self.venue_clock.keep(self._read_time)
         self._refuse_without_time()

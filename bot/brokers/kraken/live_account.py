@@ -164,9 +164,7 @@ class LiveAccount:
         pair = self._pair(request.symbol)
         if pair is None or not self.takes_orders():
             return None
-        leave_before = self._clock.monotonic() + self._context.order_deadline_seconds
-        if request.leave_before is not None:
-            leave_before = min(leave_before, request.leave_before)
+        leave_before = request.leaves_before(self._clock.monotonic() + self._context.order_deadline_seconds)
         try:
             return self.orders.frame(request, pair.rest_id, leave_before=leave_before, acknowledged=self.acknowledged)
         except OrderRefused:
