@@ -63,6 +63,8 @@ def environment(state_dir: Path, exchange: ExchangeProcess | None = None, **more
         "NIJA_CONFIG_DIR": str(TWO_BROKERAGES),
         # A process of its own, which only tests of it need.
         "NIJA__CONSOLE__ENABLED": "false",
+        # Many tests kill the bot again and again; those about that say so.
+        "NIJA__SUPERVISION__CRASHED_BOOTS": "0",
         **REST_ONLY,
     }
     if exchange is not None:

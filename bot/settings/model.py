@@ -12,6 +12,7 @@ from bot.domain.account import BrokerType
 from bot.settings.books import BooksSettings
 from bot.settings.console import ConsoleSettings
 from bot.settings.exchanges import Exchanges, no_such_brokerage
+from bot.settings.notifications import NotificationSettings
 from bot.settings.orders import OrdersSettings
 from bot.settings.origins import Origin
 from bot.settings.section import Section
@@ -441,6 +442,12 @@ class SupervisionSettings(Section):
     circuit_open_seconds: SomeSeconds = Field(
         default=900.0, description="an account whose thread died or hung too often is left alone so long, then probed"
     )
+    crashed_boots: Annotated[Whole, Field(ge=0, le=100)] = Field(
+        default=3,
+        description="starts in a row that crash before they have settled turn entries off; 0 = never",
+        json_schema_extra={"unit": "starts"},
+    )
+    boot_settled_seconds: SomeSeconds = Field(default=60.0, description="a start that has run for so long has settled")
 
 
 class InstanceSettings(Section):
@@ -555,6 +562,9 @@ class OperatorSettings(Section):
     )
     console: ConsoleSettings = Field(default=ConsoleSettings(), description="the Ops Console, a page for a browser")
     books: BooksSettings = Field(default=BooksSettings(), description="what an account has made, day by day")
+    notifications: NotificationSettings = Field(
+        default=NotificationSettings(), description="what people outside are told"
+    )
     supervision: SupervisionSettings = Field(default=SupervisionSettings(), description="threads that make no progress")
     paper: PaperSettings = Field(default=PaperSettings(), description="the paper exchange, in paper mode")
     exchanges: Exchanges = Field(
