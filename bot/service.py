@@ -16,7 +16,9 @@ from sqlalchemy import URL, Connection
 from bot import exit_codes
 from bot.account_share import AccountShare, digest_of
 from bot.alert_desk import AlertDesk
+from bot.boot_record import BootRecord
 from bot.brokers.paper_venue import PaperVenue
+from bot.build import build_of
 from bot.composition import Parts, World, compose
 from bot.console_feed import ShownCandles
 from bot.console_keeper import ConsoleKeeper
@@ -29,10 +31,11 @@ from bot.domain.halt import HaltSource
 from bot.instance import InstanceLease, LeaseConnection, ProcessLease, Transact, Turn
 from bot.kill_switch import KillSwitch
 from bot.observability.health_pages import serve
-from bot.observability.logs import LOG_FILE, Redactor, set_up_logging
+from bot.observability.logs import LOG_FILE, log_the_uncaught, set_up_logging
 from bot.observability.metrics import Metrics
 from bot.observability.pages import Pages
 from bot.observability.readiness import CountedTick, Readiness, Tick
+from bot.observability.redactor import Redactor
 from bot.seams import failpoints
 from bot.seams.clock import Clock, SystemClock
 from bot.seams.failpoints import failpoint
@@ -92,6 +95,7 @@ class Run:
         self._metrics = Metrics()
         self._redactor = Redactor()
         self._readiness = Readiness()
+        self._boot: BootRecord | None = None
         self._turn = Tick(self._clock)
         self._readiness.ages["the main loop"] = self._turn.age_seconds
         self._kill_switch: KillSwitch | None = None
@@ -134,6 +138,7 @@ class Run:
             )
         except OSError as error:
             raise unusable(settings.state_dir, error) from error
+        log_the_uncaught()
         failpoints.install(settings.failpoints)
         try:
             return self._with_store()
@@ -147,6 +152,10 @@ class Run:
 
     def _with_store(self) -> int:
         settings = self._settings
+        build = build_of(settings)
+        log.info("Build %s, configuration %s", build["build"], build["configuration"])
+        self._readiness.build = build
+        self._metrics.build_info.labels(**build).set(1.0)
         banner(settings)
         if self._stop.is_set():
             log.info("Stopping: %s. Nothing was started yet", self._reason)
@@ -266,6 +275,17 @@ class Run:
         self._readiness.waiting = what
 
     def _with_lease(self, store: Store, installation: Installation, lease: InstanceLease) -> int:
+        self._boot = boot = BootRecord(store, self._clock, self._settings)
+        boot.begin()
+        try:
+            code = self._as_this_boot(store, installation, lease)
+        except ConfigurationError as error:
+            boot.end(exit_codes.WRONG_USE, error.problems[0])
+            raise
+        boot.end(code, self._reason)
+        return code
+
+    def _as_this_boot(self, store: Store, installation: Installation, lease: InstanceLease) -> int:
         settings = self._settings
         check_mode(settings, store)
         check_keys(settings, store)
@@ -440,6 +460,8 @@ class Run:
             sealer.turn()
             alert_desk.turn()
             retention.turn()
+            if self._boot is not None:
+                self._boot.turn()
             self._keep_exchange_alive(world)
             if now >= summary_at:
                 summary_at = now + every

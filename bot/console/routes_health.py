@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from starlette.responses import Response
 
+from bot.build import build_id
 from bot.console.answers import Asked, ConsoleRoute, Refusal, json_answer
 from bot.console.roles import Role
 
@@ -25,7 +26,7 @@ def ready(asked: Asked) -> Response:
 def _verdict(asked: Asked, name: str, good: str) -> Response:
     said = asked.context.news.readiness()
     problems = [_silence(asked)] if said is None else [str(each) for each in said.get(name, ())]
-    return json_answer({good: not problems, "reasons": problems}, status=503 if problems else 200)
+    return json_answer({good: not problems, "reasons": problems, "build": build_id()}, status=503 if problems else 200)
 
 
 def trading(asked: Asked) -> Response:
@@ -34,7 +35,12 @@ def trading(asked: Asked) -> Response:
     if said is None:
         return json_answer({"trading": False, "reasons": [_silence(asked)], "accounts": []}, status=503)
     reasons = [str(each) for each in said.get("not_ready", ())]
-    answer = {"trading": not reasons, "reasons": reasons, "accounts": said.get("accounts", [])}
+    answer = {
+        "trading": not reasons,
+        "reasons": reasons,
+        "accounts": said.get("accounts", []),
+        "build": build_id(),
+    }
     return json_answer(answer, status=503 if reasons else 200)
 
 

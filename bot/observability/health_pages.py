@@ -35,16 +35,20 @@ def routes(metrics: Metrics, readiness: Readiness) -> Routes:
 def health_routes(readiness: Readiness) -> Routes:
     """What platforms ask for, without anything that is for those who may see it."""
     return {
-        "/live": lambda _accept: _verdict(readiness.dead(), "alive"),
-        "/ready": lambda _accept: _verdict(readiness.not_ready(), "ready"),
+        "/live": lambda accept: _verdict(readiness, readiness.dead(), "alive", accept),
+        "/ready": lambda accept: _verdict(readiness, readiness.not_ready(), "ready", accept),
         "/trading": lambda _accept: _accounts(readiness),
     }
 
 
-def _verdict(problems: list[str], good: str) -> Page:
+def _verdict(readiness: Readiness, problems: list[str], good: str, accept: str) -> Page:
+    if "application/json" in accept:
+        said = {good: not problems, "reasons": problems, **readiness.build}
+        return Page(503 if problems else 200, json.dumps(said).encode(), "application/json")
     return Page.text(503, "; ".join(problems)) if problems else Page.text(200, good)
 
 
 def _accounts(readiness: Readiness) -> Page:
-    body = json.dumps({"waiting": readiness.waiting, "accounts": readiness.trading()}).encode()
+    said = {"waiting": readiness.waiting, "accounts": readiness.trading(), **readiness.build}
+    body = json.dumps(said).encode()
     return Page(200, body, "application/json")

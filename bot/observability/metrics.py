@@ -72,6 +72,7 @@ class Metrics:
         self.inbox_notes = Gauge("nija_inbox_notes", "Notes waiting in accounts' inboxes", registry=self.registry)
         self.sockets = SocketFigures(self.registry)
         self.market = MarketFigures(self.registry)
+        self.build_info = self._gauge("nija_build_info", "1 for the program that runs", "build", "configuration")
         self.store_queue = Gauge("nija_store_queue", "Writes waiting for the store", registry=self.registry)
 
     def set_health(self, account: str, state: str) -> None:

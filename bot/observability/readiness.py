@@ -44,10 +44,14 @@ def _no_accounts() -> Sequence[Mapping[str, Any]]:
 
 
 class Readiness:
-    """Filled in while the process starts. `waiting`: what it waits for before it can trade at all."""
+    """Filled in while the process starts. `waiting`: what it waits for before it can trade at all.
+
+    `build`: which program and which configuration this is.
+    """
 
     def __init__(self) -> None:
         self.waiting = "starting"
+        self.build: Mapping[str, str] = {}
         self.ages: dict[str, Callable[[], float]] = {}
         self.problems: list[Callable[[], str]] = []
         self.accounts: Callable[[], Sequence[Mapping[str, Any]]] = _no_accounts

@@ -76,3 +76,15 @@ def test_who_opens_too_many_connections_is_hung_up_on_and_others_are_served_when
             return False
 
     wait_until(served, seconds=20, what="the page is there again")
+
+
+def test_a_platform_that_asks_for_json_is_told_the_build_too(pages: Pages, readiness: Readiness) -> None:
+    readiness.build = {"build": "0123456789ab", "configuration": "ba9876543210"}
+    for name, word in (("live", "alive"), ("ready", "ready")):
+        reply = requests.get(
+            f"http://127.0.0.1:{pages.port}/{name}", headers={"Accept": "application/json"}, timeout=10
+        )
+        assert reply.json()["build"] == "0123456789ab"
+        assert reply.json()[word] is (name == "live")
+        assert reply.status_code == (200 if name == "live" else 503)
+    assert '"build": "0123456789ab"' in ask(pages, "trading")[1]
