@@ -13,6 +13,7 @@ from bot.domain.balance import BalanceStatus
 from bot.domain.errors import Fenced, NijaError, VenueStopped
 from bot.domain.health import HealthState
 from bot.execution.stream_booking import StreamBooking
+from bot.observability.correlation import working_on
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource
 from bot.supervision.heart import STEP_SECONDS, Heart, beat
@@ -101,7 +102,7 @@ class AccountWorker:
     def run(self) -> None:
         """Until told to stop, with this worker's heart beating."""
         try:
-            with self.heart.beating():
+            with self.heart.beating(), working_on(account=self.desk.account.label):
                 while not (self._stop.is_set() or self._ended):
                     self.step()
                 self._cancel_what_rests()

@@ -71,9 +71,10 @@ from bot.master_rules import configured_exit_plan, master_rules
 from bot.master_watch import MasterWatch
 from bot.mirrored_exits import MirroredExits
 from bot.multi_account_broker_manager import FailedConnection, MultiAccountBrokerManager, Pauses
+from bot.observability.correlation import working_on
 from bot.observability.cycle_lateness import CycleLateness
-from bot.observability.logs import Redactor
 from bot.observability.metrics import Metrics
+from bot.observability.redactor import Redactor
 from bot.position_sizer import PositionSizer
 from bot.protective_stops import ProtectiveStops
 from bot.risk.gate import TradingGate
@@ -942,7 +943,10 @@ class _Composition:
             answered = copies.answered_when_planned(connection, signal.signal_id)
         for row in (row for row in answered if self._answers_here(row.account_id)):
             self.world.metrics.copies.labels(row.account_id, row.status, row.reason).inc()
-            log.info("%s: %s %s of %s: %s", row.account_id, row.status, signal.symbol, signal.signal_id[:8], row.detail)
+            with working_on(account=row.account_id, signal=signal.signal_id):
+                log.info(
+                    "%s: %s %s of %s: %s", row.account_id, row.status, signal.symbol, signal.signal_id[:8], row.detail
+                )
 
     def _answers_here(self, label: str) -> bool:
         """Whether this process counts an answer that a plan has given; of many processes each counts its own."""

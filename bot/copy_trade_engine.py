@@ -19,6 +19,7 @@ from bot.domain.quote import Quote
 from bot.domain.signal import TradeSignal
 from bot.execution.entry_lane import EntryLane, NoLane
 from bot.followers import CopyLimits, Follower, Followers
+from bot.observability.correlation import working_on
 from bot.position_sizer import PositionSizer
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
@@ -146,7 +147,8 @@ class CopyTradeEngine:
                 self._plan_brokerage(broker)
         told = self._take_committed()
         for planned in told:
-            self._tell(planned)
+            with working_on(signal=planned.signal.signal_id):
+                self._tell(planned)
         self._lane.tend()
         return len(told)
 
@@ -196,7 +198,8 @@ class CopyTradeEngine:
                 waiting = self._portion.waiting(connection, broker)
         for signal in waiting:
             beat(f"planning signal {signal.signal_id[:8]}")
-            self._plan(signal)
+            with working_on(signal=signal.signal_id):
+                self._plan(signal)
 
     def _plan(self, signal: TradeSignal) -> None:
         failpoint("plan_signal")

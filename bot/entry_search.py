@@ -17,7 +17,7 @@ from bot.market.universe import FEE, ScanRules, filtered_by_fee
 from bot.market_look import Look, MarketLook
 from bot.master_entry import MasterEntry
 from bot.master_rules import MasterRules
-from bot.observability.last_said import LastSaid
+from bot.observability.last_said import LastSaid, without_figures
 from bot.own_orders import OwnOrders
 from bot.seams.clock import Clock
 from bot.storage import intents
@@ -81,12 +81,13 @@ class EntrySearch:
             desk.status.recovered()
         veto = self._entry_veto(desk, reading, held)
         desk.status.waiting(veto)
-        is_news = self._said.is_news(desk.account.label, "", veto)
+        is_news = self._said.is_news(desk.account.label, "", without_figures(veto))
+        begins = self._said.is_news(desk.account.label, "scanning", "" if veto else "it is")
         if veto:
             log.log(logging.INFO if is_news else logging.DEBUG, "%s: no new entries: %s", desk.account.label, veto)
             self._record.waited(desk.account.label, veto, strategy=self._strategy_name(desk))
             return
-        log.info("Scanning for new opportunities...")
+        log.log(logging.INFO if begins else logging.DEBUG, "Scanning for new opportunities...")
         desk.status.step("scanning")
         started = self._clock.monotonic()
         look = self._look(desk, held)

@@ -15,6 +15,7 @@ from bot.domain.position import ExitPlan
 from bot.domain.signal import TradeSignal
 from bot.domain.symbol import normalise_symbol, quote_of
 from bot.execution.fill_recorder import MasterFills
+from bot.observability.correlation import became_signal
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource, derived_id
 from bot.storage import fills as fill_rows
@@ -112,6 +113,7 @@ class TradeSignalEmitter:
             batch=batch,
             now=self._clock.now(),
         )
+        became_signal(item.signal_id)
         if new:
             self._plan_in(connection, item)
 

@@ -34,6 +34,9 @@ from bot.strategy_facts import ask_common_fee
 
 log = logging.getLogger(__name__)
 
+# What a cycle does, as the log says it.
+MASTER_MODE, USER_MODE = "MASTER (full strategy)", "USER (position management only)"
+
 
 class MultiBrokerTrader(Protocol):
     """What the strategy's status and start methods need of the thread keeper."""
@@ -80,7 +83,7 @@ class TradingStrategy:
         self._announce = announce
         self._status_lines = status_lines
         self._waited_for = waited_for
-        said = LastSaid()
+        self._said = said = LastSaid()
         self.orders = OwnOrders(store=store, clock=clock, ids=ids, install_id=install_id, announce=announce)
         self._positions = PositionKeeping(
             strategies=strategies,
@@ -130,9 +133,7 @@ class TradingStrategy:
 
     def candle_caches(self) -> Mapping[BrokerType, CandleCache]:
         """Of each master; for any thread, for showing what its strategy sees."""
-        return {
-            account.broker: desk.candles for account, desk in list(self._desks.items()) if desk.candles is not None
-        }
+        return {account.broker: desk.candles for account, desk in list(self._desks.items()) if desk.candles is not None}
 
     def run_cycle(self, broker: BaseBroker | None = None, user_mode: bool = False) -> None:
         """One cycle for `broker`'s account, in the calling thread (default: the first master).
@@ -141,10 +142,7 @@ class TradingStrategy:
         """
         desk = self._desk_of(broker)
         user_mode = user_mode or not desk.account.is_master
-        if user_mode:
-            log.info("Trading cycle mode: USER (position management only)")
-        else:
-            log.info("Trading cycle mode: MASTER (full strategy)")
+        self._say_once(desk, f"Trading cycle mode: {USER_MODE if user_mode else MASTER_MODE}")
         self._settle_orders(desk)
         desk.broker.renew_trading_session()
         reading = self._read_balance(desk)
@@ -158,7 +156,7 @@ class TradingStrategy:
             # Nothing new while the account's own trades are not known. What it holds was looked after all the same.
             raise unread
         if user_mode:
-            log.info("USER MODE: Skipping market scan (signals come from copy trade engine)")
+            self._say_once(desk, "USER MODE: Skipping market scan (signals come from copy trade engine)")
             # Its copies keep back what they will cost. A master asks in its look at the markets.
             ask_common_fee(desk.broker, [*islice(desk.broker.known_trading_pairs(), 1)])
             if desk.reconciler.hydrated:
@@ -197,6 +195,11 @@ class TradingStrategy:
         if self.trader is None:
             raise RuntimeError("this strategy was made without a trader; the program's start wires one")
         return self.trader
+
+    def _say_once(self, desk: AccountDesk, text: str) -> None:
+        """What holds of every cycle of an account is said in its first one."""
+        is_news = self._said.is_news(desk.account.label, text, text)
+        log.log(logging.INFO if is_news else logging.DEBUG, text)
 
     def _desk_of(self, broker: BaseBroker | None) -> AccountDesk:
         if broker is not None:

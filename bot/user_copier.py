@@ -17,6 +17,7 @@ from bot.domain.signal import CopyReason, CopyStatus, TradeSignal
 from bot.domain.veto import VetoRule
 from bot.execution.order_executor import NOT_SENT, OrderExecutor, has_ended
 from bot.mirrored_exits import MirroredExits
+from bot.observability.correlation import working_on
 from bot.seams.clock import Clock
 from bot.storage import copies, intents, symbol_pauses
 from bot.storage.intents import OrderIntent
@@ -100,7 +101,8 @@ class UserCopier:
         busy: set[str] = set()
         for number, row in enumerate(rows):
             signal = signal_of(row)
-            wait = self._guarded(signal, row, rows[number + 1 :], first=signal.symbol not in busy)
+            with working_on(account=self._account.label, signal=signal.signal_id, order=row.client_order_id or ""):
+                wait = self._guarded(signal, row, rows[number + 1 :], first=signal.symbol not in busy)
             if wait is not None:
                 waits.append(wait)
                 busy.add(signal.symbol)

@@ -60,6 +60,8 @@ def environment(state_dir: Path, exchange: ExchangeProcess | None = None, **more
         "METRICS_PORT": "0",
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
+        # Their output is a file, and tests read it as people do.
+        "LOG_JSON": "false",
         "NIJA_CONFIG_DIR": str(TWO_BROKERAGES),
         # A process of its own, which only tests of it need.
         "NIJA__CONSOLE__ENABLED": "false",

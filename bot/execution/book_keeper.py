@@ -23,6 +23,7 @@ from bot.execution.holdings_marks import marks_of_assets
 from bot.execution.reconciliation import Reconciler
 from bot.execution.running_books import RunningBooks, apply_all, opened_books
 from bot.execution.settled_reading import QUIET, NotSettled, SettledReader, SettledReading, ThreadWanted
+from bot.observability.last_said import without_figures
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.seams.ids import IdSource
@@ -159,7 +160,7 @@ class BookKeeper:
 
     def _failed(self, problem: str) -> bool:
         """Whether that is news."""
-        is_news = problem != self.problem
+        is_news = without_figures(problem) != without_figures(self.problem)
         if is_news:
             log.warning("%s: its books could not be gone on with: %s", self._account_id, problem)
         self.problem = problem

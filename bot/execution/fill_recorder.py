@@ -15,6 +15,7 @@ from bot.domain.order import FINAL_STATES, IntentState, VenueOrder, VenueOrderSt
 from bot.domain.position import ExitPlan
 from bot.execution.position_math import after_fill
 from bot.execution.trips import add_trip
+from bot.observability.correlation import working_on
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.storage import fills as fill_rows
@@ -96,7 +97,8 @@ class FillRecorder:
                 along(connection, present)
             return new
 
-        return self._write(work)
+        with working_on(account=intent.account_id, signal=intent.signal_id, order=intent.client_order_id):
+            return self._write(work)
 
     def book_history(self, fills: Sequence[Fill], *, move_cursor: bool = True) -> Sequence[Fill]:
         """Book fills read from the account's history, whoever made the orders, and move the cursor past them.
@@ -115,7 +117,8 @@ class FillRecorder:
                 self._move_cursor(connection, max(fill.executed_at for fill in fills))
             return new
 
-        return self._write(work) if fills else []
+        with working_on(account=self._account.label):
+            return self._write(work) if fills else []
 
     def book_lost(self, fills: Sequence[Fill]) -> Sequence[Fill]:
         """Book one order of ours that an older copy of the books does not know; it is no signal a second time."""

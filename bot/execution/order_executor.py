@@ -42,6 +42,7 @@ from bot.execution.departures import Departures
 from bot.execution.entry_gate import EntryGate, OpenGate
 from bot.execution.fill_recorder import FillRecorder
 from bot.execution.instance_guard import InstanceGuard, NoOtherInstance
+from bot.observability.correlation import working_on
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.storage import intents as intent_rows
@@ -157,6 +158,10 @@ class OrderExecutor:
         `gate` is asked at the last moment before the wire; a reason means that the intent is given up. Raises `Fenced`
         when the account belongs to somebody else by now.
         """
+        with working_on(account=intent.account_id, signal=intent.signal_id, order=intent.client_order_id):
+            return self._send(intent, gate)
+
+    def _send(self, intent: OrderIntent, gate: Callable[[], str]) -> OrderIntent:
         if self._stop.is_set() or not self._certainly_unsent(intent):
             return self.reload(intent)
         impossible = self._broker.capabilities.refusal_of(intent.request())
@@ -386,6 +391,10 @@ class OrderExecutor:
         its answer is written down, or what the stream shows of it. `along` is done in the transaction that books the
         order's end, with the intent as it is then.
         """
+        with working_on(account=intent.account_id, signal=intent.signal_id, order=intent.client_order_id):
+            return self._settle(intent, along)
+
+    def _settle(self, intent: OrderIntent, along: Along) -> OrderIntent:
         try:
             with self._broker.urgent(Urgency.EXIT if intent.kind is OrderKind.EXIT else Urgency.RESOLVE):
                 if self.awaited_seconds(intent) > 0:
@@ -418,11 +427,12 @@ class OrderExecutor:
         """Ask the venue to end a live order, then ask how it stands: a cancel is a request, not an outcome."""
         if intent.state not in LIVE_STATES or intent.venue_order_id is None:
             return intent
-        try:
-            self._request_cancel(intent, intent.venue_order_id)
-            self._follow_once(intent)
-        except _CALM_ERRORS as error:
-            log.info("%s order %s not cancelled yet: %s", intent.account_id, intent.client_order_id, error)
+        with working_on(account=intent.account_id, signal=intent.signal_id, order=intent.client_order_id):
+            try:
+                self._request_cancel(intent, intent.venue_order_id)
+                self._follow_once(intent)
+            except _CALM_ERRORS as error:
+                log.info("%s order %s not cancelled yet: %s", intent.account_id, intent.client_order_id, error)
         return self.reload(intent)
 
     def adopt(self, intent: OrderIntent, order: VenueOrder) -> OrderIntent:

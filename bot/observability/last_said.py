@@ -1,5 +1,14 @@
 """What was said last of each matter, so that the log has transitions and no repetition."""
 
+import re
+
+_FIGURES = re.compile(r"\d[\d.,:]*")
+
+
+def without_figures(text: str) -> str:
+    """To compare two sentences by: moments and amounts change while what is the matter stays the same."""
+    return _FIGURES.sub("#", text)
+
 
 class LastSaid:
     """By account and matter. Each account's thread asks about its own only."""

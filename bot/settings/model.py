@@ -24,6 +24,7 @@ from bot.settings.values import (
     DrillPlan,
     FilePath,
     Flag,
+    FlagOrAuto,
     Fraction,
     NotNegative,
     Optional,
@@ -510,7 +511,10 @@ class OperatorSettings(Section):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="least severe line logged: DEBUG, INFO, WARNING or ERROR"
     )
-    log_json: Flag = Field(default=False, description="log lines as JSON")
+    log_json: FlagOrAuto = Field(
+        default="auto",
+        description="log lines as JSON; auto = on stdout when it is no terminal, while nija.log stays text",
+    )
     metrics_host: Text = Field(default="127.0.0.1", description="address of /metrics")
     metrics_port: Annotated[Whole, Field(ge=0, le=65_535)] = Field(
         default=9108, description="of /metrics; 0 = any free one", json_schema_extra={"unit": "port"}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
 
@@ -30,6 +30,16 @@ def read_boolean(value: object) -> bool:
     if text in _TRUE or text in _FALSE:
         return text in _TRUE
     raise ValueError(f"must be true or false, not {shown(value)}")
+
+
+def read_boolean_or_auto(value: object) -> Literal["auto"] | bool:
+    """The same, or `auto`: the program decides by where it runs."""
+    if isinstance(value, str) and value.lower() == "auto":
+        return "auto"
+    try:
+        return read_boolean(value)
+    except ValueError as error:
+        raise ValueError(f"must be auto, true or false, not {shown(value)}") from error
 
 
 def read_whole_number(value: object) -> int:
@@ -152,6 +162,7 @@ def _a_drill_plan(value: str) -> str:
 
 
 Flag = Annotated[bool, BeforeValidator(read_boolean)]
+FlagOrAuto = Annotated[Literal["auto"] | bool, BeforeValidator(read_boolean_or_auto)]
 Whole = Annotated[int, BeforeValidator(read_whole_number)]
 Number = Annotated[Decimal, BeforeValidator(read_decimal)]
 Positive = Annotated[Number, Field(gt=0, le=Decimal("1e12"))]

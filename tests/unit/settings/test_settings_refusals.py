@@ -87,7 +87,7 @@ def problems(
         ("shutdown_seconds: 0\n", "config/nija.yaml:1: shutdown_seconds must be more than 0, not '0'"),
         ("shutdown_seconds: [1, 2]\n", "config/nija.yaml:1: shutdown_seconds must be a number, not a list"),
         ("minimum_funded_usd: -1\n", "config/nija.yaml:1: minimum_funded_usd must be at least 0, not '-1'"),
-        ("log_json: maybe\n", "config/nija.yaml:1: log_json must be true or false, not 'maybe'"),
+        ("log_json: maybe\n", "config/nija.yaml:1: log_json must be auto, true or false, not 'maybe'"),
         ("balance: 3\n", "config/nija.yaml:1: balance must be a section of name: value, not '3'"),
         ("masters: 5\n", "config/nija.yaml:1: masters must be a list, not '5'"),
         ("masters:\n- enabled: true\n", "config/nija.yaml:2: masters.0.broker is missing"),
