@@ -10,6 +10,7 @@ from bot import exit_codes
 from bot.diagnostics.commands import parser
 from bot.domain.errors import ConfigurationError
 from bot.settings import Settings, load_settings
+from bot.supervision.private_process import keep_files_private, leave_no_core
 
 SWITCH_SECONDS = 0.0005
 
@@ -17,6 +18,7 @@ SWITCH_SECONDS = 0.0005
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the process's exit code."""
     arguments = parser().parse_args(argv)
+    leave_no_core()
     try:
         settings = load_settings()
         if arguments.run is not None:
@@ -33,6 +35,7 @@ def _trade(settings: Settings, seconds: float | None) -> NoReturn:
     # Only here: what trades is most of the program, and a command need not wait until it is loaded.
     from bot.service import Run
 
+    keep_files_private()
     # One account's own code may keep the interpreter busy: every other thread would wait for 5 ms at each of its
     # calls to get it back.
     sys.setswitchinterval(SWITCH_SECONDS)

@@ -41,7 +41,7 @@ from bot.seams.clock import Clock, SystemClock
 from bot.seams.failpoints import failpoint
 from bot.seams.ids import IdSource, SystemIds
 from bot.settings import Settings
-from bot.settings.loading import config_directory, process_environment
+from bot.settings.loading import config_directory, inherited_environment, process_environment
 from bot.start_checks import banner, check_disk, check_keys, check_mode, make_private_directory, unusable
 from bot.storage import instance_lease, market_rows, process, processes, wakeups
 from bot.storage.chain_sealing import ChainSealer
@@ -55,6 +55,7 @@ from bot.storage.watch import StoreWatch
 from bot.supervision.heart import Heart, beat
 from bot.supervision.instance_lock import AlreadyRunning, InstanceLock
 from bot.supervision.last_resort import WatchdogGuard, end_process
+from bot.supervision.service_manager import ServiceManager
 from bot.supervision.signals import SignalListener
 from bot.supervision.watchdog import Ward, Watchdog
 
@@ -96,6 +97,7 @@ class Run:
         self._redactor = Redactor()
         self._readiness = Readiness()
         self._boot: BootRecord | None = None
+        self._service_manager = ServiceManager(inherited_environment())
         self._turn = Tick(self._clock)
         self._readiness.ages["the main loop"] = self._turn.age_seconds
         self._kill_switch: KillSwitch | None = None
@@ -273,6 +275,7 @@ class Run:
     def _on_waiting(self, what: str) -> None:
         self._turn.turn()
         self._readiness.waiting = what
+        self._service_manager.waiting(what)
 
     def _with_lease(self, store: Store, installation: Installation, lease: InstanceLease) -> int:
         self._boot = boot = BootRecord(store, self._clock, self._settings)
@@ -397,6 +400,7 @@ class Run:
         self._readiness.problems += [watch.problem, lease.problem, self._stopping]
         self._readiness.accounts = parts.strategy.get_multi_broker_status
         self._readiness.waiting = ""
+        self._service_manager.ready("Trading")
         self._kill_switch = parts.kill_switch
         if self._kill_asked:
             self._pull_kill_switch()
@@ -452,6 +456,8 @@ class Run:
             now = self._clock.monotonic()
             if problem := guard.problem():
                 self._end_at_once(problem)
+            # Right after that look: systemd's word is worth what ours is.
+            self._service_manager.alive()
             self._end_when(watch.beat(), exit_codes.SOMETHING_WRONG)
             if now >= lock_at:
                 lock_at = now + LOCK_CHECK_SECONDS
@@ -512,6 +518,7 @@ class Run:
         self._stop_by = self._clock.monotonic() + self._settings.shutdown_seconds
         self._stop.set()
         threading.Thread(target=self._end_in_time, name="LastResort", daemon=True).start()
+        self._service_manager.stopping(reason)
 
     def _end_in_time(self) -> None:
         """Whatever hangs, the process ends by its deadline; what was under way is settled at the next start."""
