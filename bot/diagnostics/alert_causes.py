@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from bot.diagnostics.debts import read_debts
 from bot.diagnostics.drift import HARMLESS
 from bot.diagnostics.store_reading import describe_age
+from bot.domain.halt import HaltSource
 from bot.domain.health import HealthState
 from bot.domain.veto import VetoRule
 from bot.settings import Settings
@@ -18,6 +19,7 @@ from bot.settings.loading import inherited_environment
 from bot.storage import halts
 from bot.storage.accounts import states
 from bot.storage.alerts import AlertNow
+from bot.storage.boots import SAFE_MODE_BY
 from bot.storage.debts import unresolved_orders
 from bot.storage.drifts import open_drifts
 from bot.storage.ephemeral import throws_away
@@ -49,7 +51,7 @@ CAUSES: Mapping[str, str] = MappingProxyType(
 )
 EVENTS = frozenset({"first_fill", "stop_hit", "build_changed", "restarted"})
 
-CRITICAL, WARNING = "critical", "warning"
+CRITICAL, WARNING, INFO = "critical", "warning", "info"
 # Less is not enough for a day of log and books.
 DISK_LOW_BYTES = 500_000_000
 DISK_FULL_BYTES = 100_000_000
@@ -138,7 +140,12 @@ def _limits(connection: Connection, now: datetime) -> Iterator[AlertNow]:
 
 def _halts(connection: Connection) -> Iterator[AlertNow]:
     for halt in halts.all_in_force(connection):
-        yield AlertNow("halted", str(halt.id), WARNING, halt.sentence)
+        if halt.set_by == SAFE_MODE_BY:
+            yield AlertNow("crashed_boots", "", CRITICAL, halt.sentence)
+        else:
+            # Who stops something by hand knows of it.
+            by_hand = halt.source in (HaltSource.COMMAND, HaltSource.PAGE)
+            yield AlertNow("halted", str(halt.id), INFO if by_hand else WARNING, halt.sentence)
 
 
 def _disk(settings: Settings) -> Iterator[AlertNow]:
