@@ -43,6 +43,7 @@ def measure(seed: int) -> tuple[float, float | None]:
     with tempfile.TemporaryDirectory() as state:
         environ = {
             "PATH": os.environ.get("PATH", ""), "HOME": state, "STATE_DIR": state, "METRICS_PORT": "0",
+            "LOG_JSON": "false",
             "PAPER_SEED": str(seed), "PYTHONUNBUFFERED": "1",
         }  # fmt: skip
         began = time.monotonic()

@@ -138,6 +138,7 @@ class Installation:
     def start(self, *, failpoint: str | None = None) -> "Life":
         environ = {
             "PATH": os.environ.get("PATH", ""), "HOME": str(self.directory), "STATE_DIR": str(self.state),
+            "LOG_JSON": "false",
             "NIJA_CONFIG_DIR": str(self.directory / "config"), "METRICS_PORT": "0",
             "PAPER_EXCHANGE_CONTROL": self.exchange.url, "PAPER_EXCHANGE_TOKEN": self.exchange.token,
         }  # fmt: skip
