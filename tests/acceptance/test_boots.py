@@ -1,0 +1,131 @@
+"""A bot that crashed too often while it started sells and buys nothing; and what a run leaves behind is private."""
+
+import json
+import os
+import resource
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.one_brokerage import OneBrokerage
+from tests.bot_process import BotProcess, wait_until
+
+LONG = 120.0
+TWO = {"NIJA__SUPERVISION__CRASHED_BOOTS": "2"}
+WITH_CONSOLE = {"NIJA__CONSOLE__ENABLED": "true", "NIJA__CONSOLE__PORT": "0"}
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Iterator[OneBrokerage]:
+    with OneBrokerage(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[socket.socket]:
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as heard:
+        heard.bind(str(tmp_path / "notify"))
+        heard.settimeout(LONG)
+        yield heard
+
+
+def crash_holding_something(there: OneBrokerage) -> None:
+    """The first start: it buys, its user copies, and it dies before it has settled."""
+    with there.start(**TWO) as bot:
+        held = "SELECT account_id FROM position GROUP BY account_id"
+        wait_until(lambda: len(there.rows(held)) == 2, seconds=LONG, what="master and user hold something")
+        bot.process.send_signal(signal.SIGKILL)
+        bot.process.wait(LONG)
+
+
+def said(bot: BotProcess, *words: str) -> dict[str, object]:
+    answer: dict[str, object] = json.loads(bot.command("bot.py", *words, "--json").stdout)
+    return answer
+
+
+def buys(there: OneBrokerage, since: int) -> list[dict[str, object]]:
+    return there.accepted(since, side="buy")
+
+
+def sells(there: OneBrokerage, since: int, account: str) -> list[dict[str, object]]:
+    return there.accepted(since, side="sell", account=account)
+
+
+def check_process(bot: BotProcess, secrets: set[str]) -> None:
+    """No core file of it or of its children, and no secret in what any user of the machine sees of them."""
+    pid = bot.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    family = [pid, *(int(child) for path in Path(f"/proc/{pid}/task").iterdir() for child in _children(path))]
+    assert len(family) > 1, f"the console is a child of its own: {children}"
+    for each in family:
+        assert resource.prlimit(each, resource.RLIMIT_CORE) == (0, 0)
+        words = Path(f"/proc/{each}/cmdline").read_bytes().decode()
+        assert "python" in words
+        assert not [secret for secret in secrets if secret in words]
+
+
+def _children(task: Path) -> list[str]:
+    return (task / "children").read_text().split()
+
+
+def secrets_of(there: OneBrokerage, bot: BotProcess) -> set[str]:
+    found = {there.exchange.token, bot.environ["CONSOLE_TOKEN"]}
+    for account in there.exchange.accounts():
+        found |= {str(value) for name, value in account.items() if name in ("api_key", "api_secret")}
+    return {each for each in found if len(each) > 8}
+
+
+def others_can_read(directory: Path) -> list[str]:
+    """Whatever lies in a state directory and is not its owner's alone."""
+    return [
+        f"{path.relative_to(directory)} {path.lstat().st_mode & 0o777:o}"
+        for path in (directory, *directory.rglob("*"))
+        if path.lstat().st_mode & 0o077 and not path.is_symlink()
+    ]
+
+
+def test_after_two_crashed_starts_a_third_sells_and_buys_nothing_until_a_person_resumes(
+    there: OneBrokerage, systemd: socket.socket, tmp_path: Path
+) -> None:
+    os.chmod(there.state, 0o700)
+    crash_holding_something(there)
+    assert there.killed_at("main_turn", seconds=LONG, **TWO)
+    since = there.exchange.last_seq()
+    more = {**TWO, **WITH_CONSOLE, "NOTIFY_SOCKET": str(tmp_path / "notify"), "CONSOLE_TOKEN": "token-of-the-console"}
+    with there.start(**more) as bot:
+        assert systemd.recv(1000).startswith(b"READY=1")
+        bot.says("HALTED: entries are off for everything", seconds=LONG)
+        for account in ("master", "ann"):
+            there.waits_for(partial(sells, there, since, account), f"{account} sells what it held", seconds=LONG)
+        assert buys(there, since) == []
+        reason = str(said(bot, "why", "kraken"))
+        assert "safe mode" in reason and "crashed" in reason
+        bot.says("Console at http://127.0.0.1:", seconds=LONG)
+        check_process(bot, secrets_of(there, bot))
+        code = said(bot, "resume")["code"]
+        said(bot, "resume", "--code", str(code), "--by", "Anna", "--reason", "mended")
+        there.waits_for(partial(buys, there, since), "it buys again", seconds=LONG)
+        assert bot.stop(seconds=LONG) == 0
+        log = bot.log()
+    assert "Build " in log and ", configuration " in log
+    rows = there.rows("SELECT build, settled_at, ended_at, exit_code FROM boot ORDER BY id")
+    assert [row["exit_code"] for row in rows] == [None, None, 0]
+    assert all(row["build"] for row in rows)
+    assert others_can_read(there.state) == []
+    assert heard_at_the_end(systemd) == ["WATCHDOG=1", "STOPPING=1"]
+
+
+def heard_at_the_end(systemd: socket.socket) -> list[str]:
+    """What systemd heard, each word once, in the order of the first time."""
+    words: dict[str, None] = {}
+    systemd.setblocking(False)
+    while True:
+        try:
+            words[systemd.recv(1000).decode().partition("\n")[0]] = None
+        except BlockingIOError:
+            return list(words)
