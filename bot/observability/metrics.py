@@ -1,6 +1,7 @@
 """Figures for Prometheus. Labels are account labels and words from closed lists, never amounts or keys."""
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -73,6 +74,11 @@ class Metrics:
         self.sockets = SocketFigures(self.registry)
         self.market = MarketFigures(self.registry)
         self.build_info = self._gauge("nija_build_info", "1 for the program that runs", "build", "configuration")
+        self.notifications = self._counter("nija_notifications", "Messages to people outside", "channel", "result")
+        self.deadman_ping_age = Gauge(
+            "nija_deadman_ping_age_seconds", "Since the last ping was taken; NaN if never", registry=self.registry
+        )
+        self.deadman_ping_age.set(math.nan)
         self.store_queue = Gauge("nija_store_queue", "Writes waiting for the store", registry=self.registry)
 
     def set_health(self, account: str, state: str) -> None:

@@ -22,20 +22,26 @@ def forms_of(secret: str) -> frozenset[str]:
 
 
 def _forms(text: str) -> Iterator[str]:
-    yield text
+    plain = {text, html.escape(text)}
     for safe in ("", "/"):
         escaped = quote(text, safe=safe)
-        yield escaped
-        yield _small_escapes(escaped)
-    for escaped in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
-        yield escaped
-        yield escaped.replace("/", "\\/")
-    yield repr(text)[1:-1]
-    yield html.escape(text)
+        plain |= {escaped, _small_escapes(escaped)}
+    for form in plain:
+        yield form
+        for once in _escaped(form):
+            # A text that was escaped by one program is quoted by another.
+            yield from (once, *_escaped(once))
     raw = text.encode("utf-8", errors="surrogatepass")
     yield raw.hex()
     yield raw.hex().upper()
     yield from _base64_forms(raw)
+
+
+def _escaped(text: str) -> set[str]:
+    """As JSON, Python and their like write it within quotes, of either kind."""
+    written = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
+    written |= {each.replace("/", "\\/") for each in written} | {text.replace("\\", "\\\\")}
+    return written | {text.replace("\\", "\\\\").replace("'", "\\'")}
 
 
 def _small_escapes(escaped: str) -> str:

@@ -1,87 +1,160 @@
-"""No secret gets into the log, in whatever form it turns up."""
+"""Where lines go, in which form, and that nobody else's text can make one."""
 
+import io
 import json
 import logging
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from bot.observability.logs import JsonLines, Redactor, set_up_logging
+from bot.console.api_log import read_lines
+from bot.observability.correlation import became_signal, current_work, working_on
+from bot.observability.log_lines import JsonLines, TextLines
+from bot.observability.logs import LOG_FILE, log_the_uncaught, set_up_logging
+from bot.observability.redactor import Redactor
 
-SECRET = "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg=="
-
-
-def record(message: str, *args: object, error: BaseException | None = None) -> logging.LogRecord:
-    info = (type(error), error, error.__traceback__) if error else None
-    return logging.LogRecord("test", logging.ERROR, "file", 1, message, args, info)
-
-
-@pytest.mark.parametrize("form", [SECRET, SECRET.replace("/", "%2F").replace("=", "%3D"), json.dumps(SECRET)[1:-1]])
-def test_a_secret_is_blanked_in_messages_arguments_and_tracebacks(form: str) -> None:
-    redactor = Redactor([SECRET])
-    try:
-        raise RuntimeError(f"https://example/?key={form}")
-    except RuntimeError as error:
-        line = record("sent %s and %s", form, {"key": form}, error=error)
-    redactor.filter(line)
-    text = logging.Formatter().format(line)
-    assert form not in text
-    assert "***" in text
+SECRET = "a secret of the tests, 1234"
+SIGNAL = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+log = logging.getLogger("tests")
 
 
-def test_the_lines_of_a_pasted_key_are_blanked_one_by_one() -> None:
-    pem = "-----BEGIN X-----\nMHcCAQEEIAvErySecretLine\nAnotherSecretLine1234\n-----END X-----\n"
-    assert Redactor([pem]).clean("x AnotherSecretLine1234 y") == "x *** y"
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
-def test_short_words_are_left_alone() -> None:
-    assert Redactor(["abc"]).clean("abcdef") == "abcdef"
-
-
-def test_json_lines_are_json() -> None:
-    line = json.loads(JsonLines().format(record('said "%s"', "x")))
-    assert line["message"] == 'said "x"'
-
-
-def test_the_log_goes_to_the_file_and_to_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@contextmanager
+def logging_to(state: Path, stdout: io.StringIO, as_json: object) -> Iterator[None]:
+    """The program's own set-up, taken back afterwards."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
-    try:
-        set_up_logging(tmp_path, level="INFO", as_json=False, redactor=Redactor([SECRET]))
-        logging.getLogger("x").info("hello %s", SECRET)
-        sys.stdout.flush()
-    finally:
-        for handler in set(root.handlers) - set(before):
-            root.removeHandler(handler)
-            handler.close()
-        root.setLevel(level)
-    assert "hello ***" in (tmp_path / "nija.log").read_text()
-    assert SECRET not in (tmp_path / "nija.log").read_text()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", stdout)
+        try:
+            set_up_logging(state, level="INFO", as_json=as_json, redactor=Redactor([SECRET]))  # type: ignore[arg-type]
+            yield
+        finally:
+            for handler in set(root.handlers) - set(before):
+                root.removeHandler(handler)
+                handler.close()
+            root.setLevel(level)
 
 
-def test_of_secrets_that_begin_alike_or_lie_in_one_another_nothing_is_left() -> None:
-    redactor = Redactor(["abcdefgh1111", "abcdefgh11112222", "xxabcdefgh1111yy"])
-    assert redactor.clean("a abcdefgh11112222 b abcdefgh1111 c xxabcdefgh1111yy d") == "a *** b *** c *** d"
-    assert redactor.clean("abcdefgh1111abcdefgh1111") == "******"
-    assert redactor.clean("abcdefgh") == "abcdefgh"
+def is_json(text: str) -> bool:
+    return all(line.startswith("{") and json.loads(line) for line in text.splitlines())
 
 
-def test_secrets_are_added_while_other_threads_write_lines() -> None:
-    redactor, stop, cleaned = Redactor([SECRET]), threading.Event(), list[str]()
+@pytest.mark.parametrize(
+    ("as_json", "stdout", "on_stdout", "in_file"),
+    [
+        ("auto", _Terminal, False, False),
+        ("auto", io.StringIO, True, False),
+        (True, _Terminal, True, True),
+        (False, io.StringIO, False, False),
+    ],
+)
+def test_lines_are_json_where_it_is_wanted(
+    as_json: object, stdout: type[io.StringIO], on_stdout: bool, in_file: bool, tmp_path: Path
+) -> None:
+    out = stdout()
+    with logging_to(tmp_path, out, as_json):
+        log.info("hello %s", SECRET)
+    file = (tmp_path / LOG_FILE).read_text()
+    assert (is_json(out.getvalue()), is_json(file)) == (on_stdout, in_file)
+    for text in (out.getvalue(), file):
+        assert "hello ***" in text
+        assert SECRET not in text
+    # The page of the log reads both.
+    assert [line["message"] for line in read_lines(tmp_path / LOG_FILE)] == ["hello ***"]
 
-    def write() -> None:
-        while not stop.is_set():
-            cleaned.append(redactor.clean(f"key={SECRET} and more"))
 
-    with ThreadPoolExecutor(2) as pool:
-        writers = [pool.submit(write) for _ in range(2)]
-        for number in range(3000):
-            redactor.add(f"another-secret-{number}")
-        stop.set()
-        for writer in writers:
-            writer.result(30)
-    assert set(cleaned) == {"key=*** and more"}
-    assert redactor.clean("another-secret-2999") == "***"
+FORGED = "2026-01-01 00:00:00,000 INFO    [Trader-kraken] kraken sold everything"
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029"])
+def test_a_text_of_others_makes_no_line_of_its_own(end: str, as_json: bool, tmp_path: Path) -> None:
+    out = io.StringIO()
+    with logging_to(tmp_path, out, as_json):
+        log.warning("the venue says: %s", f"no{end}{FORGED}")
+        try:
+            raise ValueError(f"no{end}{FORGED}")
+        except ValueError:
+            log.exception("refused")
+    lines = read_lines(tmp_path / LOG_FILE)
+    assert [line["level"] for line in lines] == ["WARNING", "ERROR"]
+    assert all(not line.startswith("2026-01-01") for line in out.getvalue().splitlines())
+    assert FORGED in lines[0]["message"]
+
+
+def test_colours_directions_and_halves_of_characters_are_shown_and_not_done() -> None:
+    line = logging.LogRecord("x", logging.INFO, "f", 1, "a \x1b[31mred\x07 \u202etxt.exe \ud83d \x00 é 東", (), None)
+    Redactor().filter(line)
+    assert line.getMessage() == r"a \x1b[31mred\x07 \u202etxt.exe \ud83d \x00 é 東"
+    TextLines().format(line).encode()
+
+
+def said(form: logging.Formatter, message: str) -> str:
+    line = logging.LogRecord("x", logging.INFO, "f", 1, message, (), None)
+    Redactor().filter(line)
+    return form.format(line)
+
+
+def test_a_line_names_the_account_the_signal_and_the_order_it_is_about() -> None:
+    with working_on(account="ann_kraken", signal=SIGNAL), working_on(order="order-1"):
+        line = json.loads(said(JsonLines(), "asked"))
+        assert said(TextLines(), "asked").endswith("asked [0f1e2d3c]")
+        assert said(TextLines(), "asked about 0f1e2d3c").endswith("0f1e2d3c")
+    assert (line["account"], line["correlation"], line["order"]) == ("ann_kraken", SIGNAL, "order-1")
+    assert not {"account", "correlation", "order"} & json.loads(said(JsonLines(), "asked")).keys()
+
+
+def test_an_order_correlates_by_its_own_id_until_it_has_become_a_signal() -> None:
+    with working_on(account="kraken"):
+        with working_on(order="order-1"):
+            assert current_work().correlation == "order-1"
+            became_signal(SIGNAL)
+            assert current_work().correlation == SIGNAL
+        assert current_work().correlation == ""
+
+
+def test_another_order_within_the_work_on_a_signal_is_not_the_signals() -> None:
+    with working_on(signal=SIGNAL, order="order-1"):
+        with working_on(order="order-2", signal=None):
+            assert current_work().correlation == "order-2"
+        with working_on(order="order-1", signal=None):
+            assert current_work().correlation == SIGNAL
+
+
+def test_each_thread_has_work_of_its_own() -> None:
+    seen = list[str]()
+    with working_on(signal=SIGNAL):
+        other = threading.Thread(target=lambda: seen.append(current_work().correlation))
+        other.start()
+        other.join(30)
+    assert seen == [""]
+
+
+def test_what_nobody_has_caught_goes_through_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for owner, name in ((sys, "excepthook"), (sys, "unraisablehook"), (threading, "excepthook")):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    out = io.StringIO()
+
+    def fail() -> None:
+        raise RuntimeError(SECRET)
+
+    with logging_to(tmp_path, out, False):
+        try:
+            log_the_uncaught()
+            thread = threading.Thread(target=fail, name="Unlucky")
+            thread.start()
+            thread.join(30)
+        finally:
+            logging.captureWarnings(capture=False)
+    assert "nobody has caught an error of Unlucky: RuntimeError" in out.getvalue()
+    assert "RuntimeError: ***" in out.getvalue()
+    assert SECRET not in out.getvalue()
