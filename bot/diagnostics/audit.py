@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bot import exit_codes
+from bot.diagnostics.command_line import Commands, add_command, moment, number
 from bot.diagnostics.listing import cannot_read, count, paper, print_json, time_text
 from bot.diagnostics.store_reading import BotState, NoStore, bot_state, now, read_store
 from bot.domain.signal import CopyStatus
@@ -100,6 +101,21 @@ def patience_of(settings: Settings, connection: Connection, moment: datetime) ->
         running_since=bot_state(connection, now=moment).started_at,
         max_signal_age_seconds=settings.copying.max_signal_age_seconds,
     )
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "audit",
+        "proof from the store that every user has one answer to every signal, and the books add up",
+        lambda settings, words: run(settings, Selection(words.since, words.signals), as_json=words.json),
+        codes="0 proven, 1 something is missing or wrong (each is listed), 2 the store cannot be read",
+        examples=["audit", "audit --signals 100", "audit --since 2026-01-31T12:00Z --json"],
+    )
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("--since", type=moment, metavar="TIME", help="only what was made since then (UTC if no zone)")
+    which.add_argument("--signals", type=number, metavar="N", help="only the newest N signals")
 
 
 def run(settings: Settings, selection: Selection, *, as_json: bool) -> int:

@@ -78,3 +78,16 @@ def day_of_text(text: str) -> date:
         return date.fromisoformat(text.strip())
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a day; write it as 2026-11-30") from error
+
+
+def add_days(made: argparse.ArgumentParser) -> None:
+    """The options `--from` and `--to`; the parser needs `refuse` among its defaults."""
+    made.add_argument("--from", dest="first", type=day_of_text, metavar="DAY", help="the first day, as 2026-11-01")
+    made.add_argument("--to", dest="last", type=day_of_text, metavar="DAY", help="the last day, as 2026-11-30")
+
+
+def days_of(words: argparse.Namespace) -> ChosenDays:
+    """What they chose; what cannot be meant ends the program."""
+    if words.first is not None and words.last is not None and words.first > words.last:
+        words.refuse(f"{words.first} comes after {words.last}")
+    return ChosenDays(words.first, words.last)

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
 from typing import TypeAlias
 
 from bot.settings import Settings
@@ -13,6 +14,8 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 LISTS = (
     "0 nothing, 1 something to look into, 2 wrong use or configuration, 3 the bot is not running (then: as last seen)"
 )
+FIGURES = "0 all is known, 1 something is not known or not proved, 2 wrong use, 3 the bot is not running (as last seen)"
+DOCUMENT = "0 written and all is known, 1 written and something is not known or not proved, 2 refused, 3 no store yet"
 _LONGEST = 200
 
 
@@ -79,3 +82,28 @@ def venue_id(text: str) -> str:
     if not words or len(words) > 100 or not words.isascii() or not words.isprintable() or " " in words:
         raise argparse.ArgumentTypeError(f"{text!r} is not an order id of a brokerage")
     return words
+
+
+def above_zero(text: str) -> Decimal:
+    amount = not_negative(text)
+    if not amount:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return amount
+
+
+def not_negative(text: str) -> Decimal:
+    """A plain number of a person: digits and a point."""
+    try:
+        amount = Decimal(text.strip())
+    except InvalidOperation as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number; write it as 1234.56") from error
+    if not amount.is_finite() or amount < 0 or amount > Decimal("1e15"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount from 0 on")
+    return amount
+
+
+def percent(text: str) -> Decimal:
+    amount = not_negative(text)
+    if amount > 100:
+        raise argparse.ArgumentTypeError("a performance fee is at most 100 percent")
+    return amount

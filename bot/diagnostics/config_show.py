@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bot import exit_codes
 from bot.brokers.credential_names import unknown_variables, variables_of
 from bot.brokers.credentials import Credentials, MissingCredentials, duplicate_keys, find_credentials
+from bot.diagnostics.command_line import Commands, add_command
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError
 from bot.environment import ALREADY_TRIED
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
 # When the output goes into a file or a pipe nobody's window limits it.
 WIDTH_WITHOUT_TERMINAL = 1000
 BLANK = "—"
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "config",
+        "the settings in force",
+        lambda settings, words: run(settings, as_json=words.json),
+        codes="0 shown, 2 wrong configuration",
+        examples=["config show"],
+    )
+    made.add_argument("action", choices=["show"], help="print each value and where it came from")
 
 
 def run(settings: Settings, *, as_json: bool, environ: Mapping[str, str] | None = None) -> int:

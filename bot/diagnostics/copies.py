@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from bot import exit_codes
+from bot.diagnostics.command_line import Commands, add_command, number
 from bot.diagnostics.store_reading import NoStore, bot_state, now, read_store
 from bot.diagnostics.terminal import table, terminal
 from bot.domain.money import plain
@@ -19,6 +20,19 @@ from bot.settings import Settings
 from bot.storage.copies import latest_copies
 
 _BAD = {str(CopyStatus.FAILED)}
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "copies",
+        "the latest signals, a line per user",
+        lambda settings, words: run(settings, as_json=words.json, limit=words.limit),
+        codes="0 none failed, 1 one failed, 2 wrong use or configuration, 3 the bot does not run",
+        examples=["copies", "copies --limit 5 --json"],
+    )
+    made.add_argument("--limit", type=number, default=20, metavar="N", help="how many signals (default 20)")
 
 
 def run(settings: Settings, *, as_json: bool, limit: int) -> int:

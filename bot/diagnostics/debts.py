@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from bot import exit_codes
+from bot.diagnostics.command_line import Commands, add_command, seconds
 from bot.diagnostics.listing import (
     WIDTH,
     cannot_read,
@@ -50,6 +51,25 @@ class Seen:
         """
         late = [item for item in [*self.debts, *self.own] if not item["last_error"].startswith(_OPENING)]
         return max((item["age_seconds"] for item in late), default=0.0)
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "debts",
+        "exits that are owed and not done, with their age and what they wait for",
+        lambda settings, words: run(settings, as_json=words.json, old_seconds=words.old),
+        codes="0 none older than --old, 1 there are some, 2 wrong use or configuration, 3 the bot does not run",
+        examples=["debts", "debts --old 300 --json"],
+    )
+    made.add_argument(
+        "--old",
+        type=seconds,
+        default=DEFAULT_OLD_SECONDS,
+        metavar="SECONDS",
+        help=f"an exit owed for longer ends the command with 1 (default {DEFAULT_OLD_SECONDS:g})",
+    )
 
 
 def run(settings: Settings, *, as_json: bool, old_seconds: float = DEFAULT_OLD_SECONDS) -> int:

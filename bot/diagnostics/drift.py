@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from bot import exit_codes
+from bot.diagnostics.command_line import Commands, add_command
 from bot.diagnostics.listing import age, cannot_read, count, paper, print_json, seconds_since, since, time_text
 from bot.diagnostics.store_reading import BotState, NoStore, bot_state, now, read_store
 from bot.diagnostics.terminal import table
@@ -24,6 +25,18 @@ WORDS = {
 }
 # What is there besides our lots is the user's own business; everything else is somebody's to look at.
 HARMLESS = frozenset({"surplus", "dust"})
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "drift",
+        "where a brokerage and our books differ",
+        lambda settings, words: run(settings, as_json=words.json, cleared_too=words.all),
+        examples=["drift", "drift --all --json"],
+    )
+    made.add_argument("--all", action="store_true", help="also what is gone again")
 
 
 def run(settings: Settings, *, as_json: bool, cleared_too: bool = False) -> int:

@@ -1,5 +1,6 @@
 """`python bot.py export`: fills, orders, cash events or days as CSV, however many there are."""
 
+import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot import exit_codes
+from bot.diagnostics.chosen_days import add_days, boundary_of, days_of
+from bot.diagnostics.command_line import Commands, add_command
 from bot.diagnostics.csv_file import STANDARD_OUTPUT, cell, open_sheet
 from bot.diagnostics.listing import cannot_read, count, print_json
 from bot.diagnostics.period_reading import UnknownName, listed_accounts
@@ -32,6 +35,29 @@ class Wanted:
     account: str | None
     since: datetime | None
     until: datetime | None
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "export",
+        "fills, orders, cash events or closed days as CSV",
+        _export,
+        codes="0 written, 2 refused or it cannot be written",
+        examples=["export fills --csv fills.csv", "export days --csv - --account kraken --from 2026-11-01"],
+    )
+    made.add_argument("ledger", choices=sorted(LEDGERS), help="what is taken")
+    made.add_argument("--csv", required=True, metavar="FILE", help="where to; - prints it")
+    made.add_argument("--account", metavar="ACCOUNT", help="only this one")
+    add_days(made)
+    made.set_defaults(refuse=made.error)
+
+
+def _export(settings: Settings, words: argparse.Namespace) -> int:
+    since, until = days_of(words).moments(boundary_of(settings))
+    wanted = Wanted(ledger=words.ledger, target=words.csv, account=words.account, since=since, until=until)
+    return run(settings, wanted, as_json=words.json)
 
 
 def run(settings: Settings, wanted: Wanted, *, as_json: bool) -> int:

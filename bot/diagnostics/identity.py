@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from bot import exit_codes
+from bot.diagnostics.command_line import Commands, add_command, name
 from bot.diagnostics.listing import cannot_read, paper, print_json, time_text
 from bot.diagnostics.store_reading import NoStore, bot_state, now
 from bot.diagnostics.store_writing import write_store
@@ -20,6 +21,22 @@ class Word:
     account: str
     by: str
     reason: str
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "accounts",
+        "accept that the key of an account opens another account from now on",
+        lambda settings, words: accept(settings, Word(words.account, words.by, words.reason), as_json=words.json),
+        codes="0 written down, 2 refused, wrong use or configuration",
+        examples=['accounts accept-identity daivon_frazier_kraken --by Anna --reason "he moved to a new account"'],
+    )
+    made.add_argument("action", choices=["accept-identity"], help="check_broker_status.py lists the accounts")
+    made.add_argument("account", metavar="ACCOUNT", help="an account's label, as kraken or daivon_frazier_kraken")
+    made.add_argument("--by", type=name, required=True, metavar="NAME", help="who says so")
+    made.add_argument("--reason", type=name, required=True, metavar="TEXT", help="why it is meant")
 
 
 def accept(settings: Settings, word: Word, *, as_json: bool) -> int:

@@ -9,6 +9,7 @@ from bot.books.exactly import multiply
 from bot.diagnostics.amounts_shown import cents, exact, rounded, units
 from bot.diagnostics.books_command import Ledger, ending, late_words, open_ledger, refuse
 from bot.diagnostics.chosen_days import ChosenDays
+from bot.diagnostics.command_line import FIGURES, Commands, add_command
 from bot.diagnostics.listing import paper, print_json, seconds_since, since, time_text
 from bot.diagnostics.period_figures import AccountPeriod, total, totals_of
 from bot.diagnostics.period_reading import UnknownName, listed_accounts, read_period
@@ -32,6 +33,19 @@ class Purse:
     @property
     def net_deposits(self) -> Decimal | None:
         return self.period.term("net_deposits")
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "money",
+        "what is in each account and in total: available, held, positions at a price with its age",
+        lambda settings, words: run(settings, account=words.account, as_json=words.json),
+        codes=FIGURES,
+        examples=["money", "money --account daivon_frazier_kraken", "money --json"],
+    )
+    made.add_argument("--account", metavar="ACCOUNT", help="only this one, with every position")
 
 
 def run(settings: Settings, *, account: str | None, as_json: bool) -> int:

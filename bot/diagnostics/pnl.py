@@ -1,5 +1,6 @@
 """`python bot.py pnl`: what each account has made, by days, with what it is made of and what proves it."""
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING
 from bot import exit_codes
 from bot.diagnostics.amounts_shown import UNKNOWN, cents, fraction, signed
 from bot.diagnostics.books_command import Ledger, ending, late_words, open_ledger, refuse
-from bot.diagnostics.chosen_days import ChosenDays, last_days
+from bot.diagnostics.chosen_days import ChosenDays, add_days, days_of, last_days
+from bot.diagnostics.command_line import FIGURES, Commands, add_command
 from bot.diagnostics.csv_file import STANDARD_OUTPUT, cell, open_sheet
 from bot.diagnostics.listing import cannot_read, paper, print_json, since
 from bot.diagnostics.period_figures import TERMS, AccountPeriod, CurrencyTotal, net_of, totals_of
@@ -36,6 +38,40 @@ class Asked:
     account: str | None = None
     explain: bool = False
     csv: str | None = None
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "pnl",
+        "what each account has made, by days: realised, unrealised, fees, deposits apart, and the proof",
+        _pnl,
+        codes=FIGURES,
+        examples=["pnl", "pnl --7d --account kraken --explain", "pnl --from 2026-11-01 --to 2026-11-30 --csv days.csv"],
+    )
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("--today", action="store_true", help="the day that has not ended (the default)")
+    which.add_argument("--7d", dest="week", action="store_true", help="the last seven days, today among them")
+    which.add_argument("--all", action="store_true", help="since the books began")
+    add_days(made)
+    made.add_argument("--account", metavar="ACCOUNT", help="only this one, as kraken or daivon_frazier_kraken")
+    made.add_argument("--explain", action="store_true", help="also every closed lot, and the identity with every digit")
+    made.add_argument("--csv", metavar="FILE", help="also a row per account and day; - prints them instead")
+    made.set_defaults(refuse=made.error)
+
+
+def _pnl(settings: Settings, words: argparse.Namespace) -> int:
+    if words.csv == STANDARD_OUTPUT and words.json:
+        words.refuse("--json and --csv - would both be printed: write the CSV into a file")
+    if words.first is not None or words.last is not None:
+        if words.today or words.week or words.all:
+            words.refuse("say either --from and --to, or one of --today, --7d and --all")
+        days: ChosenDays | int = days_of(words)
+    else:
+        days = ChosenDays() if words.all else 7 if words.week else 1
+    asked = Asked(days=days, account=words.account, explain=words.explain, csv=words.csv)
+    return run(settings, asked, as_json=words.json)
 
 
 def run(settings: Settings, asked: Asked, *, as_json: bool) -> int:

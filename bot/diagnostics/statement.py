@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from bot import exit_codes
 from bot.diagnostics.amounts_shown import cents, exact, fraction, signed
 from bot.diagnostics.books_command import Ledger, open_ledger, refuse
-from bot.diagnostics.chosen_days import ChosenDays
+from bot.diagnostics.chosen_days import ChosenDays, month_of
+from bot.diagnostics.command_line import DOCUMENT, Commands, add_command, percent
 from bot.diagnostics.fidelity_figures import FidelityFigures, fidelity_figures
 from bot.diagnostics.listing import cannot_read, count, paper, print_json, time_text
 from bot.diagnostics.performance_fee import FeeMonth, fee_months
@@ -68,6 +69,34 @@ class AccountStatement:
     @property
     def account(self) -> ListedAccount:
         return self.period.account
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "statement",
+        "a user's month: opening, closing, deposits, P&L, fees, trades, copying, and a performance fee",
+        lambda settings, words: run(
+            settings,
+            Wanted(user=words.user, month=words.month, fee_percent=words.fee_percent, html=words.html),
+            as_json=words.json,
+        ),
+        codes=DOCUMENT,
+        examples=[
+            "statement daivon_frazier --month 2026-11",
+            "statement daivon_frazier --month 2026-11 --fee-percent 20 --html november.html",
+        ],
+    )
+    made.add_argument("user", metavar="USER", help="a user's id, as daivon_frazier")
+    made.add_argument("--month", type=month_of, required=True, metavar="MONTH", help="as 2026-11")
+    made.add_argument(
+        "--fee-percent",
+        type=percent,
+        metavar="PERCENT",
+        help="of profit above the high-water mark; computed, never moved",
+    )
+    made.add_argument("--html", metavar="FILE", help="also a page that can be sent to the user")
 
 
 def run(settings: Settings, wanted: Wanted, *, as_json: bool) -> int:

@@ -1,5 +1,6 @@
 """`python bot.py symbols`: markets that an account does not enter any more, and a person's word that it may again."""
 
+import argparse
 import difflib
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from bot import exit_codes
+from bot.diagnostics.command_line import Commands, add_command, name
 from bot.diagnostics.listing import (
     cannot_read,
     count,
@@ -33,6 +35,40 @@ _LONGEST_REASON = 200
 
 class Refused(Exception):
     """A word that names nothing we know; the message says what is known."""
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "symbols",
+        "markets that a user does not enter any more; pause or resume one",
+        _symbols,
+        codes="0 done or listed, 2 refused, wrong use or configuration, 3 (list) the bot is not running",
+        examples=[
+            "symbols",
+            "symbols resume daivon_frazier_kraken BTC/USD",
+            'symbols pause daivon_frazier_kraken BTC/USD --reason "holds it for the long run"',
+        ],
+    )
+    made.add_argument("action", nargs="?", choices=["pause", "resume"], help="nothing lists the pauses")
+    made.add_argument("account", nargs="?", metavar="ACCOUNT", help="a user's account, as daivon_frazier_kraken")
+    made.add_argument("symbol", nargs="?", metavar="SYMBOL", help="as BTC/USD")
+    made.add_argument("--reason", type=name, metavar="TEXT", help="why it is paused; shown to everybody")
+    made.add_argument("--yes", action="store_true", help="pause also what was never traded here")
+    made.set_defaults(refuse=made.error)
+
+
+def _symbols(settings: Settings, words: argparse.Namespace) -> int:
+    if words.action is None:
+        return list_pauses(settings, as_json=words.json)
+    if words.account is None or words.symbol is None:
+        words.refuse(f"say which: python bot.py symbols {words.action} ACCOUNT SYMBOL")
+    if words.action == "resume":
+        return resume(settings, words.account, words.symbol, as_json=words.json)
+    if not words.reason:
+        words.refuse("say why: --reason TEXT")
+    return pause(settings, words.account, words.symbol, reason=words.reason, sure=words.yes, as_json=words.json)
 
 
 def list_pauses(settings: Settings, *, as_json: bool) -> int:

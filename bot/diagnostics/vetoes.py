@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from bot import exit_codes
+from bot.diagnostics.command_line import Commands, add_command, moment, number
 from bot.diagnostics.listing import cannot_read, count, paper, print_json, seconds_since, since, time_text
 from bot.diagnostics.store_reading import BotState, NoStore, bot_state, now, read_store
 from bot.diagnostics.terminal import table
@@ -15,6 +16,23 @@ from bot.settings import Settings
 from bot.storage.vetoes import vetoes_since
 
 DEFAULT_SPAN = timedelta(days=1)
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "vetoes",
+        "entries that a limit or a halt did not let out, with the numbers that were compared",
+        lambda settings, words: run(
+            settings, as_json=words.json, from_moment=words.since, account=words.account, limit=words.limit
+        ),
+        codes="0 none, 1 there are some, 2 wrong use or configuration, 3 the bot is not running (then: as last seen)",
+        examples=["vetoes", "vetoes --account kraken --since 2026-01-31T12:00Z --json"],
+    )
+    made.add_argument("--since", type=moment, metavar="TIME", help="default: the last 24 hours (UTC if no zone)")
+    made.add_argument("--account", metavar="ACCOUNT", help="of this one only")
+    made.add_argument("--limit", type=number, default=50, metavar="N", help="how many (default 50)")
 
 
 def run(settings: Settings, *, as_json: bool, from_moment: datetime | None, account: str | None, limit: int) -> int:

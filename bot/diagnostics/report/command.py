@@ -1,12 +1,14 @@
 """`python bot.py report --html FILE`: one page with all of it, to be opened anywhere."""
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot import exit_codes
 from bot.diagnostics.books_command import Ledger, open_ledger, refuse
-from bot.diagnostics.chosen_days import ChosenDays
+from bot.diagnostics.chosen_days import ChosenDays, add_days, days_of
+from bot.diagnostics.command_line import DOCUMENT, Commands, add_command
 from bot.diagnostics.fidelity_figures import fidelity_figures
 from bot.diagnostics.listing import cannot_read, print_json
 from bot.diagnostics.period_figures import AccountPeriod, totals_of
@@ -28,6 +30,27 @@ class Wanted:
     html: str
     account: str | None
     days: ChosenDays
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "report",
+        "one page with pictures: equity, drawdown, P&L by day and symbol, fees, copying",
+        _report,
+        codes=DOCUMENT,
+        examples=["report --html report.html", "report --html november.html --from 2026-11-01 --to 2026-11-30"],
+    )
+    made.add_argument("--html", required=True, metavar="FILE", help="where the page is written to; it loads nothing")
+    made.add_argument("--account", metavar="ACCOUNT", help="only this one")
+    add_days(made)
+    made.set_defaults(refuse=made.error)
+
+
+def _report(settings: Settings, words: argparse.Namespace) -> int:
+    wanted = Wanted(html=words.html, account=words.account, days=days_of(words))
+    return run(settings, wanted, as_json=words.json)
 
 
 def run(settings: Settings, wanted: Wanted, *, as_json: bool) -> int:
