@@ -163,38 +163,35 @@ class Books(LotBook):
             self._sell(trade, market.base)
 
     def _buy(self, trade: Trade, base: Holding) -> None:
-        received, fee = trade.quantity, trade.fee
-        cost: Decimal | None = fee
-        if fee:
-            if trade.fee_currency == base.asset:
-                received = subtract(received, fee)
-                cost = self._fee_at(fee, trade.price)
-            elif trade.fee_currency == self.own_currency:
-                self.cash = subtract(self.cash, fee)
-                self.flows.fees = add(self.flows.fees, fee)
-            else:
-                cost = self._pay_fee(trade.fee_currency, fee, trade.at)
+        cost = self._fee_of(trade, base)
+        in_kind = trade.fee and trade.fee_currency == base.asset
+        received = subtract(trade.quantity, trade.fee) if in_kind else trade.quantity
         if received > 0:
             self._arrive(base, received, trade.price, self.own_currency, trade, cost)
         elif received < 0:
             self._close(base, negate(received), trade.price, trade, cost)
 
     def _sell(self, trade: Trade, base: Holding) -> None:
-        left, fee = trade.quantity, trade.fee
-        cost: Decimal | None = fee
-        if fee:
-            if trade.fee_currency == base.asset:
-                left = add(left, fee)
-                cost = self._fee_at(fee, trade.price)
-            elif trade.fee_currency == self.own_currency:
-                self.cash = subtract(self.cash, fee)
-                self.flows.fees = add(self.flows.fees, fee)
-            else:
-                cost = self._pay_fee(trade.fee_currency, fee, trade.at)
+        cost = self._fee_of(trade, base)
+        in_kind = trade.fee and trade.fee_currency == base.asset
+        left = add(trade.quantity, trade.fee) if in_kind else trade.quantity
         if left > 0:
             self._close(base, left, trade.price, trade, cost)
         elif left < 0:
             self._arrive(base, negate(left), trade.price, self.own_currency, trade, cost)
+
+    def _fee_of(self, trade: Trade, base: Holding) -> Decimal | None:
+        """Pay it, unless it is taken from the base units; what it costs, None = not known."""
+        fee = trade.fee
+        if not fee:
+            return fee
+        if trade.fee_currency == base.asset:
+            return self._fee_at(fee, trade.price)
+        if trade.fee_currency != self.own_currency:
+            return self._pay_fee(trade.fee_currency, fee, trade.at)
+        self.cash = subtract(self.cash, fee)
+        self.flows.fees = add(self.flows.fees, fee)
+        return fee
 
     def _fee_at(self, units: Decimal, price: Decimal) -> Decimal:
         """A fee in the base asset, at the fill's price."""

@@ -30,11 +30,12 @@ from bot.brokers.base import BaseBroker
 from bot.brokers.capabilities import Capabilities, Deadline, FeeTaken, Fractions, Ledger, PrivateStream, RepeatedId
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport
+from bot.brokers.open_ways import OpenWays
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import as_list, as_object
 from bot.brokers.rest_lane import OrderCall, RestLane
 from bot.brokers.socket_lane import SocketLane
-from bot.brokers.stream_news import NO_NEWS, StreamNews
+from bot.brokers.stream_news import StreamNews
 from bot.brokers.venue_gate import VenueGate
 from bot.domain.account import AccountRef, AccountType, BrokerType
 from bot.domain.balance import AssetBalance, Holdings
@@ -105,7 +106,6 @@ class AlpacaBroker(BaseBroker):
         super().__init__(account, context.balance_book)
         self.settle_seconds = context.order_deadline_seconds + context.settle_margin_seconds
         self._context = context
-        self._closed = False
         self._hours = context.hours or MarketHours(context.clock)
         self._holds = OrderHolds(context.clock)
         self._split_watch = SplitWatch(self._holds, label=account.label)
@@ -124,7 +124,13 @@ class AlpacaBroker(BaseBroker):
         )
         self._readings = AlpacaReadings(self._calls, label=account.label)
         self._bell = trade_bell(context, account)
-        self._lane = self._make_lane(context)
+        self._ways = OpenWays(
+            label=account.label,
+            lane=self._make_lane(context),
+            stream=self._bell,
+            session=self._session,
+            gate=self._gate,
+        )
 
     def venue_now(self) -> datetime | None:
         return self._hours.now()
@@ -180,27 +186,16 @@ class AlpacaBroker(BaseBroker):
 
     def close(self) -> None:
         self.connected = False
-        if not self._closed:
-            self._closed = True
-            if self._lane is not None:
-                self._lane.close()
-            if self._bell is not None:
-                self._bell.close()
-            self._session.close()
-            self._gate.leave(self.account.label)
+        self._ways.close()
 
     # -- private stream ---------------------------------------------------------------------------------------------
     def listen(self, wake: Callable[[], None]) -> None:
-        if self._lane is not None:
-            self._lane.open()
-        if self._bell is not None:
-            self._bell.listen(wake)
+        self._ways.listen(wake)
 
     def tend_stream(self) -> StreamNews:
-        if self._lane is not None:
-            for request, refusal in self._lane.take_refusals():
-                self._learn_from(refusal, request)
-        return NO_NEWS if self._bell is None else self._bell.tend()
+        for request, refusal in self._ways.take_refusals():
+            self._learn_from(refusal, request)
+        return self._ways.tend()
 
     # -- balances ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:
@@ -321,7 +316,7 @@ class AlpacaBroker(BaseBroker):
 
     # -- orders in a batch with others' -------------------------------------------------------------------------------
     def lane(self) -> SocketLane | None:
-        return self._lane
+        return self._ways.lane
 
     def could_place(self, symbol: str) -> bool:
         """Of a buy; whether a sale would be a short one has to be asked, so it goes the other way."""

@@ -15,12 +15,13 @@ from bot.brokers.by_ccxt.profile import VenueProfile, acknowledged, named_order
 from bot.brokers.by_ccxt.signer import CcxtSigner
 from bot.brokers.by_ccxt.times import milliseconds
 from bot.brokers.http_session import VenueSession
+from bot.brokers.open_ways import OpenWays
 from bot.brokers.order_stream import OrderStream
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.rest_lane import OrderCall, RestLane
 from bot.brokers.socket_lane import SocketLane
-from bot.brokers.stream_news import NO_NEWS, StreamNews
+from bot.brokers.stream_news import StreamNews
 from bot.brokers.stream_speech import StreamSpeech
 from bot.brokers.venue_calls import VenueCalls
 from bot.brokers.venue_clock import VenueClock
@@ -61,7 +62,6 @@ class CcxtBroker(BaseBroker):
         self.order_expiry_seconds = context.order_deadline_seconds
         self._context = context
         self._venue = self.profile.dialect.venue
-        self._closed = False
         self.venue_clock = VenueClock(context.clock)
         self._refused_key = RefusedKey(context.clock, label=account.label, venue=self._venue)
         self._gate = context.gate or VenueGate(context.clock, str(account.broker))
@@ -76,7 +76,13 @@ class CcxtBroker(BaseBroker):
         )
 
         self._stream = self._make_stream(context)
-        self._lane = self._make_lane(context)
+        self._ways = OpenWays(
+            label=account.label,
+            lane=self._make_lane(context),
+            stream=self._stream,
+            session=self._session,
+            gate=self._gate,
+        )
 
     def _make_stream(self, context: CcxtContext) -> OrderStream | None:
         if context.wire is None or context.access.ws_auth_url is None:
@@ -171,29 +177,19 @@ class CcxtBroker(BaseBroker):
 
     def close(self) -> None:
         self.connected = False
-        if not self._closed:
-            self._closed = True
-            if self._lane is not None:
-                self._lane.close()
-            if self._stream is not None:
-                self._stream.close()
-            self._session.close()
-            self._gate.leave(self.account.label)
+        self._ways.close()
 
     # -- private stream ---------------------------------------------------------------------------------------------
     def listen(self, wake: Callable[[], None]) -> None:
-        if self._lane is not None:
-            self._lane.open()
         if self._stream is not None:
             with contextlib.suppress(VenueError):
                 self.get_trading_pairs()  # the stream itself asks nobody
-            self._stream.listen(wake)
+        self._ways.listen(wake)
 
     def tend_stream(self) -> StreamNews:
-        if self._lane is not None:
-            for _, refusal in self._lane.take_refusals():
-                self._learn(refusal)
-        return NO_NEWS if self._stream is None else self._stream.tend()
+        for _, refusal in self._ways.take_refusals():
+            self._learn(refusal)
+        return self._ways.tend()
 
     # -- balances ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:
@@ -252,7 +248,7 @@ class CcxtBroker(BaseBroker):
 
     # -- orders in a batch with others' -------------------------------------------------------------------------------
     def lane(self) -> SocketLane | None:
-        return self._lane
+        return self._ways.lane
 
     def could_place(self, symbol: str) -> bool:
         return self._calls.known_time.is_trusted and symbol in self.known_trading_pairs()

@@ -26,6 +26,7 @@ from bot.brokers.coinbase.products import instruments_from, product_id_of
 from bot.brokers.coinbase.user_stream import CoinbaseSpeech
 from bot.brokers.http_session import VenueSession
 from bot.brokers.key_report import KeyReport, refuse_without
+from bot.brokers.open_ways import OpenWays
 from bot.brokers.rate_budget import RateBudget
 from bot.brokers.refused_key import RefusedKey
 from bot.brokers.replies import (
@@ -41,7 +42,7 @@ from bot.brokers.replies import (
 )
 from bot.brokers.rest_lane import OrderCall, RestLane
 from bot.brokers.socket_lane import SocketLane
-from bot.brokers.stream_news import NO_NEWS, StreamNews
+from bot.brokers.stream_news import StreamNews
 from bot.brokers.trade_bell import TradeBell
 from bot.brokers.venue_clock import VenueClock
 from bot.brokers.venue_gate import VenueGate
@@ -117,7 +118,6 @@ class CoinbaseBroker(BaseBroker):
         self.settle_seconds = context.order_deadline_seconds + context.settle_margin_seconds
         self.order_expiry_seconds = context.order_deadline_seconds
         self._context = context
-        self._closed = False
         self.venue_clock = VenueClock(context.clock)
         self._refused_key = RefusedKey(context.clock, label=account.label, venue="Coinbase")
         self._gate = context.gate or VenueGate(context.clock, "coinbase")
@@ -146,7 +146,13 @@ class CoinbaseBroker(BaseBroker):
         self._day_volumes = DayVolumes(context.clock)
         self._ledger = CoinbaseLedger(self._calls, context.clock, label=account.label)
         self._bell = self._trade_bell(context)
-        self._lane = self._make_lane(context)
+        self._ways = OpenWays(
+            label=account.label,
+            lane=self._make_lane(context),
+            stream=self._bell,
+            session=self._session,
+            gate=self._gate,
+        )
 
     def _trade_bell(self, context: CoinbaseContext) -> TradeBell | None:
         """A master's trades are heard of at once, whoever made them; a user's are those of orders that are followed."""
@@ -207,27 +213,16 @@ class CoinbaseBroker(BaseBroker):
 
     def close(self) -> None:
         self.connected = False
-        if not self._closed:
-            self._closed = True
-            if self._lane is not None:
-                self._lane.close()
-            if self._bell is not None:
-                self._bell.close()
-            self._session.close()
-            self._gate.leave(self.account.label)
+        self._ways.close()
 
     # -- private stream ---------------------------------------------------------------------------------------------
     def listen(self, wake: Callable[[], None]) -> None:
-        if self._lane is not None:
-            self._lane.open()
-        if self._bell is not None:
-            self._bell.listen(wake)
+        self._ways.listen(wake)
 
     def tend_stream(self) -> StreamNews:
-        if self._lane is not None:
-            for _, refusal in self._lane.take_refusals():
-                self._learn(refusal)
-        return NO_NEWS if self._bell is None else self._bell.tend()
+        for _, refusal in self._ways.take_refusals():
+            self._learn(refusal)
+        return self._ways.tend()
 
     # -- balances ---------------------------------------------------------------------------------------------------
     def fetch_holdings(self) -> Holdings:
@@ -353,7 +348,7 @@ class CoinbaseBroker(BaseBroker):
 
     # -- orders in a batch with others' -------------------------------------------------------------------------------
     def lane(self) -> SocketLane | None:
-        return self._lane
+        return self._ways.lane
 
     def could_place(self, symbol: str) -> bool:
         return self.venue_clock.is_trusted and symbol in self.known_trading_pairs()
