@@ -20,6 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     leave_no_core()
     try:
+        if (alone := getattr(arguments, "before_settings", None)) is not None:
+            # A command that must answer although the settings cannot be read.
+            return int(alone(arguments))
         settings = load_settings()
         if arguments.run is not None:
             code: int = arguments.run(settings, arguments)

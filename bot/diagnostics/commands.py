@@ -52,6 +52,8 @@ COMMANDS: Mapping[str, Sequence[Line]] = {
         Line("what was asked for on the page; who holds which", {"controls": "controls", "processes": "processes"}),
     ),
     "Set up": (
+        Line("what is in order, what is not, and how to mend it", {"doctor": "doctor.command"}),
+        Line("questions, then a run on paper; add one user", {"init": "setup.command", "init-user": "setup.command"}),
         Line("the settings in force", {"config": "config_show"}),
         Line("the smallest balance that can copy", {"min-balance": "min_balance"}),
         Line("accept that a key opens another account", {"accounts": "identity"}),

@@ -1,0 +1,277 @@
+"""Asking the venues: side by side, each in a thread of its own, all within one deadline.
+
+Keys are used through the classes and the nonce files of the bot, under its locks, and only while no bot uses them.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+from bot.broker_manager import build_broker, live_access, shared_parts
+from bot.brokers.base import BaseBroker
+from bot.brokers.contexts import PUBLIC_CALL_READS
+from bot.brokers.credentials import Credentials
+from bot.brokers.key_report import KeyReport
+from bot.brokers.paper_venue import PaperVenue
+from bot.brokers.shared_parts import SharedParts
+from bot.brokers.venue_access import VenueAccess
+from bot.diagnostics.doctor.account_look import AccountLook, Means, shared_accounts
+from bot.diagnostics.doctor.board import Board
+from bot.diagnostics.doctor.finding import bad, note, warn
+from bot.diagnostics.doctor.smallest_orders import examine_means, smallest_orders
+from bot.diagnostics.doctor.venue_look import CHECK_SECONDS, VenueLook, VenuePlace
+from bot.domain.account import AccountRef, BrokerType
+from bot.domain.errors import NijaError
+from bot.seams.clock import Clock
+from bot.settings import Settings
+from bot.storage.identities import Pin
+from bot.supervision.key_locks import KeyInUse, KeyLocks
+
+DEADLINE_SECONDS = 27.0
+TICK_SECONDS = 0.25
+# Of one brokerage so many accounts at a time: each has its own connection.
+AT_A_TIME = 8
+
+Access = Callable[[AccountRef], VenueAccess]
+Progress = Callable[[Sequence[str]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Whom to ask. `access` opens one account, and raises `ConfigurationError` or `KeyInUse`; None = no key is used."""
+
+    settings: Settings
+    places: Sequence[VenuePlace]
+    accounts: Sequence[AccountRef]
+    access: Access | None
+    pins: Mapping[str, Pin] = field(default_factory=dict)
+
+    def of(self, broker: BrokerType) -> list[AccountRef]:
+        return [account for account in self.accounts if account.broker is broker]
+
+
+class Asking:
+    """`run` returns when all have answered or the deadline is over; then the threads that are left are cut off."""
+
+    def __init__(self, question: Question, board: Board, clock: Clock) -> None:
+        self._question = question
+        self._board = board
+        self._clock = clock
+        self._shared: SharedParts = shared_parts(question.settings, clock)
+        self._closing: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+        self._reports: dict[AccountRef, KeyReport] = {}
+
+    def run(self, progress: Progress, *, seconds: float = DEADLINE_SECONDS) -> None:
+        threads = [self._start(place) for place in self._question.places]
+        until = self._clock.monotonic() + seconds
+        while any(thread.is_alive() for thread in threads) and self._clock.monotonic() < until:
+            next(thread for thread in threads if thread.is_alive()).join(TICK_SECONDS)
+            progress(self._board.under_way())
+        for place in self._question.places:
+            mine = {account: report for account, report in self._reports.items() if account.broker is place.broker}
+            self._board.add(str(place.broker), shared_accounts(mine))
+
+    def close(self) -> None:
+        """Cuts what is still on its way."""
+        with self._lock:
+            closing, self._closing = self._closing, []
+        for close in closing:
+            close()
+        self._shared.close()
+
+    def _start(self, place: VenuePlace) -> threading.Thread:
+        title = str(place.broker)
+        self._board.open(title, "its name")
+        thread = threading.Thread(target=self._venue, args=(place,), name=f"doctor-{title}", daemon=True)
+        thread.start()
+        return thread
+
+    def _later(self, close: Callable[[], None]) -> None:
+        with self._lock:
+            self._closing.append(close)
+
+    # -- one venue, in its thread ---------------------------------------------------------------------------------
+    def _venue(self, place: VenuePlace) -> None:
+        title = str(place.broker)
+        with self._answered_for(title):
+            look = VenueLook(place, self._question.settings, self._shared, lambda what: self._board.doing(title, what))
+            self._later(look.close)
+            self._board.add(title, look.examine())
+            accounts = self._question.of(place.broker)
+            if look.reached and self._question.access is not None and accounts:
+                self._board.doing(title, "its accounts")
+                self._accounts(title, accounts)
+            elif accounts and self._question.access is not None:
+                text = f"{len(accounts)} keys were not tried: {place.name} was not reached"
+                self._board.add(title, [note("ACC-12", text)])
+
+    def _accounts(self, title: str, accounts: Sequence[AccountRef]) -> None:
+        looks: list[AccountLook] = []
+        for begin in range(0, len(accounts), AT_A_TIME):
+            threads = [self._start_account(account, looks) for account in accounts[begin : begin + AT_A_TIME]]
+            for thread in threads:
+                thread.join(DEADLINE_SECONDS)
+        means: dict[AccountRef, Means] = {}
+        for look in sorted(looks, key=lambda each: each.broker.account.label):
+            if look.means is not None:
+                means[look.broker.account] = look.means
+        if means:
+            self._board.doing(title, "its smallest orders")
+            asked = next(look for look in looks if look.means is not None)
+            self._board.add(title, examine_means(means, smallest_orders(asked.broker), self._question.settings))
+
+    def _start_account(self, account: AccountRef, looks: list[AccountLook]) -> threading.Thread:
+        title = _title(account)
+        self._board.open(title, "its key")
+        thread = threading.Thread(
+            target=self._account, args=(account, looks), name=f"doctor-{account.label}", daemon=True
+        )
+        thread.start()
+        return thread
+
+    def _account(self, account: AccountRef, looks: list[AccountLook]) -> None:
+        title = _title(account)
+        with self._answered_for(title):
+            broker = self._broker(account, title)
+            if broker is None:
+                return
+            self._later(broker.close)
+            look = AccountLook(
+                broker,
+                self._question.settings,
+                self._clock,
+                lambda what: self._board.doing(title, what),
+                pin=self._question.pins.get(account.label),
+            )
+            self._board.add(title, look.examine())
+            with self._lock:
+                looks.append(look)
+                if look.report is not None:
+                    self._reports[account] = look.report
+
+    def _broker(self, account: AccountRef, title: str) -> BaseBroker | None:
+        question = self._question
+        assert question.access is not None
+        try:
+            access = question.access(account)
+            return build_broker(account, access, settings=question.settings, shared=self._shared)
+        except KeyInUse as error:
+            fix = "stop that program first, if the key is to be tried"
+            self._board.add(title, [warn("ACC-12", f"{account.label}: the key was not tried: {error}", fix)])
+        except (NijaError, OSError) as error:
+            fix = "correct what it says, then run doctor again"
+            self._board.add(title, [bad("ACC-12", f"{account.label}: the key was not tried: {error}", fix)])
+        return None
+
+    @contextmanager
+    def _answered_for(self, title: str) -> Iterator[None]:
+        """The section is done at the end, whatever happened; an error of doctor itself is a finding too."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the top of a thread
+            text = f"{title}: doctor failed here ({type(error).__name__}: {error})"
+            self._board.add(title, [bad("VEN-07", text, "report it with this line; the other lines hold")])
+        finally:
+            self._board.done(title)
+
+
+def _title(account: AccountRef) -> str:
+    return f"{account.label} (master)" if account.is_master else account.label
+
+
+# -- how accounts are opened ------------------------------------------------------------------------------------------
+def live_places(settings: Settings, brokers: Collection[BrokerType]) -> list[VenuePlace]:
+    """The real venues."""
+    nobody = Credentials(api_key="", api_secret=SecretStr(""))
+    places = []
+    for broker in brokers:
+        access = live_access(broker, settings, nobody)
+        places.append(VenuePlace(broker, access.base_url, access.ws_url))
+    return places
+
+
+def paper_places(settings: Settings, brokers: Collection[BrokerType], paper: PaperVenue) -> list[VenuePlace]:
+    found = []
+    for broker in brokers:
+        front = settings.paper_front_of(broker)
+        socket = paper.socket_url(front) if broker is BrokerType.KRAKEN else None
+        found.append(VenuePlace(broker, paper.rest_url(front), socket))
+    return found
+
+
+def live_keys(settings: Settings, found: Mapping[AccountRef, Credentials], locks: KeyLocks) -> Access:
+    """With the keys of the environment; each held so that no bot begins to use it meanwhile."""
+
+    def access(account: AccountRef) -> VenueAccess:
+        credentials = found[account]
+        locks.hold(credentials.fingerprint)
+        return live_access(account.broker, settings, credentials)
+
+    return access
+
+
+def paper_keys(settings: Settings, paper: PaperVenue) -> Access:
+    """With the accounts that the bot has at the paper exchange; they are opened if they are not there."""
+    balances = {AccountRef.master(master.broker): master.paper_balance for master in settings.masters}
+    balances |= {user.account: user.paper_balance for user in settings.users}
+
+    def access(account: AccountRef) -> VenueAccess:
+        broker = account.broker
+        front, currency = settings.paper_front_of(broker), settings.quote_currency_of(broker)
+        tier = settings.kraken.tier if broker is BrokerType.KRAKEN else None
+        opened = paper.open_account(account, balances[account], currency=currency, tier=tier, front=front)
+        return paper.access(front, opened)
+
+    return access
+
+
+def with_deadlines(settings: Settings) -> Settings:
+    """The same with calls that end within the time of one check, however patient the bot may be."""
+    public, whole = CHECK_SECONDS / (PUBLIC_CALL_READS + 1), CHECK_SECONDS / 2
+    short = {
+        name: getattr(settings, name).model_copy(
+            update={
+                "connect_timeout_seconds": min(getattr(settings, name).connect_timeout_seconds, public),
+                "read_timeout_seconds": min(getattr(settings, name).read_timeout_seconds, whole),
+            }
+        )
+        for name in ("kraken", "coinbase", "okx", "binance", "alpaca")
+    }
+    short["kraken"] = short["kraken"].model_copy(
+        update={"read_timeout_seconds": min(settings.kraken.read_timeout_seconds, public)}
+    )
+    return settings.model_copy(update=short)
+
+
+@contextmanager
+def remarks(board: Board) -> Iterator[None]:
+    """What the adapters themselves tell the operator (money in OKX's funding account) becomes a finding.
+
+    Everything else that they would log is about a running bot.
+    """
+    handler = _Remarks(board)
+    log = logging.getLogger("bot")
+    propagates, log.propagate = log.propagate, False
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.propagate = propagates
+
+
+class _Remarks(logging.Handler):
+    _SOURCES = ("bot.brokers.by_ccxt.okx_account",)
+
+    def __init__(self, board: Board) -> None:
+        super().__init__(logging.WARNING)
+        self._board = board
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name in self._SOURCES:
+            self._board.add("okx", [warn("ACC-06", record.getMessage(), "transfer it there, then run doctor again")])
