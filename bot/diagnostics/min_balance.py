@@ -108,19 +108,19 @@ def _lines(
     meant: Sequence[Follower],
     last: int,
 ) -> Sequence[Line]:
-    entries = {
-        broker: _entries(connection, broker, last) for broker in dict.fromkeys(each.account.broker for each in meant)
-    }
+    brokers = dict.fromkeys(each.account.broker for each in meant)
+    entries = {broker: past_entries(connection, broker, last) for broker in brokers}
     lines = []
     for follower in meant:
         present = _present(settings, followers, follower)
-        terms = _terms(copy_limits(settings), followers.taker_fee_percent(follower.account, EVERY_MARKET))
+        terms = terms_of(copy_limits(settings), followers.taker_fee_percent(follower.account, EVERY_MARKET))
         found = smallest_balances(entries[follower.account.broker], follower.rules, terms, present=present)
         lines.append(Line(follower, present, found))
     return lines
 
 
-def _terms(limits: CopyLimits, taker_fee_percent: Decimal) -> Terms:
+def terms_of(limits: CopyLimits, taker_fee_percent: Decimal) -> Terms:
+    """What a copy at this fee is bound to besides the user's own rules."""
     return Terms(
         reserve_percent=limits.entry_reserve_percent(taker_fee_percent),
         least_funded=limits.minimum_funded_quote,
@@ -128,7 +128,8 @@ def _terms(limits: CopyLimits, taker_fee_percent: Decimal) -> Terms:
     )
 
 
-def _entries(connection: Connection, broker: BrokerType, last: int) -> Sequence[PastEntry]:
+def past_entries(connection: Connection, broker: BrokerType, last: int) -> Sequence[PastEntry]:
+    """The newest entries of a brokerage's master, newest first, with its balance before each and the market's rules."""
     listed: Mapping[str, Instrument] = listed_instruments(connection, str(broker))
     return [
         PastEntry(

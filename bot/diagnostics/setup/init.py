@@ -1,0 +1,213 @@
+"""`python bot.py init`: from questions or flags to a configuration that is proved to load, and a first run on paper."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from bot import exit_codes
+from bot.brokers.credentials import Credentials
+from bot.diagnostics.setup.dialogue import Abandoned, Dialogue, at_the_terminal
+from bot.diagnostics.setup.file_change import FileChange, write_all
+from bot.diagnostics.setup.flags import credentials_in, keys_of_file, variables_to_write, wanted_by_flags
+from bot.diagnostics.setup.key_entry import KeyEntry, TryKey
+from bot.diagnostics.setup.key_trial import KeyTrials
+from bot.diagnostics.setup.paper_run import PaperRun, paper_run
+from bot.diagnostics.setup.place import Place
+from bot.diagnostics.setup.planned_changes import overruled, planned_changes, tried
+from bot.diagnostics.setup.questions import Questions
+from bot.diagnostics.setup.remarks import remarks
+from bot.diagnostics.setup.wanted import Wanted
+from bot.domain.account import AccountRef
+from bot.settings import Settings
+from bot.settings.loading import process_environment
+
+NOTHING_CHANGED = "Nothing was changed."
+INTERRUPTED = 130
+
+
+def run(settings: Settings, words: argparse.Namespace) -> int:
+    """Set NIJA up; returns the exit code. Nothing is written before all of it is known to load."""
+    say = (lambda line: print(line, file=sys.stderr)) if words.json else print
+    if not words.yes and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print(
+            "init asks questions, and this is no terminal. Answer by flags: python bot.py init --help", file=sys.stderr
+        )
+        return exit_codes.WRONG_USE
+    if words.yes:
+        return _by_flags(settings, words, say)
+    try:
+        return by_questions(settings, words, at_the_terminal(say))
+    except (KeyboardInterrupt, Abandoned):
+        print(f"\n{NOTHING_CHANGED}")
+        return INTERRUPTED
+
+
+# -- by questions -----------------------------------------------------------------------------------------------------
+def by_questions(settings: Settings, words: argparse.Namespace, dialogue: Dialogue) -> int:
+    """Raises `Abandoned` as long as nothing is written."""
+    place = Place.of_this_process()
+    dialogue.say("NIJA's set-up. Enter takes the answer in [brackets]; Ctrl-C leaves everything as it is.")
+    questions = Questions(dialogue, settings, place)
+    wanted = questions.wanted()
+    future = tried(planned_changes(wanted, place), place)
+    questions.heading(6, "Keys")
+    wanted = _with_typed_keys(wanted, future, words, dialogue)
+    changes = planned_changes(wanted, place)
+    future = tried(changes, place)
+    dialogue.say("")
+    _show(changes, place, dialogue.say)
+    if changes and not words.dry_run:
+        if not dialogue.agrees("Write this", default=True):
+            dialogue.say(NOTHING_CHANGED)
+            return exit_codes.OK
+        write_all(changes)
+    return _finish(wanted, future, words, dialogue.say)
+
+
+def _with_typed_keys(wanted: Wanted, future: Settings, words: argparse.Namespace, dialogue: Dialogue) -> Wanted:
+    if wanted.mode == "paper" and not dialogue.agrees("  Paper needs no keys. Type some now, for later", default=False):
+        return wanted
+    trials = None if words.offline or words.dry_run else KeyTrials(future)
+    try:
+        entry = KeyEntry(
+            dialogue,
+            user_ids=_user_ids(future),
+            environ=process_environment(),
+            try_key=None if trials is None else trials.try_key,
+        )
+        entry.ask(_accounts(future))
+    finally:
+        if trials is not None:
+            trials.close()
+    return replace(wanted, variables={**wanted.variables, **entry.variables})
+
+
+# -- by flags ---------------------------------------------------------------------------------------------------------
+def _by_flags(settings: Settings, words: argparse.Namespace, say: Callable[[str], None]) -> int:
+    place = Place.of_this_process()
+    wanted = wanted_by_flags(words, settings, place)
+    future = tried(planned_changes(wanted, place), place)
+    wanted, unfit = _with_given_keys(wanted, future, words, say)
+    if unfit:
+        say(f"{NOTHING_CHANGED} With --offline the keys are written all the same.")
+        return exit_codes.SOMETHING_WRONG
+    changes = planned_changes(wanted, place)
+    future = tried(changes, place)
+    _show(changes, place, say)
+    if not words.dry_run:
+        write_all(changes)
+    return _finish(wanted, future, words, say, changes=changes)
+
+
+def _with_given_keys(
+    wanted: Wanted, future: Settings, words: argparse.Namespace, say: Callable[[str], None]
+) -> tuple[Wanted, bool]:
+    """With those of the `--env-file`; and whether a brokerage finds anything wrong with any key."""
+    accounts, user_ids, there = _accounts(future), _user_ids(future), process_environment()
+    given = keys_of_file(Path(words.env_file), accounts, user_ids) if words.env_file else {}
+    if not given and future.trading_mode == "paper":
+        return wanted, False
+    found = credentials_in({**there, **given}, accounts, user_ids)
+    for account, credentials in found.items():
+        for warning in credentials.warnings:
+            say(f"{account.label}: {warning}")
+    wanted = replace(wanted, variables=variables_to_write(given, found, user_ids, there))
+    if words.offline or words.dry_run or not found:
+        return wanted, False
+    trials = KeyTrials(future)
+    try:
+        proven = [_proves_itself(trials.try_key, account, found[account], say) for account in found]
+        return wanted, not all(proven)
+    finally:
+        trials.close()
+
+
+def _proves_itself(try_key: TryKey, account: AccountRef, credentials: Credentials, say: Callable[[str], None]) -> bool:
+    result = try_key(account, credentials)
+    for sentence in (result.problem or f"good: {result.proof}", *result.doubts):
+        say(f"{account.label}: {sentence}")
+    return not result.problem
+
+
+# -- what both end with -----------------------------------------------------------------------------------------------
+def _accounts(settings: Settings) -> Sequence[AccountRef]:
+    """Those that trade, each master before its users."""
+    found: list[AccountRef] = []
+    for master in settings.masters:
+        if master.enabled:
+            found.append(AccountRef.master(master.broker))
+            found += [
+                user.account
+                for user in settings.users
+                if user.broker is master.broker and user.enabled and not user.shadow
+            ]
+    return found
+
+
+def _user_ids(settings: Settings) -> Sequence[str]:
+    return sorted({user.user_id for user in settings.users})
+
+
+def _show(changes: Sequence[FileChange], place: Place, say: Callable[[str], None]) -> None:
+    if not changes:
+        say("All files are as they should be; there is nothing to write.")
+    for change in changes:
+        say(f"{place.shown(change.path)}:")
+        for line in change.shown():
+            say(line)
+
+
+def _finish(
+    wanted: Wanted,
+    future: Settings,
+    words: argparse.Namespace,
+    say: Callable[[str], None],
+    *,
+    changes: Sequence[FileChange] = (),
+) -> int:
+    for sentence in (*overruled(wanted, future), *remarks(future, {**process_environment(), **wanted.variables})):
+        say(f"Note: {sentence}")
+    done = None
+    if words.dry_run:
+        say(f"{NOTHING_CHANGED} This was --dry-run.")
+    elif not words.no_run:
+        done = _first_run(words.run_seconds, say)
+    if not words.dry_run:
+        _say_next(future, say)
+    if words.json:
+        _print_json(changes, words, done)
+    return exit_codes.OK if done is None or done.copied else exit_codes.SOMETHING_WRONG
+
+
+def _first_run(seconds: float, say: Callable[[str], None]) -> PaperRun:
+    say("")
+    say(f"A first run on paper, {seconds:g} s at most; its books are thrown away afterwards.")
+    done = paper_run(seconds, say)
+    if done.first_seconds is not None:
+        say(f"The first copied fill was there after {done.first_seconds:.0f} s.")
+    else:
+        say("No copy was filled in that time. The last that was said:")
+        say(done.last_words)
+    return done
+
+
+def _say_next(settings: Settings, say: Callable[[str], None]) -> None:
+    say("")
+    say("What is next:")
+    say(f"  ./start.sh                        start NIJA ({settings.trading_mode})")
+    if settings.console.enabled:
+        say(f"  http://127.0.0.1:{settings.console.port:<17}the page, while it runs")
+    if settings.trading_mode == "live":
+        say("  python bot.py doctor --live       are the keys, the clock and the balances in order?")
+    else:
+        say("  python bot.py status              does every account trade?")
+        say("  python bot.py init                once more, for real money: answer live")
+
+
+def _print_json(changes: Sequence[FileChange], words: argparse.Namespace, done: PaperRun | None) -> None:
+    ran = None if done is None else {"copied": done.copied, "first_copied_fill_seconds": done.first_seconds}
+    files = [str(change.path) for change in changes]
+    print(json.dumps({"written": [] if words.dry_run else files, "would_write": files, "paper_run": ran}, indent=2))

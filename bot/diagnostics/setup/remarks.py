@@ -1,0 +1,35 @@
+"""What an operator should know of a configuration that loads and yet does not do all that it seems to."""
+
+from collections.abc import Iterator, Mapping
+
+from bot.brokers.credentials import MissingCredentials, find_credentials
+from bot.domain.account import AccountRef
+from bot.domain.errors import ConfigurationError
+from bot.settings import Settings
+
+
+def remarks(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each. `environ` has the keys, those that are about to be written too."""
+    running = {master.broker for master in settings.masters if master.enabled}
+    idle = [user for user in settings.users if user.enabled and user.broker not in running]
+    if idle:
+        where = ", ".join(sorted({str(user.broker) for user in idle}))
+        yield f"users at {where} copy nobody: the master there does not run. To leave them out: enabled: false"
+    if not any(user.broker in running and user.enabled for user in settings.users):
+        yield "no user copies yet; python bot.py init-user adds one"
+    if settings.trading_mode == "live":
+        yield from _without_key(settings, environ)
+
+
+def _without_key(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+    ids = [user.user_id for user in settings.users]
+    accounts = [AccountRef.master(master.broker) for master in settings.masters if master.enabled]
+    accounts += [user.account for user in settings.users if user.enabled and not user.shadow]
+    for account in accounts:
+        try:
+            found = find_credentials(account, ids, environ)
+        except ConfigurationError as error:
+            yield from (f"{account.label}: {problem}" for problem in error.problems)
+            continue
+        if isinstance(found, MissingCredentials):
+            yield f"{account.label} waits for a key: {found}"
