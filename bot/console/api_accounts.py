@@ -7,13 +7,13 @@ from sqlalchemy import Connection, select
 
 from bot.console.answers import Asked, Refusal
 from bot.console.api_events import latest_events
-from bot.console.api_positions import read_positions
 from bot.console.context import Context
-from bot.console.fields import fields_of
 from bot.console.query_words import known_account, number, symbol
 from bot.diagnostics.config_show import user_row_of
+from bot.diagnostics.held_positions import read_positions
 from bot.diagnostics.limits import described_limits
 from bot.diagnostics.overview import Overview, read_overview
+from bot.diagnostics.row_fields import fields_of
 from bot.diagnostics.store_reading import NoStore
 from bot.diagnostics.why import explain
 from bot.diagnostics.why_no_trade import funnel_fields

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
 from bot.console.answers import Asked
-from bot.console.fields import shown
 from bot.console.query_words import moment, number, wanted_account
+from bot.diagnostics.row_fields import shown
 from bot.domain.money import plain
 from bot.storage.schema import copy_result, exit_decision, fill, halt, health_transition, signal, veto
 

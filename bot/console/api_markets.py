@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from bot.console.answers import Asked, Refusal
 from bot.console.drawn_candles import drawn_candles
-from bot.console.fields import fields_of, shown
 from bot.diagnostics.market import focus_fields, market_fields, mover_fields, source_fields
+from bot.diagnostics.row_fields import fields_of, shown
 from bot.domain.symbol import normalise_symbol
 from bot.market.universe import STATUS
 from bot.storage import market_rows

@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from bot.console.answers import Asked, Refusal
 from bot.console.api_orders import csv_line, csv_response
-from bot.console.fields import shown
 from bot.console.query_words import days
 from bot.diagnostics.books_command import Ledger, open_ledger
 from bot.diagnostics.chosen_days import ChosenDays
@@ -19,6 +18,7 @@ from bot.diagnostics.period_performance import drawdown_line, equity_line
 from bot.diagnostics.period_reading import UnknownName
 from bot.diagnostics.pnl import read_periods
 from bot.diagnostics.pnl_explained import by_asset, explain
+from bot.diagnostics.row_fields import shown
 from bot.diagnostics.store_reading import NoStore
 from bot.storage.equity_lines import equity_line_of
 

@@ -10,8 +10,8 @@ from sqlalchemy import Select, select
 from starlette.responses import Response
 
 from bot.console.answers import Asked, Refusal
-from bot.console.fields import age_seconds, fields_of, shown
 from bot.console.query_words import before_id, moment, number, symbol, wanted_account
+from bot.diagnostics.row_fields import age_seconds, fields_of, shown
 from bot.domain.order import FINAL_STATES, IntentState
 from bot.storage.schema import fill, order_event, order_intent, round_trip
 

@@ -1,25 +1,24 @@
 """The first screen: one word for the whole, the first closed gate, accounts, money, positions, debts, events."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from bot.build import build_of
 from bot.console.answers import Asked, Refusal
 from bot.console.api_events import latest_events
-from bot.console.api_positions import nearest_first, read_positions
 from bot.console.cache import Cached
 from bot.console.context import Context
-from bot.console.fields import age_seconds
 from bot.diagnostics.books_command import open_ledger
 from bot.diagnostics.debts import read_debts
 from bot.diagnostics.halts import as_fields as halt_fields
+from bot.diagnostics.held_positions import nearest_first, read_positions
 from bot.diagnostics.money import as_fields, read_purses
-from bot.diagnostics.overview import Overview, read_overview
+from bot.diagnostics.one_word import first_gate, word_of
+from bot.diagnostics.overview import read_overview
 from bot.diagnostics.period_figures import totals_of
 from bot.diagnostics.period_json import period_fields, total_fields
 from bot.diagnostics.pnl import chosen_of, read_periods
+from bot.diagnostics.row_fields import age_seconds
 from bot.diagnostics.store_reading import NoStore
-from bot.domain.halt import Halt
 from bot.storage import halts
 
 OVERVIEW_SECONDS = 1.0
@@ -87,35 +86,6 @@ class FirstScreen:
         except NoStore as error:
             raise Refusal(503, str(error)) from error
         return {"money": money, "today": {"totals": today, "accounts": by_account}}
-
-
-def word_of(overview: Overview, stopped: Sequence[Halt]) -> dict[str, Any]:
-    """`trading`, `waiting` or `stopped`, with the sentence that goes with it."""
-    everything = next((halt for halt in stopped if halt.scope == "all"), None)
-    if not overview.state.running:
-        return {"state": "stopped", "text": "Stopped", "why": overview.state.sentence}
-    if everything is not None:
-        return {"state": "stopped", "text": "Stopped", "why": everything.sentence}
-    trading = [one for one in overview.accounts if not one.why_not_trading]
-    if trading:
-        return {"state": "trading", "text": "Trading", "why": overview.sentence}
-    return {"state": "waiting", "text": "Waiting", "why": _first_reason(overview)}
-
-
-def first_gate(overview: Overview, stopped: Sequence[Halt]) -> str:
-    """The first thing that keeps anybody from trading, in words; empty when nothing does."""
-    if not overview.state.running:
-        return overview.state.sentence
-    if stopped:
-        return stopped[0].sentence
-    return _first_reason(overview)
-
-
-def _first_reason(overview: Overview) -> str:
-    waiting = [one for one in overview.accounts if one.why_not_trading and not one.not_configured]
-    if waiting:
-        return f"{waiting[0].label}: {waiting[0].why_not_trading}"
-    return "" if any(not one.why_not_trading for one in overview.accounts) else "no account has a key"
 
 
 def overview(asked: Asked) -> dict[str, Any]:

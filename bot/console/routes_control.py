@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from bot.console.answers import Asked, ConsoleRoute, Refusal, json_answer
 from bot.console.control_actions import Effect, Wish, apply, preview
-from bot.console.fields import fields_of, shown
 from bot.console.query_words import before_id, number
 from bot.console.roles import Role
 from bot.diagnostics.control_outcome import outcome_of
+from bot.diagnostics.row_fields import fields_of, shown
 from bot.diagnostics.store_reading import NoStore, bot_state, read_store
 from bot.diagnostics.store_writing import write_store
 from bot.domain.control import IN_TWO_STEPS, STOPPING, ControlAction, ControlRequest, ControlState
