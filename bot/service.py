@@ -42,7 +42,15 @@ from bot.seams.failpoints import failpoint
 from bot.seams.ids import IdSource, SystemIds
 from bot.settings import Settings
 from bot.settings.loading import config_directory, inherited_environment, process_environment
-from bot.start_checks import banner, check_disk, check_keys, check_mode, make_private_directory, unusable
+from bot.start_checks import (
+    banner,
+    check_disk,
+    check_keys,
+    check_mode,
+    make_private_directory,
+    shut_out_others,
+    unusable,
+)
 from bot.storage import instance_lease, market_rows, process, processes, wakeups
 from bot.storage.chain_sealing import ChainSealer
 from bot.storage.installation import Installation, open_installation
@@ -159,6 +167,7 @@ class Run:
         self._readiness.build = build
         self._metrics.build_info.labels(**build).set(1.0)
         banner(settings)
+        shut_out_others(settings.state_dir, config_directory().parent / ".env")
         if self._stop.is_set():
             log.info("Stopping: %s. Nothing was started yet", self._reason)
             return exit_codes.OK

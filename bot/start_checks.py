@@ -1,7 +1,9 @@
 """What is looked at before anything trades: the state directory, the mode, the keys. All of it can refuse the start."""
 
+import contextlib
 import logging
 import os
+import stat
 from pathlib import Path
 
 from bot.domain.account import AccountRef, BrokerType
@@ -14,11 +16,12 @@ from bot.settings import Settings
 from bot.settings.env_source import KNOWN_VARIABLES, PREFIX
 from bot.settings.loading import process_environment
 from bot.storage import process
-from bot.storage.ephemeral import throws_away
+from bot.storage.ephemeral import lasts_as_long_as_the_container, throws_away
 from bot.storage.place import database_url, describe
 from bot.storage.store import Store
 
 log = logging.getLogger(__name__)
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 # What is said of an exchange that is opened by name.
 EXPERIMENTAL = "its adapter is ccxt's, which nobody has tried there with this program; see docs/brokers.md"
 
@@ -30,6 +33,32 @@ def make_private_directory(path: Path) -> None:
         raise unusable(path, error) from error
     if not os.access(path, os.W_OK | os.X_OK):
         raise ConfigurationError(f"STATE_DIR {path} cannot be written to. Name another, or change its owner.")
+
+
+def shut_out_others(state_dir: Path, dotenv: Path) -> None:
+    """Files of the state that others of this machine could read or change (S11): copied there, or of an old version.
+
+    `.env` is its writer's; what is wrong with it is said.
+    """
+    opened = [path for path in (state_dir, *sorted(state_dir.rglob("*"))) if _others_may(path)]
+    for path in opened:
+        with contextlib.suppress(OSError):
+            path.chmod(stat.S_IMODE(path.lstat().st_mode) & ~_OTHERS)
+    left = [path for path in opened if _others_may(path)]
+    if opened and not left:
+        log.warning("Others could read %s and %d more; now they are their owner's alone", opened[0], len(opened) - 1)
+    if left:
+        log.warning("Others can read %s, and that cannot be changed from here", left[0])
+    if _others_may(dotenv):
+        log.warning("Others can read %s, and keys may be in it. Make it yours alone: chmod 600 %s", dotenv, dotenv)
+
+
+def _others_may(path: Path) -> bool:
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    return bool(found.st_mode & _OTHERS) and (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode))
 
 
 def unusable(directory: Path, error: OSError) -> ConfigurationError:
@@ -60,6 +89,7 @@ def check_disk(settings: Settings) -> None:
     directory = settings.state_dir
     platform = throws_away(directory, process_environment())
     if not platform:
+        _say_if_a_container(settings)
         return
     if settings.database_url is not None:
         log.warning(
@@ -80,6 +110,17 @@ def check_disk(settings: Settings) -> None:
         platform,
         directory,
     )
+
+
+def _say_if_a_container(settings: Settings) -> None:
+    """A paper run may end with its container; what is held for real must be known to the next one."""
+    real = settings.trading_mode == "live" and settings.database_url is None
+    if real and lasts_as_long_as_the_container(settings.state_dir):
+        log.warning(
+            "%s is inside the container and is gone with it: a newer image would start as a first run and know no "
+            "open order or position. Mount a volume there (docker run -v, or volumes: in a compose file)",
+            settings.state_dir,
+        )
 
 
 def check_mode(settings: Settings, store: Store) -> None:

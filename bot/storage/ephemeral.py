@@ -10,13 +10,27 @@ WITH_VOLUMES = {
     "RENDER": "Render",
     "K_SERVICE": "Cloud Run",
     "FLY_APP_NAME": "Fly.io",
+    "ECS_CONTAINER_METADATA_URI_V4": "Amazon ECS",
 }
+# Files that Docker and Podman put into every container.
+_SIGNS_OF_A_CONTAINER = (".dockerenv", "run/.containerenv")
+_ROOT = Path("/")
 
 
 def throws_away(state_dir: Path, environ: Mapping[str, str]) -> str:
     """The platform on which this directory would not last; empty when nothing speaks against it."""
     if environ.get(HEROKU):
         return "Heroku"
-    if state_dir.stat().st_dev != Path("/").stat().st_dev:
-        return ""  # a disk of its own: a mounted volume
+    if _is_mounted(state_dir, _ROOT):
+        return ""
     return next((platform for name, platform in WITH_VOLUMES.items() if environ.get(name)), "")
+
+
+def lasts_as_long_as_the_container(state_dir: Path, *, root: Path = _ROOT) -> bool:
+    """Whether this is a container without a volume: its disk outlives a restart, and not a newer image."""
+    return any((root / sign).exists() for sign in _SIGNS_OF_A_CONTAINER) and not _is_mounted(state_dir, root)
+
+
+def _is_mounted(state_dir: Path, root: Path) -> bool:
+    """A disk of its own: a mounted volume."""
+    return state_dir.stat().st_dev != root.stat().st_dev
