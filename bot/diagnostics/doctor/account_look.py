@@ -4,6 +4,7 @@ In the order of the six smoke checks: pairs, balance, open orders, the private s
 socket need no key. Whatever fails first is found by the connection, which needs no right.
 """
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -113,8 +114,8 @@ class AccountLook:
         rights = ", ".join(report.withdraw_rights)
         if not rights:
             told = self.broker.capabilities.withdraw_right_told
-            text = "no money can be withdrawn with the key" if told else f"{self.venue} does not tell whether it can"
-            return ok("ACC-03", f"{self.label}: {text}") if told else note("ACC-03", f"{self.label}: {text} withdraw")
+            text = "no money can be withdrawn with the key" if told else f"{self.venue} tells of no right to withdraw"
+            return ok("ACC-03", f"{self.label}: {text}") if told else note("ACC-03", f"{self.label}: {text}")
         fix = f"take the right away at {self.venue}: whoever has the key could empty the account"
         text = f"{self.label}: money can be withdrawn with the key ({rights})"
         if self.settings.allow_withdraw_keys:
@@ -132,7 +133,7 @@ class AccountLook:
         try:
             pairs = self.broker.get_trading_pairs()
         except NijaError as error:
-            yield bad("ACC-07", f"{self.label}: the pairs cannot be read: {error}", _AGAIN)
+            yield self._unread("ACC-07", "the pairs", str(error))
             return
         mine = tradable(pairs, self.broker.quote_currency)
         text = f"{self.label}: {len(pairs)} pairs, {len(mine)} of them are traded for {self.broker.quote_currency}"
@@ -142,7 +143,7 @@ class AccountLook:
     def _balance(self) -> Iterator[Finding]:
         reading = self.broker.refresh_balance(max_age_seconds=0)
         if reading.holdings is None or reading.reason:
-            yield bad("ACC-06", f"{self.label}: the balance cannot be read: {reading.reason}", _AGAIN)
+            yield self._unread("ACC-06", "the balance", reading.reason)
             return
         quote = self.broker.quote_currency
         cash = reading.holdings.of(quote)
@@ -163,9 +164,13 @@ class AccountLook:
         try:
             orders = self.broker.get_open_orders()
         except NijaError as error:
-            yield bad("ACC-08", f"{self.label}: open orders cannot be read: {error}", _AGAIN)
+            yield self._unread("ACC-08", "open orders", str(error))
         else:
             yield ok("ACC-08", f"{self.label}: {len(orders)} open orders")
+
+    def _unread(self, code: str, what: str, why: str) -> Finding:
+        said = _named(self.broker.account, why).removeprefix(f"{self.label}: ")
+        return bad(code, f"{self.label}: {what}: cannot be read: {said}", _AGAIN)
 
     # -- the private socket -----------------------------------------------------------------------------------------
     def _socket(self) -> Iterator[Finding]:
@@ -214,8 +219,13 @@ def refused(account: AccountRef, error: NijaError) -> Finding:
     return bad("ACC-01", text, "run doctor again; if it stays so, report it with this line")
 
 
+_SILENCE = re.compile(r"ReadTimeout: .*\(read timeout=([0-9.]+)\)")
+
+
 def _named(account: AccountRef, text: str) -> str:
-    return text if text.startswith(account.label) else f"{account.label}: {text}"
+    """With the account's label before it, once, and a silence told in words."""
+    said = _SILENCE.sub(r"no answer within \1 s", text)
+    return f"{account.label}: {said.removeprefix(f'{account.label}: ')}"
 
 
 def identity(account: AccountRef, report: KeyReport, pin: Pin | None) -> Finding:

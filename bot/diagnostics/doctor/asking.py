@@ -67,6 +67,9 @@ class Asking:
         self._reports: dict[AccountRef, KeyReport] = {}
 
     def run(self, progress: Progress, *, seconds: float = DEADLINE_SECONDS) -> None:
+        for place in self._question.places:
+            for title in (str(place.broker), *map(_title, self._question.of(place.broker))):
+                self._board.open(title)
         threads = [self._start(place) for place in self._question.places]
         until = self._clock.monotonic() + seconds
         while any(thread.is_alive() for thread in threads) and self._clock.monotonic() < until:
@@ -117,7 +120,7 @@ class Asking:
             for thread in threads:
                 thread.join(DEADLINE_SECONDS)
         means: dict[AccountRef, Means] = {}
-        for look in sorted(looks, key=lambda each: each.broker.account.label):
+        for look in sorted(looks, key=lambda each: (not each.broker.account.is_master, each.label)):
             if look.means is not None:
                 means[look.broker.account] = look.means
         if means:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _STYLES = {Level.OK: "green", Level.NOTE: "dim", Level.WARN: "yellow", Level.BAD: "bold red"}
 _INDENT = 16
 _WIDEST = 120
+# More lines than a window shows.
+_ONE_PAGE = 25
 
 Clean = Callable[[str], str]
 
@@ -79,19 +81,25 @@ def as_json(report: Report, clean: Clean) -> str:
 
 
 def print_report(report: Report, clean: Clean) -> None:
+    """All sections; what is to be put right once more at the end, where somebody looks first."""
     console = terminal(width_without_terminal=WIDTH)
     for section in report.sections:
         if section.findings:
             console.print(section.title, style="bold")
             for finding in section.findings:
-                _print_finding(console, finding, clean)
-    console.print()
-    console.print(report.summary, style="bold red" if report.exit_code else "bold green")
+                _print_finding(console, finding, clean, besides=f"{section.title.partition(' ')[0]}: ")
+    wrong = [finding for finding in report.findings if finding.level is Level.BAD]
+    if len(report.findings) > _ONE_PAGE and wrong:
+        console.print("\nto put right", style="bold")
+        for finding in wrong:
+            _print_finding(console, finding, clean)
+    console.print(f"\n{report.summary}", style="bold red" if report.exit_code else "bold green")
 
 
-def _print_finding(console: "Console", finding: Finding, clean: Clean) -> None:
+def _print_finding(console: "Console", finding: Finding, clean: Clean, *, besides: str = "") -> None:
+    """`besides`: what the heading has said already."""
     width = max(40, min(console.width, _WIDEST) - _INDENT)
-    first, *rest = textwrap.wrap(clean(finding.text), width) or [""]
+    first, *rest = textwrap.wrap(clean(finding.text).removeprefix(besides), width) or [""]
     console.print(f"  {finding.level.upper():5} ", style=_STYLES[finding.level], end="")
     console.print(f"{finding.code}  {first}")
     advice = textwrap.wrap(f"fix: {clean(finding.fix)} ({finding.link})", width) if finding.fix else []

@@ -110,7 +110,7 @@ def _user(means: Means, master: Means | None, orders: SmallestOrders, settings: 
     if ratio == 0:
         return bad("ACC-10", f"{label} cannot copy: its share of the master's entries is nothing", "pay in")
     below = least / ratio
-    text = f"{label} cannot copy entries of the master below {_money(below)} {orders.quote} (in {symbol})"
+    text = f"{label} copies entries of the master from {_money(below)} {orders.quote} on ({symbol})"
     entry = None if master is None else entry_of_master(master, settings)
     if entry is None:
         return note("ACC-10", text)
@@ -119,6 +119,7 @@ def _user(means: Means, master: Means | None, orders: SmallestOrders, settings: 
     if share < least or closed:
         many = f"which is too small for {closed} of {len(orders.cost)} markets"
         fix = f"python bot.py min-balance {label}, or copy.below_minimum round_up or accumulate in its user file"
+        text = f"{label} cannot copy entries of the master below {_money(below)} {orders.quote} ({symbol})"
         return warn("ACC-10", f"{text}; {now}, {many}", fix)
     return ok("ACC-10", f"{text}; {now}")
 

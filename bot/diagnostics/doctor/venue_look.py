@@ -210,8 +210,8 @@ def skew(venue: str, ahead: timedelta, *, resolution_seconds: float = 0.0) -> Fi
     ahead -= timedelta(seconds=resolution_seconds / 2)
     size, margin = abs(ahead), timedelta(seconds=resolution_seconds / 2)
     direction = "ahead of" if ahead > timedelta(0) else "behind"
-    exact = f" (± {_milliseconds(margin)} ms: it tells whole seconds)" if margin else ""
-    text = f"this machine's clock is {_milliseconds(size)} ms {direction} {venue}'s{exact}"
+    exact = " (give or take half a second: it tells whole ones)" if margin else ""
+    text = f"this machine's clock is {_shown(size)} {direction} {venue}'s{exact}"
     if size > SKEW_TOO_LARGE:
         return bad("VEN-04", text, _SET_THE_CLOCK)
     if size > SKEW_WORTH_A_WORD + margin:
@@ -239,3 +239,7 @@ def proxies(names: Iterable[str]) -> Iterator[Finding]:
 
 def _milliseconds(time: timedelta) -> int:
     return round(time.total_seconds() * 1000)
+
+
+def _shown(time: timedelta) -> str:
+    return f"{_milliseconds(time)} ms" if time < timedelta(seconds=10) else f"{time.total_seconds():.0f} s"

@@ -123,6 +123,14 @@ def document_of(body: bytes, *, where: str) -> Mapping[str, object]:
 def words_of(body: bytes) -> str:
     """What a refusal says to people: text, whether it came as JSON or as a page of HTML; one short line."""
     text = body[:4000].decode("utf-8", errors="replace")
-    shown = " ".join(_TAG.sub(" ", text).split())
+    try:
+        said = decode_json(body, where="")
+    except UnreadableReply:
+        shown = " ".join(_TAG.sub(" ", text).split())
+    else:
+        messages = (
+            [said[name] for name in ("msg", "message", "error") if name in said] if isinstance(said, dict) else []
+        )
+        shown = " ".join(str(messages[0] if messages else text).split())
     printable = "".join(letter for letter in shown if letter.isprintable())
     return printable[:_WORDS]
