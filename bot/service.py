@@ -30,6 +30,7 @@ from bot.domain.errors import ConfigurationError, StoreUnavailable
 from bot.domain.halt import HaltSource
 from bot.instance import InstanceLease, LeaseConnection, ProcessLease, Transact, Turn
 from bot.kill_switch import KillSwitch
+from bot.news_desk import NewsDesk
 from bot.observability.health_pages import serve
 from bot.observability.logs import LOG_FILE, log_the_uncaught, set_up_logging
 from bot.observability.metrics import Metrics
@@ -149,6 +150,7 @@ class Run:
         except OSError as error:
             raise unusable(settings.state_dir, error) from error
         log_the_uncaught()
+        logging.getLogger().addHandler(self._metrics.count_lines())
         failpoints.install(settings.failpoints)
         try:
             return self._with_store()
@@ -345,7 +347,11 @@ class Run:
         )
         desk.start()
         parts.strategy.start_independent_multi_broker_trading()
-        keeper = threading.Thread(target=self._keep_house, args=(world, parts, watch), name="Housekeeper", daemon=True)
+        news = NewsDesk(world, self._readiness, parts.watchdog)
+        news.start()
+        keeper = threading.Thread(
+            target=self._keep_house, args=(world, parts, watch, news), name="Housekeeper", daemon=True
+        )
         keeper.start()
         try:
             self._wait_for_the_end()
@@ -355,6 +361,7 @@ class Run:
             if listener is not None:
                 listener.stop(BEAT_SECONDS)
             desk.stop(BEAT_SECONDS)
+            news.stop(BEAT_SECONDS)
             left = self._shut_down(world, parts)
             watch.mark()
             if console is not None:
@@ -427,16 +434,16 @@ class Run:
             else:
                 self._clock.wait(self._stop, left)
 
-    def _keep_house(self, world: World, parts: Parts, watch: StoreWatch) -> None:
+    def _keep_house(self, world: World, parts: Parts, watch: StoreWatch, news: NewsDesk) -> None:
         """Beat, watch the store, the lock and the exchange, write the summary: what may take a while."""
         try:
             with self._watched_itself(parts.watchdog):
-                self._look_after(world, parts, watch)
+                self._look_after(world, parts, watch, news)
         except Exception:
             log.exception("unexpected error while looking after the process")
             self._end_when("nothing looks after the process any more", exit_codes.SOMETHING_WRONG)
 
-    def _look_after(self, world: World, parts: Parts, watch: StoreWatch) -> None:
+    def _look_after(self, world: World, parts: Parts, watch: StoreWatch, news: NewsDesk) -> None:
         every = self._settings.summary_every_cycles * self._settings.pace.cycle_seconds
         summary_at = self._clock.monotonic() + every
         lock_at = self._clock.monotonic() + LOCK_CHECK_SECONDS
@@ -446,7 +453,7 @@ class Run:
             longest_turn_seconds=2 * BEAT_SECONDS,
         )
         sealer = ChainSealer(world.store, self._clock)
-        alert_desk = AlertDesk(world.store, self._clock, self._settings)
+        alert_desk = AlertDesk(world.store, self._clock, self._settings, announcer=news.announcer, leads=news.leads)
         days = self._settings.storage
         retention = Retention(
             world.store,

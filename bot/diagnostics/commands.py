@@ -53,9 +53,11 @@ COMMANDS: Mapping[str, Sequence[Line]] = {
     ),
     "Set up": (
         Line("what is in order, what is not, and how to mend it", {"doctor": "doctor.command"}),
+        Line("make something fail on purpose, apart from it all", {"drill": "drills.command"}),
         Line("questions, then a run on paper; add one user", {"init": "setup.command", "init-user": "setup.command"}),
         Line("the settings in force", {"config": "config_show"}),
         Line("the smallest balance that can copy", {"min-balance": "min_balance"}),
+        Line("a test message to people; what they were told", {"notify": "notify"}),
         Line("accept that a key opens another account", {"accounts": "identity"}),
         Line("strategies, tried on candles", {"strategy": "strategy", "backtest": "backtest", "data": "data"}),
     ),

@@ -8,7 +8,9 @@ the last one says that this is so, and everything else waits and is told togethe
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Self
 
+from bot.settings.notifications import NotificationSettings
 from bot.storage.notifications import Notification, Telling
 
 OVER = "over"
@@ -23,6 +25,10 @@ GIVE_UP_AFTER = timedelta(hours=24)
 class Pacing:
     page: timedelta
     most_per_hour: int
+
+    @classmethod
+    def of(cls, settings: NotificationSettings) -> Self:
+        return cls(timedelta(minutes=settings.page_minutes), settings.most_per_hour)
 
     @property
     def window(self) -> timedelta:

@@ -1,0 +1,173 @@
+"""`python bot.py notify`: a test message by each way to people, and what they were told or are to be told."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from bot import exit_codes
+from bot.diagnostics.alert_causes import CAUSES
+from bot.diagnostics.command_line import Commands, add_command, number
+from bot.diagnostics.listing import cannot_read, count, paper, print_json, since, time_text
+from bot.diagnostics.store_reading import NoStore, bot_state, now, read_store
+from bot.diagnostics.terminal import table
+from bot.notifications.delivery import Channel, Message, NotDelivered
+from bot.notifications.ways import Ways, find_ways, secrets_in
+from bot.notifications.wording import Wording
+from bot.observability.logs import Redactor
+from bot.seams.clock import SystemClock
+from bot.seams.ids import SystemIds
+from bot.settings import Settings, process_environment
+from bot.storage.notifications import Notification, Telling, count_waiting, latest_notifications
+
+DEFAULT_LIMIT = 20
+NOBODY = "Nobody is told of anything: no way is set up. docs/notifications.md says how"
+_WORDS = {
+    Telling.WAITING: "waits",
+    Telling.SENT: "sent",
+    Telling.GROUPED: "sent with another",
+    Telling.GIVEN_UP: "GIVEN UP",
+}
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "notify",
+        "send a test message to people, or list what they were told",
+        _run,
+        codes=(
+            "test: 0 each way took it, 1 one did not, 2 there is no such way or none at all;\n"
+            "list: 0 all was told, 1 something waits after a failure or was given up, 3 the bot is not running"
+        ),
+        examples=["notify test", "notify test --channel telegram", "notify list", "notify list --limit 50 --json"],
+    )
+    made.add_argument(
+        "action", choices=["test", "list"], help="test sends now; list shows what was sent and what waits"
+    )
+    made.add_argument(
+        "--channel", metavar="NAME", help="test: only this one, as telegram, telegram:42, webhook, email or apprise"
+    )
+    made.add_argument(
+        "--limit", type=number, default=DEFAULT_LIMIT, metavar="N", help=f"list: how many (default {DEFAULT_LIMIT})"
+    )
+
+
+def _run(settings: Settings, words: argparse.Namespace) -> int:
+    if words.action == "test":
+        return send_test(settings, words.channel, as_json=words.json)
+    return show_list(settings, as_json=words.json, limit=words.limit)
+
+
+# -- test ---------------------------------------------------------------------------------------------------------
+def send_test(settings: Settings, only: str | None, *, as_json: bool) -> int:
+    """Send by each way, one after the other, and say what came of it."""
+    environ, clock = process_environment(), SystemClock()
+    ways = find_ways(settings.notifications, environ, clock)
+    chosen = [one for one in ways.channels if only is None or only in (one.name, one.name.partition(":")[0])]
+    if not chosen:
+        return _no_way(ways, only, as_json=as_json)
+    redactor = Redactor(secrets_in(environ))
+    wording = Wording(
+        name=settings.notifications.name,
+        mode=settings.trading_mode,
+        installation="",
+        meaning=lambda cause: CAUSES.get(cause, ""),
+        clean=redactor.clean,
+    )
+    message = wording.test_message(token=SystemIds().token(), now=clock.now())
+    results = []
+    for channel in chosen:
+        before = clock.monotonic()
+        problem = _problem_of(channel, message)
+        took = round((clock.monotonic() - before) * 1000)
+        results.append({"channel": channel.name, "sent": not problem, "milliseconds": took, "problem": problem})
+    _print_results(results, [] if only else ways.problems, redactor, as_json=as_json)
+    wrong = any(not one["sent"] for one in results) or (only is None and bool(ways.problems))
+    return exit_codes.SOMETHING_WRONG if wrong else exit_codes.OK
+
+
+def _problem_of(channel: Channel, message: Message) -> str:
+    try:
+        channel.send(message)
+    except NotDelivered as error:
+        return str(error)
+    return ""
+
+
+def _no_way(ways: Ways, only: str | None, *, as_json: bool) -> int:
+    known = ", ".join(one.name for one in ways.channels)
+    said = f"There is no way {only}. There are: {known}" if known else NOBODY
+    if as_json:
+        print_json(None, said=said, results=[], problems=ways.problems)
+    else:
+        paper().print("\n".join([*ways.problems, f"{said}."]), soft_wrap=True)
+    return exit_codes.WRONG_USE
+
+
+def _print_results(
+    results: Sequence[dict[str, Any]], problems: Sequence[str], redactor: Redactor, *, as_json: bool
+) -> None:
+    results = [{**one, "problem": redactor.clean(one["problem"])} for one in results]
+    good = sum(one["sent"] for one in results)
+    said = f"{good} of {count(len(results), 'way')} took the test message"
+    if as_json:
+        print_json(None, said=said, results=list(results), problems=list(problems))
+        return
+    lines = [
+        f"{one['channel']}: sent, in {one['milliseconds']} ms" if one["sent"] else f"{one['channel']}: {one['problem']}"
+        for one in results
+    ]
+    paper().print("\n".join([*lines, *problems, f"{said}."]), soft_wrap=True)
+
+
+# -- list ---------------------------------------------------------------------------------------------------------
+def show_list(settings: Settings, *, as_json: bool, limit: int) -> int:
+    """What was told, newest first. 0 = all of it, 1 = something failed, 3 = the bot is not running."""
+    moment = now(settings)
+    try:
+        with read_store(settings) as connection:
+            state = bot_state(connection, now=moment)
+            rows = latest_notifications(connection, limit=limit)
+            waiting = count_waiting(connection)
+    except NoStore as error:
+        return cannot_read(error, as_json=as_json, code=exit_codes.NOT_RUNNING, empty=("notifications",))
+    if as_json:
+        print_json(state, waiting=waiting, notifications=[_fields(row) for row in rows])
+    else:
+        console = paper()
+        console.print(state.sentence, soft_wrap=True)
+        console.print("Nobody was told of anything yet." if not rows else f"{waiting} wait.", soft_wrap=True)
+        if rows:
+            made = table(console, "Told to people, newest first", "when", "by", "what", "state", "text")
+            for row in rows:
+                what = f"{row.severity} {row.cause}"
+                made.add_row(since(row.at, moment), row.channel, what, _state(row), f"{row.subject} {row.text}".strip())
+            console.print(made)
+    if not state.running:
+        return exit_codes.NOT_RUNNING
+    failed = any(row.state is Telling.GIVEN_UP or (row.state is Telling.WAITING and row.tries) for row in rows)
+    return exit_codes.SOMETHING_WRONG if failed else exit_codes.OK
+
+
+def _state(row: Notification) -> str:
+    if row.state is Telling.WAITING and row.tries:
+        return f"failed {count(row.tries, 'time')}: {row.problem}"
+    return f"{_WORDS[row.state]}{f': {row.problem}' if row.problem else ''}"
+
+
+def _fields(row: Notification) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "at": time_text(row.at),
+        "channel": row.channel,
+        "cause": row.cause,
+        "subject": row.subject,
+        "severity": row.severity,
+        "text": row.text,
+        "state": str(row.state),
+        "tries": row.tries,
+        "due_at": time_text(row.due_at),
+        "ended_at": time_text(row.ended_at),
+        "problem": row.problem,
+    }

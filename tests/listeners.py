@@ -1,0 +1,170 @@
+"""Real servers on this machine for what the bot calls outside: a webhook, Telegram's API, a mail server."""
+
+import json
+import socketserver
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def said(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.body)
+        return found
+
+
+@dataclass
+class Reply:
+    status: int = 200
+    body: bytes = b"{}"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class WebServer:
+    """Answers with `reply`, which may wait; `calls` are those that came, in their order. A context manager."""
+
+    def __init__(self, reply: Callable[[Call], Reply] = lambda _call: Reply()) -> None:
+        self.calls: list[Call] = []
+        self.reply = reply
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers.get("Content-Length") or 0)
+                call = Call(self.command, self.path, dict(self.headers.items()), self.rfile.read(length))
+                listener.calls.append(call)
+                reply = listener.reply(call)
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(reply.body)))
+                self.end_headers()
+                self.wfile.write(reply.body)
+
+            do_GET = do_POST
+
+            def log_message(self, *_words: object) -> None:
+                """Nobody reads it."""
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            block_on_close = False
+
+            def handle_error(self, *_request: object) -> None:
+                """Who called has gone: that is what some tests are about."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
+
+
+class TelegramServer(WebServer):
+    """As much of Telegram's bot API as is used. `say` is a message of a chat; `sent` are (chat, text)."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(self._answer)
+        self._token = token
+        self._lock = threading.Condition()
+        self._updates: list[dict[str, Any]] = []
+        self._next = 1000
+
+    @property
+    def sent(self) -> list[tuple[str, str]]:
+        said = [call.said for call in list(self.calls) if call.path.endswith("/sendMessage")]
+        return [(str(one["chat_id"]), one["text"]) for one in said]
+
+    def say(self, chat: str, text: str, *, at: int, sender: str = "anna") -> int:
+        with self._lock:
+            self._next += 1
+            message = {"chat": {"id": int(chat)}, "from": {"username": sender}, "text": text, "date": at}
+            self._updates.append({"update_id": self._next, "message": message})
+            self._lock.notify_all()
+            return self._next
+
+    def _answer(self, call: Call) -> Reply:
+        if not call.path.startswith(f"/bot{self._token}/"):
+            return Reply(401, b'{"ok": false, "error_code": 401, "description": "Unauthorized"}')
+        if call.path.endswith("/getUpdates"):
+            return Reply(body=json.dumps({"ok": True, "result": self._since(call.said["offset"])}).encode())
+        return Reply(body=b'{"ok": true, "result": {}}')
+
+    def _since(self, offset: int) -> list[dict[str, Any]]:
+        with self._lock:
+            self._lock.wait_for(lambda: any(one["update_id"] >= offset for one in self._updates), 1.0)
+            return [one for one in self._updates if one["update_id"] >= offset]
+
+
+class MailServer:
+    """Takes every mail, without encryption; `mails` are the texts as they came. A context manager."""
+
+    def __init__(self) -> None:
+        self.mails: list[str] = []
+        self.commands: list[str] = []
+        listener = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                self._say("220 here")
+                for line in self.rfile:
+                    command = line.decode().strip()
+                    listener.commands.append(command)
+                    if command.upper() == "DATA":
+                        self._take()
+                    elif command.upper() == "QUIT":
+                        self._say("221 bye")
+                        return
+                    else:
+                        self._say("250 ok")
+
+            def _take(self) -> None:
+                self._say("354 go on")
+                lines: list[str] = []
+                for line in self.rfile:
+                    if line == b".\r\n":
+                        break
+                    lines.append(line.decode())
+                listener.mails.append("".join(lines))
+                self._say("250 taken")
+
+            def _say(self, text: str) -> None:
+                self.wfile.write(f"{text}\r\n".encode())
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+            block_on_close = False
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.port = int(self._server.server_address[1])
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10)
