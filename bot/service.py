@@ -151,6 +151,7 @@ class Run:
             raise unusable(settings.state_dir, error) from error
         log_the_uncaught()
         logging.getLogger().addHandler(self._metrics.count_lines())
+        logging.getLogger().addHandler(self._metrics.count_lines())
         failpoints.install(settings.failpoints)
         try:
             return self._with_store()

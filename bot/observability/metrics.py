@@ -2,9 +2,10 @@
 
 import logging
 import math
+import threading
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from bot.domain.drift import DriftKind
@@ -80,6 +81,10 @@ class Metrics:
         )
         self.deadman_ping_age.set(math.nan)
         self.store_queue = Gauge("nija_store_queue", "Writes waiting for the store", registry=self.registry)
+        self.log_lines = self._counter("nija_log_lines", "Lines of the log that are more than information", "level")
+        threads = Gauge("nija_threads", "Threads of the process", registry=self.registry)
+        threads.set_function(lambda: float(threading.active_count()))
+        ProcessCollector(registry=self.registry)
 
     def set_health(self, account: str, state: str) -> None:
         """Exactly one state is 1."""
@@ -114,6 +119,10 @@ class Metrics:
         self.store_queue.set_function(store_queue)
         self.registry.register(StoreFiguresCollector(store_figures))
 
+    def count_lines(self) -> logging.Handler:
+        """A handler for the root logger, which counts what is a warning or worse."""
+        return _CountedLines(self.log_lines)
+
     def page(self, accept: str) -> Page:
         """All series, in the format that the asker understands."""
         encode, content_type = choose_encoder(accept)
@@ -133,3 +142,12 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
         return Histogram(name, text, labels, buckets=_LATENCY_BUCKETS, registry=self.registry)
+
+
+class _CountedLines(logging.Handler):
+    def __init__(self, lines: Counter) -> None:
+        super().__init__(logging.WARNING)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.labels(record.levelname).inc()

@@ -10,13 +10,20 @@ from prometheus_client.registry import Collector
 
 @dataclass(frozen=True, kw_only=True)
 class StoreFigures:
-    """One reading. What could not be read is not a number, never 0. By brokerage: exits owed, and seconds of age."""
+    """One reading. What could not be read is not a number, never 0.
+
+    By brokerage: exits owed, and seconds of age. By cause: alerts that are open, for each cause that there is.
+    """
 
     answers_missing: float = math.nan
     orders_unresolved: float = math.nan
     orders_needing_person: float = math.nan
     exit_debts: Mapping[str, float] = field(default_factory=dict)
     exit_debt_oldest_seconds: Mapping[str, float] = field(default_factory=dict)
+    alerts: Mapping[str, float] = field(default_factory=dict)
+    notifications_waiting: float = math.nan
+    store_bytes: float = math.nan
+    disk_free_bytes: float = math.nan
 
 
 class StoreFiguresCollector(Collector):
@@ -40,16 +47,29 @@ class StoreFiguresCollector(Collector):
             "Orders of which a person must decide (bot.py resolve)",
             value=figures.orders_needing_person,
         )
-        yield _by_broker("nija_exit_debts", "Mirrored exits not done yet", figures.exit_debts)
-        yield _by_broker(
+        yield _by("broker", "nija_exit_debts", "Mirrored exits not done yet", figures.exit_debts)
+        yield _by(
+            "broker",
             "nija_exit_debt_oldest_seconds",
             "Since the master's trade of the oldest mirrored exit not done; 0 = none",
             figures.exit_debt_oldest_seconds,
         )
+        yield _by("cause", "nija_alerts", "Alerts that are open", figures.alerts)
+        yield GaugeMetricFamily(
+            "nija_notifications_waiting",
+            "Messages to people outside that are not told yet",
+            value=figures.notifications_waiting,
+        )
+        yield GaugeMetricFamily(
+            "nija_store_bytes", "Size of the database's files; NaN where they are a server's", value=figures.store_bytes
+        )
+        yield GaugeMetricFamily(
+            "nija_disk_free_bytes", "Left for us where the state directory is", value=figures.disk_free_bytes
+        )
 
 
-def _by_broker(name: str, text: str, values: Mapping[str, float]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(name, text, labels=["broker"])
-    for broker, value in sorted(values.items()):
-        family.add_metric([broker], value)
+def _by(label: str, name: str, text: str, values: Mapping[str, float]) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for word, value in sorted(values.items()):
+        family.add_metric([word], value)
     return family

@@ -1,0 +1,120 @@
+"""`python bot.py drill`: failures made on purpose, away from everything that trades."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from bot import exit_codes
+from bot.diagnostics.command_line import Commands, add_command
+from bot.diagnostics.drills import last
+from bot.diagnostics.drills.catalogue import ALL, DRILLS, Drill
+from bot.diagnostics.drills.finding import Finding, NotPossible
+from bot.diagnostics.drills.shown import print_findings
+from bot.domain.account import BrokerType
+from bot.domain.errors import ConfigurationError, UnreadableReply
+from bot.settings import Settings
+from bot.settings.loading import config_directory, process_environment
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    made = add_command(
+        commands,
+        "drill",
+        "make something fail on purpose, on a paper exchange and a bot that are thrown away",
+        _run,
+        codes="0 all passed, 1 one did not (--last: or none was ever tried), 2 wrong use or configuration",
+        examples=["drill lost-reply", "drill all", "drill flatten --brokerage coinbase --json", "drill --last"],
+    )
+    names = "\n".join(f"  {drill.name:12} {drill.text}" for drill in DRILLS.values())
+    made.epilog = f"drills:\n{names}\n  {ALL:12} one after the other, in about three minutes\n\n{made.epilog}"
+    made.add_argument("name", nargs="?", choices=[*DRILLS, ALL], metavar="NAME", help="which; see below")
+    made.add_argument(
+        "--brokerage", choices=[str(broker) for broker in BrokerType], help="where (default: the first with users)"
+    )
+    made.add_argument("--keep", action="store_true", help="keep the directory with logs and journal, and say where")
+    made.add_argument("--last", action="store_true", help="only show when each was last tried, and how it ended")
+    made.set_defaults(refuse=made.error)
+
+
+def _run(settings: Settings, words: argparse.Namespace) -> int:
+    if words.last:
+        return last.show(settings, as_json=words.json)
+    if words.name is None:
+        words.refuse(f"which drill? One of {', '.join(DRILLS)}, or {ALL}")
+    brokerage = BrokerType(words.brokerage) if words.brokerage else first_with_users(settings)
+    if brokerage is None:
+        print("No brokerage has an enabled master and an enabled user; there is nothing to drill.", file=sys.stderr)
+        return exit_codes.WRONG_USE
+    chosen = list(DRILLS.values()) if words.name == ALL else [DRILLS[words.name]]
+    return run(settings, chosen, brokerage, keep=words.keep, as_json=words.json)
+
+
+def run(settings: Settings, drills: Sequence[Drill], brokerage: BrokerType, *, keep: bool, as_json: bool) -> int:
+    """One after the other: side by side they would take each other's time, which is what is measured."""
+    findings: list[Finding] = []
+    left_out: dict[str, str] = {}
+    try:
+        for drill in drills:
+            _run_one(drill, brokerage, findings, left_out, keep=keep)
+    except (ConfigurationError, UnreadableReply) as error:
+        print(f"The drill could not begin: {error}", file=sys.stderr)
+        return exit_codes.WRONG_USE
+    if not findings:
+        print(f"Nothing was drilled: {'; '.join(left_out.values())}.", file=sys.stderr)
+        return exit_codes.WRONG_USE
+    stored = last.store(settings, findings, brokerage)
+    if as_json:
+        print(json.dumps(_as_json(findings, left_out, brokerage, stored), indent=2))
+    else:
+        print_findings(findings, left_out, brokerage, stored)
+    return exit_codes.OK if all(finding.passed for finding in findings) else exit_codes.SOMETHING_WRONG
+
+
+def _run_one(
+    drill: Drill, brokerage: BrokerType, findings: list[Finding], left_out: dict[str, str], *, keep: bool
+) -> None:
+    # Only here: what a drill needs is most of the program.
+    from bot.diagnostics.drills.running import ended_in_order, run_drill
+
+    if drill.only not in ("", str(brokerage)):
+        left_out[drill.name] = f"{drill.name} is of {drill.only} alone"
+        return
+    try:
+        with ended_in_order():
+            findings.append(
+                run_drill(
+                    drill,
+                    brokerage=brokerage,
+                    config_dir=config_directory(),
+                    variables=process_environment(),
+                    keep=keep,
+                    tell=_tell,
+                )
+            )
+    except NotPossible as error:
+        left_out[drill.name] = f"{drill.name}: {error}"
+
+
+def first_with_users(settings: Settings) -> BrokerType | None:
+    """The first master, as the settings have them, that somebody copies."""
+    copied = {user.broker for user in settings.users if user.enabled and not user.shadow}
+    return next((one.broker for one in settings.masters if one.enabled and one.broker in copied), None)
+
+
+def _as_json(
+    findings: Sequence[Finding], left_out: dict[str, str], brokerage: BrokerType, stored: str
+) -> dict[str, object]:
+    return {
+        "passed": all(finding.passed for finding in findings),
+        "brokerage": str(brokerage),
+        "drills": [finding.as_json() for finding in findings],
+        "left_out": left_out,
+        "not_stored": stored or None,
+    }
+
+
+def _tell(text: str) -> None:
+    """Progress, so that stdout has the answer alone."""
+    print(text, file=sys.stderr, flush=True)
