@@ -51,7 +51,7 @@ def add(commands: Commands) -> None:
         examples=["min-balance daivon_frazier", "min-balance --broker kraken --last 500", "min-balance ann --json"],
     )
     made.add_argument("user", nargs="?", default="", metavar="USER", help="a user's id, or one account's label")
-    made.add_argument("--broker", type=name, default="", metavar="BROKER", help="all users of this brokerage")
+    made.add_argument("--broker", type=name, metavar="BROKER", help="all users of this brokerage")
     made.add_argument(
         "--last", type=number, default=DEFAULT_LAST, metavar="N", help=f"how many entries (default {DEFAULT_LAST})"
     )
@@ -61,7 +61,7 @@ def add(commands: Commands) -> None:
 def _run(settings: Settings, words: argparse.Namespace) -> int:
     if bool(words.user) == bool(words.broker):
         words.refuse("say either USER or --broker BROKER")
-    return run(settings, words.user, words.broker, last=words.last, as_json=words.json)
+    return run(settings, words.user, words.broker or "", last=words.last, as_json=words.json)
 
 
 def run(settings: Settings, user: str, broker: str, *, last: int, as_json: bool) -> int:
