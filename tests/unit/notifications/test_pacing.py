@@ -1,6 +1,7 @@
 """When people are told (fault O13): once in a while per cause, so many messages an hour, and nothing kept from them."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from bot.notifications.pacing import Pacing, pause_seconds
 from bot.notifications.wording import Wording
@@ -107,7 +108,7 @@ def test_flapping_for_a_day_makes_a_few_messages_an_hour_and_loses_nothing() -> 
             waiting = [one for one in waiting if one not in chosen]
         now += timedelta(seconds=20)
     assert 90 <= len(pages) <= 96
-    assert all(later - earlier >= timedelta(minutes=15) for earlier, later in zip(pages, pages[1:], strict=False))
+    assert all(later - earlier >= timedelta(minutes=15) for earlier, later in pairwise(pages))
     assert {one.id for one in sent} | {one.id for one in waiting} == set(range(1, number + 1))
     assert len(waiting) <= 46
 
