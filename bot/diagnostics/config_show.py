@@ -1,5 +1,6 @@
 """`python bot.py config show`: every setting in force and where it came from, the users, and which keys are there."""
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bot import exit_codes
 from bot.brokers.credential_names import unknown_variables, variables_of
 from bot.brokers.credentials import Credentials, MissingCredentials, duplicate_keys, find_credentials
+from bot.diagnostics import config_reference
 from bot.diagnostics.command_line import Commands, add_command
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError
@@ -32,11 +34,21 @@ def add(commands: Commands) -> None:
         commands,
         "config",
         "the settings in force",
-        lambda settings, words: run(settings, as_json=words.json),
-        codes="0 shown, 2 wrong configuration",
-        examples=["config show"],
+        _show_or_explain,
+        codes="0 shown, 1 a key that is set cannot be used, 2 wrong configuration",
+        examples=["config show", "config reference"],
     )
-    made.add_argument("action", choices=["show"], help="print each value and where it came from")
+    made.add_argument(
+        "action",
+        choices=["show", "reference"],
+        help="show: each value and where it came from; reference: what each setting means, as docs/configuration.md",
+    )
+
+
+def _show_or_explain(settings: Settings, words: argparse.Namespace) -> int:
+    if words.action == "reference":
+        return config_reference.run(as_json=words.json)
+    return run(settings, as_json=words.json)
 
 
 def run(settings: Settings, *, as_json: bool, environ: Mapping[str, str] | None = None) -> int:

@@ -3,6 +3,7 @@
 import json
 import re
 from decimal import Decimal
+from enum import StrEnum
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_the_fields_are_those_of_a_users_file_with_their_defaults() -> None:
 
 
 @pytest.mark.parametrize("choice", [*CopyMode, *BelowMinimum, *WhenDisabled])
-def test_every_choice_is_explained(choice: str) -> None:
+def test_every_choice_is_explained(choice: StrEnum) -> None:
     assert re.search(rf"^(\| |- )`{choice.value}`[^|]*", PAGE.replace(" (default)", ""), re.MULTILINE), choice
 
 
