@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -28,17 +28,26 @@ BUSY_SECONDS = 2.0
 _PRIVATE = (DATABASE_FILE, "*.db", "kraken_nonce_*.txt", "paper/endpoint.json", "backups/*.db", "nija.log")
 
 
+def _free_on(path: Path) -> int:
+    return shutil.disk_usage(path).free
+
+
 def examine_state(
-    settings: Settings, environ: Mapping[str, str], now: datetime, *, trying_live: bool = False
+    settings: Settings,
+    environ: Mapping[str, str],
+    now: datetime,
+    *,
+    trying_live: bool = False,
+    free_on: Callable[[Path], int] = _free_on,
 ) -> Iterator[Finding]:
-    """`trying_live`: the settings are those of live mode, which is not switched on yet."""
+    """`trying_live`: the settings are those of live mode, which is not switched on yet. `free_on`: bytes on a disk."""
     directory = settings.state_dir
     yield _usable(directory)
     existing = next(path for path in (directory, *directory.parents) if path.exists())
     yield _lasting(settings, existing, environ)
     yield from _marker(directory, now)
     yield from _private(directory)
-    yield _room(existing)
+    yield _room(existing, free_on(existing))
     yield from _store(settings, now, trying_live=trying_live)
 
 
@@ -110,8 +119,7 @@ def _is_open(path: Path) -> bool:
         return False
 
 
-def _room(existing: Path) -> Finding:
-    free = shutil.disk_usage(existing).free
+def _room(existing: Path, free: int) -> Finding:
     text = f"{free // MEGABYTE} MB are free on the disk of {existing}"
     fix = "make room: the bot sends no order that it cannot write down"
     if free < TOO_LITTLE_BYTES:
