@@ -18,9 +18,11 @@ from bot.diagnostics.setup.paper_run import PaperRun, paper_run
 from bot.diagnostics.setup.place import Place
 from bot.diagnostics.setup.planned_changes import overruled, planned_changes, tried
 from bot.diagnostics.setup.questions import Questions
+from bot.diagnostics.setup.refusal import refused
 from bot.diagnostics.setup.remarks import remarks
 from bot.diagnostics.setup.wanted import Wanted
 from bot.domain.account import AccountRef
+from bot.domain.errors import ConfigurationError
 from bot.settings import Settings
 from bot.settings.loading import process_environment
 
@@ -36,11 +38,13 @@ def run(settings: Settings, words: argparse.Namespace) -> int:
             "init asks questions, and this is no terminal. Answer by flags: python bot.py init --help", file=sys.stderr
         )
         return exit_codes.WRONG_USE
-    if words.yes:
-        return _by_flags(settings, words, say)
     try:
+        if words.yes:
+            return _by_flags(settings, words, say)
         return by_questions(settings, words, at_the_terminal(say))
-    except (KeyboardInterrupt, Abandoned):
+    except ConfigurationError as error:
+        return refused(error)
+    except Abandoned:
         print(f"\n{NOTHING_CHANGED}")
         return INTERRUPTED
 
@@ -49,6 +53,27 @@ def run(settings: Settings, words: argparse.Namespace) -> int:
 def by_questions(settings: Settings, words: argparse.Namespace, dialogue: Dialogue) -> int:
     """Raises `Abandoned` as long as nothing is written."""
     place = Place.of_this_process()
+    wanted, future, changes = _agreed(settings, words, dialogue, place)
+    if changes and not words.dry_run:
+        if not dialogue.agrees("Write this", default=True):
+            raise Abandoned
+        write_all(changes)
+    return _finish(wanted, future, words, dialogue.say)
+
+
+def _agreed(
+    settings: Settings, words: argparse.Namespace, dialogue: Dialogue, place: Place
+) -> tuple[Wanted, Settings, Sequence[FileChange]]:
+    """Until here Ctrl-C leaves everything as it was."""
+    try:
+        return _asked(settings, words, dialogue, place)
+    except KeyboardInterrupt as error:
+        raise Abandoned from error
+
+
+def _asked(
+    settings: Settings, words: argparse.Namespace, dialogue: Dialogue, place: Place
+) -> tuple[Wanted, Settings, Sequence[FileChange]]:
     dialogue.say("NIJA's set-up. Enter takes the answer in [brackets]; Ctrl-C leaves everything as it is.")
     questions = Questions(dialogue, settings, place)
     wanted = questions.wanted()
@@ -59,12 +84,7 @@ def by_questions(settings: Settings, words: argparse.Namespace, dialogue: Dialog
     future = tried(changes, place)
     dialogue.say("")
     _show(changes, place, dialogue.say)
-    if changes and not words.dry_run:
-        if not dialogue.agrees("Write this", default=True):
-            dialogue.say(NOTHING_CHANGED)
-            return exit_codes.OK
-        write_all(changes)
-    return _finish(wanted, future, words, dialogue.say)
+    return wanted, future, changes
 
 
 def _with_typed_keys(wanted: Wanted, future: Settings, words: argparse.Namespace, dialogue: Dialogue) -> Wanted:

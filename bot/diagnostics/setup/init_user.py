@@ -9,16 +9,25 @@ from bot.diagnostics.setup.file_change import write_all
 from bot.diagnostics.setup.new_user import COPY_AMOUNTS, new_user
 from bot.diagnostics.setup.place import Place
 from bot.diagnostics.setup.planned_changes import planned_changes, tried
+from bot.diagnostics.setup.refusal import refused
 from bot.diagnostics.setup.smallest_start import SmallestStart, smallest_start
 from bot.diagnostics.setup.user_lines import NewUser
 from bot.diagnostics.setup.wanted import Wanted
+from bot.domain.errors import ConfigurationError
 from bot.domain.money import plain
 from bot.position_sizer import rules_of
 from bot.settings import Settings
 
 
 def run(settings: Settings, words: argparse.Namespace) -> int:
-    """Add the user and print what it needs. Raises `ConfigurationError`; then nothing was changed."""
+    """Add the user and print what it needs; returns the exit code."""
+    try:
+        return _add(settings, words)
+    except ConfigurationError as error:
+        return refused(error)
+
+
+def _add(settings: Settings, words: argparse.Namespace) -> int:
     place = Place.of_this_process()
     user = new_user(
         settings,
@@ -66,5 +75,7 @@ def _print(user: NewUser, settings: Settings, least: SmallestStart, words: argpa
         return
     print(f"{user.name} ({user.account.label}) {'would be' if words.dry_run else 'is'} in {path}.")
     print(f"{least.sentence}.")
+    if least.balance is not None and user.paper_balance < least.balance:
+        print(f"Its {plain(user.paper_balance)} {least.currency} on paper are less than that: it may copy little.")
     print(f"For live trading its key goes into .env: {', '.join(variables)}. Paper needs none.")
     print("It is taken up at the next start: ./start.sh")

@@ -147,8 +147,7 @@ def brokers_in(text: str) -> Sequence[BrokerType]:
     words = text.lower().replace(",", " ").split()
     if not words or words == ["all"]:
         return tuple(BrokerType)
-    names = [one_of(word, tuple(map(str, BrokerType))) for word in words]
-    return tuple(broker for broker in BrokerType if str(broker) in names)
+    return tuple(dict.fromkeys(BrokerType(one_of(word, tuple(map(str, BrokerType)))) for word in words))
 
 
 def channels_in(text: str) -> Sequence[str]:
