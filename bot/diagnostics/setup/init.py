@@ -3,7 +3,8 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,14 +13,14 @@ from bot.brokers.credentials import Credentials
 from bot.diagnostics.setup.dialogue import Abandoned, Dialogue, at_the_terminal
 from bot.diagnostics.setup.file_change import FileChange, write_all
 from bot.diagnostics.setup.flags import credentials_in, keys_of_file, variables_to_write, wanted_by_flags
-from bot.diagnostics.setup.key_entry import KeyEntry, TryKey
-from bot.diagnostics.setup.key_trial import KeyTrials
+from bot.diagnostics.setup.key_entry import KeyEntry
 from bot.diagnostics.setup.paper_run import PaperRun, paper_run
 from bot.diagnostics.setup.place import Place
 from bot.diagnostics.setup.planned_changes import overruled, planned_changes, tried
 from bot.diagnostics.setup.questions import Questions
 from bot.diagnostics.setup.refusal import refused
 from bot.diagnostics.setup.remarks import remarks
+from bot.diagnostics.setup.tried_key import TryKey
 from bot.diagnostics.setup.wanted import Wanted
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError
@@ -90,18 +91,9 @@ def _asked(
 def _with_typed_keys(wanted: Wanted, future: Settings, words: argparse.Namespace, dialogue: Dialogue) -> Wanted:
     if wanted.mode == "paper" and not dialogue.agrees("  Paper needs no keys. Type some now, for later", default=False):
         return wanted
-    trials = None if words.offline or words.dry_run else KeyTrials(future)
-    try:
-        entry = KeyEntry(
-            dialogue,
-            user_ids=_user_ids(future),
-            environ=process_environment(),
-            try_key=None if trials is None else trials.try_key,
-        )
+    with _trials(future, words) as try_key:
+        entry = KeyEntry(dialogue, user_ids=_user_ids(future), environ=process_environment(), try_key=try_key)
         entry.ask(_accounts(future))
-    finally:
-        if trials is not None:
-            trials.close()
     return replace(wanted, variables={**wanted.variables, **entry.variables})
 
 
@@ -135,12 +127,23 @@ def _with_given_keys(
         for warning in credentials.warnings:
             say(f"{account.label}: {warning}")
     wanted = replace(wanted, variables=variables_to_write(given, found, user_ids, there))
-    if words.offline or words.dry_run or not found:
-        return wanted, False
-    trials = KeyTrials(future)
+    with _trials(future, words) as try_key:
+        proven = [try_key is None or _proves_itself(try_key, account, found[account], say) for account in found]
+    return wanted, not all(proven)
+
+
+@contextmanager
+def _trials(settings: Settings, words: argparse.Namespace) -> Iterator[TryKey | None]:
+    """How keys are tried; None = no brokerage is to be asked."""
+    if words.offline or words.dry_run:
+        yield None
+        return
+    # Only here: what talks to the brokerages is most of the program.
+    from bot.diagnostics.setup.key_trial import KeyTrials
+
+    trials = KeyTrials(settings)
     try:
-        proven = [_proves_itself(trials.try_key, account, found[account], say) for account in found]
-        return wanted, not all(proven)
+        yield trials.try_key
     finally:
         trials.close()
 

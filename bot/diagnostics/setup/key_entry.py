@@ -1,16 +1,15 @@
 """Typing the keys of the accounts: each is looked at as it is typed, and then the brokerage is asked."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from bot.brokers.credential_names import candidates_of, fields_of, variables_of
 from bot.brokers.credentials import Credentials, MissingCredentials, find_credentials
 from bot.diagnostics.setup.dialogue import Dialogue
 from bot.diagnostics.setup.key_rights import ADVICE
-from bot.diagnostics.setup.key_trial import Tried
+from bot.diagnostics.setup.tried_key import TryKey
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError
 
-TryKey = Callable[[AccountRef, Credentials], Tried]
 _WORDS = {"API_KEY": "API key (Enter = skip this account)", "API_SECRET": "secret", "API_PASSPHRASE": "pass phrase"}
 _AGAIN = ("again", "skip", "keep")
 

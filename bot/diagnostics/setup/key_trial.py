@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 
 from bot.broker_manager import build_broker
@@ -12,21 +11,13 @@ from bot.brokers.credentials import Credentials
 from bot.brokers.key_report import KeyReport
 from bot.brokers.shared_parts import SharedParts, shared_parts
 from bot.diagnostics.kraken_connection import keys_to_ourselves
+from bot.diagnostics.setup.tried_key import Tried
 from bot.domain.account import AccountRef
 from bot.domain.errors import BalanceUnknown, CredentialsRejected, NijaError, RetryLater
 from bot.domain.money import plain
 from bot.seams.clock import SystemClock
 from bot.settings import Settings
 from bot.supervision.instance_lock import AlreadyRunning
-
-
-@dataclass(frozen=True)
-class Tried:
-    """What came of it: `problem` is empty when the key will do. `doubts` are worth a word and hold nothing up."""
-
-    problem: str
-    proof: str = ""
-    doubts: tuple[str, ...] = ()
 
 
 class KeyTrials:
