@@ -43,6 +43,21 @@ def add_command(
     return made
 
 
+def add_account(made: argparse.ArgumentParser) -> None:
+    """One account, as a word or as an option: people type both."""
+    made.add_argument("account", nargs="?", metavar="ACCOUNT", help="only this one, as kraken or daivon_frazier_kraken")
+    made.add_argument("--account", dest="only", metavar="ACCOUNT", help="the same")
+    made.set_defaults(refuse=made.error)
+
+
+def account_of(words: argparse.Namespace) -> str | None:
+    """The account that was chosen; None = all. Two different ones end the program."""
+    if words.account and words.only and words.account != words.only:
+        words.refuse(f"{words.account} or {words.only}? Say one account")
+    chosen: str | None = words.account or words.only
+    return chosen
+
+
 def number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 9 or not 0 < int(text) <= 100_000:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 100000")

@@ -24,6 +24,7 @@ class Line:
 # By the questions that people have, in the order in which they have them.
 COMMANDS: Mapping[str, Sequence[Line]] = {
     "Does it trade?": (
+        Line("each user: how it copies, its health, its last copy", {"users": "users"}),
         Line("why an account does not trade, or why it holds a market", {"why": "why"}),
         Line("what each step of the last scans took away", {"why-no-trade": "why_no_trade"}),
         Line("the latest signals, a line per user", {"copies": "copies"}),
@@ -33,6 +34,7 @@ COMMANDS: Mapping[str, Sequence[Line]] = {
     ),
     "What did it make?": (
         Line("what is in each account and in total", {"money": "money"}),
+        Line("what is held, at what profit, how far from its exits", {"positions": "positions"}),
         Line("what each account has made, by days", {"pnl": "pnl"}),
         Line("each user's copies beside the master's trades", {"fidelity": "fidelity"}),
         Line("a user's month; a page with pictures", {"statement": "statement", "report": "report.command"}),
@@ -45,6 +47,7 @@ COMMANDS: Mapping[str, Sequence[Line]] = {
         Line("limits of each account; markets not entered", {"limits": "limits_command", "symbols": "symbols"}),
     ),
     "Find out": (
+        Line("orders and their lives; what a person should know", {"orders": "orders", "alerts": "alerts"}),
         Line("exits that are owed and not done", {"debts": "debts"}),
         Line("orders that need a person's word", {"resolve": "resolve_command"}),
         Line("where a brokerage and the books differ", {"drift": "drift", "reconcile": "reconcile"}),

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from bot.diagnostics.store_reading import BotState, NoStore, describe_age
@@ -33,6 +33,11 @@ def since(moment: datetime | None, now: datetime) -> str:
 def age(moment: datetime, now: datetime) -> str:
     """How long ago, in words."""
     return describe_age(now - moment)
+
+
+def age_words(seconds: float | None) -> str:
+    """The same of an age that is known in seconds; `-` for one that is not."""
+    return "-" if seconds is None else describe_age(timedelta(seconds=seconds))
 
 
 def seconds_since(moment: datetime | None, now: datetime) -> float | None:

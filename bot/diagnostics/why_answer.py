@@ -1,6 +1,6 @@
 """An answer to "why": sentences first, tables second; the same as JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -22,6 +22,13 @@ class Listing:
     title: str
     columns: Mapping[str, str]
     rows: Sequence[Mapping[str, Cell]]
+    # What the JSON has in the place of the rows, where these are rounded for people.
+    exact: Sequence[Mapping[str, Any]] | None = None
+    # The columns whose cells may take several lines; none said = all.
+    wraps: Collection[str] = ()
+
+    def json(self) -> list[Mapping[str, Any]]:
+        return [_json_row(row) for row in self.rows] if self.exact is None else list(self.exact)
 
 
 @dataclass
@@ -42,7 +49,7 @@ class Answer:
 
     def json(self) -> dict[str, Any]:
         """Amounts are text, times UTC, and what is not known is null."""
-        listed = {each.name: [_json_row(row) for row in each.rows] for each in self.listings}
+        listed = {each.name: each.json() for each in self.listings}
         return {"answer": self.sentences, "wrong": self.wrong, **self.facts, **listed}
 
     def print(self, at: datetime) -> None:
@@ -55,6 +62,8 @@ class Answer:
                 continue
             console.print()
             made = table(console, each.title, *each.columns.values())
+            for key, column in zip(each.columns, made.columns, strict=True):
+                column.no_wrap = bool(each.wraps) and key not in each.wraps
             for row in each.rows:
                 made.add_row(*[_text(row[key], at) for key in each.columns])
             console.print(made)
