@@ -35,9 +35,8 @@ def add(commands: Commands) -> None:
 
 
 def _run(settings: Settings, words: argparse.Namespace) -> int:
-    return tell(
-        settings, lambda seen, answer: list_alerts(seen, answer, words.limit), name="alerts", as_json=words.json
-    )
+    limit: int = words.limit
+    return tell(settings, lambda seen, answer: list_alerts(seen, answer, limit), name="alerts", as_json=words.json)
 
 
 def list_alerts(seen: Seen, answer: Answer, limit: int) -> None:
@@ -49,7 +48,11 @@ def list_alerts(seen: Seen, answer: Answer, limit: int) -> None:
     for cause in dict.fromkeys(row.cause for row in unanswered):
         answer.say(f"{cause}: {CAUSES[cause]}" if cause in CAUSES else "")
     exact = [fields_of(row, _EXACT) | {"age_seconds": seconds_since(row.since, seen.now)} for row in rows]
-    answer.show(Listing("alerts", "Alerts, open ones first", COLUMNS, [_row(row, seen) for row in rows], exact))
+    answer.show(
+        Listing(
+            "alerts", "Alerts, open ones first", COLUMNS, [_row(row, seen) for row in rows], exact, ("subject", "text")
+        )
+    )
 
 
 def _row(row: Row[Any], seen: Seen) -> dict[str, Cell]:

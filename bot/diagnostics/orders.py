@@ -34,6 +34,8 @@ EXACT = (
     *("stop_price", "state", "reason", "decision", "created_at", "sent_at", "updated_at", "venue_order_id"),
     *("filled_quantity", "average_price", "needs_person", "chain_id", "chain_step", "chain_end"),
 )
+# Every order goes through these: only what is unusual in a life, and its end, takes room on a terminal.
+_USUAL = (IntentState.SUBMITTED, IntentState.ACKNOWLEDGED)
 OPEN_STATES = tuple(str(state) for state in IntentState if state not in FINAL_STATES)
 
 
@@ -118,9 +120,9 @@ def filled_words(quantity: Decimal, filled: Decimal, price: Decimal | None) -> s
 
 
 def life_words(row: Row[Any], life: Sequence[Row[Any]]) -> str:
-    """`submitted, acknowledged, filled after 0.05 s`, and the reason; the JSON has the time of each."""
+    """`filled after 0.05 s`, what was unusual before, and the reason; the JSON has each step with its time."""
     steps = [step for step in life if step.new != step.old]
-    told = ", ".join(_kept([step.new for step in steps])) or str(row.state)
+    told = ", ".join(_kept([step.new for step in steps if step.new not in _USUAL])) or str(row.state)
     if steps:
         told += f" after {max(0.0, (steps[-1].at - row.created_at).total_seconds()):.2f} s"
     return f"{told}: {row.reason}" if row.reason else told

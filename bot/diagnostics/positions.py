@@ -104,12 +104,12 @@ def _oldest_price(held: Sequence[Mapping[str, Any]]) -> str:
 
 
 def nearest_exit(exits: Mapping[str, Any] | None) -> str:
-    """`take profit 1.20 % away`, or why none is near."""
+    """`target 1.20 %`, that far from the bid, or why none is near."""
     if exits is None:
         return "not judged yet"
     if exits["status"] == ExitStatus.ARMED:
         near = nearest(exits["rules"])
-        return "armed" if near is None else f"{words(near.rule)} {near.distance:.2f} % away"
+        return "armed" if near is None else f"{words(near.rule)} {near.distance:.2f} %"
     if exits["status"] == ExitStatus.UNGUARDED:
         return f"UNGUARDED: {exits['reason']}"
     return f"{exits['status']}: {words(exits['rule'] or '')} {exits['reason']}".strip()
