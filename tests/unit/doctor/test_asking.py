@@ -1,5 +1,6 @@
 """Whom doctor asks with which key, and what becomes of one that another program uses."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,13 +9,15 @@ from typing import Any
 
 import pytest
 
+from bot.diagnostics.doctor import doctor
 from bot.diagnostics.doctor.asking import Asking, Question
-from bot.diagnostics.doctor.board import Board
-from bot.diagnostics.doctor.finding import Finding
+from bot.diagnostics.doctor.board import Board, Section
+from bot.diagnostics.doctor.finding import Finding, bad, ok
+from bot.diagnostics.doctor.report import Report, print_report
 from bot.domain.account import AccountRef
 from bot.seams.clock import SystemClock
 from bot.supervision.key_locks import KeyInUse
-from tests.stored_bot import KRAKEN
+from tests.stored_bot import KRAKEN, write_configuration
 from tests.unit.doctor import patients
 
 
@@ -67,3 +70,40 @@ def test_a_user_hears_below_which_of_the_masters_entries_it_copies_nothing(
     assert str(master.level) == "ok"
     assert str(copy.level) == level
     assert ("from 10.00 USD on" if level == "ok" else "below 166.67 USD") in copy.text
+
+
+def test_every_problem_of_an_unreadable_configuration_is_told_and_nothing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masters = "masters: [{broker: kraken}]\nmetrics_prot: 1\nlog_level: LOUD\n"
+    monkeypatch.setenv("NIJA_CONFIG_DIR", str(write_configuration(tmp_path, masters=masters)))
+    monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
+    words = SimpleNamespace(live=False, broker=None, offline=True, json=True)
+    assert doctor.run(words) == 2  # type: ignore[arg-type]
+    found = json.loads(capsys.readouterr().out)
+    (section,) = (one for one in found["sections"] if one["title"] == "configuration")
+    assert {finding["code"] for finding in section["findings"]} == {"CFG-01"}
+    assert len(section["findings"]) == 2
+    assert "metrics_port" in section["findings"][0]["text"] + section["findings"][1]["text"]
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_brokerage_where_nobody_is_is_wrong_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NIJA_CONFIG_DIR", str(write_configuration(tmp_path)))
+    words = SimpleNamespace(live=False, broker="okx", offline=True, json=True)
+    assert doctor.run(words) == 2  # type: ignore[arg-type]
+    assert "there are coinbase, kraken" in capsys.readouterr().err
+
+
+def test_a_page_for_people_repeats_at_its_end_what_is_to_be_put_right(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [ok("STA-01", "kraken: well")] * 30 + [bad("KEY-04", "it holds hunter2\x1b[2J", "copy it again")]
+    report = Report(sections=[Section("kraken", lines)], mode="live", seconds=1.0)
+    print_report(report, lambda text: text.replace("hunter2", "***"))
+    shown = capsys.readouterr().out
+    assert "hunter2" not in shown
+    assert shown.count("KEY-04") == 2
+    assert "fix: copy it again (docs/doctor.md#key-04)" in shown
+    assert shown.rstrip().endswith("doctor: 1 thing to put right, 30 in order; live mode, 1.0 s")
+    assert report.exit_code == 1
