@@ -17,11 +17,9 @@ from pathlib import Path
 
 from bot.brokers.market_values import MarketValues
 from bot.console.environment import console_environment
-from bot.console.hosts import is_loopback
 from bot.console_feed import ConsoleFeed, ShownCandles
-from bot.observability.health_pages import health_routes
-from bot.observability.pages import Pages
 from bot.observability.readiness import Readiness
+from bot.platform_port import PlatformPort
 from bot.seams.clock import Clock
 from bot.settings import Settings
 from bot.supervision.heart import beat
@@ -57,6 +55,7 @@ class ConsoleKeeper:
         markets: Callable[[], Mapping[str, MarketValues]],
         candles: Callable[[], Iterable[ShownCandles]] = tuple,
         watchdog: Watchdog | None = None,
+        platform_port: PlatformPort | None = None,
     ) -> None:
         self._settings = settings
         self._environ = {
@@ -73,7 +72,7 @@ class ConsoleKeeper:
         self._stop = threading.Event()
         self._child: subprocess.Popen[bytes] | None = None
         self._heard = b""
-        self._fallback: Pages | None = None
+        self._port = platform_port or PlatformPort(settings, self._environ, readiness, clock)
         self._thread = KeptThread("Console", self._run, clock=clock, watchdog=watchdog)
         self.url = ""
 
@@ -96,7 +95,7 @@ class ConsoleKeeper:
         pause = FIRST_PAUSE_SECONDS
         try:
             if not self._settings.console.enabled:
-                self._answer_health()
+                self._port.open()
                 self._rest(math.inf)
             while not self._stop.is_set():
                 begun = self._clock.monotonic()
@@ -106,10 +105,10 @@ class ConsoleKeeper:
                 lived = self._clock.monotonic() - begun
                 pause = FIRST_PAUSE_SECONDS if lived > GOOD_SECONDS else min(2 * pause, LONGEST_PAUSE_SECONDS)
                 log.error("The console has ended (%s); trading goes on, and it is started again in %.0f s", why, pause)
-                self._answer_health()
+                self._port.open()
                 self._rest(pause)
         finally:
-            self._close_fallback()
+            self._port.close()
 
     def _rest(self, seconds: float) -> None:
         until = self._clock.monotonic() + seconds
@@ -185,7 +184,7 @@ class ConsoleKeeper:
         try:
             said = json.loads(line)
             if "url" not in said:  # it is about to take the port, and waits until it is free
-                self._close_fallback()
+                self._port.close()
                 return False
             self.url = str(said["url"])
         except (ValueError, TypeError):
@@ -200,27 +199,6 @@ class ConsoleKeeper:
             return "it said nothing"
         lines = text.strip().splitlines()
         return lines[-1][:300] if lines else "it said nothing"
-
-    # -- without it ---------------------------------------------------------------------------------------------------
-    def _answer_health(self) -> None:
-        """The platform asks its port whether we live: it must not end a bot that trades because of a page."""
-        port = self._environ.get("PORT", "").strip()
-        if self._fallback is not None or not (port.isascii() and port.isdigit() and len(port) <= 5):
-            return
-        try:
-            self._fallback = Pages(self._public_host(), int(port), health_routes(self._readiness), self._clock)
-        except (OSError, OverflowError) as error:
-            log.warning("health checks on port %s cannot be answered: %s", port, error)
-
-    def _public_host(self) -> str:
-        """As the console itself has it: a platform's port is for everybody."""
-        host = self._settings.console.host
-        return "0.0.0.0" if is_loopback(host) else host
-
-    def _close_fallback(self) -> None:
-        fallback, self._fallback = self._fallback, None
-        if fallback is not None:
-            fallback.close()
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:

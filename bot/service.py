@@ -37,6 +37,7 @@ from bot.observability.metrics import Metrics
 from bot.observability.pages import Pages
 from bot.observability.readiness import CountedTick, Readiness, Tick
 from bot.observability.redactor import Redactor
+from bot.platform_port import PlatformPort
 from bot.seams import failpoints
 from bot.seams.clock import Clock, SystemClock
 from bot.seams.failpoints import failpoint
@@ -107,6 +108,7 @@ class Run:
         self._readiness = Readiness()
         self._boot: BootRecord | None = None
         self._service_manager = ServiceManager(inherited_environment())
+        self._platform_port = PlatformPort(settings, process_environment(), self._readiness, self._clock)
         self._turn = Tick(self._clock)
         self._readiness.ages["the main loop"] = self._turn.age_seconds
         self._kill_switch: KillSwitch | None = None
@@ -184,9 +186,12 @@ class Run:
             readiness=self._readiness,
             clock=self._clock,
         )
+        # Also while this process waits for its turn: the platform ends the other one only when this one lives.
+        self._platform_port.open()
         try:
             return self._on_file() if is_a_file(url) else self._on_server(url)
         finally:
+            self._platform_port.close()
             if pages is not None:
                 pages.close()
 
@@ -383,6 +388,7 @@ class Run:
             markets=lambda: {} if watch is None else {watch.broker: watch.values},
             candles=lambda: _shown_candles(world, parts),
             watchdog=parts.watchdog,
+            platform_port=self._platform_port,
         )
         console.start()
         return console

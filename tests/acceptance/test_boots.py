@@ -7,13 +7,19 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
 
+from bot.storage import instance_lease
+from bot.storage.postgres import postgres_url
+from bot.storage.store import open_engine
 from tests.acceptance.one_brokerage import OneBrokerage
-from tests.bot_process import BotProcess, wait_until
+from tests.bot_process import BotProcess, environment, wait_until
+from tests.postgres_server import PostgresServer
 
 LONG = 120.0
 TWO = {"NIJA__SUPERVISION__CRASHED_BOOTS": "2"}
@@ -74,7 +80,7 @@ def _children(task: Path) -> list[str]:
 
 
 def secrets_of(there: OneBrokerage, bot: BotProcess) -> set[str]:
-    found = {there.exchange.token, bot.environ["CONSOLE_TOKEN"]}
+    found = {there.exchange.token, bot.environ["NIJA_CONSOLE_TOKEN"]}
     for account in there.exchange.accounts():
         found |= {str(value) for name, value in account.items() if name in ("api_key", "api_secret")}
     return {each for each in found if len(each) > 8}
@@ -96,7 +102,12 @@ def test_after_two_crashed_starts_a_third_sells_and_buys_nothing_until_a_person_
     crash_holding_something(there)
     assert there.killed_at("main_turn", seconds=LONG, **TWO)
     since = there.exchange.last_seq()
-    more = {**TWO, **WITH_CONSOLE, "NOTIFY_SOCKET": str(tmp_path / "notify"), "CONSOLE_TOKEN": "token-of-the-console"}
+    more = {
+        **TWO,
+        **WITH_CONSOLE,
+        "NOTIFY_SOCKET": str(tmp_path / "notify"),
+        "NIJA_CONSOLE_TOKEN": "a-token-of-the-console-of-28",
+    }
     with there.start(**more) as bot:
         assert systemd.recv(1000).startswith(b"READY=1")
         bot.says("HALTED: entries are off for everything", seconds=LONG)
@@ -118,6 +129,38 @@ def test_after_two_crashed_starts_a_third_sells_and_buys_nothing_until_a_person_
     assert all(row["build"] for row in rows)
     assert others_can_read(there.state) == []
     assert heard_at_the_end(systemd) == ["WATCHDOG=1", "STOPPING=1"]
+
+
+def test_while_another_process_has_its_turn_a_platform_is_told_that_this_one_lives(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    url, port = postgres.migrated_database(), free_port()
+    engine = open_engine(postgres_url(url), writer=True)
+    with engine.begin() as connection:
+        assert instance_lease.take(connection, owner="other", pid=1, lease_seconds=600, now=datetime.now(UTC))
+    engine.dispose()
+    environ = environment(tmp_path / "state", None, DATABASE_URL=url, PORT=str(port), **WITH_CONSOLE)
+    with BotProcess(environ, log=tmp_path / "out.txt") as bot:
+        bot.says("standby: lease held by", seconds=LONG)
+        assert asked(port, "live") == (200, "alive")
+        status, text = asked(port, "ready")
+        assert (status, text.startswith("standby: lease held by")) == (503, True)
+        assert "build" in json.loads(asked(port, "trading")[1])
+        assert bot.stop(seconds=LONG) == 0
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def asked(port: int, page: str) -> tuple[int, str]:
+    with requests.Session() as session:
+        session.trust_env = False
+        reply = session.get(f"http://127.0.0.1:{port}/{page}", timeout=30)
+    return reply.status_code, reply.text.strip()
 
 
 def heard_at_the_end(systemd: socket.socket) -> list[str]:
