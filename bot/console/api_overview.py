@@ -9,6 +9,7 @@ from bot.console.cache import Cached
 from bot.console.context import Context
 from bot.diagnostics.books_command import open_ledger
 from bot.diagnostics.debts import read_debts
+from bot.diagnostics.drills import last as drills
 from bot.diagnostics.halts import as_fields as halt_fields
 from bot.diagnostics.held_positions import nearest_first, read_positions
 from bot.diagnostics.money import as_fields, read_purses
@@ -54,6 +55,7 @@ class FirstScreen:
             owed = read_debts(connection, now)
             positions = nearest_first(read_positions(connection, now))
             events = latest_events(connection, limit=EVENTS_SHOWN)
+            drilled = drills.summary(connection, now)
         listed = overview.as_json()
         return {
             "word": word_of(overview, stopped),
@@ -74,6 +76,7 @@ class FirstScreen:
             "own_exits": list(owed.own),
             "events": events,
             "build": self._build,
+            "drilled": drilled,
         }
 
     def _read_money(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from bot import exit_codes
 from bot.diagnostics.command_line import Commands, add_command
@@ -53,48 +54,54 @@ def _run(settings: Settings, words: argparse.Namespace) -> int:
 
 def run(settings: Settings, drills: Sequence[Drill], brokerage: BrokerType, *, keep: bool, as_json: bool) -> int:
     """One after the other: side by side they would take each other's time, which is what is measured."""
-    findings: list[Finding] = []
-    left_out: dict[str, str] = {}
+    done = _Done()
     try:
         for drill in drills:
-            _run_one(drill, brokerage, findings, left_out, keep=keep)
+            _run_one(settings, drill, brokerage, done, keep=keep)
     except (ConfigurationError, UnreadableReply) as error:
         print(f"The drill could not begin: {error}", file=sys.stderr)
         return exit_codes.WRONG_USE
-    if not findings:
-        print(f"Nothing was drilled: {'; '.join(left_out.values())}.", file=sys.stderr)
+    if not done.findings:
+        print(f"Nothing was drilled: {'; '.join(done.left_out.values())}.", file=sys.stderr)
         return exit_codes.WRONG_USE
-    stored = last.store(settings, findings, brokerage)
     if as_json:
-        print(json.dumps(_as_json(findings, left_out, brokerage, stored), indent=2))
+        print(json.dumps(_as_json(done, brokerage), indent=2))
     else:
-        print_findings(findings, left_out, brokerage, stored)
-    return exit_codes.OK if all(finding.passed for finding in findings) else exit_codes.SOMETHING_WRONG
+        print_findings(done.findings, done.left_out, brokerage, done.not_stored)
+    return exit_codes.OK if all(finding.passed for finding in done.findings) else exit_codes.SOMETHING_WRONG
 
 
-def _run_one(
-    drill: Drill, brokerage: BrokerType, findings: list[Finding], left_out: dict[str, str], *, keep: bool
-) -> None:
+@dataclass
+class _Done:
+    """What came of the drills so far. `not_stored`: why the last one could not be written down."""
+
+    findings: list[Finding] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    not_stored: str = ""
+
+
+def _run_one(settings: Settings, drill: Drill, brokerage: BrokerType, done: _Done, *, keep: bool) -> None:
     # Only here: what a drill needs is most of the program.
     from bot.diagnostics.drills.running import ended_in_order, run_drill
 
     if drill.only not in ("", str(brokerage)):
-        left_out[drill.name] = f"{drill.name} is of {drill.only} alone"
+        done.left_out[drill.name] = f"{drill.name} is of {drill.only} alone"
         return
     try:
         with ended_in_order():
-            findings.append(
-                run_drill(
-                    drill,
-                    brokerage=brokerage,
-                    config_dir=config_directory(),
-                    variables=process_environment(),
-                    keep=keep,
-                    tell=_tell,
-                )
+            finding = run_drill(
+                drill,
+                brokerage=brokerage,
+                config_dir=config_directory(),
+                variables=process_environment(),
+                keep=keep,
+                tell=_tell,
             )
     except NotPossible as error:
-        left_out[drill.name] = f"{drill.name}: {error}"
+        done.left_out[drill.name] = f"{drill.name}: {error}"
+        return
+    done.findings.append(finding)
+    done.not_stored = last.store(settings, finding, brokerage)
 
 
 def first_with_users(settings: Settings) -> BrokerType | None:
@@ -103,15 +110,13 @@ def first_with_users(settings: Settings) -> BrokerType | None:
     return next((one.broker for one in settings.masters if one.enabled and one.broker in copied), None)
 
 
-def _as_json(
-    findings: Sequence[Finding], left_out: dict[str, str], brokerage: BrokerType, stored: str
-) -> dict[str, object]:
+def _as_json(done: _Done, brokerage: BrokerType) -> dict[str, object]:
     return {
-        "passed": all(finding.passed for finding in findings),
+        "passed": all(finding.passed for finding in done.findings),
         "brokerage": str(brokerage),
-        "drills": [finding.as_json() for finding in findings],
-        "left_out": left_out,
-        "not_stored": stored or None,
+        "drills": [finding.as_json() for finding in done.findings],
+        "left_out": done.left_out,
+        "not_stored": done.not_stored or None,
     }
 
 

@@ -14,6 +14,7 @@ COPIED = ("copied", "partly_copied")
 
 def buy(stage: Stage, symbol: str) -> Decimal:
     """The master's owner buys at the market; returns base units."""
+    stage.traded_at = stage.clock.monotonic()
     quantity = stage.hand.buy(symbol, stage.notional())
     stage.finding.tell(f"{stage.finding.name}: the master bought {plain(quantity)} {symbol}")
     return quantity
@@ -30,8 +31,9 @@ def answered(stage: Stage, symbol: str, signals: int) -> Sequence[dict[str, Any]
 
 
 def all_answered(stage: Stage, symbol: str, signals: int, text: str) -> float | None:
-    """A step: every user's answer is known, the newest ones are shown."""
-    took = stage.wait(lambda: answered(stage, symbol, signals), ANSWER_SECONDS)
+    """A step: every user's answer is known; returns the seconds since the master's owner traded, None if it is not."""
+    waited = stage.wait(lambda: answered(stage, symbol, signals), ANSWER_SECONDS)
+    took = None if waited is None else stage.clock.monotonic() - stage.traded_at
     found = stage.signals(symbol)
     seen = "; ".join(_answer(user) for user in found[-1]["users"]) if found else "the bot has not seen the trade"
     stage.finding.check(f"every user has answered, {text}", took is not None, seen or "no answer", seconds=took)

@@ -29,13 +29,17 @@ class NotPossible(Exception):
 
 @dataclass
 class Finding:
-    """Of one drill. `seconds` is all of it, starting and stopping included; `tell` hears of each step at once."""
+    """Of one drill. `seconds` is all of it, starting and stopping included; `tell` hears of each step at once.
+
+    `headline` is what its main step has seen.
+    """
 
     name: str
     tell: Callable[[str], None]
     steps: list[Step] = field(default_factory=list)
     seconds: float = 0.0
     kept_in: str = ""
+    headline: str = ""
 
     @property
     def passed(self) -> bool:
@@ -45,8 +49,9 @@ class Finding:
     def failures(self) -> Sequence[Step]:
         return [step for step in self.steps if not step.passed]
 
-    def check(self, text: str, passed: bool, seen: str, *, seconds: float | None = None) -> bool:
+    def check(self, text: str, passed: bool, seen: str, *, seconds: float | None = None, headline: str = "") -> bool:
         """Write a step down; a drill goes on after one that failed, unless it says otherwise."""
+        self.headline = headline or self.headline
         step = Step(text, passed, seen, seconds)
         self.steps.append(step)
         after = "" if seconds is None else f" [{seconds:.1f} s]"
@@ -58,6 +63,7 @@ class Finding:
             "drill": self.name,
             "passed": self.passed,
             "seconds": round(self.seconds, 1),
+            "headline": self.headline,
             "steps": [step.as_json() for step in self.steps],
             "kept_in": self.kept_in or None,
         }

@@ -1,15 +1,16 @@
 """When each drill was last tried in this installation, and how it ended: written after each, shown by `--last`."""
 
 import json
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+
+from sqlalchemy import Connection
 
 from bot import exit_codes
 from bot.build import build_id
 from bot.diagnostics.drills.catalogue import DRILLS
 from bot.diagnostics.drills.finding import Finding
-from bot.diagnostics.listing import cannot_read, paper, print_json, seconds_since, since, time_text
+from bot.diagnostics.listing import age, cannot_read, paper, print_json, seconds_since, since, time_text
 from bot.diagnostics.store_reading import NoStore, bot_state, now, read_store
 from bot.diagnostics.store_writing import write_store
 from bot.diagnostics.terminal import table
@@ -18,19 +19,22 @@ from bot.settings import Settings
 from bot.storage.drill_runs import DrillRun, add_run, last_runs
 
 
-def store(settings: Settings, findings: Sequence[Finding], brokerage: BrokerType) -> str:
-    """Write them into the operator's own store; returns why that was not possible, or nothing."""
+def store(settings: Settings, finding: Finding, brokerage: BrokerType) -> str:
+    """Write it into the operator's own store; returns why that was not possible, or nothing."""
     try:
         with write_store(settings) as connection:
-            for finding in findings:
-                add_run(connection, _row(finding, brokerage, now(settings)))
+            add_run(connection, _row(finding, brokerage, now(settings)))
     except NoStore as error:
         return str(error)
     return ""
 
 
 def _row(finding: Finding, brokerage: BrokerType, moment: datetime) -> DrillRun:
-    detail = {"brokerage": str(brokerage), "steps": [step.as_json() for step in finding.steps]}
+    detail = {
+        "brokerage": str(brokerage),
+        "headline": finding.headline,
+        "steps": [step.as_json() for step in finding.steps],
+    }
     return DrillRun(
         name=finding.name,
         at=moment,
@@ -57,6 +61,16 @@ def show(settings: Settings, *, as_json: bool) -> int:
     return exit_codes.OK if runs and all(run.passed for run in runs) else exit_codes.SOMETHING_WRONG
 
 
+def summary(connection: Connection, moment: datetime) -> dict[str, Any]:
+    """One line for a page: when a drill was last tried, and how many of those that were ever tried passed."""
+    runs = [run for run in last_runs(connection) if run.name in DRILLS]
+    if not runs:
+        return {"at": None, "passed": None, "text": "never drilled"}
+    newest, failed = max(run.at for run in runs), [run.name for run in runs if not run.passed]
+    how = f"FAILED: {', '.join(failed)}" if failed else f"{len(runs)} of {len(DRILLS)} drills passed"
+    return {"at": time_text(newest), "passed": not failed, "text": f"drilled {age(newest, moment)} ago: {how}"}
+
+
 def as_fields(name: str, run: DrillRun | None, moment: datetime) -> dict[str, Any]:
     """For JSON; a drill that was never tried has nulls."""
     if run is None:
@@ -70,6 +84,7 @@ def as_fields(name: str, run: DrillRun | None, moment: datetime) -> dict[str, An
         "build": run.build,
         "brokerage": detail["brokerage"],
         "seconds": run.milliseconds / 1000,
+        "headline": detail["headline"],
         "failed": [f"{step['expected']}: {step['seen']}" for step in detail["steps"] if not step["passed"]],
     }
 

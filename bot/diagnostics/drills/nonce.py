@@ -45,6 +45,7 @@ def _recovers(stage: Stage, since: int, when: str) -> None:
         f"{refused} calls refused, at most {MOST_REFUSED} are allowed"
         + ("" if took is not None else "; not answered yet"),
         seconds=took,
+        headline=f"{refused} calls refused" + (f", answered again after {took:.1f} s" if took is not None else ""),
     )
 
 

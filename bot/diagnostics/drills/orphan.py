@@ -44,6 +44,7 @@ def run(stage: Stage) -> None:
     finding.check(
         "named again with enabled false and when_disabled close_now, it is sold",
         sold is not None, f"{plain(left)} {symbol} left", seconds=sold,
+        headline="named, kept, " + ("not sold" if sold is None else f"and sold {sold:.1f} s after being asked for"),
     )  # fmt: skip
 
 

@@ -15,11 +15,11 @@ def print_findings(
     from rich.text import Text
 
     console = paper()
-    shown = table(console, f"Drills at {brokerage}", "drill", "", "took", "steps", "longest wait of a step")
+    shown = table(console, f"Drills at {brokerage}", "drill", "", "took", "steps", "seen")
     for finding in findings:
         word = Text("passed", style="green") if finding.passed else Text("FAILED", style="bold red")
         passed = f"{len(finding.steps) - len(finding.failures)} of {len(finding.steps)}"
-        shown.add_row(finding.name, word, f"{finding.seconds:.0f} s", passed, _longest(finding))
+        shown.add_row(finding.name, word, f"{finding.seconds:.0f} s", passed, finding.headline)
     console.print(shown)
     for finding in findings:
         for step in finding.failures:
@@ -32,11 +32,3 @@ def print_findings(
     console.print(f"{count(len(findings), 'drill')}: {'FAILED: ' + ', '.join(failed) if failed else 'all passed'}.")
     if not_stored:
         console.print(f"Not written down: {not_stored}.", soft_wrap=True)
-
-
-def _longest(finding: Finding) -> str:
-    timed = [(step.seconds, step.text) for step in finding.steps if step.seconds is not None]
-    if not timed:
-        return ""
-    seconds, text = max(timed)
-    return f"{seconds:.1f} s: {text}"

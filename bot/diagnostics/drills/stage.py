@@ -67,6 +67,8 @@ class Stage:
         self.exchange.open_master(self.master, self.settings)
         self._hand: Hand | None = None
         self.bot: DrillBot | None = None
+        # When the master's owner traded last, on the monotonic clock.
+        self.traded_at = 0.0
 
     def _settings(self, variables: Mapping[str, str], changes: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
         plain = load_settings(environ={}, config_dir=self.config_dir)

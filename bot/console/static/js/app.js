@@ -89,11 +89,12 @@ function showOverview(said) {
   modeShown.textContent = said.mode;
   modeShown.dataset.mode = said.mode;
   showBanner(said.running ? "" : said.said);
-  show(foot, [said.build, said.mode, Math.floor((said.uptime_seconds ?? -60) / 60)], () => [
+  show(foot, [said.build, said.mode, said.drilled.text, Math.floor((said.uptime_seconds ?? -60) / 60)], () => [
     h("span", {}, `${said.mode === "live" ? "LIVE: real money" : "PAPER: prices and profit are made up"}`),
     h("span", {}, said.uptime_seconds === null ? "not running" : `up ${ageText(said.uptime_seconds)}`),
     h("span", {}, "build ", h("code", {}, said.build.build)),
     h("span", {}, "configuration ", h("code", {}, said.build.configuration)),
+    h("span", { title: "python bot.py drill --last" }, said.drilled.text),
     h("a", { href: "#/controls" }, "what was done, and by whom"),
   ]);
 }
