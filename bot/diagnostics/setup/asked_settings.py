@@ -15,11 +15,15 @@ from bot.settings.model import OperatorSettings
 
 @dataclass(frozen=True)
 class Asked:
-    """One setting, by its dotted name, and how it is asked for. `listed`: several values, written as a list."""
+    """One setting, by its dotted name, and how it is asked for.
+
+    `listed`: several values, written as a list. `needed`: without it the rest makes no sense.
+    """
 
     name: str
     question: str
     listed: bool = False
+    needed: bool = False
 
     @property
     def flag(self) -> str:
@@ -47,7 +51,14 @@ class Channel:
 CHANNELS: Mapping[str, Channel] = MappingProxyType(
     {
         "telegram": Channel(
-            (Asked("notifications.telegram_chats", "Number of your chat (@userinfobot tells it)", listed=True),),
+            (
+                Asked(
+                    "notifications.telegram_chats",
+                    "Number of your chat (@userinfobot tells it)",
+                    listed=True,
+                    needed=True,
+                ),
+            ),
             TELEGRAM_TOKEN,
             "Token of your bot (from @BotFather)",
         ),
@@ -58,8 +69,8 @@ CHANNELS: Mapping[str, Channel] = MappingProxyType(
         ),
         "email": Channel(
             (
-                Asked("notifications.email_to", "Who gets e-mails (addresses, with commas)", listed=True),
-                Asked("notifications.smtp_host", "Server that sends them, as smtp.example.org"),
+                Asked("notifications.email_to", "Who gets e-mails (addresses, with commas)", listed=True, needed=True),
+                Asked("notifications.smtp_host", "Server that sends them, as smtp.example.org", needed=True),
                 Asked("notifications.smtp_user", "Your user name there"),
             ),
             SMTP_PASSWORD,
@@ -78,10 +89,12 @@ def in_force(settings: Settings, name: str) -> str:
 def as_yaml(asked: Asked, answer: str) -> str:
     """The answer as `nija.yaml` writes it. Raises `WrongAnswer` by the setting's own rules."""
     text = answer.strip()
-    if not text or text.lower() in ("none", "null"):
-        value, text = None, "null"
+    empty = not text or text.lower() in ("none", "null")
+    value: object = text
+    if asked.listed:
+        value, text = ([], "[]") if empty else (text, f"[{_quoted_items(text)}]")
     else:
-        value, text = (text, f"[{_quoted_items(text)}]") if asked.listed else (text, _quoted(text))
+        value, text = (None, "null") if empty else (text, _quoted(text))
     section, _, name = asked.name.partition(".")
     try:
         OperatorSettings.model_validate({section: {name: value}})

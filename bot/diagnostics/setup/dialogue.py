@@ -1,8 +1,11 @@
 """Asking a person, one short question at a time: Enter takes the answer in brackets, a wrong one is asked again."""
 
+import shutil
 import sys
 import termios
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -68,28 +71,59 @@ def one_of(text: str, choices: Sequence[str]) -> str:
     return found[0]
 
 
-def at_the_terminal(say: Callable[[str], None] = print) -> Dialogue:
-    """A dialogue with whoever sits before this process's terminal."""
-    return Dialogue(read=input, read_secret=_hidden, say=say)
-
-
-def _hidden(prompt: str) -> str:
-    """A secret, not echoed; a PEM may be pasted with its line breaks.
-
-    `getpass` reads one line and throws away what was pasted behind it: half a private key.
-    """
-    sys.stdout.write(prompt)
-    sys.stdout.flush()
-    terminal = sys.stdin.fileno()
-    before = termios.tcgetattr(terminal)
-    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+@contextmanager
+def at_the_terminal() -> Iterator[Dialogue]:
+    """A dialogue with whoever sits before this process's terminal, which is as before afterwards."""
+    terminal = _Terminal(sys.stdin.fileno())
     try:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, silent)
-        return _whole(sys.stdin.readline)
+        yield Dialogue(read=terminal.read, read_secret=terminal.read_secret, say=say_wrapped)
     finally:
-        # What was pasted beyond must not become the answer to the next question.
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
-        sys.stdout.write("\n")
+        terminal.leave()
+
+
+class _Terminal:
+    """Shows what is typed only while an open question waits: a key that is pasted too early is not shown either."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self._before = termios.tcgetattr(handle)
+        self._echo(on=False)
+
+    def read(self, prompt: str) -> str:
+        self._echo(on=True)
+        try:
+            return input(prompt)
+        finally:
+            self._echo(on=False)
+
+    def read_secret(self, prompt: str) -> str:
+        """Not shown; a PEM may be pasted with its line breaks.
+
+        `getpass` reads one line and throws away what was pasted behind it: half a private key.
+        """
+        sys.stdout.write(prompt)
+        sys.stdout.flush()
+        try:
+            return _whole(sys.stdin.readline)
+        finally:
+            # What was pasted beyond must not become the answer to the next question.
+            termios.tcflush(self._handle, termios.TCIFLUSH)
+            sys.stdout.write("\n")
+
+    def leave(self) -> None:
+        termios.tcsetattr(self._handle, termios.TCSADRAIN, self._before)
+
+    def _echo(self, *, on: bool) -> None:
+        local = self._before[3] | termios.ECHO if on else self._before[3] & ~termios.ECHO
+        termios.tcsetattr(self._handle, termios.TCSADRAIN, [*self._before[:3], local, *self._before[4:]])
+
+
+def say_wrapped(line: str) -> None:
+    """A line as it fits the window, words kept whole; what follows is set in like its beginning."""
+    margin = " " * (len(line) - len(line.lstrip()) + 2)
+    width = max(40, shutil.get_terminal_size().columns)
+    lines = textwrap.wrap(line, width, subsequent_indent=margin, break_long_words=False, break_on_hyphens=False)
+    print("\n".join(lines))
 
 
 def _whole(read_line: Callable[[], str]) -> str:

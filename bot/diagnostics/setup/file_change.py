@@ -43,13 +43,14 @@ class FileChange:
         before = values_of(self.before or "")
         for name, value in values_of(self.after).items():
             if before.get(name) != value:
-                shown = value if _is_open(name) else masked(value)
-                yield f"  {'~' if name in before else '+'} {name}={shown}"
+                yield f"  {'~' if name in before else '+'} {name}={_shown(name, value)}"
 
 
-def _is_open(name: str) -> bool:
-    """Settings that are no secret have names that end in none of a secret's words."""
-    return name in ("TRADING_MODE", "STATE_DIR") or name.startswith("NIJA__RISK__")
+def _shown(name: str, value: str) -> str:
+    """The few settings that a set-up changes are no secret; a key is known by its end; of all else nothing is shown."""
+    if name in ("TRADING_MODE", "STATE_DIR") or name.startswith(("NIJA__RISK__", "NIJA__MASTERS__")):
+        return value
+    return masked(value) if name.endswith("_API_KEY") else "****"
 
 
 def write_all(changes: Sequence[FileChange]) -> None:

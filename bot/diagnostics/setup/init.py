@@ -42,7 +42,8 @@ def run(settings: Settings, words: argparse.Namespace) -> int:
     try:
         if words.yes:
             return _by_flags(settings, words, say)
-        return by_questions(settings, words, at_the_terminal(say))
+        with at_the_terminal() as dialogue:
+            return by_questions(settings, words, dialogue)
     except ConfigurationError as error:
         return refused(error)
     except Abandoned:
@@ -220,14 +221,20 @@ def _first_run(seconds: float, say: Callable[[str], None]) -> PaperRun:
 def _say_next(settings: Settings, say: Callable[[str], None]) -> None:
     say("")
     say("What is next:")
-    say(f"  ./start.sh                        start NIJA ({settings.trading_mode})")
+    for command, text in _next_steps(settings):
+        say(f"  {command:<29}{text}")
+
+
+def _next_steps(settings: Settings) -> Iterator[tuple[str, str]]:
+    live = settings.trading_mode == "live"
+    if live:
+        yield "python bot.py doctor --live", "are the keys, the clock and the balances in order?"
+    yield "./start.sh", f"start NIJA ({settings.trading_mode})"
     if settings.console.enabled:
-        say(f"  http://127.0.0.1:{settings.console.port:<17}the page, while it runs")
-    if settings.trading_mode == "live":
-        say("  python bot.py doctor --live       are the keys, the clock and the balances in order?")
-    else:
-        say("  python bot.py status              does every account trade?")
-        say("  python bot.py init                once more, for real money: answer live")
+        yield f"http://127.0.0.1:{settings.console.port}", "the page, while it runs"
+    yield "python bot.py status", "does every account trade?"
+    if not live:
+        yield "python bot.py init", "once more, for real money: answer live"
 
 
 def _print_json(changes: Sequence[FileChange], words: argparse.Namespace, done: PaperRun | None) -> None:

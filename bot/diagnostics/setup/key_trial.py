@@ -13,11 +13,17 @@ from bot.brokers.shared_parts import SharedParts, shared_parts
 from bot.diagnostics.kraken_connection import keys_to_ourselves
 from bot.diagnostics.setup.tried_key import Tried
 from bot.domain.account import AccountRef
-from bot.domain.errors import BalanceUnknown, CredentialsRejected, NijaError, RetryLater
+from bot.domain.errors import BalanceUnknown, CredentialsRejected, KeyUnfit, NijaError, RetryLater
 from bot.domain.money import plain
 from bot.seams.clock import SystemClock
 from bot.settings import Settings
 from bot.supervision.instance_lock import AlreadyRunning
+
+_ADVICE = {
+    "EAPI:Invalid key": "no such key is known there; was it copied whole, or deleted?",
+    "EAPI:Invalid signature": "the secret does not belong to this key; copy both again",
+    "EAPI:Invalid nonce": "another program uses this key; make one for this bot alone",
+}
 
 
 class KeyTrials:
@@ -37,7 +43,9 @@ class KeyTrials:
                 report, cash = broker.key_report, broker.get_account_balance()
         except AlreadyRunning as error:
             return Tried(f"{error} It uses the keys: stop it, or use --offline")
-        except (CredentialsRejected, RetryLater, BalanceUnknown) as error:
+        except CredentialsRejected as error:
+            return Tried(f"{_without_label(str(error), account)}{_advice(error)}")
+        except (RetryLater, BalanceUnknown) as error:
             return Tried(_without_label(str(error), account))
         except NijaError as error:
             return Tried(f"{account.broker.proper_name} cannot be asked: {_without_label(str(error), account)}")
@@ -91,6 +99,16 @@ class KeyTrials:
                 self._settings, SystemClock(offset_seconds=self._settings.test_clock_offset_seconds)
             )
         return self._parts
+
+
+def _advice(error: CredentialsRejected) -> str:
+    """Brokerages say in a code or a word what has gone wrong; a key that is unfit is told in a sentence already."""
+    if isinstance(error, KeyUnfit):
+        return ""
+    return ": " + _ADVICE.get(
+        error.venue_code,
+        "make sure that key and secret belong together, and that this machine's address is allowed there",
+    )
 
 
 def _without_label(sentence: str, account: AccountRef) -> str:

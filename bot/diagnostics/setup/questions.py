@@ -123,10 +123,14 @@ class Questions:
             self._setting(asked)
 
     def _setting(self, asked: Asked) -> None:
+        def check(text: str) -> str:
+            if asked.needed and text in ("", "none"):
+                raise WrongAnswer("this way of telling needs it")
+            return as_yaml(asked, text)
+
         now = in_force(self._settings, asked.name)
-        answer = self._dialogue.ask(
-            f"  {asked.question}", default=now or "none", check=lambda text: as_yaml(asked, text)
-        )
+        default = now or ("" if asked.needed else "none")
+        answer = self._dialogue.ask(f"  {asked.question}", default=default, check=check)
         if answer != as_yaml(asked, now):
             self._values[asked.name] = answer
 

@@ -146,7 +146,7 @@ def test_a_wrong_key_can_be_typed_again_until_the_brokerage_takes_it(
     )
     words = argparse.Namespace(offline=False, dry_run=False, no_run=True, json=False)
     assert init.by_questions(load_settings(environ=variables), words, script.dialogue()) == 0
-    assert "EAPI:Invalid" in script.shown
+    assert "EAPI:Invalid signature: the secret does not belong to this key" in script.shown
     assert "good: GetApiKeyInfo lists" in script.shown
     assert Place.of_this_process().dotenv()["KRAKEN_MASTER_API_SECRET"] == good.api_secret
     assert good.api_secret not in script.shown

@@ -180,6 +180,23 @@ def test_live_must_be_typed_twice_and_defects_of_keys_are_named_as_they_are_type
     assert not any(secret and secret in script.shown for secret in script.hidden)
 
 
+def test_a_way_of_telling_needs_somebody_to_tell(place: Place) -> None:
+    answers = [*FIRST_RUN[:-3], ("How", "telegram, email"), ("Number of your chat", ""), ("Number of your chat", "me")]
+    answers += [("Number of your chat", "12, -100345"), ("Token", "123:bot-token"), ("Who gets", "anna@example.org")]
+    answers += [("Server", ""), ("Server", "smtp.example.org"), ("user name", ""), ("password", "")]
+    script = answer(place, [*answers, *NO_KEYS, ("Write this", "")])
+    told = now(place).notifications
+    assert (told.telegram_chats, told.email_to, told.smtp_host, told.smtp_user) == (
+        ("12", "-100345"),
+        ("anna@example.org",),
+        "smtp.example.org",
+        None,
+    )
+    assert "this way of telling needs it" in script.shown
+    assert "which is not the number of a chat" in script.shown
+    assert place.dotenv()["NIJA_TELEGRAM_TOKEN"] == "123:bot-token"
+
+
 def test_live_that_is_there_is_never_what_enter_means(place: Place) -> None:
     place.yaml_path.write_text("trading_mode: live\nmasters: [{broker: kraken}]\n")
     script = Script([("Paper or live", ""), ("Paper or live", ""), ("Paper or live", "paper")])

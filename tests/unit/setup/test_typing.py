@@ -13,11 +13,16 @@ import pytest
 from tests.bot_process import ROOT
 
 ASKING = """
+import sys, threading
 from bot.diagnostics.setup.dialogue import at_the_terminal
-dialogue = at_the_terminal()
-secret = dialogue.secret("secret")
-print("lines", len(secret.splitlines()), "characters", len(secret))
-print("next", dialogue.ask("question", check=str))
+with at_the_terminal() as dialogue:
+    print("ready")
+    if sys.argv[1:] == ["busy"]:
+        threading.Event().wait(1)
+    secret = dialogue.secret("secret")
+    print("lines", len(secret.splitlines()), "characters", len(secret))
+    print("next", dialogue.ask("question", check=str))
+print("echo", bool(__import__("termios").tcgetattr(0)[3] & __import__("termios").ECHO))
 """
 PEM = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIHsecretsecret\noAoGCCqGSM49secret\n-----END EC PRIVATE KEY-----\n"
 SECONDS = 60.0
@@ -41,10 +46,10 @@ class Terminal:
 
 
 @contextmanager
-def asked() -> Iterator[Terminal]:
+def asked(*words: str) -> Iterator[Terminal]:
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
-        [sys.executable, "-c", ASKING], cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, env={"PATH": ""}
+        [sys.executable, "-c", ASKING, *words], cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, env={"PATH": ""}
     )
     os.close(theirs)
     try:
@@ -67,8 +72,20 @@ def test_a_secret_is_not_shown_and_the_next_question_gets_its_own_answer(typed: 
         terminal.waits_for("question: ")
         terminal.types("yes\n")
         terminal.waits_for("next yes")
+        terminal.waits_for("echo True")
     shown = terminal.shown.replace("secret: ", "")
     assert not any(line in shown for line in typed.splitlines())
+
+
+def test_a_key_that_is_pasted_before_it_is_asked_for_is_not_shown_either() -> None:
+    with asked("busy") as terminal:
+        terminal.waits_for("ready")
+        terminal.types("hush-hush\n")
+        terminal.waits_for("characters 9")
+        terminal.waits_for("question: ")
+        terminal.types("yes\n")
+        terminal.waits_for("next yes")
+    assert "hush-hush" not in terminal.shown
 
 
 def test_what_is_pasted_behind_a_secret_answers_no_question() -> None:
