@@ -49,7 +49,7 @@ class KeyChecks:
         report = broker.key_report
         if report is None:
             return
-        warnings = [self._judge_withdrawal(broker, report), self._judge_identity(broker, report)]
+        warnings = [self._judge_withdrawal(broker, report), self._judge_identity(broker, report), _unbound(report)]
         said = "; ".join(text for text in warnings if text)
         if said:
             log.warning("%s: %s", broker.account.label, said)
@@ -140,6 +140,12 @@ class KeyChecks:
             f"{label}: {why}. Give it its own account's key; if the change is meant: "
             f"python bot.py accounts accept-identity {label} --by NAME --reason TEXT"
         )
+
+
+def _unbound(report: KeyReport) -> str:
+    if not report.unbound:
+        return ""
+    return f"the API key is bound to no address: {report.unbound}. Bind it to this machine's where it was made"
 
 
 def _venue(broker: BaseBroker) -> str:

@@ -90,7 +90,7 @@ def trade_fee(request: Request) -> Reply:
 def key_rights(request: Request) -> Reply:
     held = request.account.permissions
     body = {
-        "ipRestrict": False,
+        "ipRestrict": True,
         "createTime": milliseconds(request.account.created_ns),
         **{right.value: right in held for right in Right},
         "enableMargin": False,

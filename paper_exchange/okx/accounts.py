@@ -73,7 +73,7 @@ def config(request: Request) -> Reply:
         "opAuth": "0",
         "kycLv": "3",
         "label": account.name,
-        "ip": "",
+        "ip": "127.0.0.1",
         "perm": ",".join(name for name in PERMISSIONS_IN_ORDER if name in account.permissions),
         "discountType": "0",
         "liquidationGear": "-1",

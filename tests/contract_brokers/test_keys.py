@@ -19,6 +19,7 @@ from bot.storage import accounts, fills, identities, migrations
 from bot.storage.store import Store, sqlite_url
 from tests.contract_brokers.conftest import Wiring
 from tests.contract_brokers.orders import an_order
+from tests.exchange_process import ExchangeProcess
 
 WITHDRAW = {
     BrokerType.KRAKEN: ["withdraw-funds", "add-withdraw-address", "update-withdraw-address"],
@@ -98,15 +99,19 @@ class Bench:
 
 
 @pytest.fixture
-def bench(wiring: Wiring, account: AccountRef, tmp_path: Path) -> Iterator[Bench]:
+def empty_bench(wiring: Wiring, tmp_path: Path) -> Iterator[Bench]:
     url = sqlite_url(tmp_path / "nija.db")
     migrations.upgrade(url)
     store = Store(url)
     store.start()
-    made = Bench(store, wiring)
-    made.know(account)
-    yield made
+    yield Bench(store, wiring)
     store.close()
+
+
+@pytest.fixture
+def bench(empty_bench: Bench, account: AccountRef) -> Bench:
+    empty_bench.know(account)
+    return empty_bench
 
 
 @pytest.fixture
@@ -150,6 +155,37 @@ def test_a_key_that_can_withdraw_is_refused_unless_the_operator_allows_it_and_is
         bench.check(broker)
     assert bench.pinned(account) is None
     assert "MONEY CAN BE WITHDRAWN" in bench.check(broker, allow=True)
+
+
+UNBOUND = {
+    BrokerType.OKX: (
+        "account/config",
+        '{"code": "0", "msg": "", "data": [{"acctLv": "1", "perm": "read_only,trade", "uid": "1", "ip": ""}]}',
+        "after 14 days without use",
+    ),
+    BrokerType.BINANCE: (
+        "account/apiRestrictions",
+        '{"ipRestrict": false, "enableReading": true, "enableSpotAndMarginTrading": true, "enableWithdrawals": false}',
+        "takes its right to trade back",
+    ),
+}
+
+
+@pytest.mark.parametrize("at", UNBOUND, ids=str)
+def test_a_key_that_is_bound_to_no_address_trades_and_its_owner_is_told_what_becomes_of_it(
+    empty_bench: Bench, wiring: Wiring, exchange: ExchangeProcess, at: BrokerType
+) -> None:
+    endpoint, answer, becomes = UNBOUND[at]
+    account = AccountRef.user(at, "unbound")
+    empty_bench.know(account)
+    broker = wiring.broker(account)
+    exchange.fault({"kind": "body", "text": answer}, account=account.user_id, endpoint=endpoint)
+    said = empty_bench.check(broker)
+    assert "bound to no address" in said
+    assert becomes in said
+    bound = AccountRef.user(at, "bound")
+    empty_bench.know(bound)
+    assert empty_bench.check(wiring.broker(bound)) == ""
 
 
 # -- identity ---------------------------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def test_a_key_may_only_do_what_it_is_allowed_to(exchange: ExchangeProcess) -> N
         rights = reader.get("/sapi/v1/account/apiRestrictions").body
     assert (refused.status, refused.body["code"]) == (401, -2015)
     assert (rights["enableReading"], rights["enableSpotAndMarginTrading"]) == (True, False)
-    assert (rights["enableWithdrawals"], rights["ipRestrict"]) == (False, False)
+    assert (rights["enableWithdrawals"], rights["ipRestrict"]) == (False, True)
 
 
 def test_parameters_that_nobody_reads_or_that_come_twice_are_refused(caller: BinanceCaller) -> None:

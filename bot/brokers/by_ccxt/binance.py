@@ -71,6 +71,12 @@ A_DAY = timedelta(days=1)
 NEEDED_RIGHTS = ("enableReading", "enableSpotAndMarginTrading")
 # With each of these money can leave the account.
 WITHDRAW_RIGHTS = ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")
+# A key that is not bound gets the right to trade for a time (`tradingAuthorityExpirationTime`).
+UNBOUND = "Binance takes its right to trade back after a time"
+
+
+def _is_granted(name: str, value: object) -> bool:
+    return value is True and name.startswith(("enable", "permits"))
 
 
 def _urls(base_url: str) -> Mapping[str, str]:
@@ -149,7 +155,8 @@ class BinanceProfile(VenueProfile):
         account, where = self._account(), self.calls.where(ACCOUNT)
         if not flag_of(account, "canTrade", default=True, where=where):
             raise KeyUnfit(f"{self.label}: Binance says that this account can't trade", venue_code="canTrade")
-        granted = self._granted()
+        rights = self._rights()
+        granted = None if rights is None else [name for name in rights if _is_granted(name, rights[name])]
         if granted is not None:
             refuse_without(NEEDED_RIGHTS, granted, label=self.label, venue="Binance", code="-2015")
         said = f"apiRestrictions says {', '.join(sorted(granted))}" if granted is not None else "account says canTrade"
@@ -159,18 +166,18 @@ class BinanceProfile(VenueProfile):
             identity=f"account {uid}",
             names_account=True,
             withdraw_rights=tuple(name for name in WITHDRAW_RIGHTS if name in (granted or ())),
+            unbound=UNBOUND if rights is not None and rights.get("ipRestrict") is False else "",
         )
 
-    def _granted(self) -> Collection[str] | None:
-        """The key's rights; None where there is no such page (the test net, Binance.US)."""
+    def _rights(self) -> Mapping[str, object] | None:
+        """What Binance says of the key; None where there is no such page (the test net, Binance.US)."""
         where = self.calls.where(RIGHTS)
         try:
-            fields = as_object(self.calls.read(RIGHTS), where=where)
+            return as_object(self.calls.read(RIGHTS), where=where)
         except UnreadableReply as error:
             if error.venue_code in binance_errors.NO_SUCH_PAGE:
                 return None
             raise
-        return [name for name in fields if fields[name] is True and name.startswith(("enable", "permits"))]
 
     def balances(self) -> Mapping[str, AssetBalance]:
         where = self.calls.where(ACCOUNT)

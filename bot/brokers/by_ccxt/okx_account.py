@@ -16,6 +16,8 @@ WITHDRAW_RIGHT = "withdraw"
 # Modes in which spot orders are paid in cash; in the margin modes everything is collateral and orders may borrow.
 MODES = {"1": "spot", "2": "futures"}
 FUNDING_SECONDS = 600.0
+# OKX's own rule for keys that may trade (docs, "API key creation").
+UNBOUND = "OKX ends it after 14 days without use"
 
 
 class OkxAccount:
@@ -47,6 +49,7 @@ class OkxAccount:
             identity=f"account {text_of(fields, 'uid', where=where)}",
             names_account=True,
             withdraw_rights=(WITHDRAW_RIGHT,) if WITHDRAW_RIGHT in granted else (),
+            unbound=UNBOUND if fields.get("ip") == "" else "",
         )
 
     def balances(self, fields: Mapping[str, object], *, where: str) -> Mapping[str, AssetBalance]:
