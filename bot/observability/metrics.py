@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.exposition import choose_encoder
 
 from bot.domain.drift import DriftKind
-from bot.domain.halt import Halt
+from bot.domain.halt import Halt, HaltScope
 from bot.domain.health import Phase
 from bot.observability.market_figures import MarketFigures
 from bot.observability.pages import Page
@@ -58,7 +58,7 @@ class Metrics:
             "nija_copy_seconds", "From the master's fill to the user's final answer", "account"
         )
         self.orders = self._counter("nija_orders", "Orders by how they stand after sending", "account", "kind", "state")
-        self.halted = self._gauge("nija_halted", "1 for each halt in force", "scope", "target", "strength")
+        self.halted = self._gauge("nija_halted", "Halts in force", "scope", "target", "strength")
         self.zombies = Gauge("nija_zombies", "Threads that hang and were given up", registry=self.registry)
         self.thread_restarts = self._counter("nija_thread_restarts", "Threads of accounts begun anew", "account", "why")
         self.watchdog_stalls = Counter("nija_watchdog_stalls", "The whole process stood still", registry=self.registry)
@@ -109,10 +109,11 @@ class Metrics:
             self.drifts.labels(account, str(kind)).set(count)
 
     def set_halts(self, halts: Iterable[Halt]) -> None:
-        """Exactly the halts that are in force."""
+        """Exactly the halts that are in force. Those of symbols are counted together: there are 1,500 of them."""
         self.halted.clear()
         for halt in halts:
-            self.halted.labels(str(halt.scope), halt.target, str(halt.strength)).set(1.0)
+            target = "" if halt.scope is HaltScope.SYMBOL else halt.target
+            self.halted.labels(str(halt.scope), target, str(halt.strength)).inc()
 
     def watch(self, *, store_queue: Callable[[], float], store_figures: Callable[[], StoreFigures]) -> None:
         """Read these when somebody scrapes."""

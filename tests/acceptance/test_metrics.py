@@ -12,6 +12,7 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from bot.diagnostics.alert_causes import CAUSES
 from tests.bot_process import BotProcess, environment, wait_until
 from tests.exchange_process import ExchangeProcess
 
@@ -26,8 +27,10 @@ STATES = {"starting", "healthy", "degraded", "failed", "quarantined", "stopped"}
 # The only labels there are; `le` is the histogram's own.
 LABELS = {
     "account", "state", "phase", "result", "endpoint", "outcome", "urgency", "broker", "kind", "status", "reason",
-    "why", "scope", "target", "strength", "le",
+    "why", "scope", "target", "strength", "cause", "channel", "level", "le", "build", "configuration",
 }  # fmt: skip
+# Of one process one value each: what it is, in hexadecimal digits.
+DIGESTS = {"build", "configuration"}
 
 
 @dataclass
@@ -155,8 +158,22 @@ def test_labels_are_accounts_and_words_never_amounts_or_keys(scene: Scene) -> No
     for _, labels in scene.samples():
         for name, value in labels:
             assert name in LABELS
-            assert name == "le" or not re.search(r"\d{2,}", value)
+            assert name == "le" or name in DIGESTS or not re.search(r"\d{2,}", value)
             assert name != "account" or value in ACCOUNTS
+
+
+def test_what_the_process_takes_and_what_is_open_shows(scene: Scene) -> None:
+    samples = scene.samples()
+    assert total(samples, "nija_build_info") == 1
+    assert total(samples, "nija_threads") > len(ACCOUNTS)
+    assert total(samples, "process_resident_memory_bytes") > 10_000_000
+    assert total(samples, "nija_store_bytes") >= (scene.state / "nija.db").stat().st_size > 0
+    assert total(samples, "nija_disk_free_bytes") > 0
+    assert {labels for name, labels in samples if name == "nija_alerts"} == {
+        frozenset({("cause", cause)}) for cause in CAUSES
+    }
+    worse = len(re.findall(r"^\S+ \S+ (?:WARNING|ERROR|CRITICAL) ", scene.bot.log(), re.MULTILINE))
+    assert total(scene.samples(), "nija_log_lines_total") >= worse
 
 
 def test_no_key_and_no_token_is_written_or_shown_anywhere(scene: Scene) -> None:
