@@ -12,7 +12,7 @@ from bot.console.answers import Refusal
 from bot.console.control_actions import Wish, apply, preview
 from bot.diagnostics.store_reading import NoStore, read_store
 from bot.diagnostics.store_writing import write_store
-from bot.domain.control import ControlAction, ControlState
+from bot.domain.control import STOPPING, ControlAction, ControlState
 from bot.settings import Settings
 from bot.storage import control_requests
 from bot.storage.kill_file import read_kill_file, write_kill_file
@@ -65,6 +65,11 @@ class Controls:
         shown = _Shown(wish, self._code(), self._now() + GOOD_FOR, f"telegram-{chat}-{update_id}"[:64])
         self._shown[chat], self._wrong[chat] = shown, 0
         return "\n".join([*lines, "", f"To do it, within 2 minutes: /confirm {shown.code}"])
+
+    def stops(self, chat: str) -> bool:
+        """Whether what waits for a code stops something."""
+        shown = self._shown.get(chat)
+        return shown is not None and shown.wish.action in STOPPING
 
     def confirm(self, code: str, *, chat: str) -> str:
         """The second step. A code is good once, for the chat that asked, and for what it was shown."""

@@ -1,8 +1,9 @@
 """Hears what chats say to the bot and answers those that may ask. Nothing that it does waits for trading, or back.
 
 The number of a message is written down before the message is acted on: after a restart none is carried out twice, and
-at worst one is not at all. What stops or lets go on is left alone when it is older than a minute: whoever sent it has
-long done something else about it.
+at worst one is not at all. Stopping must not need a database that works: then the number is only kept in mind, and
+nothing but lifting waits for it. What stops or lets go on is left alone when it is older than a minute: whoever sent it
+has long done something else about it.
 """
 
 import logging
@@ -10,7 +11,7 @@ import threading
 from collections.abc import Callable, Collection
 from datetime import timedelta
 
-from bot.domain.errors import NijaError
+from bot.domain.errors import NijaError, StoreUnavailable
 from bot.notifications.delivery import NotDelivered
 from bot.notifications.telegram import POLL_SECONDS, TelegramApi, Update
 from bot.seams.clock import Clock
@@ -58,6 +59,7 @@ class TelegramDesk:
         self._controls = controls
         self._clean = clean
         self._leads = leads
+        self._next = 0
         self._strangers: set[str] = set()
         self._problem = ""
         self._stop = threading.Event()
@@ -91,46 +93,58 @@ class TelegramDesk:
             if not self._leads():
                 return ""
             for update in self._api.updates(self._offset(), wait_seconds=wait_seconds):
-                self._remember(update)
-                self._act(update)
+                self._act(update, kept=self._remember(update))
         except (NotDelivered, NijaError) as error:
             return self._clean(str(error))
         return ""
 
     def _offset(self) -> int:
-        with self._store.read() as connection:
-            return int(process.get_meta(connection, OFFSET) or 0)
+        try:
+            with self._store.read() as connection:
+                return max(self._next, int(process.get_meta(connection, OFFSET) or 0))
+        except StoreUnavailable:
+            return self._next
 
-    def _remember(self, update: Update) -> None:
-        self._store.write(
-            lambda connection: process.set_meta(connection, OFFSET, str(update.id + 1)), timeout_seconds=WRITE_SECONDS
-        )
+    def _remember(self, update: Update) -> bool:
+        """False when it is only kept in mind."""
+        self._next = max(self._next, update.id + 1)
+        try:
+            self._store.write(
+                lambda connection: process.set_meta(connection, OFFSET, str(update.id + 1)),
+                timeout_seconds=WRITE_SECONDS,
+            )
+        except StoreUnavailable as error:
+            log.warning("that a message of Telegram was read cannot be written down: %s", error)
+            return False
+        return True
 
-    def _act(self, update: Update) -> None:
+    def _act(self, update: Update, *, kept: bool) -> None:
         if update.chat not in self._chats:
             self._note_stranger(update)
             return
         if not update.text.startswith("/"):
             return
         beat("answering a chat", CALL_SECONDS)
-        self._api.send(update.chat, self._clean(self._answer(update)))
+        self._api.send(update.chat, self._clean(self._answer(update, kept=kept)))
 
-    def _answer(self, update: Update) -> str:
+    def _answer(self, update: Update, *, kept: bool) -> str:
         # In groups a command carries the bot's name: /status@nija_bot.
         first, *words = update.text[1:].split()[:40] or [""]
         command = first.partition("@")[0].lower()
         try:
             if command == "confirm" or command in ACTIONS:
-                return self._control(command, words, update)
+                return self._control(command, words, update, kept=kept)
             return answer(self._settings, command, words) or f"There is no /{command[:30]}.\n{HELP}"
         except Exception:
             # One question that cannot be answered must not end the hearing of the next.
             log.exception("a question of a chat cannot be answered")
             return "That cannot be answered now; the log says why"
 
-    def _control(self, command: str, words: list[str], update: Update) -> str:
+    def _control(self, command: str, words: list[str], update: Update, *, kept: bool) -> str:
         if self._clock.now() - update.at > OLD:
             return f"/{command} came more than a minute late, and nothing was done. Say it again if it is still meant"
+        if not kept and (command == "resume" or (command == "confirm" and not self._controls.stops(update.chat))):
+            return "The database takes nothing now, so nothing can be lifted"
         if command == "confirm":
             said = self._controls.confirm(words[0] if words else "", chat=update.chat)
         else:

@@ -1,0 +1,218 @@
+"""Chats that may ask and stop: the allowed ones alone, in two steps, each message once."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.notifications.outgoing import Outgoing
+from bot.notifications.telegram import TelegramApi
+from bot.seams.clock import SystemClock
+from bot.seams.ids import SystemIds
+from bot.settings import Settings, load_settings
+from bot.storage import control_requests, halts
+from bot.storage.kill_file import read_kill_file, write_kill_file
+from bot.telegram.controls import Controls
+from bot.telegram.desk import TelegramDesk
+from tests.listeners import TelegramServer
+from tests.stored_bot import StoredBot, now, write_configuration
+from tests.unit.notifications.conftest import MovedClock
+
+TOKEN, CHAT = "123456:token", "42"
+
+
+class Chat:
+    """A bot's store, its Telegram, and one chat that may speak to it."""
+
+    def __init__(self, bot: StoredBot, server: TelegramServer, settings: Settings) -> None:
+        self.bot, self.server, self.settings, self.clock = bot, server, settings, MovedClock()
+        self.desk = self.new_desk()
+
+    def new_desk(self) -> TelegramDesk:
+        api = TelegramApi(Outgoing(SystemClock(), allow_private=True), base_url=self.server.url, token=TOKEN)
+        return TelegramDesk(
+            api,
+            chats=[CHAT],
+            settings=self.settings,
+            store=self.bot.store,
+            clock=self.clock,
+            controls=Controls(self.settings, now=self.clock.now, token=SystemIds().token),
+            clean=lambda text: text.replace("canary", "***"),
+        )
+
+    def say(self, text: str, *, chat: str = CHAT, ago: float = 0.0) -> str:
+        """One message, and what was answered to it; "" = nothing."""
+        before = len(self.server.sent)
+        self.server.say(chat, text, at=int((self.clock.now() - timedelta(seconds=ago)).timestamp()))
+        assert self.desk.turn(wait_seconds=0) == ""
+        return "\n".join(said for _, said in self.server.sent[before:])
+
+    def code_of(self, text: str) -> str:
+        said = self.say(text)
+        assert "/confirm " in said, said
+        return said.rpartition("/confirm ")[2]
+
+    def stopped(self) -> list[str]:
+        with self.bot.store.read() as connection:
+            return [one.covers for one in halts.all_in_force(connection)]
+
+    def requests(self) -> list[tuple[str, str, str]]:
+        with self.bot.store.read() as connection:
+            found = control_requests.latest_requests(connection, limit=10)
+        return [(str(one.action), one.target, one.actor) for one in found]
+
+
+@pytest.fixture
+def chat(directory: Path) -> Iterator[Chat]:
+    environ = {"STATE_DIR": str(directory)}
+    settings = load_settings(environ=environ, config_dir=write_configuration(directory))
+    with StoredBot(directory) as bot, TelegramServer(TOKEN) as server:
+        bot.runs()
+        bot.accounts()
+        yield Chat(bot, server, settings)
+
+
+def test_questions_are_answered_from_the_store(chat: Chat) -> None:
+    assert "NIJA is running in paper mode" in chat.say("/status")
+    assert "kraken: trades; holds nothing" in chat.say("/status@nija_bot")
+    assert "Every account trades" in chat.say("/why")
+    assert "daivon_frazier_kraken trades" in chat.say("/why daivon_frazier_kraken")
+    assert "there is no account" in chat.say("/why nobody").lower() or "nobody" in chat.say("/why nobody")
+    assert "kraken: not known USD" in chat.say("/money")
+    assert "Net P&L" in chat.say("/pnl")
+    assert "No signal yet" in chat.say("/copies")
+    assert "/kill" in chat.say("/help")
+    assert "There is no /nonsense" in chat.say("/nonsense")
+
+
+def test_whoever_is_not_on_the_list_gets_no_answer_and_is_logged_once(
+    chat: Chat, caplog: pytest.LogCaptureFixture
+) -> None:
+    for text in ("/status", "/kill", "/confirm 123456", "/start"):
+        assert chat.say(text, chat="666") == ""
+    assert chat.stopped() == []
+    assert [line for line in caplog.messages if "666" in line] == [
+        "Telegram chat 666 is not in notifications.telegram_chats and gets no answer"
+    ]
+
+
+def test_a_kill_is_shown_first_and_done_with_its_code(chat: Chat) -> None:
+    code = chat.code_of("/kill the news")
+    assert chat.stopped() == []
+    assert "Entries are off for everything" in chat.say(f"/confirm {code}")
+    assert chat.stopped() == ["everything"]
+    assert chat.requests() == [("kill", "all", "telegram:42 (anna)")]
+    assert "Nothing waits for a code" in chat.say(f"/confirm {code}")
+    assert len(chat.requests()) == 1
+
+
+def test_a_pause_and_its_end_name_their_target(chat: Chat) -> None:
+    assert "Say what" in chat.say("/pause")
+    assert "Refused" in chat.say("/pause nobody_at_all")
+    chat.say(f"/confirm {chat.code_of('/pause daivon_frazier_kraken')}")
+    assert chat.stopped() == ["account daivon_frazier_kraken"]
+    code = chat.code_of("/resume")
+    assert chat.stopped() == ["account daivon_frazier_kraken"]
+    assert "Lifted" in chat.say(f"/confirm {code}")
+    assert chat.stopped() == []
+    assert "nothing is halted" in chat.say("/resume")
+
+
+def test_a_code_that_is_late_or_of_another_chat_does_nothing(chat: Chat) -> None:
+    code = chat.code_of("/kill")
+    assert chat.say(f"/confirm {code}", chat="666") == ""
+    chat.clock.later += timedelta(seconds=121)
+    assert "longer than 2 minutes" in chat.say(f"/confirm {code}")
+    assert chat.stopped() == []
+
+
+def test_codes_cannot_be_guessed_one_after_the_other(chat: Chat) -> None:
+    code = chat.code_of("/kill")
+    wrong = [f"{(int(code) + step) % 1_000_000:06d}" for step in range(1, 6)]
+    for guess in wrong[:4]:
+        assert "not the code" in chat.say(f"/confirm {guess}")
+    assert "not good any more" in chat.say(f"/confirm {wrong[4]}")
+    assert "Nothing waits" in chat.say(f"/confirm {code}")
+    assert chat.stopped() == []
+
+
+def test_what_controls_and_is_a_minute_old_is_left_alone(chat: Chat) -> None:
+    assert "nothing was done" in chat.say("/kill", ago=61)
+    code = chat.code_of("/kill")
+    assert "nothing was done" in chat.say(f"/confirm {code}", ago=3600)
+    assert chat.stopped() == []
+    assert "NIJA is running" in chat.say("/status", ago=3600)
+
+
+def test_a_message_is_acted_on_once_although_telegram_says_it_again(chat: Chat) -> None:
+    code = chat.code_of("/kill")
+    chat.say(f"/confirm {code}")
+    answers = len(chat.server.sent)
+    chat.desk = chat.new_desk()
+    chat.desk.turn(wait_seconds=0)
+    assert len(chat.server.sent) == answers
+    assert len(chat.requests()) == 1
+
+
+def test_a_message_whose_answer_gets_lost_is_not_acted_on_again(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    code = chat.code_of("/kill")
+    with monkeypatch.context() as broken:
+        answer = chat.server.reply
+
+        def lose(call: Any) -> Any:
+            made = answer(call)
+            return type(made)(500, b"") if call.path.endswith("/sendMessage") else made
+
+        broken.setattr(chat.server, "reply", lose)
+        chat.server.say(CHAT, f"/confirm {code}", at=int(now().timestamp()))
+        assert "500" in chat.desk.turn(wait_seconds=0)
+    assert chat.stopped() == ["everything"]
+    chat.desk.turn(wait_seconds=0)
+    assert len(chat.requests()) == 1
+
+
+def test_a_kill_that_the_database_does_not_take_makes_the_file_and_nothing_is_lifted_meanwhile(chat: Chat) -> None:
+    database = chat.bot.directory / "nija.db"
+    chat.say(f"/confirm {chat.code_of('/pause kraken')}")
+    database.rename(database.with_suffix(".away"))
+    assert "nothing can be lifted" in chat.say("/resume")
+    said = chat.say(f"/confirm {chat.code_of('/kill')}")
+    assert "was made" in said
+    file = read_kill_file(chat.bot.directory)
+    assert file is not None and "telegram:42" in file.reason
+    answers = len(chat.server.sent)
+    chat.desk.turn(wait_seconds=0)
+    assert len(chat.server.sent) == answers, "what is only kept in mind is not acted on again either"
+
+
+def test_nothing_is_lifted_while_the_file_that_stops_everything_is_there(chat: Chat) -> None:
+    chat.say(f"/confirm {chat.code_of('/kill')}")
+    write_kill_file(chat.bot.directory, reason="by hand", flatten=False)
+    assert "Remove it first" in chat.say(f"/confirm {chat.code_of('/resume')}")
+    assert chat.stopped() == ["everything"]
+
+
+def test_an_answer_shows_no_secret(chat: Chat) -> None:
+    assert "***" in chat.say("/canary")
+
+
+def test_a_question_that_breaks_is_said_and_the_next_one_is_answered(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("bot.telegram.desk.answer", lambda *_words: 1 / 0)
+        assert "the log says why" in chat.say("/status")
+    assert "ZeroDivisionError" in caplog.text
+    assert "NIJA is running" in chat.say("/status")
+
+
+def test_telegram_that_does_not_answer_is_said_and_nothing_is_lost(chat: Chat) -> None:
+    chat.server.say(CHAT, "/status", at=int(now().timestamp()))
+    answer = chat.server.reply
+    chat.server.reply = lambda call: type(answer(call))(502, b"<html>")
+    assert "502" in chat.desk.turn(wait_seconds=0)
+    chat.server.reply = answer
+    assert chat.desk.turn(wait_seconds=0) == ""
+    assert "NIJA is running" in chat.server.sent[-1][1]
