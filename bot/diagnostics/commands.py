@@ -24,6 +24,7 @@ class Line:
 # By the questions that people have, in the order in which they have them.
 COMMANDS: Mapping[str, Sequence[Line]] = {
     "Does it trade?": (
+        Line("the whole on one screen; --watch keeps it up to date", {"status": "status"}),
         Line("each user: how it copies, its health, its last copy", {"users": "users"}),
         Line("why an account does not trade, or why it holds a market", {"why": "why"}),
         Line("what each step of the last scans took away", {"why-no-trade": "why_no_trade"}),
