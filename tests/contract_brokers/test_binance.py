@@ -120,6 +120,21 @@ def test_an_order_that_the_look_up_does_not_know_is_found_in_the_list_of_all(
     assert found is not None and found.venue_order_id == ack.venue_order_id
 
 
+def test_an_order_that_ended_without_a_trade_and_was_archived_is_an_order_that_nobody_knows(
+    binance: BinanceBroker, exchange: ExchangeProcess, user: AccountRef
+) -> None:
+    """Binance archives cancelled orders without a trade after 90 days, and says so to who asks for one."""
+    sent_at, request = now(), an_order(price=resting_price(binance, BTC), order_type=OrderType.LIMIT_GTC, symbol=BTC)
+    ack = binance.place_order(request)
+    binance.cancel_order(ack.venue_order_id)
+    exchange.fault("api_error -2026", account=user.user_id, endpoint="queryOrder", times=2)
+    exchange.fault({"kind": "body", "text": "[]"}, account=user.user_id, endpoint="allOrders")
+    assert binance.find_order(request.client_order_id, symbol=BTC, sent_at=sent_at) is None
+    assert binance.get_order(ack.venue_order_id) is None
+    assert binance.get_order_fills(ack.venue_order_id, since=sent_at) == []
+    assert binance.fetch_holdings().of("USDT").total == D(10000)
+
+
 def test_an_order_whose_time_is_over_does_not_leave(binance: BinanceBroker, exchange: ExchangeProcess) -> None:
     seen, request = exchange.last_seq(), an_order(symbol=BTC)
     with pytest.raises(RetryLater, match="not sent"):

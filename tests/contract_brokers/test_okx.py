@@ -127,6 +127,22 @@ def test_an_order_that_the_look_up_does_not_know_is_found_in_the_history(
         assert found.status is VenueOrderStatus.FILLED
 
 
+def test_an_order_that_ended_without_a_trade_and_was_forgotten_is_an_order_that_nobody_knows(
+    okx: OKXBroker, exchange: ExchangeProcess, user: AccountRef
+) -> None:
+    """OKX keeps a cancelled order without a trade for two hours. What has traded it keeps for months."""
+    sent_at, request = now(), an_order(price=resting_price(okx, BTC), order_type=OrderType.LIMIT_GTC, symbol=BTC)
+    ack = okx.place_order(request)
+    okx.cancel_order(ack.venue_order_id)
+    exchange.fault("api_error 51603", account=user.user_id, endpoint=PLACE, times=2)
+    nothing = {"kind": "body", "text": '{"code": "0", "msg": "", "data": []}'}
+    exchange.fault(nothing, account=user.user_id, endpoint="trade/orders-history", times=2)
+    assert okx.find_order(request.client_order_id, symbol=BTC, sent_at=sent_at) is None
+    assert okx.get_order(ack.venue_order_id) is None
+    assert okx.get_order_fills(ack.venue_order_id, since=sent_at) == []
+    assert okx.fetch_holdings().of("USDT").total == D(10000)
+
+
 def test_a_look_up_whose_history_cannot_be_read_has_not_found_nothing(
     okx: OKXBroker, exchange: ExchangeProcess, user: AccountRef
 ) -> None:
