@@ -8,12 +8,12 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from pydantic import SecretStr
 
 from bot.broker_manager import build_broker, live_access, shared_parts
 from bot.brokers.base import BaseBroker
-from bot.brokers.contexts import PUBLIC_CALL_READS
 from bot.brokers.credentials import Credentials
 from bot.brokers.key_report import KeyReport
 from bot.brokers.paper_venue import PaperVenue
@@ -28,6 +28,7 @@ from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import NijaError
 from bot.seams.clock import Clock
 from bot.settings import Settings
+from bot.settings.section import Section
 from bot.storage.identities import Pin
 from bot.supervision.key_locks import KeyInUse, KeyLocks
 
@@ -36,6 +37,7 @@ TICK_SECONDS = 0.25
 # Of one brokerage so many accounts at a time: each has its own connection.
 AT_A_TIME = 8
 
+_Section = TypeVar("_Section", bound=Section)
 Access = Callable[[AccountRef], VenueAccess]
 Progress = Callable[[Sequence[str]], None]
 
@@ -235,20 +237,21 @@ def paper_keys(settings: Settings, paper: PaperVenue) -> Access:
 
 def with_deadlines(settings: Settings) -> Settings:
     """The same with calls that end within the time of one check, however patient the bot may be."""
-    public, whole = CHECK_SECONDS / (PUBLIC_CALL_READS + 1), CHECK_SECONDS / 2
-    short = {
-        name: getattr(settings, name).model_copy(
-            update={
-                "connect_timeout_seconds": min(getattr(settings, name).connect_timeout_seconds, public),
-                "read_timeout_seconds": min(getattr(settings, name).read_timeout_seconds, whole),
-            }
-        )
-        for name in ("kraken", "coinbase", "okx", "binance", "alpaca")
-    }
-    short["kraken"] = short["kraken"].model_copy(
-        update={"read_timeout_seconds": min(settings.kraken.read_timeout_seconds, public)}
+    most = CHECK_SECONDS / 2
+
+    def short(section: _Section) -> _Section:
+        seconds = ("connect_timeout_seconds", "read_timeout_seconds")
+        return section.model_copy(update={name: min(most, getattr(section, name)) for name in seconds})
+
+    return settings.model_copy(
+        update={
+            "kraken": short(settings.kraken),
+            "coinbase": short(settings.coinbase),
+            "okx": short(settings.okx),
+            "binance": short(settings.binance),
+            "alpaca": short(settings.alpaca),
+        }
     )
-    return settings.model_copy(update=short)
 
 
 @contextmanager

@@ -22,12 +22,12 @@ from bot.diagnostics.doctor.asking import (
 )
 from bot.diagnostics.doctor.board import Board
 from bot.diagnostics.doctor.configuration import accounts_of, examine_configuration, settings_for
-from bot.diagnostics.doctor.finding import Finding, bad, note, ok
+from bot.diagnostics.doctor.finding import Finding, bad, note, ok, warn
 from bot.diagnostics.doctor.program import examine_program
 from bot.diagnostics.doctor.report import Report, as_json, print_report
 from bot.diagnostics.doctor.running import Running, examine_running, heard_of, last_seen
 from bot.diagnostics.doctor.state_directory import examine_state
-from bot.diagnostics.doctor.variables import Keys, examine_variables
+from bot.diagnostics.doctor.variables import Keys, all_names, examine_variables
 from bot.diagnostics.doctor.venue_look import VenuePlace, proxies
 from bot.diagnostics.store_reading import NoStore, now, read_store
 from bot.domain.account import AccountRef, BrokerType
@@ -130,7 +130,9 @@ class _Examination:
         live, settings = self.settings.trading_mode == "live", self.settings
         user_ids = {user.user_id for user in settings.users}
         keys = examine_variables(self._accounts(), user_ids, environ, settings.brokers(), live=live)
-        for secret in keys.secrets:
+        # Also what is malformed: it may be half of a secret.
+        written = [environ[name] for name in all_names(self._accounts(), user_ids) if environ.get(name)]
+        for secret in (*keys.secrets, *written):
             self.redactor.add(secret)
         self.board.add("keys", keys.findings)
         return keys
@@ -230,7 +232,7 @@ class _Examination:
             stack.enter_context(_instance_lock(self.settings.state_dir))
         except AlreadyRunning as error:
             fix = "if that is your bot, all is well: run doctor again when it has started, or stop it to try the keys"
-            self.board.add("state", [bad("RUN-02", f"{error} No key was tried", fix)])
+            self.board.add("state", [warn("RUN-02", f"{error} No key was tried", fix)])
             return False
         except OSError as error:
             fix = "give it a directory that can be written to: STATE_DIR"

@@ -9,7 +9,7 @@ from bot.diagnostics.overview import Overview, read_overview
 from bot.diagnostics.store_reading import BotState, NoStore, describe_age, now, read_store
 from bot.domain.errors import ConfigurationError
 from bot.settings import Settings
-from bot.storage import boots
+from bot.storage import boots, instance_lease
 
 _NEVER = BotState(False, "", None, None, "NIJA has not run here yet")
 _STARTS_LOOKED_AT = 10
@@ -32,8 +32,8 @@ def examine_running(settings: Settings) -> Running:
     try:
         overview = read_overview(settings)
         starts = list(_starts(settings))
-    except (NoStore, ConfigurationError):
-        return Running(findings=[note("RUN-01", _NEVER.sentence)])
+    except (NoStore, ConfigurationError) as error:
+        return Running(findings=[note("RUN-01", f"nothing is known of a bot here: {error}")])
     return Running(overview.state, overview.accounts, [_state(overview), *starts])
 
 
@@ -50,9 +50,12 @@ def _state(overview: Overview) -> Finding:
 
 def _starts(settings: Settings) -> Iterator[Finding]:
     with read_store(settings) as connection:
+        holder, moment = instance_lease.holder_of(connection), now(settings)
         # The newest may be the one that runs.
         rows = boots.latest_boots(connection, limit=_STARTS_LOOKED_AT + 1)[1:]
         crashed = sum(boots.has_crashed(row) for row in rows)
+    if holder is not None and holder.host != instance_lease.this_host() and holder.expires_at > moment:
+        yield note("RUN-02", f"another machine works with this database: {holder}")
     if crashed:
         fix = "look in nija.log at the lines before each start"
         yield warn(

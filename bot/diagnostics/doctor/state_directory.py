@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import sqlite3
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from bot.diagnostics.doctor.finding import Finding, bad, note, ok, warn
 from bot.diagnostics.store_reading import NoStore, describe_age, read_store
@@ -23,7 +23,9 @@ MEGABYTE = 1024 * 1024
 LITTLE_BYTES = 1024 * MEGABYTE
 TOO_LITTLE_BYTES = 200 * MEGABYTE
 OLD_COPY = timedelta(days=7)
-BUSY_SECONDS = 2.0
+# Above this SQLite's own check takes longer than anybody waits for an answer.
+LARGE_BYTES = 2000 * MEGABYTE
+_RESTORE = "stop the bot and restore the newest copy: python bot.py restore --help"
 # Files that hold keys' nonces, tokens or money; the rest tells less.
 _PRIVATE = (DATABASE_FILE, "*.db", "kraken_nonce_*.txt", "paper/endpoint.json", "backups/*.db", "nija.log")
 
@@ -131,20 +133,46 @@ def _room(existing: Path, free: int) -> Finding:
 def _store(settings: Settings, now: datetime, *, trying_live: bool) -> Iterator[Finding]:
     database = settings.state_dir / DATABASE_FILE
     if settings.database_url is None and not database.is_file():
-        yield note("STA-06", "there is no database yet; the first start makes it")
+        yield _no_database(settings.state_dir)
         return
+    is_file = settings.database_url is None
     try:
         with read_store(settings) as connection:
             mode = process.get_meta(connection, "mode")
+            damage = _damage(connection, database) if is_file else ""
     except (NoStore, ConfigurationError) as error:
-        yield bad("STA-06", str(error), "if it is damaged: python bot.py restore --help")
+        yield _unread(str(error))
         return
     yield _mode(settings, mode, trying_live=trying_live)
-    if settings.database_url is not None:
+    if not is_file:
         yield ok("STA-06", "the database of DATABASE_URL answers, and is of this version")
         return
-    yield _whole(database)
+    yield _whole(database, damage)
     yield _copies(database, now)
+
+
+def _no_database(directory: Path) -> Finding:
+    try:
+        is_first = read_marker(directory) is None
+    except MarkerUnreadable:
+        is_first = False
+    if is_first:
+        return note("STA-06", "there is no database yet; the first start makes it")
+    return bad("STA-06", f"{DATABASE_FILE} is gone, though the marker of an earlier start is here", _RESTORE)
+
+
+def _unread(why: str) -> Finding:
+    if "an older version" in why:
+        return note("STA-06", why)
+    return bad("STA-06", why, _RESTORE)
+
+
+def _damage(connection: Connection, database: Path) -> str:
+    """What SQLite finds wrong first; empty when nothing, or when looking through all of it would take too long."""
+    if database.stat().st_size > LARGE_BYTES:
+        return ""
+    answer = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
+    return "" if answer == "ok" else answer
 
 
 def _mode(settings: Settings, mode: str | None, *, trying_live: bool) -> Finding:
@@ -156,16 +184,12 @@ def _mode(settings: Settings, mode: str | None, *, trying_live: bool) -> Finding
     return bad("STA-05", f"the state is of {mode} trading, and {settings.trading_mode} was asked for", fix)
 
 
-def _whole(database: Path) -> Finding:
-    fix = "stop the bot and restore the newest copy: python bot.py restore --help"
-    try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
-            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.Error as error:
-        return bad("STA-06", f"{database.name} cannot be read: {error}", fix)
-    if answer != "ok":
-        return bad("STA-06", f"{database.name} is damaged: {answer}", fix)
-    return ok("STA-06", f"{database.name} is whole ({max(1, database.stat().st_size // MEGABYTE)} MB), of this version")
+def _whole(database: Path, damage: str) -> Finding:
+    if damage:
+        return bad("STA-06", f"{database.name} is damaged: {damage}", _RESTORE)
+    size = database.stat().st_size
+    word = "is of this version, and too large to be looked through here" if size > LARGE_BYTES else "is whole"
+    return ok("STA-06", f"{database.name} {word} ({max(1, size // MEGABYTE)} MB)")
 
 
 def _copies(database: Path, now: datetime) -> Finding:

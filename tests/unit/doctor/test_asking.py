@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -14,8 +15,10 @@ from bot.diagnostics.doctor.asking import Asking, Question
 from bot.diagnostics.doctor.board import Board, Section
 from bot.diagnostics.doctor.finding import Finding, bad, ok
 from bot.diagnostics.doctor.report import Report, print_report
+from bot.diagnostics.doctor.state_directory import examine_state
 from bot.domain.account import AccountRef
 from bot.seams.clock import SystemClock
+from bot.storage.marker import InstallMarker
 from bot.supervision.key_locks import KeyInUse
 from tests.stored_bot import KRAKEN, write_configuration
 from tests.unit.doctor import patients
@@ -57,7 +60,7 @@ def test_the_lock_of_the_state_directory_keeps_doctor_from_the_keys(tmp_path: Pa
     with ExitStack() as stack:
         assert _Examination(settings, words, board, Redactor())._keys_to_ourselves(stack)
     (section,) = board.close(1.0)
-    assert [str(finding.level) for finding in section.findings] == ["bad", "ok"]
+    assert [str(finding.level) for finding in section.findings] == ["warn", "ok"]
     assert {finding.code for finding in section.findings} == {"RUN-02"}
 
 
@@ -107,3 +110,11 @@ def test_a_page_for_people_repeats_at_its_end_what_is_to_be_put_right(capsys: py
     assert "fix: copy it again (docs/doctor.md#key-04)" in shown
     assert shown.rstrip().endswith("doctor: 1 thing to put right, 30 in order; live mode, 1.0 s")
     assert report.exit_code == 1
+
+
+def test_a_database_that_is_gone_is_no_first_start(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    marker = InstallMarker(install_id="x", schema="0011", created_at=datetime.now(UTC), marks={"starts": 3})
+    marker.write(tmp_path / "state")
+    found = examine_state(patients.settings_at(tmp_path), {}, datetime.now(UTC))
+    assert [(str(one.level), one.code) for one in found if "is gone" in one.text] == [("bad", "STA-06")]
