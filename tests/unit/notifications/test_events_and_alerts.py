@@ -20,6 +20,7 @@ from bot.settings import Settings
 from bot.storage import boots, halts, notifications
 from bot.storage.round_trips import RoundTrip, add_round_trip
 from bot.storage.schema import alert, fill
+from tests.bot_process import ROOT
 from tests.stored_bot import COINBASE, DAIVON, KRAKEN, StoredBot, now
 
 D = Decimal
@@ -236,3 +237,8 @@ def test_an_alert_that_another_has_cleared_by_then_is_no_error(bot: StoredBot) -
     bot.store.write(lambda connection: connection.execute(update(alert).values(cleared_at=now())) and None)
     desk.look()
     assert [cause for cause, _, _ in written(bot)] == ["account_lost", "account_lost"]
+
+
+def test_every_cause_is_on_the_page_about_notifications() -> None:
+    page = (ROOT / "docs" / "notifications.md").read_text(encoding="utf-8")
+    assert [cause for cause in CAUSES if f"`{cause}`" not in page] == []
