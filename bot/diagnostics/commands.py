@@ -49,6 +49,7 @@ COMMANDS: Mapping[str, Sequence[Line]] = {
     ),
     "Find out": (
         Line("orders and their lives; what a person should know", {"orders": "orders", "alerts": "alerts"}),
+        Line("one trade, from the decision to every user's books", {"trace": "trace"}),
         Line("exits that are owed and not done", {"debts": "debts"}),
         Line("orders that need a person's word", {"resolve": "resolve_command"}),
         Line("where a brokerage and the books differ", {"drift": "drift", "reconcile": "reconcile"}),

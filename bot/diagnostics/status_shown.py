@@ -57,7 +57,7 @@ def _accounts(status: Status, console: "Console") -> "RenderableType":
     made.title = None
     for column in made.columns[2:]:
         column.no_wrap, column.justify = True, "right"
-    made.columns[0].no_wrap = True
+    made.columns[0].no_wrap, made.columns[1].min_width = True, len("trades")
     today = {one.account.account_id: one.net for one in status.periods}
     for one in status.overview.accounts:
         if not one.not_configured:
