@@ -50,6 +50,8 @@ def test_init_makes_a_configuration_that_trades_and_its_user_copies(tmp_path: Pa
     assert "bo at kraken is there already: config/users/investor_kraken.json:2" in again.stderr
 
     with BotProcess(environ, log=tmp_path / "out.txt") as bot:
+        for user in ("anna_lee", "bo"):
+            bot.says(f"{user}_kraken: buy ", seconds=120)
         wait_until(
             lambda: {"anna_lee", "bo"} <= copiers(bot), seconds=120, what="both users have copied the master's entry"
         )

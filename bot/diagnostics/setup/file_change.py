@@ -18,7 +18,10 @@ READABLE = 0o644
 
 @dataclass(frozen=True)
 class FileChange:
-    """`before` None = there is no such file yet. A `secret` file is shown by the names in it, never by its lines."""
+    """`before` None = there is no such file yet.
+
+    A `secret` file is shown by the names in it, never by its lines, and is its owner's alone once it is written.
+    """
 
     path: Path
     before: str | None = field(repr=False)
@@ -27,12 +30,19 @@ class FileChange:
 
     @property
     def changes(self) -> bool:
-        return self.before != self.after and bool(self.before or self.after)
+        return self.exposed or (self.before != self.after and bool(self.before or self.after))
+
+    @property
+    def exposed(self) -> bool:
+        """Whether others may read the secrets that are there now."""
+        return self.secret and self.path.is_file() and bool(stat.S_IMODE(self.path.stat().st_mode) & 0o077)
 
     def shown(self) -> Iterator[str]:
         """The change for a person: removed and added lines, secrets masked."""
         if self.secret:
             yield from self._variables()
+            if self.exposed:
+                yield "  others could read it; from now on only you can"
         elif self.before is None:
             yield f"  new, {len(self.after.splitlines())} lines"
         else:

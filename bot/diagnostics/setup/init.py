@@ -39,6 +39,9 @@ def run(settings: Settings, words: argparse.Namespace) -> int:
             "init asks questions, and this is no terminal. Answer by flags: python bot.py init --help", file=sys.stderr
         )
         return exit_codes.WRONG_USE
+    if words.json and not words.yes:
+        print("--json is for --yes: questions are for a person", file=sys.stderr)
+        return exit_codes.WRONG_USE
     try:
         if words.yes:
             return _by_flags(settings, words, say)

@@ -4,6 +4,7 @@ The places come from the parser's own marks. Each change is read back: everythin
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import yaml
 
@@ -45,7 +46,9 @@ def values_in(text: str) -> dict[str, Plain]:
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
+@lru_cache(maxsize=4)
 def _root(text: str) -> yaml.Node | None:
+    """Kept for a moment: what one change has read back is what the next begins with."""
     try:
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:

@@ -78,6 +78,16 @@ def test_a_file_of_keys_is_its_owners_alone_and_leaves_nothing_beside_it(tmp_pat
     assert os.listdir(tmp_path) == [".env"]
 
 
+def test_a_file_of_keys_that_others_can_read_is_closed_to_them_even_if_nothing_else_changes(place: Place) -> None:
+    place.dotenv_path.write_text("NIJA_WEBHOOK_SECRET=abc\n")
+    place.dotenv_path.chmod(0o644)
+    [change] = planned_changes(Wanted(), place)
+    assert list(change.shown()) == ["  others could read it; from now on only you can"]
+    write_all([change])
+    assert stat.S_IMODE(place.dotenv_path.stat().st_mode) == 0o600
+    assert planned_changes(Wanted(), place) == []
+
+
 def test_other_files_keep_their_mode_and_their_line_ends(tmp_path: Path) -> None:
     path = tmp_path / "nija.yaml"
     path.write_bytes(b"a: 1\r\n")

@@ -150,3 +150,27 @@ def test_a_wrong_key_can_be_typed_again_until_the_brokerage_takes_it(
     assert "good: GetApiKeyInfo lists" in script.shown
     assert Place.of_this_process().dotenv()["KRAKEN_MASTER_API_SECRET"] == good.api_secret
     assert good.api_secret not in script.shown
+
+
+def test_a_second_run_tries_the_keys_that_are_there_and_replaces_one_in_place(
+    exchange: ExchangeProcess, variables: dict[str, str]
+) -> None:
+    old, new = exchange.open_account("kraken", "old_key"), exchange.open_account("kraken", "new_key")
+    coin = exchange.open_account("coinbase", "kept_key")
+    secret = coin.api_secret.replace("\n", "\\n")
+    there = f"""# mine
+KRAKEN_MASTER_API_KEY={old.api_key}  # of May
+KRAKEN_MASTER_API_SECRET={new.api_secret}
+COINBASE_API_KEY={coin.api_key}
+COINBASE_API_SECRET="{secret}"
+"""
+    place = Place.of_this_process()
+    place.dotenv_path.write_text(there)
+    answers = [("Paper or live", ""), ("Which", "kraken, coinbase"), ("at Kraken", ""), ("at Coinbase", "")]
+    answers += [("losing", ""), ("peak", ""), ("Most", ""), ("Part", ""), ("How", ""), ("Paper needs no keys", "yes")]
+    answers += [("keep it or type another", ""), ("API key", new.api_key), ("secret", new.api_secret)]
+    script = Script([*answers, ("is there; keep it", ""), ("Write this", "")])
+    words = argparse.Namespace(offline=False, dry_run=False, no_run=True, json=False)
+    assert init.by_questions(load_settings(environ=variables), words, script.dialogue()) == 0
+    assert script.left == []
+    assert place.dotenv_path.read_text() == there.replace(old.api_key, new.api_key)

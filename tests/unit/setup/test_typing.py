@@ -13,12 +13,12 @@ import pytest
 from tests.bot_process import ROOT
 
 ASKING = """
-import sys, threading
+import select, sys
 from bot.diagnostics.setup.dialogue import at_the_terminal
 with at_the_terminal() as dialogue:
     print("ready")
     if sys.argv[1:] == ["busy"]:
-        threading.Event().wait(1)
+        select.select([0], [], [], 60)
     secret = dialogue.secret("secret")
     print("lines", len(secret.splitlines()), "characters", len(secret))
     print("next", dialogue.ask("question", check=str))
