@@ -5,7 +5,7 @@ too; when the database does not take a kill, the file does.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.console.answers import Refusal
@@ -91,15 +91,7 @@ class Controls:
         return "That is not the code. Nothing was done"
 
     def _carry_out(self, shown: _Shown) -> str:
-        wish = shown.wish
-        wish = Wish(
-            action=wish.action,
-            target=wish.target,
-            reason=wish.reason,
-            details=wish.details,
-            actor=wish.actor,
-            at=self._now(),
-        )
+        wish = replace(shown.wish, at=self._now())
         file = read_kill_file(self._settings.state_dir)
         if wish.action is ControlAction.RESUME and file is not None:
             return (

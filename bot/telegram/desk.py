@@ -92,8 +92,16 @@ class TelegramDesk:
         try:
             if not self._leads():
                 return ""
-            for update in self._api.updates(self._offset(), wait_seconds=wait_seconds):
-                self._act(update, kept=self._remember(update))
+            before = self._offset()
+            for update in self._api.updates(before, wait_seconds=wait_seconds):
+                self._next = max(self._next, update.id + 1)
+                if update.chat in self._chats:
+                    self._act(update, kept=self._remember())
+                    before = self._next
+                else:
+                    self._note_stranger(update)
+            if self._next > before:
+                self._remember()  # once for all that strangers said: they must not keep the database busy
         except (NotDelivered, NijaError) as error:
             return self._clean(str(error))
         return ""
@@ -105,13 +113,12 @@ class TelegramDesk:
         except StoreUnavailable:
             return self._next
 
-    def _remember(self, update: Update) -> bool:
+    def _remember(self) -> bool:
         """False when it is only kept in mind."""
-        self._next = max(self._next, update.id + 1)
+        offset = str(self._next)
         try:
             self._store.write(
-                lambda connection: process.set_meta(connection, OFFSET, str(update.id + 1)),
-                timeout_seconds=WRITE_SECONDS,
+                lambda connection: process.set_meta(connection, OFFSET, offset), timeout_seconds=WRITE_SECONDS
             )
         except StoreUnavailable as error:
             log.warning("that a message of Telegram was read cannot be written down: %s", error)
@@ -119,9 +126,6 @@ class TelegramDesk:
         return True
 
     def _act(self, update: Update, *, kept: bool) -> None:
-        if update.chat not in self._chats:
-            self._note_stranger(update)
-            return
         if not update.text.startswith("/"):
             return
         beat("answering a chat", CALL_SECONDS)

@@ -85,7 +85,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         environ = environment(
             directory / "state",
             exchange,
-            NIJA__PACE__PAPER__CYCLE_SECONDS="0.5",
+            NIJA__PACE__PAPER__CYCLE_SECONDS="1",
             NIJA__BALANCE__CACHE_SECONDS="0.2",
             NIJA_TELEGRAM_TOKEN=TOKEN,
             NIJA_WEBHOOK_URL=hook.url + PATH,
@@ -165,7 +165,7 @@ def test_trading_goes_on_while_a_way_hangs_and_the_others_tell_all_the_same(scen
     )
     cycles = scene.bot.log().count("coinbase - Cycle #")
     wait_until(
-        lambda: scene.bot.log().count("coinbase - Cycle #") >= cycles + 4, seconds=LONG, what="the masters' cycles"
+        lambda: scene.bot.log().count("coinbase - Cycle #") >= cycles + 3, seconds=LONG, what="the masters' cycles"
     )
     wait_until(
         lambda: scene.rows("SELECT 1 FROM notification WHERE channel = 'webhook' AND tries > 0 AND problem <> ''"),
@@ -197,7 +197,7 @@ def test_a_chat_that_is_allowed_asks_and_stops_with_a_code_and_others_get_no_ans
     assert [(one["action"], one["role"], one["address"]) for one in asked] == [("kill", "owner", "telegram")]
     since = scene.exchange.last_seq()
     cycles = scene.bot.log().count("coinbase - Cycle #")
-    wait_until(lambda: scene.bot.log().count("coinbase - Cycle #") >= cycles + 4, seconds=LONG, what="more cycles")
+    wait_until(lambda: scene.bot.log().count("coinbase - Cycle #") >= cycles + 3, seconds=LONG, what="more cycles")
     assert scene.exchange.journal(0, type="accept", side="buy")
     assert not scene.exchange.journal(since, type="accept", side="buy")
     scene.asks(f"/confirm {code}", answer="Nothing waits for a code")

@@ -98,6 +98,22 @@ def test_whoever_is_not_on_the_list_gets_no_answer_and_is_logged_once(
     ]
 
 
+def test_strangers_do_not_keep_the_database_busy(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, writes = chat.bot.store.write, []
+
+    def counted(*words: Any, **named: Any) -> Any:
+        writes.append(words)
+        return write(*words, **named)
+
+    monkeypatch.setattr(chat.bot.store, "write", counted)
+    for _ in range(50):
+        chat.server.say("666", "/status", at=int(now().timestamp()))
+    assert chat.desk.turn(wait_seconds=0) == ""
+    assert len(writes) == 1
+    chat.desk = chat.new_desk()
+    assert chat.say("/help") != "" and len(chat.server.sent) == 1
+
+
 def test_a_kill_is_shown_first_and_done_with_its_code(chat: Chat) -> None:
     code = chat.code_of("/kill the news")
     assert chat.stopped() == []
