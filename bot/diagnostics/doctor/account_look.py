@@ -17,7 +17,7 @@ from bot.diagnostics.doctor.finding import Finding, bad, note, ok, warn
 from bot.diagnostics.doctor.venue_look import skew
 from bot.diagnostics.doctor.venue_pages import pages_of
 from bot.domain.account import AccountRef, BrokerType
-from bot.domain.errors import CredentialsRejected, KeyUnfit, NijaError, RetryLater
+from bot.domain.errors import CredentialsRejected, KeyUnfit, NijaError
 from bot.domain.instrument import Instrument
 from bot.domain.money import plain
 from bot.seams.clock import Clock
@@ -214,9 +214,7 @@ def refused(account: AccountRef, error: NijaError) -> Finding:
     if "nonce" in text.lower():
         fix = "another program uses this key too: make a key for NIJA alone"
         return bad("ACC-01", text, fix)
-    if isinstance(error, RetryLater):
-        return bad("ACC-01", text, _AGAIN)
-    return bad("ACC-01", text, "run doctor again; if it stays so, report it with this line")
+    return bad("ACC-01", text, _AGAIN)
 
 
 _SILENCE = re.compile(r"ReadTimeout: .*\(read timeout=([0-9.]+)\)")

@@ -24,6 +24,7 @@ from bot.diagnostics.doctor.board import Board
 from bot.diagnostics.doctor.finding import bad, note, warn
 from bot.diagnostics.doctor.smallest_orders import examine_means, smallest_orders
 from bot.diagnostics.doctor.venue_look import CHECK_SECONDS, VenueLook, VenuePlace
+from bot.diagnostics.listing import count
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import NijaError
 from bot.seams.clock import Clock
@@ -112,7 +113,7 @@ class Asking:
                 self._board.doing(title, "its accounts")
                 self._accounts(title, accounts)
             elif accounts and self._question.access is not None:
-                text = f"{len(accounts)} keys were not tried: {place.name} was not reached"
+                text = f"{count(len(accounts), 'key')} not tried: {place.name} was not reached"
                 self._board.add(title, [note("ACC-12", text)])
 
     def _accounts(self, title: str, accounts: Sequence[AccountRef]) -> None:

@@ -33,7 +33,7 @@ def examine_running(settings: Settings) -> Running:
         overview = read_overview(settings)
         starts = list(_starts(settings))
     except (NoStore, ConfigurationError) as error:
-        return Running(findings=[note("RUN-01", f"nothing is known of a bot here: {error}")])
+        return Running(findings=[note("RUN-01", str(error))])
     return Running(overview.state, overview.accounts, [_state(overview), *starts])
 
 
@@ -68,11 +68,9 @@ def _starts(settings: Settings) -> Iterator[Finding]:
 def last_seen(account: Account) -> Iterator[Finding]:
     """The bot's own six facts of one account, each with its age."""
     facts = account.facts()
-    true = [f"{name} {account.age_of(at)}" for name, at in facts.items() if at is not None]
     missing = [name for name in FACTS if facts[name] is None]
-    text = (
-        f"{account.label}: as the bot saw it: {', '.join(true) or 'nothing yet'} ago; balance {account.balance_text()}"
-    )
+    ages = ", ".join(f"{name} {account.age_of(at)}" for name, at in facts.items() if at is not None)
+    text = f"{account.label}: trades; balance {account.balance_text()}; seen by the bot, each so long ago: {ages}"
     if account.why_not_trading and not account.not_configured:
         lacks = f" (not {', not '.join(missing)})" if missing else ""
         yield bad("ACC-11", f"{account.label} does not trade: {account.why_not_trading}{lacks}", _way_out(account))
