@@ -35,6 +35,7 @@ def _add_init(commands: Commands) -> None:
     made.add_argument(
         "--user", action="append", default=[], metavar="USER", help="id:brokerage[:class[:name[:paper balance]]]"
     )
+    made.add_argument("--switch-off-idle", action="store_true", help="switch off users whose master does not run")
     for flag, text in (
         ("--max-daily-loss-percent", "no entries for the rest of the day after losing so much"),
         ("--max-drawdown-percent", "no entries after losing so much since the peak"),

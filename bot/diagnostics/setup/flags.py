@@ -13,7 +13,7 @@ from bot.diagnostics.setup.new_user import new_user
 from bot.diagnostics.setup.place import Place
 from bot.diagnostics.setup.questions import brokers_in
 from bot.diagnostics.setup.user_lines import NewUser
-from bot.diagnostics.setup.wanted import Wanted, state_directory_for
+from bot.diagnostics.setup.wanted import Wanted, idle_users, state_directory_for
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError
 from bot.settings import Settings
@@ -32,10 +32,12 @@ def wanted_by_flags(words: argparse.Namespace, settings: Settings, place: Place)
         each.name: setting_of_flag(each, text) for each in LIMITS if (text := _given(words, each.flag)) is not None
     }
     directory = state_directory_for(words.mode, settings, place.config_dir.parent) if words.mode else ""
+    running = brokers or [master.broker for master in settings.masters if master.enabled]
     return Wanted(
         mode=words.mode,
         brokers=brokers if brokers is not None or place.yaml_path.exists() else brokers_in("all"),
         users=_users(words.user, settings, place),
+        leaving=idle_users(settings, running) if words.switch_off_idle else (),
         settings=given | ({"state_dir": directory} if directory else {}),
     )
 

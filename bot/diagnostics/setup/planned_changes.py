@@ -2,13 +2,14 @@
 
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bot.diagnostics.setup.dotenv_lines import DotenvRefused, with_variables
 from bot.diagnostics.setup.file_change import FileChange
 from bot.diagnostics.setup.place import Place, template, text_of
-from bot.diagnostics.setup.user_lines import UserFileRefused, with_user
+from bot.diagnostics.setup.user_lines import UserFileRefused, switched_off, with_user
 from bot.diagnostics.setup.wanted import Wanted
 from bot.diagnostics.setup.yaml_lines import YamlRefused, values_in, with_item, with_value
 from bot.domain.account import BrokerType
@@ -62,21 +63,34 @@ def _user_files(wanted: Wanted, place: Place) -> Sequence[FileChange]:
     texts: dict[Path, str] = {}
     for user in wanted.users:
         path = place.user_path(user.file_name)
-        try:
-            texts[path] = with_user(texts.get(path) or text_of(path) or "", user)
-        except UserFileRefused as error:
-            raise ConfigurationError(f"{place.shown(path)}: {error}; it was left as it is") from error
+        with _named(path, place):
+            texts[path] = with_user(_text(path, texts), user)
+    for leaving in wanted.leaving:
+        path = place.user_path(leaving.source_file.rpartition("/")[2])
+        with _named(path, place):
+            texts[path] = switched_off(_text(path, texts), leaving.user_id)
     return [FileChange(path, text_of(path), text) for path, text in texts.items()]
+
+
+def _text(path: Path, changed: Mapping[Path, str]) -> str:
+    return changed.get(path) or text_of(path) or ""
+
+
+@contextmanager
+def _named(path: Path, place: Place) -> Iterator[None]:
+    """What refuses to be changed is said with the name of its file."""
+    try:
+        yield
+    except (UserFileRefused, DotenvRefused, YamlRefused) as error:
+        raise ConfigurationError(f"{place.shown(path)}: {error}; it was left as it is") from error
 
 
 def _dotenv(wanted: Wanted, place: Place) -> FileChange:
     path = place.dotenv_path
     before = text_of(path)
     variables = dict(wanted.variables) | _settings_of_dotenv(wanted, place)
-    try:
+    with _named(path, place):
         after = with_variables(before or "", variables)
-    except DotenvRefused as error:
-        raise ConfigurationError(f"{place.shown(path)}: {error}; it was left as it is") from error
     return FileChange(path, before, after, secret=True)
 
 
@@ -101,13 +115,11 @@ def _yaml(wanted: Wanted, place: Place) -> FileChange:
         text = template() if wishes or wanted.brokers is not None else ""
     else:
         text = before
-    try:
+    with _named(path, place):
         for location, value in wishes.items():
             text = with_value(text, location, value)
         if wanted.brokers is not None:
             text = _with_masters(text, wanted.brokers)
-    except YamlRefused as error:
-        raise ConfigurationError(f"{place.shown(path)}: {error}; it was left as it is") from error
     return FileChange(path, before, text)
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
+from bot.diagnostics.listing import count
 from bot.diagnostics.setup.asked_settings import CHANNELS, LIMITS, Asked, as_yaml, in_force
 from bot.diagnostics.setup.dialogue import Dialogue, WrongAnswer, one_of
 from bot.diagnostics.setup.new_user import as_read, new_user
 from bot.diagnostics.setup.place import Place
 from bot.diagnostics.setup.smallest_start import smallest_start
 from bot.diagnostics.setup.user_lines import NewUser
-from bot.diagnostics.setup.wanted import Mode, Wanted, state_directory_for
+from bot.diagnostics.setup.wanted import Mode, Wanted, idle_users, state_directory_for
 from bot.domain.account import BrokerType
 from bot.domain.errors import ConfigurationError
 from bot.position_sizer import rules_of
@@ -33,6 +34,7 @@ class Questions:
         mode = self._mode()
         brokers = self._brokers()
         users = self._users(brokers)
+        leaving = self._leaving(brokers, mode)
         self._limits()
         self._channels()
         directory = state_directory_for(mode, self._settings, self._place.config_dir.parent)
@@ -40,6 +42,7 @@ class Questions:
             mode=mode,
             brokers=brokers,
             users=users,
+            leaving=leaving,
             settings=self._values | ({"state_dir": directory} if directory else {}),
             variables=self._secrets,
         )
@@ -101,6 +104,15 @@ class Questions:
         rules = rules_of(as_read(user).copy_rules)
         self._dialogue.say(f"  {smallest_start(self._settings, broker, rules).sentence}.")
         return user
+
+    def _leaving(self, brokers: Sequence[BrokerType], mode: Mode) -> Sequence[UserSettings]:
+        """Users whose master will not run. With real money they may hold something: Enter leaves them as they are."""
+        idle = idle_users(self._settings, brokers)
+        if not idle:
+            return ()
+        where = ", ".join(dict.fromkeys(user.broker.proper_name for user in idle))
+        question = f"{count(len(idle), 'user')} at {where} would copy nobody. Switch them off"
+        return idle if self._dialogue.agrees(question, default=mode == "paper") else ()
 
     def _made(self, user_id: str, broker: BrokerType, added: Sequence[NewUser], **words: str) -> NewUser:
         try:

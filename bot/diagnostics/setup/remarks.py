@@ -14,7 +14,7 @@ def remarks(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
     idle = [user for user in settings.users if user.enabled and user.broker not in running]
     if idle:
         where = ", ".join(sorted({str(user.broker) for user in idle}))
-        yield f"users at {where} copy nobody: the master there does not run. To leave them out: enabled: false"
+        yield f"users at {where} copy nobody: the master there does not run. To leave them out: enabled: false in their files"
     if not any(user.broker in running and user.enabled for user in settings.users):
         yield "no user copies yet; python bot.py init-user adds one"
     if settings.trading_mode == "live":

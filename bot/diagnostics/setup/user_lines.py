@@ -1,7 +1,8 @@
 """Adding a user to a file of `config/users/`; what is there already stays as it was written."""
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -50,6 +51,32 @@ def with_user(text: str, user: NewUser) -> str:
     end = text.rindex("]")
     begin = text[:end].rstrip()
     return f"{begin}{',' if root.value else ''}\n{entry}\n{text[end:]}"
+
+
+def switched_off(text: str, user_id: str) -> str:
+    """The text in which this user has `enabled: false`, and nothing else is different. Raises `UserFileRefused`."""
+    before = _users_in(text)
+    expected = [each | {"enabled": False} if each.get("user_id") == user_id else each for each in before]
+    for changed in _ways_to_switch_off(text, user_id):
+        if _users_in(changed) == expected:
+            return changed
+    raise UserFileRefused(f"{user_id} cannot be switched off in place; write enabled: false there yourself")
+
+
+def _ways_to_switch_off(text: str, user_id: str) -> Iterator[str]:
+    """Wherever it says true, and behind the user's id where it says nothing; which of them is right, reading shows."""
+    for found in re.finditer(r'("enabled"\s*:\s*)true\b', text):
+        yield f"{text[: found.start()]}{found[1]}false{text[found.end() :]}"
+    for found in re.finditer(rf'"user_id"\s*:\s*"{re.escape(user_id)}"', text):
+        yield f'{text[: found.end()]}, "enabled": false{text[found.end() :]}'
+
+
+def _users_in(text: str) -> list[dict[str, object]]:
+    try:
+        listed = json.loads(text, parse_float=Decimal, parse_int=Decimal)
+    except ValueError:
+        return []
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
 
 
 def line_of_user(path: Path, user_id: str) -> int | None:

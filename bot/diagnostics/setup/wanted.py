@@ -8,6 +8,7 @@ from typing import Literal
 from bot.diagnostics.setup.user_lines import NewUser
 from bot.domain.account import BrokerType
 from bot.settings import Settings
+from bot.settings.users import UserSettings
 
 Mode = Literal["paper", "live"]
 PAPER_DIRECTORY, LIVE_DIRECTORY = "data", "data-live"
@@ -17,15 +18,21 @@ PAPER_DIRECTORY, LIVE_DIRECTORY = "data", "data-live"
 class Wanted:
     """What is None or empty stays as it is.
 
-    `brokers` are all whose masters run. `settings` are by dotted name, as YAML writes their values. `variables` are
-    those of `.env`, mostly keys.
+    `brokers` are all whose masters run; `leaving` are users who are to be switched off. `settings` are by dotted
+    name, as YAML writes their values. `variables` are those of `.env`, mostly keys.
     """
 
     mode: Mode | None = None
     brokers: Sequence[BrokerType] | None = None
     users: Sequence[NewUser] = ()
+    leaving: Sequence[UserSettings] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def idle_users(settings: Settings, brokers: Sequence[BrokerType]) -> Sequence[UserSettings]:
+    """Users at the five brokerages who copy nobody when only the masters of `brokers` run."""
+    return [user for user in settings.users if user.enabled and user.broker.is_named and user.broker not in brokers]
 
 
 def state_directory_for(mode: Mode, settings: Settings, project: Path) -> str:

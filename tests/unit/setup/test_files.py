@@ -12,7 +12,7 @@ from bot.diagnostics.setup.file_change import FileChange, write_all
 from bot.diagnostics.setup.new_user import new_user
 from bot.diagnostics.setup.place import Place
 from bot.diagnostics.setup.planned_changes import overruled, planned_changes, tried
-from bot.diagnostics.setup.user_lines import NewUser, UserFileRefused, with_user
+from bot.diagnostics.setup.user_lines import NewUser, UserFileRefused, switched_off, with_user
 from bot.diagnostics.setup.wanted import Wanted, state_directory_for
 from bot.domain.account import BrokerType
 from bot.domain.errors import ConfigurationError
@@ -53,6 +53,20 @@ def test_users_that_are_there_stay_letter_by_letter(place: Place) -> None:
     text = with_user(own, ANN)
     assert text.startswith(own.rstrip()[:-1].rstrip())
     assert [one["user_id"] for one in json.loads(text)] == ["own", "ann"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"user_id": "bo", "enabled": true}, {"user_id": "ann", "enabled": true, "x": 0.10}]',
+        '[\n  {\n    "enabled" : true,\n    "user_id": "ann"\n  },\n  {"user_id": "bo", "enabled": true}\n]\n',
+        '[{"user_id": "ann", "name": "\\"enabled\\": true"}, {"user_id": "ann2", "enabled": true}]',
+    ],
+)
+def test_only_the_user_who_leaves_is_switched_off(text: str) -> None:
+    before, after = json.loads(text), json.loads(switched_off(text, "ann"))
+    assert after == [one | {"enabled": False} if one["user_id"] == "ann" else one for one in before]
+    assert abs(len(switched_off(text, "ann")) - len(text)) in (1, len(', "enabled": false'))
 
 
 @pytest.mark.parametrize("text", ["{}", "[1,", "users", '{"users": []}'])

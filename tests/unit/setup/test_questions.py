@@ -210,3 +210,16 @@ def test_a_choice_that_means_nothing_or_two_things_is_asked_again(text: str) -> 
     with pytest.raises(WrongAnswer):
         one_of(text, ("kraken", "krypton"))
     assert one_of("KRA", ("kraken", "krypton")) == "kraken"
+
+
+def test_users_whose_master_will_not_run_are_switched_off_on_paper_unless_somebody_says_no(place: Place) -> None:
+    users = place.config_dir / "users"
+    users.mkdir()
+    okx = '[{"user_id": "ann", "name": "Ann", "account_type": "retail", "broker_type": "okx", "enabled": true}]'
+    (users / "retail_okx.json").write_text(okx)
+    chosen = [("Paper", ""), ("Which", "kraken"), ("at Kraken", ""), ("1 user at OKX would copy nobody", "")]
+    rest = [("losing", ""), ("peak", ""), ("Most", ""), ("Part", ""), ("How", ""), *NO_KEYS]
+    answer(place, [*chosen[:-1], (chosen[-1][0], "no"), *rest, ("Write this", "")])
+    assert (users / "retail_okx.json").read_text() == okx
+    answer(place, [*chosen, *rest, ("Write this", "")])
+    assert (users / "retail_okx.json").read_text() == okx.replace("true", "false")
