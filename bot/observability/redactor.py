@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from bot.observability.secret_forms import SHORTEST_SECRET, forms_of
 from bot.observability.visible import visible, visible_lines
 
+# So much of a secret's beginning or end is blanked where the rest was cut off. It is more than all keys of a brokerage
+# have in common (`organizations/`), which stands in sentences too.
+SHORTEST_PIECE = 16
+
 
 class Redactor(logging.Filter):
     """Replaces every known secret, in the forms in which it may turn up, in messages and tracebacks.
@@ -16,7 +20,7 @@ class Redactor(logging.Filter):
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         super().__init__()
-        # By their first characters; the longest first. A tuple is replaced whole, so that readers need no lock.
+        # By their first and by their last characters. A tuple is replaced whole, so that readers need no lock.
         self._forms: dict[str, tuple[str, ...]] = {}
         self._adding = threading.Lock()
         for secret in secrets:
@@ -26,18 +30,19 @@ class Redactor(logging.Filter):
         """Never let this text through again."""
         with self._adding:
             for form in forms_of(secret):
-                start = form[:SHORTEST_SECRET]
-                known = {*self._forms.get(start, ()), form}
-                self._forms[start] = tuple(sorted(known, key=len, reverse=True))
+                for end in {form[:SHORTEST_SECRET], form[-SHORTEST_SECRET:]}:
+                    self._forms[end] = tuple({*self._forms.get(end, ()), form})
 
     def clean(self, text: str) -> str:
+        """Without any known secret, and without the beginning or the end of one that was cut off."""
         forms, at = self._forms, 0
         while at <= len(text) - SHORTEST_SECRET:
-            for form in forms.get(text[at : at + SHORTEST_SECRET], ()):
-                if text.startswith(form, at):
-                    text = f"{text[:at]}***{text[at + len(form) :]}"
-                    at += 2
-                    break
+            known = forms.get(text[at : at + SHORTEST_SECRET])
+            if known is not None:
+                begin, end = max((_found(form, text, at) for form in known), key=lambda span: span[1] - span[0])
+                if end > begin:
+                    text = f"{text[:begin]}***{text[end:]}"
+                    at = begin + 2
             at += 1
         return text
 
@@ -54,6 +59,22 @@ class Redactor(logging.Filter):
             record.stack_info = visible_lines(self.clean(record.stack_info))
         record.cleaned_by = self
         return True
+
+
+def _found(form: str, text: str, at: int) -> tuple[int, int]:
+    """From where to where the text shows this form, with a beginning or an end of it at `at`; (0, 0) = too little."""
+    least, middle = min(len(form), SHORTEST_PIECE), at + SHORTEST_SECRET
+    begun = _alike(form, text[at : at + len(form)])
+    ended = _alike(form[::-1], text[max(0, middle - len(form)) : middle][::-1])
+    if max(begun, ended) < least:
+        return (0, 0)
+    return (at, at + begun) if begun >= ended else (middle - ended, middle)
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters they have in common at their beginnings."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((number for number, (mine, its) in pairs if mine != its), min(len(one), len(other)))
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 # Shorter texts would blank out ordinary words.
 SHORTEST_SECRET = 8
+# What programs leave as it is in an address: nothing, what separates the parts of a path, what `requests` leaves.
+_NOT_ESCAPED = ("", "/", "!#$%&'()*+,/:;=?@[]~")
 
 
 def forms_of(secret: str) -> frozenset[str]:
@@ -22,19 +24,24 @@ def forms_of(secret: str) -> frozenset[str]:
 
 
 def _forms(text: str) -> Iterator[str]:
-    plain = {text, html.escape(text)}
-    for safe in ("", "/"):
-        escaped = quote(text, safe=safe)
-        plain |= {escaped, _small_escapes(escaped)}
-    for form in plain:
-        yield form
-        for once in _escaped(form):
-            # A text that was escaped by one program is quoted by another.
-            yield from (once, *_escaped(once))
+    for written in _written(text):
+        yield written
+        for safe in _NOT_ESCAPED:
+            escaped = quote(written, safe=safe)
+            yield escaped
+            yield _small_escapes(escaped)
+    yield quote(quote(text, safe=""), safe="")
     raw = text.encode("utf-8", errors="surrogatepass")
     yield raw.hex()
     yield raw.hex().upper()
     yield from _base64_forms(raw)
+
+
+def _written(text: str) -> set[str]:
+    """Within quotes and without; what was escaped by one program is quoted by another."""
+    plain = {text, html.escape(text)}
+    once = {form for each in plain for form in _escaped(each)}
+    return plain | once | {form for each in once for form in _escaped(each)}
 
 
 def _escaped(text: str) -> set[str]:

@@ -73,6 +73,21 @@ def test_the_lines_of_a_pasted_key_are_blanked_however_they_are_broken() -> None
         assert "SecretLine" not in redactor.clean(text)
 
 
+@pytest.mark.parametrize("cut", [f"{SECRET[:20]} ... ", f"...{SECRET[-20:]}", f"'{SECRET[:25]}...{SECRET[-25:]}'"])
+def test_the_beginning_and_the_end_of_a_secret_that_was_cut_are_blanked(cut: str) -> None:
+    shown = Redactor([SECRET]).clean(f"input_value={cut} [type=int]")
+    assert shown.replace("...", "").replace("'", "").split() in (
+        ["input_value=***", "[type=int]"],
+        ["input_value=******", "[type=int]"],
+    )
+
+
+def test_what_all_keys_of_a_brokerage_begin_with_stays_readable() -> None:
+    key = "organizations/0b8f2c4e-7a51-4c1e-9a51-0123456789ab/apiKeys/5d6e7f80-1111-2222-3333-444455556666"
+    text = "its full name is organizations/…/apiKeys/…"
+    assert Redactor([key]).clean(text) == text
+
+
 def test_short_words_are_left_alone() -> None:
     assert Redactor(["abc"]).clean("abcdef YWJj 616263") == "abcdef YWJj 616263"
 
