@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from bot import exit_codes
@@ -24,7 +25,7 @@ NOBODY = "Nobody is told of anything: no way is set up. docs/notifications.md sa
 _WORDS = {
     Telling.WAITING: "waits",
     Telling.SENT: "sent",
-    Telling.GROUPED: "sent with another",
+    Telling.GROUPED: "sent along",
     Telling.GIVEN_UP: "GIVEN UP",
 }
 
@@ -135,19 +136,46 @@ def show_list(settings: Settings, *, as_json: bool, limit: int) -> int:
     if as_json:
         print_json(state, waiting=waiting, notifications=[_fields(row) for row in rows])
     else:
-        console = paper()
-        console.print(state.sentence, soft_wrap=True)
-        console.print("Nobody was told of anything yet." if not rows else f"{waiting} wait.", soft_wrap=True)
-        if rows:
-            made = table(console, "Told to people, newest first", "when", "by", "what", "state", "text")
-            for row in rows:
-                what = f"{row.severity} {row.cause}"
-                made.add_row(since(row.at, moment), row.channel, what, _state(row), f"{row.subject} {row.text}".strip())
-            console.print(made)
+        _print_list(state.sentence, rows, waiting, moment)
     if not state.running:
         return exit_codes.NOT_RUNNING
     failed = any(row.state is Telling.GIVEN_UP or (row.state is Telling.WAITING and row.tries) for row in rows)
     return exit_codes.SOMETHING_WRONG if failed else exit_codes.OK
+
+
+def _print_list(sentence: str, rows: Sequence[Notification], waiting: int, moment: datetime) -> None:
+    console = paper()
+    console.print(sentence, soft_wrap=True)
+    if not rows:
+        console.print("Nobody was told of anything yet.")
+        return
+    made = table(console, f"Told to people, newest first; {count(waiting, 'message')} still to be told", *_HEADINGS)
+    for told in _by_what(rows):
+        first = told[0]
+        made.add_row(
+            since(first.at, moment),
+            ", ".join(row.channel for row in told),
+            _state(first),
+            _what(first),
+        )
+    console.print(made)
+
+
+_HEADINGS = ("when (UTC)", "by", "state", "what")
+_LONGEST_TEXT = 120
+
+
+def _what(row: Notification) -> str:
+    text = row.text if len(row.text) <= _LONGEST_TEXT else f"{row.text[: _LONGEST_TEXT - 1]}…"
+    return f"{' '.join(filter(None, (row.severity, row.cause, row.subject)))}: {text}"
+
+
+def _by_what(rows: Sequence[Notification]) -> list[list[Notification]]:
+    """The same thing by several ways is one line, as long as it has come as far by each."""
+    lines: dict[tuple[object, ...], list[Notification]] = {}
+    for row in rows:
+        lines.setdefault((row.at, row.cause, row.subject, row.severity, row.text, _state(row)), []).append(row)
+    return list(lines.values())
 
 
 def _state(row: Notification) -> str:

@@ -47,7 +47,7 @@ class Events:
             earlier = select(fill.c.sequence).where(fill.c.account_id == row.account_id, fill.c.sequence < row.sequence)
             if connection.execute(earlier.limit(1)).first() is None:
                 deed = "bought" if row.side == "buy" else "sold"
-                text = f"its first fill: {deed} {row.quantity:f} {row.symbol} at {row.price:f}"
+                text = f"first fill: {deed} {row.quantity:f} {row.symbol} at {row.price:f}"
                 yield AlertNow("first_fill", row.account_id, "info", text)
 
     def _stops(self, connection: Connection, now: datetime) -> Iterator[AlertNow]:

@@ -10,7 +10,7 @@ from bot.storage.notifications import Notification
 
 MOST_NAMED = 5
 RUNBOOK = "docs/runbook.md"
-TEST = "test"
+INFO, TEST = "info", "test"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +58,12 @@ class Wording:
         lines = []
         if begun:
             first = begun[0]
-            lines.append(f"{first.severity.upper()} {_about(first)}, since {_at(first.at)}: {first.text}")
+            since = "at" if first.severity == INFO else "since"
+            lines.append(f"{first.severity.upper()} {_about(first)}, {since} {_at(first.at)}: {first.text}")
             lines += _others(begun[1:])
-            lines.append(f"It means: {meaning}" if (meaning := self.meaning(first.cause)) else "")
-            lines.append(f"What to do: {RUNBOOK}#alert-{first.cause}")
+            if first.severity != INFO:  # which asks nothing of anybody
+                lines.append(f"It means: {meaning}" if (meaning := self.meaning(first.cause)) else "")
+                lines.append(f"What to do: {RUNBOOK}#alert-{first.cause}")
         lines += [f"Over: {_about(row)}: {row.text}" for row in over[:MOST_NAMED]]
         lines += [f"Over: and {len(over) - MOST_NAMED} more of {over[0].cause}"] if len(over) > MOST_NAMED else []
         return "\n".join(filter(None, lines))

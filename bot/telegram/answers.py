@@ -7,6 +7,7 @@ from bot.diagnostics.amounts_shown import cents, signed
 from bot.diagnostics.books_command import open_ledger
 from bot.diagnostics.chosen_days import ChosenDays
 from bot.diagnostics.copies import signals_of
+from bot.diagnostics.listing import count
 from bot.diagnostics.money import read_purses
 from bot.diagnostics.overview import read_overview
 from bot.diagnostics.period_figures import total, totals_of
@@ -49,7 +50,7 @@ def _status(settings: Settings, _words: Sequence[str]) -> list[str]:
     seen = read_overview(settings)
     lines = [f"{seen.sentence}.", *seen.attention]
     for one in seen.accounts:
-        held = f"holds {one.positions}" if one.positions else "holds nothing"
+        held = f"holds {count(one.positions, 'market')}" if one.positions else "holds nothing"
         lines.append(f"{one.label}: {one.why_not_trading or 'trades'}; {held}")
     return lines + seen.notes()
 
