@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.diagnostics.command_line import seconds
+from bot.diagnostics.version import ShowVersion
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ COMMANDS: Mapping[str, Sequence[Line]] = {
     "Find out": (
         Line("orders and their lives; what a person should know", {"orders": "orders", "alerts": "alerts"}),
         Line("one trade, from the decision to every user's books", {"trace": "trace"}),
+        Line("the nonces of each Kraken key, without using it", {"nonce": "nonces"}),
         Line("exits that are owed and not done", {"debts": "debts"}),
         Line("orders that need a person's word", {"resolve": "resolve_command"}),
         Line("where a brokerage and the books differ", {"drift": "drift", "reconcile": "reconcile"}),
@@ -64,6 +66,7 @@ COMMANDS: Mapping[str, Sequence[Line]] = {
         Line("the smallest balance that can copy", {"min-balance": "min_balance"}),
         Line("a test message to people; what they were told", {"notify": "notify"}),
         Line("accept that a key opens another account", {"accounts": "identity"}),
+        Line("make your shell complete commands with Tab", {"completion": "completion"}),
         Line("strategies, tried on candles", {"strategy": "strategy", "backtest": "backtest", "data": "data"}),
     ),
     "Keep": (
@@ -123,7 +126,7 @@ def parser() -> argparse.ArgumentParser:
     """Every command sets `run`, a `Command`; without a command it is None, and the bot runs."""
     made = Program(
         prog="bot.py",
-        usage="python bot.py [--for SECONDS] [COMMAND ...]",
+        usage="python bot.py [--for SECONDS | --version] [COMMAND ...]",
         description="NIJA: a master account per brokerage trades, its users copy it, each account in its own thread.\n"
         "Without a command the bot runs until it is stopped (Ctrl-C or SIGTERM; --for ends it by itself).",
         epilog="Each command takes --json, and tells its options, examples and exit codes with --help.",
@@ -131,6 +134,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.set_defaults(run=None)
     made.add_argument("--for", dest="seconds", type=seconds, metavar="SECONDS", help="stop by itself after this time")
+    made.add_argument("--version", action=ShowVersion)
     made.add_subparsers(
         action=LazyCommands, parser_class=argparse.ArgumentParser, dest="command", metavar="COMMAND", prog="bot.py"
     )

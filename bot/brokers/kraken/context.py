@@ -8,6 +8,7 @@ from bot.brokers.call_reaper import CallReaper
 from bot.brokers.http_session import CallLimits
 from bot.brokers.kraken.calls import CallObserver
 from bot.brokers.kraken.keys import KrakenKeys
+from bot.brokers.kraken.nonce_file import nonce_path as nonce_path
 from bot.brokers.kraken.private_call_lock import PrivateCallLocks
 from bot.brokers.kraken.socket import SocketWire
 from bot.brokers.kraken.symbols import KrakenCatalogue
@@ -17,7 +18,6 @@ from bot.brokers.resolver import Resolver
 from bot.brokers.shared_reading import SharedReading
 from bot.brokers.venue_access import VenueAccess
 from bot.brokers.venue_gate import VenueGate
-from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError
 from bot.seams.clock import Clock
 
@@ -77,9 +77,3 @@ class KrakenContext:
                 f"kraken.settle_margin_seconds is {self.settle_margin_seconds:g}; orders have come to light "
                 f"{LOOK_UP_LAG_SECONDS:g} s late at Kraken, and with real money it cannot be less"
             )
-
-
-def nonce_path(state_dir: Path, account: AccountRef) -> Path:
-    """`kraken_nonce_master.txt` or `kraken_nonce_user_<user_id>.txt` in the state directory."""
-    owner = "master" if account.is_master else f"user_{account.user_id}"
-    return state_dir / f"kraken_nonce_{owner}.txt"

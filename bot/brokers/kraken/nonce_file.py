@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError, StoreUnavailable
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
@@ -27,6 +28,12 @@ LOCK_POLL_SECONDS = 0.002
 SETTLED_SECONDS = 0.03
 # Digits of a bare number → nanoseconds in its unit, for times between 2001 and 2286.
 UNIT_BY_DIGITS = {10: 10**9, 13: 10**6, 16: 10**3, 18: 10, 19: 1}
+
+
+def nonce_path(state_dir: Path, account: AccountRef) -> Path:
+    """`kraken_nonce_master.txt` or `kraken_nonce_user_<user_id>.txt` in the state directory."""
+    owner = "master" if account.is_master else f"user_{account.user_id}"
+    return state_dir / f"kraken_nonce_{owner}.txt"
 
 
 @dataclass(frozen=True)
