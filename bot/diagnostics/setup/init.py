@@ -19,7 +19,7 @@ from bot.diagnostics.setup.place import Place
 from bot.diagnostics.setup.planned_changes import overruled, planned_changes, tried
 from bot.diagnostics.setup.questions import Questions
 from bot.diagnostics.setup.refusal import refused
-from bot.diagnostics.setup.remarks import remarks
+from bot.diagnostics.setup.remarks import remarks, summary
 from bot.diagnostics.setup.tried_key import TryKey
 from bot.diagnostics.setup.wanted import Wanted
 from bot.domain.account import AccountRef
@@ -88,7 +88,7 @@ def _asked(
     changes = planned_changes(wanted, place)
     future = tried(changes, place)
     dialogue.say("")
-    _show(changes, place, dialogue.say)
+    _show(wanted, future, changes, place, dialogue.say)
     return wanted, future, changes
 
 
@@ -112,7 +112,7 @@ def _by_flags(settings: Settings, words: argparse.Namespace, say: Callable[[str]
         return exit_codes.SOMETHING_WRONG
     changes = planned_changes(wanted, place)
     future = tried(changes, place)
-    _show(changes, place, say)
+    _show(wanted, future, changes, place, say)
     if not words.dry_run:
         write_all(changes)
     return _finish(wanted, future, words, say, changes=changes)
@@ -178,7 +178,11 @@ def _user_ids(settings: Settings) -> Sequence[str]:
     return sorted({user.user_id for user in settings.users})
 
 
-def _show(changes: Sequence[FileChange], place: Place, say: Callable[[str], None]) -> None:
+def _show(
+    wanted: Wanted, future: Settings, changes: Sequence[FileChange], place: Place, say: Callable[[str], None]
+) -> None:
+    for line in summary(wanted, future):
+        say(line)
     if not changes:
         say("All files are as they should be; there is nothing to write.")
     for change in changes:
