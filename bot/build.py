@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.settings import Settings
 from bot.settings.env_source import BUILD_VARIABLES
-from bot.settings.loading import PROJECT_DIR, process_environment
+from bot.settings.loading import PROJECT_DIR, inherited_environment
 from bot.settings.origins import dotted, leaves, value_text
 
 _SHORT = 12
@@ -22,7 +22,7 @@ def build_of(settings: Settings) -> dict[str, str]:
 
 def build_id() -> str:
     """The commit of the directory's `.git`; else what the platform says; else a digest of the program's files."""
-    return _found_build(PROJECT_DIR, _said_by_the_platform(process_environment()))
+    return _found_build(PROJECT_DIR, _said_by_the_platform(inherited_environment()))
 
 
 @lru_cache(maxsize=1)

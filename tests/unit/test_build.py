@@ -1,11 +1,14 @@
 """Which build this is: by its commit, by what a platform says, or by its files."""
 
 from pathlib import Path
+from platform import python_version
 
 import pytest
 
-from bot.build import _commit, _found_build, _said_by_the_platform, build_of
+from bot.build import _commit, _found_build, _said_by_the_platform, build_id, build_of
+from bot.diagnostics.commands import parser
 from bot.settings import Settings
+from bot.storage.migrations import head
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -71,3 +74,13 @@ def test_the_digest_of_the_configuration_changes_with_any_setting_and_tells_no_s
     same = Settings.model_validate({"paper": {"exchange_token": "b-secret-that-nobody-may-guess"}})
     assert len({build_of(each)["configuration"] for each in (plain, other, secret)}) == 3
     assert build_of(secret)["configuration"] == build_of(same)["configuration"]
+
+
+def test_the_version_is_told_without_any_configuration(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("NIJA_CONFIG_DIR", str(tmp_path / "none"))
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"NIJA build {build_id()}, schema {head()}, Python {python_version()}\n"
