@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.test_bad_input import keys_of
-from tests.bot_process import BotProcess, environment
+from tests.bot_process import BotProcess, environment, wait_until
 from tests.exchange_process import ExchangeProcess, PaperAccount
 from tests.stored_bot import run_script
 
@@ -153,8 +153,8 @@ def test_a_running_bot_keeps_its_keys_and_doctor_shows_what_it_saw(tmp_path: Pat
     exchange.advance_clock(120)
     environ = environment(tmp_path / "state", exchange)
     with BotProcess(environ, log=tmp_path / "out.txt") as bot:
-        bot.says("kraken health: healthy", seconds=120)
-        bot.says("coinbase health: healthy", seconds=120)
+        bot.says("kraken cycle completed successfully", seconds=120)
+        wait_until(lambda: bot.accounts()["kraken"]["trading"], seconds=120, what="Kraken's master trades")
         beside = Doctor(environ, "kraken")
         assert bot.stop() == 0
     accounts = beside.under("accounts")

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from bot.diagnostics.accounts import FACTS, Account
 from bot.diagnostics.doctor.finding import Finding, bad, note, ok, warn
 from bot.diagnostics.overview import Overview, read_overview
 from bot.diagnostics.store_reading import BotState, NoStore, describe_age, now, read_store
 from bot.domain.errors import ConfigurationError
+from bot.domain.health import HealthState
 from bot.settings import Settings
 from bot.storage import boots, instance_lease
 
 _NEVER = BotState(False, "", None, None, "NIJA has not run here yet")
 _STARTS_LOOKED_AT = 10
+# An account that starts may take so long, with many others beside it.
+_PATIENCE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,9 @@ def last_seen(account: Account) -> Iterator[Finding]:
     missing = [name for name in FACTS if facts[name] is None]
     ages = ", ".join(f"{name} {account.age_of(at)}" for name, at in facts.items() if at is not None)
     text = f"{account.label}: trades; balance {account.balance_text()}; seen by the bot, each so long ago: {ages}"
-    if account.why_not_trading and not account.not_configured:
+    if account.row.health == HealthState.STARTING and account.reader.seen_at - account.row.health_since < _PATIENCE:
+        yield note("ACC-11", f"{account.label} is starting: {account.why_not_trading}; run doctor again in a minute")
+    elif account.why_not_trading and not account.not_configured:
         lacks = f" (not {', not '.join(missing)})" if missing else ""
         yield bad("ACC-11", f"{account.label} does not trade: {account.why_not_trading}{lacks}", _way_out(account))
     elif account.not_configured:
