@@ -2,35 +2,27 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from bot.diagnostics.commands import parser
 from tests.checks.forbidden_calls import ROOT
 
-DOCUMENTS = (
-    "README.md",
-    "docs/architecture.md",
-    "docs/books.md",
-    "docs/brokers.md",
-    "docs/console.md",
-    "docs/faults.md",
-    "docs/guarantees.md",
-    "docs/performance.md",
-    "docs/runbook.md",
-    "docs/scaling.md",
-    "docs/strategies.md",
-    "docs/trading.md",
-    "CHANGELOG.md",
-)
 README_LINES = 120
+# What stands for a figure or a time in the documents; names and texts may be any.
+STAND_INS = {"ID": "1", "N": "5", "TIME": "2026-01-31T12:00Z", "SECONDS": "5"}
 # In a fenced block (which may name a language) or between back quotes, perhaps after variables: `X=y ./start.sh`.
 COMMAND = re.compile(r"(?:^|(?<!`)`)(?:[A-Z_]+=\S+ )*((?:python3?|\./\S+\.sh|\.ci/run)(?: [^`\n#]*)?)", re.MULTILINE)
-LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
+LINK = re.compile(r"\]\((?!https?://)([^)#\s]*)(?:#([^)\s]+))?\)")
+HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+ANCHOR = re.compile(r'<a id="([^"]+)"></a>')
 
 
 def commands_in(text: str) -> list[str]:
@@ -39,7 +31,33 @@ def commands_in(text: str) -> list[str]:
 
 
 def documents() -> Sequence[Path]:
-    return [ROOT / name for name in DOCUMENTS if (ROOT / name).exists()]
+    """What tells people what to type."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "CHANGELOG.md"]
+
+
+def pages() -> Sequence[Path]:
+    """The decisions too: they have links and no commands."""
+    return [*documents(), *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+
+
+@cache
+def anchors_of(path: Path) -> frozenset[str]:
+    """What a link into this page may name: headings, as whoever shows the page makes them into anchors, and ids."""
+    text = path.read_text(encoding="utf-8")
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return frozenset(slug(heading) for heading in HEADING.findall(prose)) | frozenset(ANCHOR.findall(prose))
+
+
+def slug(heading: str) -> str:
+    """Small letters, no punctuation but - and _, a hyphen for each blank; of a link its words."""
+    words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
+    return re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
+
+
+def links_of(path: Path) -> Sequence[tuple[Path, str]]:
+    """(page, anchor) of each link to a file of the project; its own page where it names none."""
+    found = LINK.findall(path.read_text(encoding="utf-8"))
+    return [((path.parent / target).resolve() if target else path, anchor) for target, anchor in found]
 
 
 def all_commands() -> list[str]:
@@ -72,20 +90,34 @@ def test_every_command_in_the_documents_exists(command: str) -> None:
         assert (ROOT / words[0]).is_file()
 
 
-def python_commands() -> list[tuple[str, ...]]:
-    """Each program with its options, without their values: what `--help` must know."""
-    found = {tuple(command.split()[1:]) for command in all_commands() if command.startswith("python")}
-    return sorted(words for words in found if words and words[0] != "-c")
+def words_after_python(command: str) -> list[str]:
+    """What stands behind `python`, with something in the place of what the reader has to fill in."""
+    return [STAND_INS.get(word, word) for word in shlex.split(command)[1:]]
 
 
-@pytest.mark.parametrize("words", python_commands(), ids=" ".join)
-def test_every_python_command_in_the_documents_knows_its_options(words: tuple[str, ...], tmp_path: Path) -> None:
-    program = list(words[:2]) if words[0] == "-m" else [words[0]]
-    rest = words[len(program) :]
-    names = [word for word in rest if re.fullmatch("[a-z]+(-[a-z]+)*", word)]
-    subcommands = names[:1] if program[-1] == "bot.py" else []
+def programs() -> dict[tuple[str, ...], set[str]]:
+    """What is not `bot.py`: each program, and the options that the documents give it."""
+    found: dict[tuple[str, ...], set[str]] = {}
+    for command in all_commands():
+        words = words_after_python(command) if command.startswith("python") else []
+        if words and words[0] not in ("-c", "bot.py"):
+            program = tuple(words[: 2 if words[0] == "-m" else 1])
+            found.setdefault(program, set()).update(word for word in words[len(program) :] if word.startswith("--"))
+    return found
+
+
+def lines_of_bot() -> list[tuple[str, ...]]:
+    """What stands behind `bot.py`."""
+    found = {tuple(words_after_python(command)) for command in all_commands() if command.startswith("python")}
+    return sorted(words[1:] for words in found if words[0] == "bot.py" and len(words) > 1)
+
+
+@pytest.mark.parametrize(("program", "options"), programs().items(), ids=lambda each: " ".join(sorted(each)))
+def test_every_program_in_the_documents_knows_its_options(
+    program: Sequence[str], options: set[str], tmp_path: Path
+) -> None:
     done = subprocess.run(
-        [sys.executable, *program, *subcommands, "--help"],
+        [sys.executable, *program, "--help"],
         cwd=ROOT,
         env={"PATH": os.environ.get("PATH", ""), "STATE_DIR": str(tmp_path), "COLUMNS": "200"},
         capture_output=True,
@@ -94,11 +126,52 @@ def test_every_python_command_in_the_documents_knows_its_options(words: tuple[st
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    for option in (word for word in rest if word.startswith("--")):
-        assert option in done.stdout
+    assert [option for option in sorted(options) if option not in done.stdout] == []
 
 
-@pytest.mark.parametrize("path", documents(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("words", lines_of_bot(), ids=" ".join)
+def test_every_line_for_bot_py_in_the_documents_is_understood(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it stands there, with all that the command wants; the name of a command alone may stand for it."""
+    try:
+        understood = parser().parse_args(list(words))
+    except SystemExit as ended:
+        problem = capsys.readouterr().err
+        if ended.code == 0:
+            return  # --help
+        assert len(words) == 1, problem
+        assert "required" in problem, problem
+    else:
+        assert understood.run is not None or words[0].startswith("--")
+
+
+def test_a_line_that_the_program_does_not_understand_is_seen() -> None:
+    for words in (["halts", "--flaten"], ["limits", "--account"], ["no-such-command"]):
+        with pytest.raises(SystemExit):
+            parser().parse_args(words)
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_link_leads_somewhere(path: Path) -> None:
-    for target in LINK.findall(path.read_text(encoding="utf-8")):
-        assert (path.parent / target).exists(), target
+    for target, anchor in links_of(path):
+        assert target.exists(), target
+        assert not anchor or anchor in anchors_of(target), f"{target.name} has no #{anchor}"
+
+
+def test_headings_are_made_into_anchors_as_pages_are_shown() -> None:
+    assert slug("Alert: `account_lost`") == "alert-account_lost"
+    assert slug("Orders: owed, not known, contradictory") == "orders-owed-not-known-contradictory"
+    assert slug("S - Console and security") == "s---console-and-security"
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    """Over other pages too; a page that nobody links to is read by nobody."""
+    reached: set[Path] = set()
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        reached.add(page)
+        linked = {target for target, _ in links_of(page) if target.suffix == ".md" and target.exists()}
+        waiting += linked - reached
+    assert sorted(str(path.relative_to(ROOT)) for path in documents() if path not in reached) == []
