@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 WRITE_SECONDS = 5.0
-# A name's look-up and a mail server's steps have time-outs of their own, one after the other.
-SEND_SECONDS = 90.0
+# A name's look-up and a mail server's steps have time-outs of their own, one after the other. It is long, because
+# threads that hang count against the whole process, and nobody waits for this one.
+SEND_SECONDS = 300.0
 
 Counted = Callable[[str, str], None]
 
@@ -111,6 +112,10 @@ class Courier:
             channel.send(self._wording.message(chosen, now=now, last_until=until))
         except NotDelivered as error:
             self._failed(channel, chosen, error)
+        except Exception as error:
+            # A way is code of others in part: what it does must not end the telling by the other ways.
+            log.exception("%s has failed in a way that nobody thought of", channel.name)
+            self._failed(channel, chosen, NotDelivered(f"unexpected: {type(error).__name__}"))
         else:
             self._delivered(channel, chosen)
 

@@ -14,7 +14,7 @@ from bot.supervision.watchdog import Watchdog
 log = logging.getLogger(__name__)
 
 TURN_SECONDS = 1.0
-CALL_SECONDS = 60.0
+CALL_SECONDS = 300.0
 
 
 class DeadMan:

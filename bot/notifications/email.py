@@ -11,6 +11,9 @@ from email.utils import format_datetime
 from bot.notifications.delivery import Message, NotDelivered
 from bot.notifications.outgoing import TIMEOUT_SECONDS
 
+# How it says hello: its real name would be looked up, which can take long, and is nobody's business.
+_MYSELF = "[127.0.0.1]"
+
 
 class Email:
     """One e-mail to all addresses. `security`: starttls, tls or none; with none no password is ever sent."""
@@ -66,9 +69,9 @@ class Email:
     def _open(self) -> smtplib.SMTP:
         if self._security == "tls":
             return smtplib.SMTP_SSL(
-                self._host, self._port, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context()
+                self._host, self._port, _MYSELF, timeout=TIMEOUT_SECONDS, context=ssl.create_default_context()
             )
-        return smtplib.SMTP(self._host, self._port, timeout=TIMEOUT_SECONDS)
+        return smtplib.SMTP(self._host, self._port, _MYSELF, timeout=TIMEOUT_SECONDS)
 
     def _written(self, message: Message) -> EmailMessage:
         made = EmailMessage()

@@ -80,7 +80,10 @@ class PostOffice:
         for problem in self._ways.problems:
             log.warning("notifications: %s", problem)
         names = [channel.name for channel in self._ways.channels]
-        log.info("People are told by: %s", ", ".join(names) or "nobody is told of anything (docs/notifications.md)")
+        if names:
+            log.info("People are told by: %s", ", ".join(names))
+        else:
+            log.info("Nobody is told of anything outside the log and the page (docs/notifications.md)")
         self._forget_other_channels(names)
         for thread in self._threads:
             thread.start()

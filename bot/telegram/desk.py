@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 OFFSET = "telegram_offset"
 OLD = timedelta(seconds=60)
-CALL_SECONDS = 60.0
+CALL_SECONDS = 300.0
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300.0
 WRITE_SECONDS = 5.0

@@ -140,6 +140,19 @@ def test_what_cannot_be_told_for_a_day_is_given_up_aloud(
     assert ("webhook", "given_up") in desk.counted
 
 
+def test_a_way_with_a_defect_of_its_own_counts_as_one_that_failed(
+    store: Store, clock: MovedClock, wording: Wording, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, good = Way("apprise"), Way("webhook")
+    monkeypatch.setattr(broken, "send", lambda _message: [][1])
+    desk = Desk(store, clock, wording, broken, good)
+    desk.begins()
+    desk.courier.turn()
+    assert len(good.had) == 1 and desk.states() == ["waiting", "sent"]
+    assert desk.rows()[0].problem == "unexpected: IndexError"
+    assert "nobody thought of" in caplog.text
+
+
 def test_another_process_tells_what_this_one_did_not(store: Store, clock: MovedClock, wording: Wording) -> None:
     way = Way(problem="down")
     desk = Desk(store, clock, wording, way)
