@@ -76,11 +76,13 @@ class Asking:
         threads = [self._start(place) for place in self._question.places]
         until = self._clock.monotonic() + seconds
         while any(thread.is_alive() for thread in threads) and self._clock.monotonic() < until:
-            next(thread for thread in threads if thread.is_alive()).join(TICK_SECONDS)
+            next((thread for thread in threads if thread.is_alive()), threads[0]).join(TICK_SECONDS)
             progress(self._board.under_way())
         for place in self._question.places:
             mine = {account: report for account, report in self._reports.items() if account.broker is place.broker}
             self._board.add(str(place.broker), shared_accounts(mine))
+        # Before anybody is cut off: what a cut thread would say is no finding.
+        self._board.stop(seconds)
 
     def close(self) -> None:
         """Cuts what is still on its way."""

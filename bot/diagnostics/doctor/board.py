@@ -27,17 +27,17 @@ class Board:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sections: dict[str, Section] = {}
-        self._closed = False
+        self._stopped = False
 
     def open(self, title: str, doing: str = "") -> None:
         with self._lock:
             self._sections.setdefault(title, Section(title)).doing = doing
 
     def add(self, title: str, findings: Iterable[Finding]) -> None:
-        """Each as it comes; nothing once the board is closed."""
+        """Each as it comes; nothing once the board was stopped."""
         for finding in findings:
             with self._lock:
-                if not self._closed:
+                if not self._stopped:
                     self._sections.setdefault(title, Section(title)).findings.append(finding)
 
     def doing(self, title: str, what: str) -> None:
@@ -52,12 +52,17 @@ class Board:
         with self._lock:
             return [f"{one.title}: {one.doing}" for one in self._sections.values() if one.doing]
 
-    def close(self, seconds: float) -> Sequence[Section]:
-        """Nothing is added any more; whoever is not done has not answered within `seconds`."""
+    def stop(self, seconds: float) -> None:
+        """Nothing is added any more; whoever is not done has not answered within `seconds`. May be called twice."""
         with self._lock:
-            self._closed = True
+            if self._stopped:
+                return
+            self._stopped = True
             for section in self._sections.values():
                 section.findings += _not_done(section, seconds)
+
+    def sections(self) -> Sequence[Section]:
+        with self._lock:
             return list(self._sections.values())
 
 

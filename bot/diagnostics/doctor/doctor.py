@@ -61,8 +61,9 @@ def run(words: argparse.Namespace) -> int:
             return exit_codes.WRONG_USE
         _Examination(settings, words, board, redactor).run()
     took = clock.monotonic() - begun
+    board.stop(took)
     report = Report(
-        sections=board.close(took),
+        sections=board.sections(),
         mode="unknown" if settings is None else settings.trading_mode,
         seconds=took,
         unusable=settings is None,

@@ -219,7 +219,8 @@ def _silent(_directory: Path) -> Iterable[Finding]:
     board = Board()
     board.open("kraken", "its time")
     board.open("okx")
-    kraken, okx = board.close(27.0)
+    board.stop(27.0)
+    kraken, okx = board.sections()
     assert not okx.findings
     return kraken.findings
 

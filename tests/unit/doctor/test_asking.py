@@ -1,6 +1,7 @@
 """Whom doctor asks with which key, and what becomes of one that another program uses."""
 
 import json
+import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,8 @@ from bot.diagnostics.doctor.board import Board, Section
 from bot.diagnostics.doctor.finding import Finding, bad, ok
 from bot.diagnostics.doctor.report import Report, print_report
 from bot.diagnostics.doctor.state_directory import examine_state
-from bot.domain.account import AccountRef
+from bot.diagnostics.doctor.venue_look import CHECK_SECONDS, VenuePlace
+from bot.domain.account import AccountRef, BrokerType
 from bot.seams.clock import SystemClock
 from bot.storage.marker import InstallMarker
 from bot.supervision.key_locks import KeyInUse
@@ -36,7 +38,7 @@ def asked_while_another_holds_the_key() -> Sequence[Finding]:
             asking._account(KRAKEN, [])
         finally:
             asking.close()
-        (section,) = board.close(1.0)
+        (section,) = board.sections()
         return section.findings
 
 
@@ -59,7 +61,7 @@ def test_the_lock_of_the_state_directory_keeps_doctor_from_the_keys(tmp_path: Pa
         assert not _Examination(settings, words, board, Redactor())._keys_to_ourselves(stack)
     with ExitStack() as stack:
         assert _Examination(settings, words, board, Redactor())._keys_to_ourselves(stack)
-    (section,) = board.close(1.0)
+    (section,) = board.sections()
     assert [str(finding.level) for finding in section.findings] == ["warn", "ok"]
     assert {finding.code for finding in section.findings} == {"RUN-02"}
 
@@ -118,3 +120,18 @@ def test_a_database_that_is_gone_is_no_first_start(tmp_path: Path) -> None:
     marker.write(tmp_path / "state")
     found = examine_state(patients.settings_at(tmp_path), {}, datetime.now(UTC))
     assert [(str(one.level), one.code) for one in found if "is gone" in one.text] == [("bad", "STA-06")]
+
+
+def test_a_venue_that_hangs_holds_nobody_up_longer_than_the_deadline(tmp_path: Path) -> None:
+    """It takes the connection and says nothing; what its thread would say after being cut off is not heard."""
+    board, clock = Board(), SystemClock()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = VenuePlace(BrokerType.KRAKEN, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        question = Question(settings=patients.settings_at(tmp_path), places=[place], accounts=[], access=None)
+        asking, begun = Asking(question, board, clock), clock.monotonic()
+        asking.run(lambda _doing: None, seconds=0.5)
+        asking.close()
+        assert clock.monotonic() - begun < CHECK_SECONDS
+    (section,) = board.sections()
+    assert [finding.code for finding in section.findings] == ["VEN-07"]
+    assert "no answer about its time within 0.5 s" in section.findings[0].text
