@@ -15,7 +15,6 @@ from bot.domain.position import ExitPlan
 from bot.domain.signal import TradeSignal
 from bot.domain.symbol import normalise_symbol, quote_of
 from bot.execution.fill_recorder import MasterFills
-from bot.observability.correlation import became_signal
 from bot.seams.clock import Clock
 from bot.seams.ids import IdSource, derived_id
 from bot.storage import fills as fill_rows
@@ -98,13 +97,16 @@ class TradeSignalEmitter:
         self._announce(master.broker)
         return item.signal_id
 
-    def from_master_fills(self, connection: Connection, event: MasterFills) -> None:
-        """The recorder's hook: signal and plan for the users, in the transaction that books the fills."""
+    def from_master_fills(self, connection: Connection, event: MasterFills) -> str:
+        """The recorder's hook: signal and plan for the users, in the transaction that books the fills.
+
+        Returns the signal's id; "" when there is nothing to copy.
+        """
         batch = signal_rows.batches_of_order(connection, event.account.label, event.venue_order_id)
         instrument = self._instrument_of(event.account.broker, event.fills[0].symbol)
         item = _signal_of_fills(connection, event, batch, instrument)
         if item is None:
-            return
+            return ""
         new = signal_rows.add_signal(
             connection,
             item,
@@ -113,9 +115,9 @@ class TradeSignalEmitter:
             batch=batch,
             now=self._clock.now(),
         )
-        became_signal(item.signal_id)
         if new:
             self._plan_in(connection, item)
+        return item.signal_id
 
     def announce(self, broker: BrokerType) -> None:
         """Wake the copy engine for this brokerage."""

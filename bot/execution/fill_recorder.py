@@ -49,7 +49,7 @@ class MasterFills:
     exit_plan: ExitPlan
 
 
-SignalHook = Callable[[Connection, MasterFills], None]
+SignalHook = Callable[[Connection, MasterFills], str]
 
 
 class FillRecorder:
@@ -74,6 +74,8 @@ class FillRecorder:
         self._account = account
         self._default_exit_plan = default_exit_plan
         self._emit = emit
+        # The signal that the last fills have become: the store's thread says it to the one that waits for it.
+        self._became = ""
         self._on_booked = on_booked
 
     def book_order(
@@ -163,10 +165,12 @@ class FillRecorder:
         fill_rows.advance_cursor(connection, self._account.label, min(moment, self._clock.now()))
 
     def _write(self, work: Callable[[Connection], Sequence[Fill]]) -> Sequence[Fill]:
+        self._became = ""
         new = self._store.write(work)
         failpoint("fills_booked")
         if new:
-            self._on_booked(new)
+            with working_on(signal=self._became):
+                self._on_booked(new)
         return new
 
     def _book_group(
@@ -230,7 +234,7 @@ class FillRecorder:
     ) -> None:
         if self._emit is None:
             return
-        self._emit(
+        self._became = self._emit(
             connection,
             MasterFills(
                 account=self._account,

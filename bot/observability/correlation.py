@@ -7,7 +7,7 @@ A master's order becomes a signal, which becomes an order of each user. Whoever 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 # So much of a signal's id stands in sentences.
 SHORT_ID = 8
@@ -51,8 +51,3 @@ def working_on(*, account: str = "", signal: str | None = "", order: str = "") -
         yield
     finally:
         _work.reset(before)
-
-
-def became_signal(signal_id: str) -> None:
-    """What is worked on has become this signal; so it stays to the end of the innermost `working_on`."""
-    _work.set(replace(_work.get(), signal=signal_id))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bot.console.api_log import read_lines
-from bot.observability.correlation import became_signal, current_work, working_on
+from bot.observability.correlation import current_work, working_on
 from bot.observability.log_lines import JsonLines, TextLines
 from bot.observability.logs import LOG_FILE, log_the_uncaught, set_up_logging
 from bot.observability.redactor import Redactor
@@ -117,8 +117,9 @@ def test_an_order_correlates_by_its_own_id_until_it_has_become_a_signal() -> Non
     with working_on(account="kraken"):
         with working_on(order="order-1"):
             assert current_work().correlation == "order-1"
-            became_signal(SIGNAL)
-            assert current_work().correlation == SIGNAL
+            with working_on(signal=SIGNAL):
+                assert current_work().correlation == SIGNAL
+            assert current_work().correlation == "order-1"
         assert current_work().correlation == ""
 
 
