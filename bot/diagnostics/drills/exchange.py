@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
@@ -72,13 +72,15 @@ class DrillExchange:
         body = {"match": dict(match), "action": {"kind": kind, **more}, "times": times}
         return int(str(self.venue.control("POST", "/faults", body)["id"]))
 
-    def struck(self) -> int:
-        """How often the faults in force have happened."""
+    def struck(self, numbers: Collection[int]) -> int:
+        """How often these faults have happened."""
         faults = json.loads(self._read("/faults"))
-        return sum(int(fault["applied"]) for fault in faults)
+        return sum(int(fault["applied"]) for fault in faults if fault["id"] in numbers)
 
-    def clear_faults(self) -> None:
-        self.venue.control("DELETE", "/faults")
+    def clear_faults(self, numbers: Collection[int]) -> None:
+        """From now on these do not happen any more."""
+        for number in numbers:
+            self.venue.control("DELETE", f"/faults/{number}")
 
     # -- the journal ------------------------------------------------------------------------------------------------
     def seq(self) -> int:

@@ -34,8 +34,11 @@ def run(stage: Stage) -> None:
     _said(stage, answer)
     bought = [line for line in stage.witness(since).of("accept") if line["side"] == "buy"]
     finding.check("nothing is bought meanwhile", not bought, f"{len(bought)} entries were accepted")
+    if left:
+        return
     _resume(stage)
-    stage.pause(6.0)
+    # The same entry once more: not before it counts as another one.
+    stage.pause(float(stage.settings.risk.duplicate_entry_seconds or 0) + 1)
     buy(stage, symbol)
     all_answered(stage, symbol, 3, "after the resume")
     copied = stage.witness(since).orders(stage.victim.user_id, "buy", symbol)

@@ -25,17 +25,20 @@ def run(stage: Stage) -> None:
     symbol = stage.symbol()
     before = _watch(stage)
     match = {"brokerage": str(stage.brokerage), "account": victim.user_id}
-    stage.exchange.fault("hang", times=None, match=match)
+    fault = stage.exchange.fault("hang", times=None, match=match)
     finding.tell(f"{finding.name}: every call of {victim.account.label} hangs")
     buy(stage, symbol)
-    struck = stage.wait(lambda: stage.exchange.struck() > 0, SHOWN_SECONDS)
+    struck = stage.wait(lambda: stage.exchange.struck([fault]) > 0, SHOWN_SECONDS)
     finding.check(
-        f"the calls of {victim.user_id} hang", struck is not None, f"{stage.exchange.struck()} so far", seconds=struck
+        f"the calls of {victim.user_id} hang",
+        struck is not None,
+        f"{stage.exchange.struck([fault])} so far",
+        seconds=struck,
     )
     during = _watch(stage)
     _judge_others(stage, before, during)
     _judge_copies(stage, symbol)
-    _judge_victim(stage)
+    _judge_victim(stage, fault)
 
 
 def _judge_copies(stage: Stage, symbol: str) -> None:
@@ -89,7 +92,7 @@ def _allowed(stage: Stage, label: str) -> float:
     return CYCLE_SECONDS + LATENESS_SECONDS + float(hold)
 
 
-def _judge_victim(stage: Stage) -> None:
+def _judge_victim(stage: Stage, fault: int) -> None:
     finding, label = stage.finding, stage.victim.account.label
 
     def reason() -> str:
@@ -98,7 +101,7 @@ def _judge_victim(stage: Stage) -> None:
 
     took = stage.wait(reason, SHOWN_SECONDS)
     finding.check(f"{label} is shown as hindered", took is not None, reason() or "it is shown as trading", seconds=took)
-    stage.exchange.clear_faults()
+    stage.exchange.clear_faults([fault])
     healed = stage.wait(lambda: not reason(), HEAL_SECONDS)
     finding.check(
         f"{label} heals by itself once its calls are answered",

@@ -8,19 +8,23 @@ from bot.diagnostics.drills.stage import ANSWER_SECONDS, Stage
 def run(stage: Stage) -> None:
     stage.start()
     symbol, finding = stage.symbol(), stage.finding
-    for endpoint in ORDER_ENDPOINTS[stage.brokerage]:
-        match = {"brokerage": str(stage.brokerage), "account": stage.victim.user_id, "endpoint": endpoint}
-        stage.exchange.fault("drop_response", times=1, match=match)
+    match = {"brokerage": str(stage.brokerage), "account": stage.victim.user_id}
+    faults = [
+        stage.exchange.fault("drop_response", times=1, match=match | {"endpoint": endpoint})
+        for endpoint in ORDER_ENDPOINTS[stage.brokerage]
+    ]
     buy(stage, symbol)
-    took = stage.wait(lambda: stage.exchange.struck() > 0, ANSWER_SECONDS)
+    took = stage.wait(lambda: stage.exchange.struck(faults) > 0, ANSWER_SECONDS)
     finding.check(
         f"the reply to {stage.victim.user_id}'s order is lost",
         took is not None,
         "the exchange took the order and closed the connection" if took is not None else "no order came to it",
         seconds=took,
     )
-    stage.exchange.clear_faults()
+    stage.exchange.clear_faults(faults)
     known = all_answered(stage, symbol, 1, "and its outcome is known without sending it again")
     finding.headline = "its outcome stayed unknown" if known is None else f"its outcome was known after {known:.1f} s"
     bought_once(stage, symbol)
+    if known is None:
+        return
     sell_all(stage, symbol)

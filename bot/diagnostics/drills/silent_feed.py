@@ -16,7 +16,7 @@ def run(stage: Stage) -> None:
     all_answered(stage, symbol, 1, "while the streams speak")
     since, began = stage.exchange.seq(), stage.clock.monotonic()
     match = {"brokerage": str(stage.brokerage), "endpoint": "ws/*"}
-    stage.exchange.fault("silence", times=None, match=match, seconds=SILENT_SECONDS)
+    fault = stage.exchange.fault("silence", times=None, match=match, seconds=SILENT_SECONDS)
     finding.tell(f"{finding.name}: nothing more is heard of {stage.brokerage}'s streams, and no connection ends")
     # At once, before anybody can know: the orders of some may be on the way of an answer that does not come.
     sold = sell_all(stage, symbol)
@@ -24,13 +24,13 @@ def run(stage: Stage) -> None:
     again = _new_connections(stage, since)
     finding.check(
         "the silence is noticed: silent connections are given up and made anew",
-        again > 0 and stage.exchange.struck() > 0,
+        again > 0 and stage.exchange.struck([fault]) > 0,
         f"{again} new connections so far",
         seconds=(noticed := stage.clock.monotonic() - began),
         headline=f"noticed after {noticed:.1f} s" + ("" if sold is None else f"; sold {sold:.1f} s after the master"),
     )
     finding.check("no order was taken twice", not stage.witness().taken_twice(), "by the exchange's journal")
-    stage.exchange.clear_faults()
+    stage.exchange.clear_faults([fault])
     _heals(stage, symbol)
 
 

@@ -24,7 +24,7 @@ from bot.diagnostics.overview import Overview, read_overview
 from bot.diagnostics.store_reading import NoStore, read_store
 from bot.domain.account import AccountRef, BrokerType
 from bot.seams.clock import Clock, SystemClock
-from bot.settings import Settings, load_settings
+from bot.settings import load_settings
 from bot.settings.users import UserSettings
 from bot.storage.copies import latest_copies
 
@@ -60,23 +60,28 @@ class Stage:
         self.config_dir, self.state_dir = directory / "config", directory / "state"
         self.state_dir.mkdir(mode=0o700)
         copy_configuration(config_dir, self.config_dir)
-        self.exchange = DrillExchange.start(directory, self.clock)
-        stack.callback(self.exchange.close)
-        self.settings, self.environ = self._settings(variables, changes)
+        self.environ = self._environment(variables, changes)
+        self.settings = load_settings(environ=self.environ)
         self.users = self._users()
-        self.exchange.open_master(self.master, self.settings)
+        self.exchange: DrillExchange = self._exchange()
         self._hand: Hand | None = None
         self.bot: DrillBot | None = None
         # When the master's owner traded last, on the monotonic clock.
         self.traded_at = 0.0
 
-    def _settings(self, variables: Mapping[str, str], changes: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
-        plain = load_settings(environ={}, config_dir=self.config_dir)
-        environ = child_environment(variables, plain, config_dir=self.config_dir, state_dir=self.state_dir)
-        environ |= {variable_of(path): text for path, text in changes.items()}
-        endpoint = self.exchange.venue.endpoint
-        environ |= {"PAPER_EXCHANGE_CONTROL": endpoint.control_url, "PAPER_EXCHANGE_TOKEN": endpoint.token}
-        return load_settings(environ=environ), environ
+    def _environment(self, variables: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:
+        environ = child_environment(variables, config_dir=self.config_dir, state_dir=self.state_dir)
+        return environ | {variable_of(path): text for path, text in changes.items()}
+
+    def _exchange(self) -> DrillExchange:
+        """Running, with the master's account open; the bot is told where it is."""
+        exchange = DrillExchange.start(self.directory, self.clock)
+        self._stack.callback(exchange.close)
+        endpoint = exchange.venue.endpoint
+        self.environ |= {"PAPER_EXCHANGE_CONTROL": endpoint.control_url, "PAPER_EXCHANGE_TOKEN": endpoint.token}
+        self.reload()
+        exchange.open_master(self.master, self.settings)
+        return exchange
 
     def _users(self) -> Sequence[UserSettings]:
         """Those that copy at this brokerage, richest first. Raises `NotPossible`."""

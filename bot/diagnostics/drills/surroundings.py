@@ -11,7 +11,6 @@ from types import MappingProxyType
 
 import yaml
 
-from bot.settings import Settings
 from bot.settings.env_source import CONFIG_DIR_VARIABLE, PREFIX
 
 # Of the machine: how programs are found, and the zone and language of what is printed.
@@ -65,19 +64,16 @@ def copy_configuration(source: Path, target: Path) -> None:
         shutil.copyfile(file, target / "users" / file.name)
 
 
-def child_environment(
-    variables: Mapping[str, str], settings: Settings, *, config_dir: Path, state_dir: Path
-) -> dict[str, str]:
+def child_environment(variables: Mapping[str, str], *, config_dir: Path, state_dir: Path) -> dict[str, str]:
     """For the bot of a drill: what is listed of the operator's `variables` (`.env` included), then what is changed."""
     kept = {name: value for name, value in variables.items() if name in OF_THE_MACHINE or passes(name)}
-    changed = {variable_of(path): text for path, text in CHANGED.items() if path in settings.origins}
     own = {
         CONFIG_DIR_VARIABLE: str(config_dir),
         "HOME": str(state_dir),
         "PYTHONUNBUFFERED": "1",
         variable_of("state_dir"): str(state_dir),
     }
-    return {**kept, **changed, **own}
+    return {**kept, **{variable_of(path): text for path, text in CHANGED.items()}, **own}
 
 
 def passes(name: str) -> bool:
