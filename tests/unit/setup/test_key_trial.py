@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app import main
 from bot.brokers.credentials import Credentials, find_credentials
 from bot.diagnostics.setup import init
 from bot.diagnostics.setup.key_trial import KeyTrials
@@ -150,6 +151,24 @@ def test_a_wrong_key_can_be_typed_again_until_the_brokerage_takes_it(
     assert "good: GetApiKeyInfo lists" in script.shown
     assert Place.of_this_process().dotenv()["KRAKEN_MASTER_API_SECRET"] == good.api_secret
     assert good.api_secret not in script.shown
+
+
+def test_a_file_of_keys_of_which_one_is_refused_changes_nothing_unless_nobody_is_to_be_asked(
+    exchange: ExchangeProcess, variables: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, other = exchange.open_account("kraken", "of_file"), exchange.open_account("kraken", "of_file_other")
+    file = tmp_path / "keys.env"
+    file.write_text(f"KRAKEN_MASTER_API_KEY={good.api_key}\nKRAKEN_MASTER_API_SECRET={other.api_secret}\n")
+    asked = ["init", "--yes", "--mode", "live", "--broker", "kraken", "--env-file", str(file), "--no-run"]
+    assert main(asked) == 1
+    assert "the secret does not belong to this key" in capsys.readouterr().out
+    place = Place.of_this_process()
+    assert (place.yaml_path.exists(), place.dotenv_path.exists()) == (False, False)
+    assert main([*asked, "--offline"]) == 0
+    assert place.dotenv()["KRAKEN_MASTER_API_KEY"] == good.api_key
+    out = capsys.readouterr().out
+    assert good.api_key not in out
+    assert other.api_secret not in out
 
 
 def test_a_second_run_tries_the_keys_that_are_there_and_replaces_one_in_place(
