@@ -1,4 +1,4 @@
-"""`python bot.py config reference`: every setting and variable as a page of Markdown, docs/configuration.md."""
+"""`python3 bot.py config reference`: every setting and variable as a page of Markdown, docs/configuration.md."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,8 @@ from bot.settings.origins import Location, dotted, leaves, unit_of, value_text
 
 HEAD = """# Configuration
 
-Every setting, with its default, unit and meaning. This page is what `python bot.py config reference` prints;
-`python bot.py config show` tells what is in force and where it came from.
+Every setting, with its default, unit and meaning. This page is what `python3 bot.py config reference` prints;
+`python3 bot.py config show` tells what is in force and where it came from.
 
 Settings are read in this order, and the later wins: the defaults, `config/nija.yaml`, `.env`, the environment, the
 command line. A setting that does not exist, or whose value makes no sense, stops the start with file, line and what was

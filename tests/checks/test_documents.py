@@ -15,6 +15,8 @@ import pytest
 from bot.diagnostics.commands import parser
 from tests.checks.forbidden_calls import ROOT
 
+# Between back quotes, from the project's directory.
+NAMED_FILE = re.compile(r"`((?:tests|bot|paper_exchange|benchmarks|docs|deploy)/[\w./*-]+)(?:::\w+)?`")
 README_LINES = 120
 # What stands for a figure or a time in the documents; names and texts may be any.
 STAND_INS = {"ID": "1", "N": "5", "TIME": "2026-01-31T12:00Z", "SECONDS": "5"}
@@ -157,6 +159,12 @@ def test_every_link_leads_somewhere(path: Path) -> None:
     for target, anchor in links_of(path):
         assert target.exists(), target
         assert not anchor or anchor in anchors_of(target), f"{target.name} has no #{anchor}"
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_that_is_named_is_there(path: Path) -> None:
+    named = NAMED_FILE.findall(path.read_text(encoding="utf-8"))
+    assert [name for name in named if not list(ROOT.glob(name.partition("::")[0]))] == []
 
 
 def test_headings_are_made_into_anchors_as_pages_are_shown() -> None:
