@@ -103,6 +103,9 @@ class AccountLook:
             return
         yield ok("ACC-02", f"{self.label}: rights: {report.said_by}")
         yield self._withdrawal(report)
+        if report.unbound:
+            fix = f"bind it to this machine's address at {self.venue}, on the page of the key"
+            yield warn("ACC-13", f"{self.label}: the key is bound to no address: {report.unbound}", fix)
         yield identity(self.broker.account, report, self.pin)
         hindrance = self.broker.entry_hindrance
         if hindrance:

@@ -78,6 +78,7 @@ class Asking:
         while any(thread.is_alive() for thread in threads) and self._clock.monotonic() < until:
             next((thread for thread in threads if thread.is_alive()), threads[0]).join(TICK_SECONDS)
             progress(self._board.under_way())
+        progress([])
         for place in self._question.places:
             mine = {account: report for account, report in self._reports.items() if account.broker is place.broker}
             self._board.add(str(place.broker), shared_accounts(mine))

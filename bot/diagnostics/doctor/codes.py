@@ -54,5 +54,6 @@ CODES: Mapping[str, str] = MappingProxyType(
         "ACC-10": "the balance is enough for the smallest orders",
         "ACC-11": "what the running bot last saw of an account",
         "ACC-12": "why an account's key was not tried",
+        "ACC-13": "a key is bound to an address",
     }
 )

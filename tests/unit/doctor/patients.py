@@ -232,6 +232,7 @@ class Streaming(MemoryBroker):
     capabilities = replace(UNSTATED, private_stream=PrivateStream.ACCOUNT)
     live = True
     withdraw_rights: tuple[str, ...] = ()
+    unbound = ""
     hindrance = ""
 
     @property
@@ -239,7 +240,7 @@ class Streaming(MemoryBroker):
         return self.hindrance
 
     def connect(self) -> bool:
-        self.key_report = replace(IDENTITY, withdraw_rights=self.withdraw_rights)
+        self.key_report = replace(IDENTITY, withdraw_rights=self.withdraw_rights, unbound=self.unbound)
         return super().connect()
 
     def tend_stream(self):  # type: ignore[no-untyped-def]
@@ -337,4 +338,5 @@ PATIENTS: Mapping[str, Patient] = {
     "ACC-10": Patient(Level.BAD, lambda d: means(d, user="0.5"), means),
     "ACC-11": Patient(Level.BAD, lambda d: _seen(d, health="failed", health_reason="a wrong key"), _seen),
     "ACC-12": Patient(Level.WARN, _not_tried),
+    "ACC-13": Patient(Level.WARN, _account(unbound="deleted after 14 days")),
 }
