@@ -33,13 +33,13 @@ _work: ContextVar[Work] = ContextVar("work", default=_NOTHING)
 
 def current_work() -> Work:
     """What this thread says it works on."""
-    return _work.get()
+    return _work.get()  # lint: a context variable, which waits for nothing
 
 
 @contextmanager
 def working_on(*, account: str = "", signal: str | None = "", order: str = "") -> Iterator[None]:
     """What is given replaces what was known outside; of another order another signal is meant, or none."""
-    outer = _work.get()
+    outer = _work.get()  # lint: a context variable, which waits for nothing
     same = not order or order == outer.order
     inner = Work(
         account=account or outer.account,
