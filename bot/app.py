@@ -1,5 +1,6 @@
 """`python bot.py`: a command, or a run of the bot."""
 
+import json
 import logging
 import os
 import sys
@@ -29,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return code
         _trade(settings, arguments.seconds)
     except ConfigurationError as error:
+        if getattr(arguments, "json", False):
+            print(json.dumps({"said": "; ".join(error.problems), "problems": list(error.problems)}, indent=2))
         for problem in error.problems:
             print(f"NIJA cannot start: {problem}", file=sys.stderr)
         return exit_codes.WRONG_USE

@@ -1,7 +1,6 @@
 """`python bot.py backtest`: the strategy, exits, sizes, limits and copy rules of the bot over past candles."""
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot import exit_codes
 from bot.diagnostics.command_line import Commands, add_command, moment, number
+from bot.diagnostics.listing import refused
 from bot.domain.errors import ConfigurationError, NumberRefused
 from bot.domain.money import parse_decimal
 from bot.settings import Settings
@@ -91,13 +91,12 @@ def run(settings: Settings, words: argparse.Namespace) -> int:
     try:
         return run_and_show(settings, _asked(words))
     except ConfigurationError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
+        said = "\n".join(error.problems)
     except (BadCandles, ValueError) as error:
-        print(error, file=sys.stderr)
+        said = str(error)
     except OSError as error:
-        print(f"cannot be written: {error}", file=sys.stderr)
-    return exit_codes.WRONG_USE
+        said = f"cannot be written: {error}"
+    return refused(said, as_json=words.json, code=exit_codes.WRONG_USE)
 
 
 def _asked(words: argparse.Namespace) -> "Asked":

@@ -3,7 +3,6 @@
 import json
 import os
 import sqlite3
-import sys
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from bot import exit_codes
 from bot.diagnostics.command_line import Commands, add_command
 from bot.diagnostics.copied_rows import Refused, copy_into, in_words, opened_copy
+from bot.diagnostics.listing import refused
 from bot.diagnostics.store_reading import NoStore, now, read_store
 from bot.settings import Settings
 from bot.storage.backups import copy_database
@@ -40,11 +40,9 @@ def run(settings: Settings, to: Path, *, as_json: bool) -> int:
         with opened_copy(file) as connection:
             rows = count_by_table(connection)
     except NoStore as error:
-        print(error, file=sys.stderr)
-        return exit_codes.NOT_RUNNING
+        return refused(str(error), as_json=as_json, code=exit_codes.NOT_RUNNING)
     except (Refused, OSError, sqlite3.Error) as error:
-        print(f"No backup was made: {error}.", file=sys.stderr)
-        return exit_codes.WRONG_USE
+        return refused(f"No backup was made: {error}.", as_json=as_json, code=exit_codes.WRONG_USE)
     if as_json:
         print(json.dumps({"file": str(file), "bytes": file.stat().st_size, "rows": rows}, indent=2))
     else:

@@ -1,7 +1,6 @@
 """`python bot.py copy-books`: all books of this installation into an empty PostgreSQL database, and compared."""
 
 import json
-import sys
 from collections.abc import Mapping
 
 from sqlalchemy import URL
@@ -9,6 +8,7 @@ from sqlalchemy import URL
 from bot import exit_codes
 from bot.diagnostics.command_line import Commands, add_command, name
 from bot.diagnostics.copied_rows import Refused, copy_into, in_words
+from bot.diagnostics.listing import refused
 from bot.diagnostics.store_reading import NoStore, bot_state, now, read_store
 from bot.domain.errors import ConfigurationError
 from bot.settings import Settings
@@ -51,11 +51,9 @@ def run(settings: Settings, variable: str, *, environ: Mapping[str, str], as_jso
                 raise Refused(f"{variable} names the database that is in use already")
             rows = {each.name: each.rows for each in copy_into(source, url)}
     except NoStore as error:
-        print(error, file=sys.stderr)
-        return exit_codes.NOT_RUNNING
+        return refused(str(error), as_json=as_json, code=exit_codes.NOT_RUNNING)
     except (Refused, ConfigurationError) as error:
-        print(f"Nothing was copied: {error}.", file=sys.stderr)
-        return exit_codes.WRONG_USE
+        return refused(f"Nothing was copied: {error}.", as_json=as_json, code=exit_codes.WRONG_USE)
     if as_json:
         print(json.dumps({"to": describe(url), "rows": rows, "equal": True}, indent=2))
     else:

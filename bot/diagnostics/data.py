@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot import exit_codes
 from bot.diagnostics.command_line import Commands, add_command, moment, number
+from bot.diagnostics.listing import refused
 from bot.domain.symbol import normalise_symbol
 from bot.seams.clock import SystemClock
 from bot.settings import Settings
@@ -62,11 +62,9 @@ def run(settings: Settings, words: argparse.Namespace) -> int:
         if words.out is not None:
             _write(words.out, tables)
     except CannotFetch as error:
-        print(error, file=sys.stderr)
-        return exit_codes.SOMETHING_WRONG
+        return refused(str(error), as_json=words.json, code=exit_codes.SOMETHING_WRONG)
     except (BadCandles, ValueError, OSError) as error:
-        print(error, file=sys.stderr)
-        return exit_codes.WRONG_USE
+        return refused(str(error), as_json=words.json, code=exit_codes.WRONG_USE)
     _show(tables, words)
     return exit_codes.OK
 

@@ -73,3 +73,12 @@ def cannot_read(error: NoStore, *, as_json: bool, code: int, empty: Mapping[str,
     else:
         print(error, file=sys.stderr)
     return code
+
+
+def refused(said: str, *, as_json: bool, code: int) -> int:
+    """Nothing was done, and why; returns the exit code."""
+    if as_json:
+        print(json.dumps({"done": False, "said": said}, indent=2))
+    else:
+        print(said, file=sys.stderr)
+    return code

@@ -91,9 +91,7 @@ def _run(settings: Settings, words: argparse.Namespace) -> int:
 def list_nonces(seen: Seen, answer: Answer) -> None:
     """A row for each enabled account at Kraken."""
     found = [nonce_state(account, seen.settings.state_dir) for account in kraken_accounts(seen.settings)]
-    ceilings: Mapping[str, int] = dict(
-        seen.connection.execute(select(nonce_ceiling.c.key_fingerprint, nonce_ceiling.c.ceiling)).tuples().all()
-    )
+    ceilings = {row.key_fingerprint: row.ceiling for row in seen.connection.execute(select(nonce_ceiling))}
     errors = {row.account_id: row.error_count for row in states(seen.connection)}
     exact = [_fields(one, seen, ceilings, errors) for one in found]
     for one, fields in zip(found, exact, strict=True):

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from bot import exit_codes
 from bot.diagnostics.command_line import Commands, add_command
 from bot.diagnostics.copied_rows import Refused, check_file, copy_into, in_words, opened_copy
+from bot.diagnostics.listing import refused
 from bot.diagnostics.store_reading import NoStore, now, read_store
 from bot.settings import Settings
 from bot.storage import backups
@@ -42,8 +42,7 @@ def run(settings: Settings, file: Path, *, sure: bool, as_json: bool) -> int:
         with _nobody_runs(settings):
             said = _replace(settings, file, sure=sure)
     except (Refused, NoStore, OSError, sqlite3.Error) as error:
-        print(f"Nothing was restored: {error}.", file=sys.stderr)
-        return exit_codes.WRONG_USE
+        return refused(f"Nothing was restored: {error}.", as_json=as_json, code=exit_codes.WRONG_USE)
     print(json.dumps({"done": sure, "said": said}, indent=2) if as_json else said)
     return exit_codes.OK if sure else exit_codes.SOMETHING_WRONG
 
