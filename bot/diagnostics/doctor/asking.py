@@ -68,6 +68,7 @@ class Asking:
         self._closing: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._reports: dict[AccountRef, KeyReport] = {}
+        self._reached: set[BrokerType] = set()
 
     def run(self, progress: Progress, *, seconds: float = DEADLINE_SECONDS) -> None:
         for place in self._question.places:
@@ -82,8 +83,20 @@ class Asking:
         for place in self._question.places:
             mine = {account: report for account, report in self._reports.items() if account.broker is place.broker}
             self._board.add(str(place.broker), shared_accounts(mine))
+        self._tell_of_the_unasked()
         # Before anybody is cut off: what a cut thread would say is no finding.
         self._board.stop(seconds)
+
+    def _tell_of_the_unasked(self) -> None:
+        """Of many accounts some may be left when the time is over."""
+        for broker in dict.fromkeys(account.broker for account in self._question.accounts):
+            left = [one for one in self._question.of(broker) if self._board.is_untouched(_title(one))]
+            if left and broker in self._reached:
+                text = (
+                    f"{count(len(left), 'key')} not tried, the time was over: {', '.join(each.label for each in left)}"
+                )
+                fix = f"python bot.py doctor {broker} asks this brokerage alone; the bot itself takes its time"
+                self._board.add(str(broker), [warn("ACC-12", text, fix)])
 
     def close(self) -> None:
         """Cuts what is still on its way."""
@@ -113,7 +126,8 @@ class Asking:
             self._board.add(title, look.examine())
             accounts = self._question.of(place.broker)
             if look.reached and self._question.access is not None and accounts:
-                self._board.doing(title, "its accounts")
+                self._reached.add(place.broker)
+                self._board.done(title)
                 self._accounts(title, accounts)
             elif accounts and self._question.access is not None:
                 text = f"{count(len(accounts), 'key')} not tried: {place.name} was not reached"

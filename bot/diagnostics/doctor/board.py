@@ -47,6 +47,12 @@ class Board:
     def done(self, title: str) -> None:
         self.doing(title, "")
 
+    def is_untouched(self, title: str) -> bool:
+        """Whether nothing was found or is being asked under this title."""
+        with self._lock:
+            section = self._sections.get(title, Section(title))
+            return not section.findings and not section.doing
+
     def under_way(self) -> list[str]:
         """`kraken: its balance` of each that is not done."""
         with self._lock:

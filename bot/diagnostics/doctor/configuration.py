@@ -32,7 +32,7 @@ def settings_for(*, live: bool) -> tuple[Settings | None, list[Finding]]:
 
 def _way_out(problem: str) -> str:
     if "config/users" in problem or "users/" in problem:
-        return "correct that line; docs/getting-started.md shows a user file"
+        return "correct that line; docs/users.md shows what one looks like"
     return "correct it where the line says; python bot.py config show lists every setting"
 
 

@@ -2,8 +2,10 @@
 
 import json
 import socket
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -12,13 +14,14 @@ from typing import Any
 import pytest
 
 from bot.diagnostics.doctor import doctor
-from bot.diagnostics.doctor.asking import Asking, Question
+from bot.diagnostics.doctor.asking import AT_A_TIME, Asking, Question
 from bot.diagnostics.doctor.board import Board, Section
 from bot.diagnostics.doctor.finding import Finding, bad, ok
 from bot.diagnostics.doctor.report import Report, print_report
 from bot.diagnostics.doctor.state_directory import examine_state
 from bot.diagnostics.doctor.venue_look import CHECK_SECONDS, VenuePlace
 from bot.domain.account import AccountRef, BrokerType
+from bot.domain.errors import ConfigurationError
 from bot.seams.clock import SystemClock
 from bot.storage.marker import InstallMarker
 from bot.supervision.key_locks import KeyInUse
@@ -135,3 +138,41 @@ def test_a_venue_that_hangs_holds_nobody_up_longer_than_the_deadline(tmp_path: P
     (section,) = board.sections()
     assert [finding.code for finding in section.findings] == ["VEN-07"]
     assert "no answer about its time within 0.5 s" in section.findings[0].text
+
+
+def test_accounts_for_whom_the_time_was_too_short_are_named(tmp_path: Path) -> None:
+    board, clock, tried = Board(), SystemClock(), threading.Event()
+
+    def access(_account: AccountRef) -> Any:
+        tried.set()
+        threading.Event().wait(3)
+        raise ConfigurationError("too late for this")
+
+    users = [AccountRef.user(BrokerType.ALPACA, f"user{number}") for number in range(AT_A_TIME + 2)]
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Answering) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        place = VenuePlace(BrokerType.ALPACA, f"http://127.0.0.1:{server.server_port}")
+        settings = patients.settings_at(tmp_path)
+        asking = Asking(Question(settings=settings, places=[place], accounts=users, access=access), board, clock)
+        asking.run(lambda _doing: None, seconds=2.0)
+        asking.close()
+        server.shutdown()
+    assert tried.is_set()
+    said = {section.title: [finding.code for finding in section.findings] for section in board.sections()}
+    assert said["user0_alpaca"] == ["VEN-07"]
+    assert said["user9_alpaca"] == []
+    (left,) = (one for part in board.sections() for one in part.findings if "the time was over" in one.text)
+    assert left.text.startswith("2 keys not tried") and left.text.endswith("user8_alpaca, user9_alpaca")
+
+
+class _Answering(BaseHTTPRequestHandler):
+    """A venue that asks everybody for a key."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_words: object) -> None:
+        """Nothing: the test's output is for the test."""
