@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +24,8 @@ from bot.diagnostics.setup.tried_key import TryKey
 from bot.diagnostics.setup.wanted import Wanted
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError
+from bot.notifications.ways import find_ways
+from bot.seams.clock import SystemClock
 from bot.settings import Settings
 from bot.settings.loading import process_environment
 
@@ -189,6 +191,9 @@ def _show(
         say(f"{place.shown(change.path)}:")
         for line in change.shown():
             say(line)
+    environ = {**process_environment(), **wanted.variables}
+    for sentence in (*overruled(wanted, future), *remarks(future, environ)):
+        say(f"Note: {sentence}")
 
 
 def _finish(
@@ -199,15 +204,13 @@ def _finish(
     *,
     changes: Sequence[FileChange] = (),
 ) -> int:
-    for sentence in (*overruled(wanted, future), *remarks(future, {**process_environment(), **wanted.variables})):
-        say(f"Note: {sentence}")
     done = None
     if words.dry_run:
         say(f"{NOTHING_CHANGED} This was --dry-run.")
     elif not words.no_run:
         done = _first_run(words.run_seconds, say)
     if not words.dry_run:
-        _say_next(future, say)
+        _say_next(future, {**process_environment(), **wanted.variables}, say)
     if words.json:
         _print_json(changes, words, done)
     return exit_codes.OK if done is None or done.copied else exit_codes.SOMETHING_WRONG
@@ -225,17 +228,19 @@ def _first_run(seconds: float, say: Callable[[str], None]) -> PaperRun:
     return done
 
 
-def _say_next(settings: Settings, say: Callable[[str], None]) -> None:
+def _say_next(settings: Settings, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
     say("")
     say("What is next:")
-    for command, text in _next_steps(settings):
+    for command, text in _next_steps(settings, environ):
         say(f"  {command:<29}{text}")
 
 
-def _next_steps(settings: Settings) -> Iterator[tuple[str, str]]:
+def _next_steps(settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     live = settings.trading_mode == "live"
     if live:
         yield "python bot.py doctor --live", "are the keys, the clock and the balances in order?"
+    if find_ways(settings.notifications, environ, SystemClock()).channels:
+        yield "python bot.py notify test", "a test message to whoever is told"
     yield "./start.sh", f"start NIJA ({settings.trading_mode})"
     if settings.console.enabled:
         yield f"http://127.0.0.1:{settings.console.port}", "the page, while it runs"

@@ -6,11 +6,13 @@ from bot.brokers.credentials import MissingCredentials, find_credentials
 from bot.diagnostics.setup.wanted import Wanted
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError
+from bot.notifications.ways import find_ways
+from bot.seams.clock import SystemClock
 from bot.settings import Settings
 
 
 def remarks(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
-    """A sentence for each. `environ` has the keys, those that are about to be written too."""
+    """A sentence for each. `environ` has the keys, and those that are about to be written."""
     running = {master.broker for master in settings.masters if master.enabled}
     idle = [user for user in settings.users if user.enabled and user.broker not in running]
     if idle:
@@ -18,6 +20,7 @@ def remarks(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
         yield f"users at {where} copy nobody: the master there does not run. --switch-off-idle leaves them out"
     if not any(user.broker in running and user.enabled for user in settings.users):
         yield "no user copies yet; python bot.py init-user adds one"
+    yield from find_ways(settings.notifications, environ, SystemClock()).problems
     if settings.trading_mode == "live":
         yield from _without_key(settings, environ)
 

@@ -193,8 +193,18 @@ def test_a_way_of_telling_needs_somebody_to_tell(place: Place) -> None:
         None,
     )
     assert "this way of telling needs it" in script.shown
+    assert "python bot.py notify test" in script.shown
     assert "which is not the number of a chat" in script.shown
     assert place.dotenv()["NIJA_TELEGRAM_TOKEN"] == "123:bot-token"
+
+
+def test_an_address_that_will_not_be_called_is_told_before_anything_is_written(place: Place) -> None:
+    answers = [*FIRST_RUN[:-1], ("Address of the webhook", "http://10.0.0.1/secret-hook"), *NO_KEYS]
+    script = Script([*answers, ("Write this", "no")])
+    with pytest.raises(Abandoned):
+        by_questions(now(place), words(), script.dialogue())
+    assert "Note: NIJA_WEBHOOK_URL is not used" in script.shown
+    assert "secret-hook" not in script.shown
 
 
 def test_live_that_is_there_is_never_what_enter_means(place: Place) -> None:
