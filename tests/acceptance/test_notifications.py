@@ -1,6 +1,7 @@
 """People are told (faults O13 and S14): by a webhook, Telegram and e-mail, while a way hangs, and without a secret."""
 
 import json
+import re
 import sqlite3
 import threading
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from bot.notifications.webhook import MESSAGE_ID, SIGNATURE, signature
 from tests.bot_process import BotProcess, environment, wait_until
@@ -153,6 +155,13 @@ def test_the_first_fill_of_each_account_is_told(scene: Scene) -> None:
 def test_pings_go_out_while_all_is_well_and_figures_count_what_was_told(scene: Scene) -> None:
     wait_until(lambda: len(scene.pings.calls) >= 2, seconds=LONG, what="two pings")
     assert {call.path for call in scene.pings.calls} == {"/canary-of-the-dead-man"}
+    found = re.search(r"Metrics at (http://\S+)", scene.bot.log())
+    assert found is not None
+    with requests.Session() as session:
+        session.trust_env = False
+        figures = session.get(found.group(1), timeout=60).text
+    assert re.search(r'nija_notifications_total{channel="telegram",result="sent"} [1-9]', figures)
+    assert re.search(r"nija_deadman_ping_age_seconds [0-9]", figures)
 
 
 def test_trading_goes_on_while_a_way_hangs_and_the_others_tell_all_the_same(scene: Scene) -> None:
