@@ -139,6 +139,8 @@ class Installation:
         environ = {
             "PATH": os.environ.get("PATH", ""), "HOME": str(self.directory), "STATE_DIR": str(self.state),
             "LOG_JSON": "false",
+            # It is killed again and again on purpose, and must go on entering.
+            "NIJA__SUPERVISION__CRASHED_BOOTS": "0",
             "NIJA_CONFIG_DIR": str(self.directory / "config"), "METRICS_PORT": "0",
             "PAPER_EXCHANGE_CONTROL": self.exchange.url, "PAPER_EXCHANGE_TOKEN": self.exchange.token,
         }  # fmt: skip
