@@ -3,18 +3,18 @@
 It has a paper exchange and a bot of its own; keys, settings and state of the operator's own bot are not touched.
 """
 
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.brokers.paper_venue import PaperVenue
 from bot.diagnostics.accounts import Account
+from bot.diagnostics.drills.bot_process import DrillBot
+from bot.diagnostics.drills.cycles import cycle_intervals
+from bot.diagnostics.drills.surroundings import OF_THE_MACHINE
 from bot.diagnostics.overview import read_overview
 from bot.diagnostics.store_reading import NoStore
 from bot.domain.account import BrokerType
@@ -23,10 +23,8 @@ from bot.seams.clock import Clock, SystemClock
 from bot.settings import Settings, load_settings, process_environment
 from bot.settings.env_source import CONFIG_DIR_VARIABLE
 
-PROJECT = Path(__file__).resolve().parents[2]
 CYCLE_SECONDS = 1.0
 START_SECONDS = 60.0
-STOP_SECONDS = 15.0
 # Should this program be killed, the bot it started ends by itself.
 SPARE_SECONDS = 60.0
 MASTERS = tuple(str(broker) for broker in BrokerType)
@@ -96,17 +94,19 @@ class Trial:
         config_dir = directory / "config"
         (config_dir / "users").mkdir(parents=True)
         (config_dir / "nija.yaml").write_text(CONFIGURATION, encoding="utf-8")
-        environ = {name: value for name, value in process_environment().items() if not _is_ours(name)} | {
+        environ = {name: value for name, value in process_environment().items() if name in OF_THE_MACHINE} | {
             CONFIG_DIR_VARIABLE: str(config_dir),
             "TRADING_MODE": "paper",
             "STATE_DIR": str(directory),
             "METRICS_PORT": "0",
+            "NIJA__CONSOLE__ENABLED": "false",
             "PAPER_EXCHANGE_CONTROL": venue.endpoint.control_url,
             "PAPER_EXCHANGE_TOKEN": venue.endpoint.token,
             "NIJA__PACE__PAPER__CYCLE_SECONDS": str(CYCLE_SECONDS),
         }
         longest = START_SECONDS + 2 * self._seconds + SPARE_SECONDS
-        self._process = self._stack.enter_context(_bot(environ, directory / "trial.log", longest))
+        self._bot = DrillBot(environ, directory / "trial.log", longest_seconds=longest)
+        self._stack.callback(self._bot.stop)
         return load_settings(environ=environ)
 
     def _wait_for_cycles(self, settings: Settings) -> None:
@@ -115,60 +115,16 @@ class Trial:
             masters = self._masters(settings)
             if len(masters) == len(MASTERS) and all(account.row.cycles >= 2 for account in masters):
                 return
-            if self._process.poll() is not None:
+            if self._bot.ended_with is not None:
                 break
             self._clock.wait(self._never, 0.2)
         raise ConfigurationError(f"The masters did not start to trade within {START_SECONDS:g} s")
 
     def _intervals(self, settings: Settings) -> Mapping[str, Sequence[float]]:
-        """Per master, the seconds between the ends of its cycles, the running one included."""
-        seen: dict[str, list[float]] = {}
-        counts: dict[str, int] = {}
-        end = self._clock.monotonic() + self._seconds
-        while (now := self._clock.monotonic()) < end:
-            for account in self._masters(settings):
-                if counts.get(account.label) != account.row.cycles:
-                    counts[account.label] = account.row.cycles
-                    seen.setdefault(account.label, []).append(now)
-            self._clock.wait(self._never, 0.05)
-        return {
-            name: [later - earlier for earlier, later in zip(times, [*times[1:], end], strict=True)]
-            for name, times in seen.items()
-        }
+        return cycle_intervals(lambda: self._masters(settings), self._clock, self._seconds)
 
     def _masters(self, settings: Settings) -> Sequence[Account]:
         try:
             return [account for account in read_overview(settings).accounts if account.is_master]
         except NoStore:
             return []
-
-
-@contextmanager
-def _bot(environ: Mapping[str, str], log: Path, longest_seconds: float) -> "Iterator[subprocess.Popen[bytes]]":
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "bot.py", "--for", f"{longest_seconds:g}"],
-            cwd=PROJECT,
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(STOP_SECONDS)
-
-
-def _is_ours(name: str) -> bool:
-    """Variables that would point the trial at the operator's own accounts or state."""
-    return name.startswith(("NIJA", "KRAKEN_", "COINBASE_", "OKX_", "BINANCE_", "ALPACA_", "PAPER_")) or name in (
-        "TRADING_MODE",
-        "STATE_DIR",
-        "METRICS_PORT",
-    )

@@ -17,10 +17,10 @@ LONGEST_SECONDS = 240.0
 class DrillBot:
     """One run. A context manager that ends it, however it is left."""
 
-    def __init__(self, environ: Mapping[str, str], log: Path) -> None:
+    def __init__(self, environ: Mapping[str, str], log: Path, *, longest_seconds: float = LONGEST_SECONDS) -> None:
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "bot.py", "--for", f"{LONGEST_SECONDS:g}"],
+                [sys.executable, "bot.py", "--for", f"{longest_seconds:g}"],
                 cwd=PROJECT_DIR,
                 env=dict(environ),
                 stdin=subprocess.DEVNULL,
