@@ -198,7 +198,7 @@ class ConsoleKeeper:
         except OSError:
             return "it said nothing"
         lines = text.strip().splitlines()
-        return lines[-1][:300] if lines else "it said nothing"
+        return lines[-1].lstrip(" |")[:300] if lines else "it said nothing"
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:

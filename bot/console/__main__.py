@@ -18,10 +18,14 @@ from bot.console.passwords import Passwords
 from bot.console.server import CannotListen, Listening, listen, serve, write_address
 from bot.console.sessions import Sessions, fresh_key, session_key
 from bot.domain.errors import ConfigurationError
+from bot.observability.logs import log_the_uncaught, log_to_stderr
+from bot.observability.redactor import Redactor
 from bot.seams.clock import SystemClock
 from bot.seams.ids import SystemIds
 from bot.settings import Settings, load_settings
+from bot.settings.env_source import CONSOLE_VARIABLES
 from bot.settings.loading import PROJECT_DIR, inherited_environment, process_environment
+from bot.storage.place import database_url
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +38,13 @@ PORT_SECONDS = 5.0
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until asked to end; returns the exit code."""
     words = _parser().parse_args(argv)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
     environ = console_environment(inherited_environment() if words.child else process_environment())
+    redactor = Redactor(environ[name] for name in CONSOLE_VARIABLES & environ.keys())
+    log_to_stderr(redactor)
+    log_the_uncaught()
     try:
         settings = _settings(words, environ)
+        redactor.add(database_url(settings).password or "")
         host, port = address(settings, environ)
         context = make_context(settings, environ, host, kept=words.db is None and words.state_dir is None)
         listening = _listen(context, host, port if words.port is None else words.port, as_child=words.child)

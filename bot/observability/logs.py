@@ -43,6 +43,16 @@ def _json_on_stdout(as_json: Literal["auto"] | bool) -> bool:
     return not sys.stdout.isatty() if as_json == "auto" else as_json
 
 
+def log_to_stderr(redactor: Redactor) -> None:
+    """For a process beside the bot, whose stderr is kept in a file of its own."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(TextLines())
+    handler.addFilter(redactor)
+    root = logging.getLogger()
+    root.setLevel(logging.INFO)
+    root.addHandler(handler)
+
+
 def log_the_uncaught() -> None:
     """What nobody has caught, and what Python warns of, goes through the log: stderr knows of no secrets."""
     sys.excepthook = lambda kind, error, trace: _told("the main thread", error)

@@ -40,6 +40,9 @@ class Scene:
             session.trust_env = False
             return session.get(f"{match[1]}/{name}", timeout=10).text
 
+    def health(self) -> dict[str, str]:
+        return {one["account"]: one["health"] for one in json.loads(self.page("trading"))["accounts"]}
+
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
@@ -90,21 +93,6 @@ def test_a_signal_can_be_followed_from_the_masters_fill_to_the_users_by_one_id(s
         assert any(words in line for line in found), words
 
 
-def test_nothing_but_cycles_is_said_more_often_than_what_happens(scene: Scene) -> None:
-    def cycles() -> int:
-        return sum(line["message"].startswith("kraken - Cycle #") for line in scene.lines())
-
-    began = cycles()
-    wait_until(lambda: cycles() >= began + 8, seconds=90, what="eight more cycles of kraken")
-    said: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for line in scene.lines():
-        if not CYCLE.search(line["message"]):
-            said[line["thread"], line.get("correlation", "")][without_figures(line["message"])] += 1
-    often = {text: count for counter in said.values() for text, count in counter.items() if count > 4}
-    # How a look at the markets went is told when it went otherwise than the one before.
-    assert {text for text in often if "scanned" not in text} == set()
-
-
 def writings(secrets: list[str]) -> Mapping[str, str]:
     """What a broken proxy may say back, in as many writings as fit into an answer."""
     return {secret: " ".join(sorted(forms_of(secret))[:12]) for secret in secrets}
@@ -127,7 +115,7 @@ def test_a_venue_that_says_our_keys_back_to_us_has_them_written_down_nowhere(sce
     )
     for account in (USER, "daivon_frazier_coinbase"):
         wait_until(
-            lambda account=account: scene.bot.accounts()[account]["health"] != "healthy",  # type: ignore[misc]
+            lambda account=account: scene.health()[account] != "healthy",  # type: ignore[misc]
             seconds=90,
             what=f"{account} is told of",
         )
@@ -157,3 +145,20 @@ def children(pid: int) -> list[int]:
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += [int(word) for word in (task / "children").read_text().split()]
     return [child for child in found if os.path.exists(f"/proc/{child}/environ")]
+
+
+def test_what_stays_as_it_is_is_not_said_again_in_each_cycle_broken_brokerage_or_not(scene: Scene) -> None:
+    def cycles() -> int:
+        return sum(line["message"].startswith("kraken - Cycle #") for line in scene.lines())
+
+    scene.exchange.fault("5xx", times=None, brokerage="coinbase")
+    began = cycles()
+    wait_until(lambda: cycles() >= began + 10, seconds=120, what="ten more cycles of kraken")
+    scene.exchange.clear_faults()
+    said: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for line in scene.lines():
+        if not CYCLE.search(line["message"]):
+            said[line["thread"], line.get("correlation", "")][without_figures(line["message"])] += 1
+    often = {text: count for counter in said.values() for text, count in counter.items() if count > 4}
+    # How a look at the markets went is told when it went otherwise than the one before.
+    assert {text for text in often if "scanned" not in text} == set()

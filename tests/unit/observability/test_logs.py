@@ -14,7 +14,7 @@ import pytest
 from bot.console.api_log import read_lines
 from bot.observability.correlation import current_work, working_on
 from bot.observability.log_lines import JsonLines, TextLines
-from bot.observability.logs import LOG_FILE, log_the_uncaught, set_up_logging
+from bot.observability.logs import LOG_FILE, log_the_uncaught, log_to_stderr, set_up_logging
 from bot.observability.redactor import Redactor
 
 SECRET = "a secret of the tests, 1234"
@@ -159,3 +159,17 @@ def test_what_nobody_has_caught_goes_through_the_log(tmp_path: Path, monkeypatch
     assert "nobody has caught an error of Unlucky: RuntimeError" in out.getvalue()
     assert "RuntimeError: ***" in out.getvalue()
     assert SECRET not in out.getvalue()
+
+
+def test_a_process_beside_the_bot_keeps_its_secrets_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    err, root = io.StringIO(), logging.getLogger()
+    monkeypatch.setattr(sys, "stderr", err)
+    before, level = list(root.handlers), root.level
+    try:
+        log_to_stderr(Redactor([SECRET]))
+        log.warning("signed in with %s\n%s", SECRET, FORGED)
+    finally:
+        root.handlers[:] = before
+        root.setLevel(level)
+    assert SECRET not in err.getvalue()
+    assert len(err.getvalue().splitlines()) == 1
