@@ -57,9 +57,9 @@ class Scene:
         return found
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    directory = tmp_path_factory.mktemp("notifications")
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    directory = tmp_path
     hang = threading.Event()
 
     def reply(_call: Call) -> Reply:
@@ -100,13 +100,21 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             yield Scene(bot, exchange, directory / "state", hook, telegram, mail, pings, hang)
 
 
+def more_cycles(scene: Scene, number: int) -> None:
+    """Of the master at the brokerage that nothing is wrong with."""
+    goal = scene.bot.log().count("coinbase - Cycle #") + number
+    wait_until(
+        lambda: scene.bot.log().count("coinbase - Cycle #") >= goal, seconds=LONG, what=f"{number} cycles of a master"
+    )
+
+
 def revoke(scene: Scene, user: str) -> None:
     scene.exchange.fault(
         {"kind": "api_error", "text": "EAPI:Invalid key"}, times=None, account=user, brokerage="kraken"
     )
 
 
-def test_an_account_that_is_lost_is_told_once_by_every_way_and_the_next_one_waits_for_its_turn(scene: Scene) -> None:
+def an_account_that_is_lost_is_told_once_by_every_way_and_the_next_one_waits_for_its_turn(scene: Scene) -> None:
     revoke(scene, "tania_gilbert")
     wait_until(lambda: scene.told("account_lost"), seconds=LONG, what="the webhook is told of the account")
     call = next(call for call in scene.hook.calls if b"account_lost" in call.body)
@@ -141,7 +149,7 @@ def test_an_account_that_is_lost_is_told_once_by_every_way_and_the_next_one_wait
     assert len(scene.told("account_lost")) == 1
 
 
-def test_the_first_fill_of_each_account_is_told(scene: Scene) -> None:
+def the_first_fill_of_each_account_is_told(scene: Scene) -> None:
     def accounts() -> set[str]:
         events = [event for one in scene.told("first_fill") for event in one["events"]]
         return {event["subject"] for event in events if event["cause"] == "first_fill"}
@@ -152,7 +160,7 @@ def test_the_first_fill_of_each_account_is_told(scene: Scene) -> None:
     assert len(scene.told("first_fill")) == 1, "the later ones of a cause wait"
 
 
-def test_pings_go_out_while_all_is_well_and_figures_count_what_was_told(scene: Scene) -> None:
+def pings_go_out_while_all_is_well_and_figures_count_what_was_told(scene: Scene) -> None:
     wait_until(lambda: len(scene.pings.calls) >= 2, seconds=LONG, what="two pings")
     assert {call.path for call in scene.pings.calls} == {"/canary-of-the-dead-man"}
     found = re.search(r"Metrics at (http://\S+)", scene.bot.log())
@@ -164,7 +172,7 @@ def test_pings_go_out_while_all_is_well_and_figures_count_what_was_told(scene: S
     assert re.search(r"nija_deadman_ping_age_seconds [0-9]", figures)
 
 
-def test_trading_goes_on_while_a_way_hangs_and_the_others_tell_all_the_same(scene: Scene) -> None:
+def trading_goes_on_while_a_way_hangs_and_the_others_tell_all_the_same(scene: Scene) -> None:
     scene.hang.set()
     calls = len(scene.hook.calls)
     scene.bot.command("bot.py", "pause", "BTC/USD", "--yes", "--by", "Anna")
@@ -172,10 +180,7 @@ def test_trading_goes_on_while_a_way_hangs_and_the_others_tell_all_the_same(scen
     wait_until(
         lambda: any("symbol BTC/USD" in said for _, said in scene.telegram.sent), seconds=LONG, what="Telegram tells"
     )
-    cycles = scene.bot.log().count("coinbase - Cycle #")
-    wait_until(
-        lambda: scene.bot.log().count("coinbase - Cycle #") >= cycles + 3, seconds=LONG, what="the masters' cycles"
-    )
+    more_cycles(scene, 3)
     wait_until(
         lambda: scene.rows("SELECT 1 FROM notification WHERE channel = 'webhook' AND tries > 0 AND problem <> ''"),
         seconds=LONG,
@@ -184,7 +189,7 @@ def test_trading_goes_on_while_a_way_hangs_and_the_others_tell_all_the_same(scen
     scene.hang.clear()
 
 
-def test_a_chat_that_is_allowed_asks_and_stops_with_a_code_and_others_get_no_answer(scene: Scene) -> None:
+def a_chat_that_is_allowed_asks_and_stops_with_a_code_and_others_get_no_answer(scene: Scene) -> None:
     assert "accounts trade" in scene.asks("/status", answer="running in paper mode")
     assert "EAPI:Invalid key" in scene.asks("/why", answer="tania_gilbert_kraken")
     scene.asks("/money", answer="Total")
@@ -204,15 +209,25 @@ def test_a_chat_that_is_allowed_asks_and_stops_with_a_code_and_others_get_no_ans
     assert halt["set_by"].startswith(f"telegram:{CHAT}") and halt["reason"] == "the news"
     asked = scene.rows("SELECT * FROM control_request")
     assert [(one["action"], one["role"], one["address"]) for one in asked] == [("kill", "owner", "telegram")]
+    more_cycles(scene, 2)  # what was on its way has arrived by then
     since = scene.exchange.last_seq()
-    cycles = scene.bot.log().count("coinbase - Cycle #")
-    wait_until(lambda: scene.bot.log().count("coinbase - Cycle #") >= cycles + 3, seconds=LONG, what="more cycles")
+    more_cycles(scene, 3)
     assert scene.exchange.journal(0, type="accept", side="buy")
     assert not scene.exchange.journal(since, type="accept", side="buy")
     scene.asks(f"/confirm {code}", answer="Nothing waits for a code")
 
 
-def test_no_secret_of_a_way_is_in_the_log_or_the_books(scene: Scene) -> None:
+def no_secret_of_a_way_is_in_the_log_or_the_books(scene: Scene) -> None:
     kept = scene.bot.log() + (scene.state / "nija.log").read_text(encoding="utf-8")
     kept += str(scene.rows("SELECT * FROM notification"))
     assert "canary" not in kept
+
+
+def test_people_are_told_once_and_heard_while_a_way_hangs_and_trading_goes_on(scene: Scene) -> None:
+    """One story, because each step stands on the one before, and a bot of its own for each would take minutes."""
+    an_account_that_is_lost_is_told_once_by_every_way_and_the_next_one_waits_for_its_turn(scene)
+    the_first_fill_of_each_account_is_told(scene)
+    pings_go_out_while_all_is_well_and_figures_count_what_was_told(scene)
+    trading_goes_on_while_a_way_hangs_and_the_others_tell_all_the_same(scene)
+    a_chat_that_is_allowed_asks_and_stops_with_a_code_and_others_get_no_answer(scene)
+    no_secret_of_a_way_is_in_the_log_or_the_books(scene)
