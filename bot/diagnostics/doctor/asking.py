@@ -5,41 +5,34 @@ Keys are used through the classes and the nonce files of the bot, under its lock
 
 import logging
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TypeVar
 
-from pydantic import SecretStr
-
-from bot.broker_manager import build_broker, live_access, shared_parts
+from bot.broker_manager import build_broker, shared_parts
 from bot.brokers.base import BaseBroker
-from bot.brokers.credentials import Credentials
 from bot.brokers.key_report import KeyReport
-from bot.brokers.paper_venue import PaperVenue
 from bot.brokers.shared_parts import SharedParts
-from bot.brokers.venue_access import VenueAccess
-from bot.diagnostics.doctor.account_look import AccountLook, Means, shared_accounts
+from bot.diagnostics.doctor.account_look import AccountLook, Means
 from bot.diagnostics.doctor.board import Board
 from bot.diagnostics.doctor.finding import bad, note, warn
+from bot.diagnostics.doctor.key_findings import shared_accounts
 from bot.diagnostics.doctor.smallest_orders import examine_means, smallest_orders
-from bot.diagnostics.doctor.venue_look import CHECK_SECONDS, VenueLook, VenuePlace
+from bot.diagnostics.doctor.venue_look import VenueLook, VenuePlace
+from bot.diagnostics.doctor.ways_in import Access
 from bot.diagnostics.listing import count
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import NijaError
 from bot.seams.clock import Clock
 from bot.settings import Settings
-from bot.settings.section import Section
 from bot.storage.identities import Pin
-from bot.supervision.key_locks import KeyInUse, KeyLocks
+from bot.supervision.key_locks import KeyInUse
 
 DEADLINE_SECONDS = 27.0
 TICK_SECONDS = 0.25
 # Of one brokerage so many accounts at a time: each has its own connection.
 AT_A_TIME = 8
 
-_Section = TypeVar("_Section", bound=Section)
-Access = Callable[[AccountRef], VenueAccess]
 Progress = Callable[[Sequence[str]], None]
 
 
@@ -205,71 +198,6 @@ class Asking:
 
 def _title(account: AccountRef) -> str:
     return f"{account.label} (master)" if account.is_master else account.label
-
-
-# -- how accounts are opened ------------------------------------------------------------------------------------------
-def live_places(settings: Settings, brokers: Collection[BrokerType]) -> list[VenuePlace]:
-    """The real venues."""
-    nobody = Credentials(api_key="", api_secret=SecretStr(""))
-    places = []
-    for broker in brokers:
-        access = live_access(broker, settings, nobody)
-        places.append(VenuePlace(broker, access.base_url, access.ws_url))
-    return places
-
-
-def paper_places(settings: Settings, brokers: Collection[BrokerType], paper: PaperVenue) -> list[VenuePlace]:
-    found = []
-    for broker in brokers:
-        front = settings.paper_front_of(broker)
-        socket = paper.socket_url(front) if broker is BrokerType.KRAKEN else None
-        found.append(VenuePlace(broker, paper.rest_url(front), socket))
-    return found
-
-
-def live_keys(settings: Settings, found: Mapping[AccountRef, Credentials], locks: KeyLocks) -> Access:
-    """With the keys of the environment; each held so that no bot begins to use it meanwhile."""
-
-    def access(account: AccountRef) -> VenueAccess:
-        credentials = found[account]
-        locks.hold(credentials.fingerprint)
-        return live_access(account.broker, settings, credentials)
-
-    return access
-
-
-def paper_keys(settings: Settings, paper: PaperVenue) -> Access:
-    """With the accounts that the bot has at the paper exchange; they are opened if they are not there."""
-    balances = {AccountRef.master(master.broker): master.paper_balance for master in settings.masters}
-    balances |= {user.account: user.paper_balance for user in settings.users}
-
-    def access(account: AccountRef) -> VenueAccess:
-        broker = account.broker
-        front, currency = settings.paper_front_of(broker), settings.quote_currency_of(broker)
-        tier = settings.kraken.tier if broker is BrokerType.KRAKEN else None
-        opened = paper.open_account(account, balances[account], currency=currency, tier=tier, front=front)
-        return paper.access(front, opened)
-
-    return access
-
-
-def with_deadlines(settings: Settings) -> Settings:
-    """The same with calls that end within the time of one check, however patient the bot may be."""
-    most = CHECK_SECONDS / 2
-
-    def short(section: _Section) -> _Section:
-        seconds = ("connect_timeout_seconds", "read_timeout_seconds")
-        return section.model_copy(update={name: min(most, getattr(section, name)) for name in seconds})
-
-    return settings.model_copy(
-        update={
-            "kraken": short(settings.kraken),
-            "coinbase": short(settings.coinbase),
-            "okx": short(settings.okx),
-            "binance": short(settings.binance),
-            "alpaca": short(settings.alpaca),
-        }
-    )
 
 
 @contextmanager

@@ -10,16 +10,7 @@ from pathlib import Path
 from bot import exit_codes
 from bot.brokers.credentials import Credentials
 from bot.brokers.paper_venue import PaperVenue
-from bot.diagnostics.doctor.asking import (
-    Asking,
-    Question,
-    live_keys,
-    live_places,
-    paper_keys,
-    paper_places,
-    remarks,
-    with_deadlines,
-)
+from bot.diagnostics.doctor.asking import Asking, Question, remarks
 from bot.diagnostics.doctor.board import Board
 from bot.diagnostics.doctor.configuration import accounts_of, examine_configuration, settings_for
 from bot.diagnostics.doctor.finding import Finding, bad, note, ok, warn
@@ -29,6 +20,7 @@ from bot.diagnostics.doctor.running import Running, examine_running, heard_of, l
 from bot.diagnostics.doctor.state_directory import examine_state
 from bot.diagnostics.doctor.variables import Keys, all_names, examine_variables
 from bot.diagnostics.doctor.venue_look import VenuePlace, proxies
+from bot.diagnostics.doctor.ways_in import live_keys, live_places, paper_keys, paper_places, with_deadlines
 from bot.diagnostics.store_reading import NoStore, now, read_store
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError

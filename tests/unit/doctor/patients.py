@@ -10,10 +10,11 @@ from pathlib import Path
 from bot.brokers.capabilities import UNSTATED, PrivateStream
 from bot.brokers.http_session import HttpReply
 from bot.brokers.key_report import KeyReport
-from bot.diagnostics.doctor.account_look import AccountLook, Means, identity, refused, shared_accounts
+from bot.diagnostics.doctor.account_look import AccountLook, Means
 from bot.diagnostics.doctor.board import Board
 from bot.diagnostics.doctor.configuration import examine_configuration, settings_for
 from bot.diagnostics.doctor.finding import Finding, Level
+from bot.diagnostics.doctor.key_findings import identity, refused, shared_accounts
 from bot.diagnostics.doctor.program import examine_program
 from bot.diagnostics.doctor.running import examine_running, last_seen
 from bot.diagnostics.doctor.smallest_orders import SmallestOrders, examine_means
