@@ -46,7 +46,7 @@ def test_import_bot_finds_the_package_and_not_the_script_beside_it(arguments: Se
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert "bot/__init__.py" in done.stdout or "usage: bot.py" in done.stdout
+    assert "bot/__init__.py" in done.stdout or "usage: python bot.py" in done.stdout
 
 
 def test_pytest_at_the_root_leaves_the_operators_connection_test_alone() -> None:
