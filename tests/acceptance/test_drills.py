@@ -170,3 +170,18 @@ def test_an_order_whose_outcome_stays_unknown_fails_the_drill(
     seen = failed("lost-reply", nothing_is_found, operator, REST_ALONE)
     assert any(text.startswith("every user has answered") for text in seen), seen
     assert "the reply to bob's order is lost" not in seen, "the fault itself came about"
+
+
+@pytest.mark.skipif(not os.environ.get("NIJA_DRILLS"), reason="all drills take two minutes: set NIJA_DRILLS=1")
+@pytest.mark.parametrize("brokerage", ["kraken", "coinbase", "okx", "binance", "alpaca"])
+def test_every_drill_passes_at_every_brokerage_with_the_configuration_as_it_is_shipped(
+    operator: dict[str, str], brokerage: str
+) -> None:
+    environ = operator | {"NIJA_CONFIG_DIR": str(ROOT / "config")}
+    done = subprocess.run(
+        [sys.executable, "bot.py", "drill", "all", "--brokerage", brokerage, "--json"],
+        cwd=ROOT, env=environ, capture_output=True, text=True, timeout=900, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-5000:]
+    tried = {drill["drill"] for drill in json.loads(done.stdout)["drills"]}
+    assert tried == {drill.name for drill in DRILLS.values() if drill.only in ("", brokerage)}

@@ -55,12 +55,12 @@ def _run(settings: Settings, words: argparse.Namespace) -> int:
 def run(settings: Settings, drills: Sequence[Drill], brokerage: BrokerType, *, keep: bool, as_json: bool) -> int:
     """One after the other: side by side they would take each other's time, which is what is measured."""
     done = _Done()
-    try:
-        for drill in drills:
+    for drill in drills:
+        try:
             _run_one(settings, drill, brokerage, done, keep=keep)
-    except (ConfigurationError, UnreadableReply) as error:
-        print(f"The drill could not begin: {error}", file=sys.stderr)
-        return exit_codes.WRONG_USE
+        except (ConfigurationError, UnreadableReply) as error:
+            done.left_out[drill.name] = f"{drill.name} could not begin: {error}"
+            done.complete = False
     if not done.findings:
         print(f"Nothing was drilled: {'; '.join(done.left_out.values())}.", file=sys.stderr)
         return exit_codes.WRONG_USE
@@ -68,16 +68,24 @@ def run(settings: Settings, drills: Sequence[Drill], brokerage: BrokerType, *, k
         print(json.dumps(_as_json(done, brokerage), indent=2))
     else:
         print_findings(done.findings, done.left_out, brokerage, done.not_stored)
-    return exit_codes.OK if all(finding.passed for finding in done.findings) else exit_codes.SOMETHING_WRONG
+    return exit_codes.OK if done.passed else exit_codes.SOMETHING_WRONG
 
 
 @dataclass
 class _Done:
-    """What came of the drills so far. `not_stored`: why the last one could not be written down."""
+    """What came of the drills so far. `not_stored`: why the last one could not be written down.
+
+    `complete` is false when one that was asked for could not begin; one that is of another brokerage does not count.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
     not_stored: str = ""
+    complete: bool = True
+
+    @property
+    def passed(self) -> bool:
+        return self.complete and all(finding.passed for finding in self.findings)
 
 
 def _run_one(settings: Settings, drill: Drill, brokerage: BrokerType, done: _Done, *, keep: bool) -> None:
@@ -112,7 +120,7 @@ def first_with_users(settings: Settings) -> BrokerType | None:
 
 def _as_json(done: _Done, brokerage: BrokerType) -> dict[str, object]:
     return {
-        "passed": all(finding.passed for finding in done.findings),
+        "passed": done.passed,
         "brokerage": str(brokerage),
         "drills": [finding.as_json() for finding in done.findings],
         "left_out": done.left_out,
