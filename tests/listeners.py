@@ -2,6 +2,7 @@
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,7 +34,9 @@ class Reply:
 class WebServer:
     """Answers with `reply`, which may wait; `calls` are those that came, in their order. A context manager."""
 
-    def __init__(self, reply: Callable[[Call], Reply] = lambda _call: Reply()) -> None:
+    def __init__(
+        self, reply: Callable[[Call], Reply] = lambda _call: Reply(), *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.calls: list[Call] = []
         self.reply = reply
         listener = self
@@ -64,7 +67,10 @@ class WebServer:
                 """Who called has gone: that is what some tests are about."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.port = int(self._server.server_address[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -116,31 +122,55 @@ class TelegramServer(WebServer):
 
 
 class MailServer:
-    """Takes every mail, without encryption; `mails` are the texts as they came. A context manager."""
+    """Takes every mail and any password; `mails` are the texts as they came. A context manager.
 
-    def __init__(self) -> None:
+    With `tls` it offers STARTTLS, or begins with encryption at once (`at_once`).
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None, *, at_once: bool = False) -> None:
         self.mails: list[str] = []
         self.commands: list[str] = []
         listener = self
 
         class Handler(socketserver.StreamRequestHandler):
+            _encrypted: ssl.SSLSocket | None = None
+
             def handle(self) -> None:
+                if tls is not None and at_once:
+                    self._encrypt(tls)
                 self._say("220 here")
-                for line in self.rfile:
+                while line := self.rfile.readline():
                     command = line.decode().strip()
                     listener.commands.append(command)
-                    if command.upper() == "DATA":
+                    word = command.partition(" ")[0].upper()
+                    if word == "EHLO":
+                        offers = ["STARTTLS"] if tls is not None and not at_once else []
+                        self._say("\r\n".join(["250-here", *(f"250-{offer}" for offer in offers), "250 AUTH PLAIN"]))
+                    elif word == "STARTTLS" and tls is not None:
+                        self._say("220 go on")
+                        self._encrypt(tls)
+                    elif word == "DATA":
                         self._take()
-                    elif command.upper() == "QUIT":
+                    elif word == "QUIT":
                         self._say("221 bye")
                         return
                     else:
-                        self._say("250 ok")
+                        self._say("235 welcome" if word == "AUTH" else "250 ok")
+
+            def _encrypt(self, context: ssl.SSLContext) -> None:
+                encrypted = context.wrap_socket(self.request, server_side=True)
+                self.rfile, self.wfile = encrypted.makefile("rb"), encrypted.makefile("wb")
+                self._encrypted = encrypted
+
+            def finish(self) -> None:
+                super().finish()
+                if self._encrypted is not None:
+                    self._encrypted.close()
 
             def _take(self) -> None:
                 self._say("354 go on")
                 lines: list[str] = []
-                for line in self.rfile:
+                while line := self.rfile.readline():
                     if line == b".\r\n":
                         break
                     lines.append(line.decode())
@@ -149,10 +179,14 @@ class MailServer:
 
             def _say(self, text: str) -> None:
                 self.wfile.write(f"{text}\r\n".encode())
+                self.wfile.flush()
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
             block_on_close = False
+
+            def handle_error(self, *_request: object) -> None:
+                """Who does not trust it goes away."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self.port = int(self._server.server_address[1])

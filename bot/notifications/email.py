@@ -52,6 +52,8 @@ class Email:
         except smtplib.SMTPResponseException as error:
             # What the server says is not quoted: some repeat what was sent to them.
             raise NotDelivered(f"{self._host} refused it ({error.smtp_code}, {type(error).__name__})") from error
+        except smtplib.SMTPNotSupportedError as error:
+            raise NotDelivered(f"{self._host} does not offer what smtp_security or smtp_user asks for") from error
         except (OSError, smtplib.SMTPException, ValueError) as error:
             words = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
             raise NotDelivered(f"{self._host} did not take it: {words}") from error
