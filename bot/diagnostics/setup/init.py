@@ -1,9 +1,8 @@
 """`python bot.py init`: from questions or flags to a configuration that is proved to load, and a first run on paper."""
 
 import argparse
-import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,25 +10,21 @@ from pathlib import Path
 from bot import exit_codes
 from bot.brokers.credentials import Credentials
 from bot.diagnostics.setup.dialogue import Abandoned, Dialogue, at_the_terminal
+from bot.diagnostics.setup.ending import NOTHING_CHANGED, end, end_with_refused_keys, show
 from bot.diagnostics.setup.file_change import FileChange, write_all
 from bot.diagnostics.setup.flags import credentials_in, keys_of_file, variables_to_write, wanted_by_flags
 from bot.diagnostics.setup.key_entry import KeyEntry
-from bot.diagnostics.setup.paper_run import PaperRun, paper_run
 from bot.diagnostics.setup.place import Place
-from bot.diagnostics.setup.planned_changes import overruled, planned_changes, tried
+from bot.diagnostics.setup.planned_changes import planned_changes, tried
 from bot.diagnostics.setup.questions import Questions
 from bot.diagnostics.setup.refusal import refused
-from bot.diagnostics.setup.remarks import remarks, summary
 from bot.diagnostics.setup.tried_key import TryKey
 from bot.diagnostics.setup.wanted import Wanted
 from bot.domain.account import AccountRef
 from bot.domain.errors import ConfigurationError
-from bot.notifications.ways import find_ways
-from bot.seams.clock import SystemClock
 from bot.settings import Settings
 from bot.settings.loading import process_environment
 
-NOTHING_CHANGED = "Nothing was changed."
 INTERRUPTED = 130
 
 
@@ -60,22 +55,13 @@ def run(settings: Settings, words: argparse.Namespace) -> int:
 def by_questions(settings: Settings, words: argparse.Namespace, dialogue: Dialogue) -> int:
     """Raises `Abandoned` as long as nothing is written."""
     place = Place.of_this_process()
-    wanted, future, changes = _agreed(settings, words, dialogue, place)
-    if changes and not words.dry_run:
-        if not dialogue.agrees("Write this", default=True):
-            raise Abandoned
-        write_all(changes)
-    return _finish(wanted, future, words, dialogue.say)
-
-
-def _agreed(
-    settings: Settings, words: argparse.Namespace, dialogue: Dialogue, place: Place
-) -> tuple[Wanted, Settings, Sequence[FileChange]]:
-    """Until here Ctrl-C leaves everything as it was."""
     try:
-        return _asked(settings, words, dialogue, place)
+        wanted, future, changes = _asked(settings, words, dialogue, place)
+        if changes and not words.dry_run and not dialogue.agrees("Write this", default=True):
+            raise Abandoned
     except KeyboardInterrupt as error:
         raise Abandoned from error
+    return _written(wanted, future, changes, words, dialogue.say)
 
 
 def _asked(
@@ -90,7 +76,7 @@ def _asked(
     changes = planned_changes(wanted, place)
     future = tried(changes, place)
     dialogue.say("")
-    _show(wanted, future, changes, place, dialogue.say)
+    show(wanted, future, changes, place, dialogue.say)
     return wanted, future, changes
 
 
@@ -111,13 +97,23 @@ def _by_flags(settings: Settings, words: argparse.Namespace, say: Callable[[str]
     wanted, unfit = _with_given_keys(wanted, future, words, say)
     if unfit:
         say(f"{NOTHING_CHANGED} With --offline the keys are written all the same.")
-        return exit_codes.SOMETHING_WRONG
+        return end_with_refused_keys(words)
     changes = planned_changes(wanted, place)
     future = tried(changes, place)
-    _show(wanted, future, changes, place, say)
+    show(wanted, future, changes, place, say)
+    return _written(wanted, future, changes, words, say)
+
+
+def _written(
+    wanted: Wanted,
+    future: Settings,
+    changes: Sequence[FileChange],
+    words: argparse.Namespace,
+    say: Callable[[str], None],
+) -> int:
     if not words.dry_run:
         write_all(changes)
-    return _finish(wanted, future, words, say, changes=changes)
+    return end(future, {**process_environment(), **wanted.variables}, changes, words, say)
 
 
 def _with_given_keys(
@@ -161,7 +157,7 @@ def _proves_itself(try_key: TryKey, account: AccountRef, credentials: Credential
     return not result.problem
 
 
-# -- what both end with -----------------------------------------------------------------------------------------------
+# -- whose keys -------------------------------------------------------------------------------------------------------
 def _accounts(settings: Settings) -> Sequence[AccountRef]:
     """Those that trade, each master before its users."""
     found: list[AccountRef] = []
@@ -178,78 +174,3 @@ def _accounts(settings: Settings) -> Sequence[AccountRef]:
 
 def _user_ids(settings: Settings) -> Sequence[str]:
     return sorted({user.user_id for user in settings.users})
-
-
-def _show(
-    wanted: Wanted, future: Settings, changes: Sequence[FileChange], place: Place, say: Callable[[str], None]
-) -> None:
-    for line in summary(wanted, future):
-        say(line)
-    if not changes:
-        say("All files are as they should be; there is nothing to write.")
-    for change in changes:
-        say(f"{place.shown(change.path)}:")
-        for line in change.shown():
-            say(line)
-    environ = {**process_environment(), **wanted.variables}
-    for sentence in (*overruled(wanted, future), *remarks(future, environ)):
-        say(f"Note: {sentence}")
-
-
-def _finish(
-    wanted: Wanted,
-    future: Settings,
-    words: argparse.Namespace,
-    say: Callable[[str], None],
-    *,
-    changes: Sequence[FileChange] = (),
-) -> int:
-    done = None
-    if words.dry_run:
-        say(f"{NOTHING_CHANGED} This was --dry-run.")
-    elif not words.no_run:
-        done = _first_run(words.run_seconds, say)
-    if not words.dry_run:
-        _say_next(future, {**process_environment(), **wanted.variables}, say)
-    if words.json:
-        _print_json(changes, words, done)
-    return exit_codes.OK if done is None or done.copied else exit_codes.SOMETHING_WRONG
-
-
-def _first_run(seconds: float, say: Callable[[str], None]) -> PaperRun:
-    say("")
-    say(f"A first run on paper, {seconds:g} s at most; its books are thrown away afterwards.")
-    done = paper_run(seconds, say)
-    if done.first_seconds is not None:
-        say(f"The first copied fill was there after {done.first_seconds:.0f} s.")
-    else:
-        say("No copy was filled in that time. The last that was said:")
-        say(done.last_words)
-    return done
-
-
-def _say_next(settings: Settings, environ: Mapping[str, str], say: Callable[[str], None]) -> None:
-    say("")
-    say("What is next:")
-    for command, text in _next_steps(settings, environ):
-        say(f"  {command:<29}{text}")
-
-
-def _next_steps(settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    live = settings.trading_mode == "live"
-    if live:
-        yield "python bot.py doctor --live", "are the keys, the clock and the balances in order?"
-    if find_ways(settings.notifications, environ, SystemClock()).channels:
-        yield "python bot.py notify test", "a test message to whoever is told"
-    yield "./start.sh", f"start NIJA ({settings.trading_mode})"
-    if settings.console.enabled:
-        yield f"http://127.0.0.1:{settings.console.port}", "the page, while it runs"
-    yield "python bot.py status", "does every account trade?"
-    if not live:
-        yield "python bot.py init", "once more, for real money: answer live"
-
-
-def _print_json(changes: Sequence[FileChange], words: argparse.Namespace, done: PaperRun | None) -> None:
-    ran = None if done is None else {"copied": done.copied, "first_copied_fill_seconds": done.first_seconds}
-    files = [str(change.path) for change in changes]
-    print(json.dumps({"written": [] if words.dry_run else files, "would_write": files, "paper_run": ran}, indent=2))

@@ -91,7 +91,7 @@ def _watch(
     settings: Settings, child: "subprocess.Popen[bytes]", seconds: float, say: Callable[[str], None]
 ) -> tuple[dict[str, str], float | None]:
     clock, never = SystemClock(), threading.Event()
-    expected = _brokers_with_users(settings)
+    expected = brokers_with_users(settings)
     copied: dict[str, str] = {}
     began, first = clock.monotonic(), None
     while clock.monotonic() - began < seconds + STOP_SECONDS and child.poll() is None and expected - copied.keys():
@@ -104,7 +104,8 @@ def _watch(
     return copied, first
 
 
-def _brokers_with_users(settings: Settings) -> set[str]:
+def brokers_with_users(settings: Settings) -> set[str]:
+    """Where somebody will copy: a master that runs, and a user of it."""
     masters = {master.broker for master in settings.masters if master.enabled}
     return {str(user.broker) for user in settings.users if user.enabled and user.broker in masters}
 
