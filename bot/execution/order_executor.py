@@ -43,6 +43,7 @@ from bot.execution.entry_gate import EntryGate, OpenGate
 from bot.execution.fill_recorder import FillRecorder
 from bot.execution.instance_guard import InstanceGuard, NoOtherInstance
 from bot.observability.correlation import working_on
+from bot.observability.last_said import SaidOf
 from bot.seams.clock import Clock
 from bot.seams.failpoints import failpoint
 from bot.storage import intents as intent_rows
@@ -122,6 +123,7 @@ class OrderExecutor:
         self._departures = departures or Departures(clock)
         self._absence = AbsenceWatch()
         self._unresolved_since: dict[str, float] = {}
+        self._said = SaidOf()
         self._book_earlier: Callable[[VenueOrder, datetime], None] = _nothing_earlier
 
     def before_booking(self, book_earlier: Callable[[VenueOrder, datetime], None]) -> None:
@@ -180,6 +182,8 @@ class OrderExecutor:
         """The intent as it is now written, which is news to whoever follows orders."""
         result = self.reload(intent)
         self._on_order(result)
+        if has_ended(result):
+            self._said.forget(result.client_order_id)
         return result
 
     def _held_back(self, intent: OrderIntent, gate: Callable[[], str]) -> bool:
@@ -236,7 +240,7 @@ class OrderExecutor:
         try:
             order = self._broker.find_order(intent.client_order_id, symbol=intent.symbol, sent_at=signal.executed_at)
         except _CALM_ERRORS as error:
-            log.info("%s order %s not sent yet: %s", intent.account_id, intent.client_order_id, error)
+            self._say_why_not("sent", intent, error)
             return False
         if order is not None:
             self.adopt(intent, order)
@@ -406,12 +410,14 @@ class OrderExecutor:
                 else:
                     self._find_out(intent, along)
         except _CALM_ERRORS as error:
-            log.info("%s order %s not settled yet: %s", intent.account_id, intent.client_order_id, error)
+            self._say_why_not("settled", intent, error)
         result = self.reload(intent)
         if result.state in UNRESOLVED_STATES:
             self._alarm_when_old(result)
         else:
             self._forget(result)
+        if has_ended(result):
+            self._said.forget(result.client_order_id)
         return result
 
     def _find_out(self, intent: OrderIntent, along: Along) -> None:
@@ -432,7 +438,7 @@ class OrderExecutor:
                 self._request_cancel(intent, intent.venue_order_id)
                 self._follow_once(intent)
             except _CALM_ERRORS as error:
-                log.info("%s order %s not cancelled yet: %s", intent.account_id, intent.client_order_id, error)
+                self._say_why_not("cancelled", intent, error)
         return self.reload(intent)
 
     def adopt(self, intent: OrderIntent, order: VenueOrder) -> OrderIntent:
@@ -484,7 +490,7 @@ class OrderExecutor:
                     if self._follow_once(intent, along):
                         return
             except _CALM_ERRORS as error:
-                log.info("%s order %s not confirmed yet: %s", intent.account_id, intent.client_order_id, error)
+                self._say_why_not("confirmed", intent, error)
             if intent.order_type.rests or self._clock.monotonic() >= deadline or self._stop.is_set():
                 return
             self._clock.wait(self._stop, CONFIRM_POLL_SECONDS)
@@ -623,6 +629,12 @@ class OrderExecutor:
             intent.symbol,
             intent.reason,
         )
+
+    def _say_why_not(self, what: str, intent: OrderIntent, error: Exception) -> None:
+        """Again and again the same is asked; it is said when it is news."""
+        is_news = self._said.is_news(intent.client_order_id, f"{what} {error}")
+        level = logging.INFO if is_news else logging.DEBUG
+        log.log(level, "%s order %s not %s yet: %s", intent.account_id, intent.client_order_id, what, error)
 
     def _forget(self, intent: OrderIntent) -> None:
         self._absence.forget(intent.client_order_id)

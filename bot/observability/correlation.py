@@ -4,9 +4,9 @@ A master's order becomes a signal, which becomes an order of each user. Whoever 
 `working_on`; every line that the thread logs inside, wherever it comes from, carries it.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 
 # So much of a signal's id stands in sentences.
@@ -27,27 +27,31 @@ class Work:
         return self.signal or self.order
 
 
-_NOTHING = Work()
-_work: ContextVar[Work] = ContextVar("work", default=_NOTHING)
+class _OfThisThread(threading.local):
+    """Of the thread and not of a context: a connection that is opened on the way lives on, and is about more."""
+
+    work = Work()
+
+
+_here = _OfThisThread()
 
 
 def current_work() -> Work:
     """What this thread says it works on."""
-    return _work.get()  # lint: a context variable, which waits for nothing
+    return _here.work
 
 
 @contextmanager
 def working_on(*, account: str = "", signal: str | None = "", order: str = "") -> Iterator[None]:
     """What is given replaces what was known outside; of another order another signal is meant, or none."""
-    outer = _work.get()  # lint: a context variable, which waits for nothing
-    same = not order or order == outer.order
-    inner = Work(
+    outer = _here.work
+    same = not order or not outer.order or order == outer.order
+    _here.work = Work(
         account=account or outer.account,
-        signal=(signal or "") or (outer.signal if same or not outer.order else ""),
+        signal=signal or (outer.signal if same else ""),
         order=order or outer.order,
     )
-    before = _work.set(inner)
     try:
         yield
     finally:
-        _work.reset(before)
+        _here.work = outer

@@ -22,3 +22,20 @@ class LastSaid:
         is_news = self._said.get(key, "") != text
         self._said[key] = text
         return is_news
+
+
+class SaidOf:
+    """What was said of each order while it went on, figures apart: two troubles that take turns are said once each."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, set[str]] = {}
+
+    def is_news(self, order_id: str, text: str) -> bool:
+        said, bare = self._said.setdefault(order_id, set()), without_figures(text)
+        is_news = bare not in said
+        said.add(bare)
+        return is_news
+
+    def forget(self, order_id: str) -> None:
+        """It has ended."""
+        self._said.pop(order_id, None)

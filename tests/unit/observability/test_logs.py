@@ -1,5 +1,6 @@
 """Where lines go, in which form, and that nobody else's text can make one."""
 
+import asyncio
 import io
 import json
 import logging
@@ -129,6 +130,22 @@ def test_another_order_within_the_work_on_a_signal_is_not_the_signals() -> None:
             assert current_work().correlation == "order-2"
         with working_on(order="order-1", signal=None):
             assert current_work().correlation == SIGNAL
+
+
+def test_what_a_thread_sets_going_elsewhere_is_not_about_its_work() -> None:
+    async def told() -> str:
+        return current_work().correlation
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        with working_on(signal=SIGNAL):
+            assert asyncio.run_coroutine_threadsafe(told(), loop).result(30) == ""
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(30)
+        loop.close()
 
 
 def test_each_thread_has_work_of_its_own() -> None:
