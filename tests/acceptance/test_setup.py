@@ -64,13 +64,6 @@ def copiers(bot: BotProcess) -> set[str]:
     return {user["user_id"] for signal in bot.copies() for user in signal["users"] if user["status"] == "copied"}
 
 
-def test_init_without_a_terminal_and_without_yes_says_how_to_answer(environ: dict[str, str], tmp_path: Path) -> None:
-    done = command(environ, "init")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "Answer by flags: python bot.py init --help" in done.stderr
-    assert list((tmp_path / "config").iterdir()) == []
-
-
 def test_keys_of_a_file_are_checked_and_only_then_taken_over(environ: dict[str, str], tmp_path: Path) -> None:
     keys = tmp_path / "keys.env"
     keys.write_text(f"KRAKEN_MASTER_API_KEY={'k' * 56}\nKRAKEN_MASTER_API_SECRET={'A' * 86}\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bot.brokers.credential_names import variables_of
 from bot.brokers.credentials import Credentials, MissingCredentials, duplicate_keys, find_credentials
-from bot.diagnostics.setup.asked_settings import LIMITS, setting_of_flag
+from bot.diagnostics.setup.asked_settings import LIMITS, Asked, setting_of_flag
 from bot.diagnostics.setup.dialogue import WrongAnswer
 from bot.diagnostics.setup.key_entry import variables_with
 from bot.diagnostics.setup.new_user import new_user
@@ -29,7 +29,7 @@ def wanted_by_flags(words: argparse.Namespace, settings: Settings, place: Place)
     except WrongAnswer as error:
         raise ConfigurationError(f"--broker: {error}") from error
     given = {
-        each.name: setting_of_flag(each, text) for each in LIMITS if (text := _given(words, each.flag)) is not None
+        each.name: setting_of_flag(each, text) for each in LIMITS if (text := given_limit(words, each)) is not None
     }
     directory = state_directory_for(words.mode, settings, place.config_dir.parent) if words.mode else ""
     running = brokers or [master.broker for master in settings.masters if master.enabled]
@@ -42,8 +42,9 @@ def wanted_by_flags(words: argparse.Namespace, settings: Settings, place: Place)
     )
 
 
-def _given(words: argparse.Namespace, flag: str) -> str | None:
-    text: str | None = getattr(words, flag.removeprefix("--").replace("-", "_"))
+def given_limit(words: argparse.Namespace, asked: Asked) -> str | None:
+    """What the command line says of a limit, as it was typed; None = nothing."""
+    text: str | None = getattr(words, asked.name.rpartition(".")[2])
     return text
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from bot import exit_codes
 from bot.brokers.credentials import Credentials
+from bot.diagnostics.setup.asked_settings import LIMITS
 from bot.diagnostics.setup.dialogue import Abandoned, Dialogue, at_the_terminal
 from bot.diagnostics.setup.ending import NOTHING_CHANGED, end, end_with_refused_keys, show
 from bot.diagnostics.setup.file_change import FileChange, write_all
-from bot.diagnostics.setup.flags import credentials_in, keys_of_file, variables_to_write, wanted_by_flags
+from bot.diagnostics.setup.flags import credentials_in, given_limit, keys_of_file, variables_to_write, wanted_by_flags
 from bot.diagnostics.setup.key_entry import KeyEntry
 from bot.diagnostics.setup.place import Place
 from bot.diagnostics.setup.planned_changes import planned_changes, tried
@@ -31,13 +32,9 @@ INTERRUPTED = 130
 def run(settings: Settings, words: argparse.Namespace) -> int:
     """Set NIJA up; returns the exit code. Nothing is written before all of it is known to load."""
     say = (lambda line: print(line, file=sys.stderr)) if words.json else print
-    if not words.yes and not (sys.stdin.isatty() and sys.stdout.isatty()):
-        print(
-            "init asks questions, and this is no terminal. Answer by flags: python bot.py init --help", file=sys.stderr
-        )
-        return exit_codes.WRONG_USE
-    if words.json and not words.yes:
-        print("--json is for --yes: questions are for a person", file=sys.stderr)
+    misuse = "" if words.yes else _misuse(words)
+    if misuse:
+        print(misuse, file=sys.stderr)
         return exit_codes.WRONG_USE
     try:
         if words.yes:
@@ -49,6 +46,18 @@ def run(settings: Settings, words: argparse.Namespace) -> int:
     except Abandoned:
         print(f"\n{NOTHING_CHANGED}")
         return INTERRUPTED
+
+
+def _misuse(words: argparse.Namespace) -> str:
+    """Why no questions can be asked; empty = they can."""
+    if words.json:
+        return "--json is for --yes: questions are for a person"
+    answers = (words.mode, words.broker, words.user, words.env_file, words.switch_off_idle)
+    if any(answers) or any(given_limit(words, each) is not None for each in LIMITS):
+        return "These flags are answers, and are for --yes; without them init asks"
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return "init asks questions, and this is no terminal. Answer by flags: python bot.py init --help"
+    return ""
 
 
 # -- by questions -----------------------------------------------------------------------------------------------------

@@ -171,6 +171,27 @@ def test_a_file_of_keys_of_which_one_is_refused_changes_nothing_unless_nobody_is
     assert other.api_secret not in out
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ([], "this is no terminal. Answer by flags: python bot.py init --help"),
+        (["--json"], "--json is for --yes"),
+        (["--mode", "live"], "are for --yes"),
+        (["--max-positions", "3"], "are for --yes"),
+        (["--yes", "--max-positions", "0"], "--max-positions: must be greater than or equal to 1"),
+        (["--yes", "--broker", "krakn"], "please answer"),
+        (["--yes", "--user", "ann"], "write it as id:brokerage"),
+        (["--yes", "--env-file", "nowhere.env"], "there is no such file"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_in_a_sentence(
+    flags: list[str], said: str, variables: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", *flags]) == 2
+    assert said in capsys.readouterr().err
+    assert list(Place.of_this_process().config_dir.iterdir()) == []
+
+
 def test_a_second_run_tries_the_keys_that_are_there_and_replaces_one_in_place(
     exchange: ExchangeProcess, variables: dict[str, str]
 ) -> None:
