@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -32,11 +33,30 @@ def there(tmp_path: Path) -> Iterator[OneBrokerage]:
         yield made
 
 
+class Systemd:
+    """Reads what it is told, as systemd does: a socket that nobody reads is full after a few words."""
+
+    def __init__(self, socket_file: Path) -> None:
+        self.words: list[str] = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(socket_file))
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while text := self._socket.recv(1000):
+            self.words.append(text.decode().partition("\n")[0])
+
+    def close(self) -> None:
+        with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as last:
+            last.sendto(b"", self._socket.getsockname())
+        self._reader.join(LONG)
+        self._socket.close()
+
+
 @pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[socket.socket]:
-    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as heard:
-        heard.bind(str(tmp_path / "notify"))
-        heard.settimeout(LONG)
+def systemd(tmp_path: Path) -> Iterator[Systemd]:
+    with closing(Systemd(tmp_path / "notify")) as heard:
         yield heard
 
 
@@ -96,7 +116,7 @@ def others_can_read(directory: Path) -> list[str]:
 
 
 def test_after_two_crashed_starts_a_third_sells_and_buys_nothing_until_a_person_resumes(
-    there: OneBrokerage, systemd: socket.socket, tmp_path: Path
+    there: OneBrokerage, systemd: Systemd, tmp_path: Path
 ) -> None:
     os.chmod(there.state, 0o700)
     crash_holding_something(there)
@@ -109,7 +129,6 @@ def test_after_two_crashed_starts_a_third_sells_and_buys_nothing_until_a_person_
         "NIJA_CONSOLE_TOKEN": "a-token-of-the-console-of-28",
     }
     with there.start(**more) as bot:
-        assert systemd.recv(1000).startswith(b"READY=1")
         bot.says("HALTED: entries are off for everything", seconds=LONG)
         for account in ("master", "ann"):
             there.waits_for(partial(sells, there, since, account), f"{account} sells what it held", seconds=LONG)
@@ -128,7 +147,8 @@ def test_after_two_crashed_starts_a_third_sells_and_buys_nothing_until_a_person_
     assert [row["exit_code"] for row in rows] == [None, None, 0]
     assert all(row["build"] for row in rows)
     assert others_can_read(there.state) == []
-    assert heard_at_the_end(systemd) == ["WATCHDOG=1", "STOPPING=1"]
+    wait_until(lambda: "STOPPING=1" in systemd.words, seconds=LONG, what="systemd hears of the stop")
+    assert list(dict.fromkeys(systemd.words)) == ["READY=1", "WATCHDOG=1", "STOPPING=1"]
 
 
 def test_while_another_process_has_its_turn_a_platform_is_told_that_this_one_lives(
@@ -161,14 +181,3 @@ def asked(port: int, page: str) -> tuple[int, str]:
         session.trust_env = False
         reply = session.get(f"http://127.0.0.1:{port}/{page}", timeout=30)
     return reply.status_code, reply.text.strip()
-
-
-def heard_at_the_end(systemd: socket.socket) -> list[str]:
-    """What systemd heard, each word once, in the order of the first time."""
-    words: dict[str, None] = {}
-    systemd.setblocking(False)
-    while True:
-        try:
-            words[systemd.recv(1000).decode().partition("\n")[0]] = None
-        except BlockingIOError:
-            return list(words)
