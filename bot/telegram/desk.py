@@ -60,6 +60,7 @@ class TelegramDesk:
         self._clean = clean
         self._leads = leads
         self._next = 0
+        self._only_in_mind = False
         self._strangers: set[str] = set()
         self._problem = ""
         self._stop = threading.Event()
@@ -92,24 +93,30 @@ class TelegramDesk:
         try:
             if not self._leads():
                 return ""
-            before = self._offset()
-            for update in self._api.updates(before, wait_seconds=wait_seconds):
-                self._next = max(self._next, update.id + 1)
+            self._next = before = self._offset()
+            updates = self._api.updates(before, wait_seconds=wait_seconds)
+            beat("reading what chats say", CALL_SECONDS)  # who was given up meanwhile ends here, and notes nothing
+            for update in updates:
+                # Not the greatest: after a week without a message, and for another bot, Telegram goes on at any number,
+                # and of an offset beyond that it returns again and again all that it has.
+                self._next = update.id + 1
                 if update.chat in self._chats:
                     self._act(update, kept=self._remember())
                     before = self._next
                 else:
                     self._note_stranger(update)
-            if self._next > before:
+            if self._next != before:
                 self._remember()  # once for all that strangers said: they must not keep the database busy
         except (NotDelivered, NijaError) as error:
             return self._clean(str(error))
         return ""
 
     def _offset(self) -> int:
+        if self._only_in_mind:
+            return self._next
         try:
             with self._store.read() as connection:
-                return max(self._next, int(process.get_meta(connection, OFFSET) or 0))
+                return int(process.get_meta(connection, OFFSET) or 0)
         except StoreUnavailable:
             return self._next
 
@@ -122,7 +129,9 @@ class TelegramDesk:
             )
         except StoreUnavailable as error:
             log.warning("that a message of Telegram was read cannot be written down: %s", error)
+            self._only_in_mind = True
             return False
+        self._only_in_mind = False
         return True
 
     def _act(self, update: Update, *, kept: bool) -> None:

@@ -172,6 +172,23 @@ def test_a_message_is_acted_on_once_although_telegram_says_it_again(chat: Chat) 
     assert len(chat.requests()) == 1
 
 
+def test_telegram_that_begins_its_numbers_anew_is_heard_and_each_message_once(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a week without a message it goes on at any number; of an offset beyond that it returns all it has."""
+    assert "NIJA is running" in chat.say("/status")
+    since = chat.server._since
+    monkeypatch.setattr(chat.server, "_updates", [])
+    monkeypatch.setattr(chat.server, "_next", 10)
+    monkeypatch.setattr(chat.server, "_since", lambda offset: since(0 if offset > 100 else offset))
+    assert "NIJA is running" in chat.say("/status")
+    assert "Entries are off" in chat.say(f"/confirm {chat.code_of('/kill')}")
+    answers = len(chat.server.sent)
+    for desk in (chat.desk, chat.new_desk()):
+        assert desk.turn(wait_seconds=0) == ""
+    assert len(chat.server.sent) == answers
+
+
 def test_a_message_whose_answer_gets_lost_is_not_acted_on_again(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> None:
     code = chat.code_of("/kill")
     with monkeypatch.context() as broken:
