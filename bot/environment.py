@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 NEEDED = (
@@ -39,7 +41,7 @@ def run(module: str, *, started_as: tuple[str, ...] = ()) -> None:
         # A terminal that cannot show a letter of somebody's name must not end the answer.
         getattr(stream, "reconfigure", lambda **_: None)(errors="replace")
     try:
-        code = importlib.import_module(module).main()
+        code = _loaded(module).main()
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -48,6 +50,16 @@ def run(module: str, *, started_as: tuple[str, ...] = ()) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = PIPE_CLOSED
     sys.exit(code)
+
+
+def _loaded(module: str) -> Any:
+    """What a program is loaded from stays until its end: to look through it for garbage is lost time, now and later."""
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _continue_inside(started_as: tuple[str, ...]) -> None:

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from bot import exit_codes
+from bot.diagnostics.listed_accounts import UnknownName
 from bot.diagnostics.listing import cannot_read, paper, print_json
-from bot.diagnostics.period_reading import UnknownName
 from bot.diagnostics.store_reading import BotState, NoStore, bot_state, now, read_store
 from bot.diagnostics.why_answer import Answer
 from bot.diagnostics.why_subject import Unknown

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, select
 
 from bot.diagnostics.command_line import Commands, account_of, add_account, add_command, number
+from bot.diagnostics.listed_accounts import listed_accounts
 from bot.diagnostics.listed_answer import Seen, tell
 from bot.diagnostics.listing import age, count, seconds_since, short, time_text
-from bot.diagnostics.period_reading import listed_accounts
 from bot.diagnostics.positions import rounded_price
 from bot.diagnostics.row_fields import fields_of
 from bot.diagnostics.why_answer import Answer, Cell, Listing

@@ -11,26 +11,11 @@ from decimal import Decimal
 
 from bot.books.equity import Mark
 from bot.books.exactly import add, subtract
+from bot.diagnostics.listed_accounts import ListedAccount as ListedAccount
 from bot.storage.day_closes import DayClose, DayStatus
 
 # The parts of the identity, in the order in which they are shown: what each adds to equity (fees take away).
 TERMS = ("realised", "unrealised_change", "fees", "net_deposits", "income", "other_holdings", "difference")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListedAccount:
-    """Whose figures these are. `currency` is the account's own; every amount of it is in that."""
-
-    account_id: str
-    name: str
-    broker: str
-    user_id: str | None
-    currency: str
-
-    @property
-    def title(self) -> str:
-        """As a heading: the label, and who that is."""
-        return f"{self.account_id} ({self.name})" if self.user_id else f"{self.account_id} (master)"
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Any
 from bot.diagnostics.amounts_shown import signed
 from bot.diagnostics.command_line import Commands, account_of, add_account, add_command
 from bot.diagnostics.held_positions import nearest_first, read_positions
+from bot.diagnostics.listed_accounts import listed_accounts
 from bot.diagnostics.listed_answer import Seen, tell
 from bot.diagnostics.listing import age_words, count
-from bot.diagnostics.period_reading import listed_accounts
 from bot.diagnostics.why_answer import Answer, Cell, Listing, words
 from bot.diagnostics.why_held import nearest
 from bot.domain.decision import ExitStatus

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 from sqlalchemy import URL, Connection, text
 
 from bot.seams.clock import Clock
@@ -53,6 +52,9 @@ class Listener:
             self._thread.join(timeout_seconds)
 
     def _run(self) -> None:
+        # Only where there is a PostgreSQL: loading its driver takes as long as a command's whole answer otherwise.
+        import psycopg
+
         while not self._stop.is_set():
             try:
                 self._listen()
@@ -66,6 +68,8 @@ class Listener:
                 self._clock.wait(self._stop, AGAIN_SECONDS)
 
     def _listen(self) -> None:
+        import psycopg
+
         arguments: dict[str, Any] = dict(CONNECT_ARGUMENTS)
         with psycopg.connect(self._url, autocommit=True, **arguments) as connection:
             connection.execute(f"LISTEN {CHANNEL}")
