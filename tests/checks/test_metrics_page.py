@@ -12,7 +12,7 @@ import yaml
 from prometheus_client.registry import Collector
 
 from bot.brokers.base import Urgency
-from bot.diagnostics.alert_causes import CAUSES
+from bot.diagnostics.alert_causes import CAUSES, EVENTS
 from bot.domain.account import BrokerType
 from bot.domain.drift import DriftKind
 from bot.domain.halt import HaltScope, HaltStrength
@@ -255,6 +255,11 @@ def test_every_alert_says_for_how_long_how_bad_what_and_where_the_way_out_is_wri
             "job",
             "instance",
         }
+
+
+def test_every_cause_that_lasts_has_a_rule_that_leads_to_its_section() -> None:
+    sections = {rule["annotations"]["runbook_url"].partition("#alert-")[2] for rule in rules()} - {""}
+    assert sections == {*CAUSES} - EVENTS
 
 
 def _labels_of(name: str) -> tuple[str, ...]:
