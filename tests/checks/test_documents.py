@@ -17,6 +17,9 @@ from tests.checks.forbidden_calls import ROOT
 
 # Between back quotes, from the project's directory.
 NAMED_FILE = re.compile(r"`((?:tests|bot|paper_exchange|benchmarks|docs|deploy)/[\w./*-]+)(?:::\w+)?`")
+# A section of a page, as messages and alert rules name it.
+POINTED_AT = re.compile(r"(docs/[a-z-]+\.md)#([\w-]+)")
+SOURCES = frozenset({".py", ".yml", ".json", ".js", ".yaml"})
 README_LINES = 120
 # What stands for a figure or a time in the documents; names and texts may be any.
 STAND_INS = {"ID": "1", "N": "5", "TIME": "2026-01-31T12:00Z", "SECONDS": "5"}
@@ -165,6 +168,13 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 def test_every_file_that_is_named_is_there(path: Path) -> None:
     named = NAMED_FILE.findall(path.read_text(encoding="utf-8"))
     assert [name for name in named if not list(ROOT.glob(name.partition("::")[0]))] == []
+
+
+def test_what_the_program_and_its_alert_rules_point_at_is_there() -> None:
+    sources = [path for folder in ("bot", "deploy") for path in (ROOT / folder).rglob("*.*") if path.suffix in SOURCES]
+    pointed = {found for path in sources for found in POINTED_AT.findall(path.read_text(encoding="utf-8"))}
+    assert len(pointed) > 10
+    assert [f"{page}#{anchor}" for page, anchor in sorted(pointed) if anchor not in anchors_of(ROOT / page)] == []
 
 
 def test_headings_are_made_into_anchors_as_pages_are_shown() -> None:
