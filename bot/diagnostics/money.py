@@ -9,7 +9,7 @@ from bot.books.exactly import multiply
 from bot.diagnostics.amounts_shown import cents, exact, rounded, units
 from bot.diagnostics.books_command import Ledger, ending, late_words, open_ledger, refuse
 from bot.diagnostics.chosen_days import ChosenDays
-from bot.diagnostics.command_line import FIGURES, Commands, add_command
+from bot.diagnostics.command_line import FIGURES, Commands, account_of, add_account, add_command
 from bot.diagnostics.listing import paper, print_json, seconds_since, since, time_text
 from bot.diagnostics.period_figures import AccountPeriod, total, totals_of
 from bot.diagnostics.period_reading import UnknownName, listed_accounts, read_period
@@ -41,11 +41,11 @@ def add(commands: Commands) -> None:
         commands,
         "money",
         "what is in each account and in total: available, held, positions at a price with its age",
-        lambda settings, words: run(settings, account=words.account, as_json=words.json),
+        lambda settings, words: run(settings, account=account_of(words), as_json=words.json),
         codes=FIGURES,
         examples=["money", "money --account daivon_frazier_kraken", "money --json"],
     )
-    made.add_argument("--account", metavar="ACCOUNT", help="only this one, with every position")
+    add_account(made)
 
 
 def run(settings: Settings, *, account: str | None, as_json: bool) -> int:

@@ -10,7 +10,7 @@ from bot import exit_codes
 from bot.diagnostics.amounts_shown import UNKNOWN, cents, fraction, signed
 from bot.diagnostics.books_command import Ledger, ending, late_words, open_ledger, refuse
 from bot.diagnostics.chosen_days import ChosenDays, add_days, days_of, last_days
-from bot.diagnostics.command_line import FIGURES, Commands, add_command
+from bot.diagnostics.command_line import FIGURES, Commands, account_of, add_account, add_command
 from bot.diagnostics.csv_file import STANDARD_OUTPUT, cell, open_sheet
 from bot.diagnostics.listing import cannot_read, paper, print_json, since
 from bot.diagnostics.period_figures import TERMS, AccountPeriod, CurrencyTotal, net_of, totals_of
@@ -55,7 +55,7 @@ def add(commands: Commands) -> None:
     which.add_argument("--7d", dest="week", action="store_true", help="the last seven days, today among them")
     which.add_argument("--all", action="store_true", help="since the books began")
     add_days(made)
-    made.add_argument("--account", metavar="ACCOUNT", help="only this one, as kraken or daivon_frazier_kraken")
+    add_account(made)
     made.add_argument("--explain", action="store_true", help="also every closed lot, and the identity with every digit")
     made.add_argument("--csv", metavar="FILE", help="also a row per account and day; - prints them instead")
     made.set_defaults(refuse=made.error)
@@ -70,7 +70,7 @@ def _pnl(settings: Settings, words: argparse.Namespace) -> int:
         days: ChosenDays | int = days_of(words)
     else:
         days = ChosenDays() if words.all else 7 if words.week else 1
-    asked = Asked(days=days, account=words.account, explain=words.explain, csv=words.csv)
+    asked = Asked(days=days, account=account_of(words), explain=words.explain, csv=words.csv)
     return run(settings, asked, as_json=words.json)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from bot import exit_codes
-from bot.diagnostics.command_line import Commands, add_command, moment, number
+from bot.diagnostics.command_line import Commands, account_of, add_account, add_command, moment, number
 from bot.diagnostics.listing import cannot_read, count, paper, print_json, seconds_since, since, time_text
 from bot.diagnostics.store_reading import BotState, NoStore, bot_state, now, read_store
 from bot.diagnostics.terminal import table
@@ -25,13 +25,13 @@ def add(commands: Commands) -> None:
         "vetoes",
         "entries that a limit or a halt did not let out, with the numbers that were compared",
         lambda settings, words: run(
-            settings, as_json=words.json, from_moment=words.since, account=words.account, limit=words.limit
+            settings, as_json=words.json, from_moment=words.since, account=account_of(words), limit=words.limit
         ),
         codes="0 none, 1 there are some, 2 wrong use or configuration, 3 the bot is not running (then: as last seen)",
         examples=["vetoes", "vetoes --account kraken --since 2026-01-31T12:00Z --json"],
     )
     made.add_argument("--since", type=moment, metavar="TIME", help="default: the last 24 hours (UTC if no zone)")
-    made.add_argument("--account", metavar="ACCOUNT", help="of this one only")
+    add_account(made)
     made.add_argument("--limit", type=number, default=50, metavar="N", help="how many (default 50)")
 
 
