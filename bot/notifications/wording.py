@@ -30,7 +30,7 @@ class Wording:
         if last_until is not None:
             parts.append(f"That is as many messages as an hour may have. More is told together at {_at(last_until)}.")
         return Message(
-            id=f"{self.installation[:8]}-{min(row.id for row in rows)}",
+            id=f"{self.installation[:8]}-{_numbers(rows)}",
             title=self.clean(f"{self._begin} {_title(rows, causes)}"),
             text=self.clean("\n\n".join(parts)),
             severity=rows[0].severity,
@@ -67,6 +67,12 @@ class Wording:
         lines += [f"Over: {_about(row)}: {row.text}" for row in over[:MOST_NAMED]]
         lines += [f"Over: and {len(over) - MOST_NAMED} more of {over[0].cause}"] if len(over) > MOST_NAMED else []
         return "\n".join(filter(None, lines))
+
+
+def _numbers(rows: Sequence[Notification]) -> str:
+    """The same when the same rows are told again, another one when others have come: a receiver drops what it has."""
+    ids = [row.id for row in rows]
+    return str(ids[0]) if len(ids) == 1 else f"{min(ids)}-{max(ids)}-{len(ids)}"
 
 
 def _title(rows: Sequence[Notification], causes: Sequence[str]) -> str:

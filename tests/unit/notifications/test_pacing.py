@@ -128,4 +128,11 @@ def test_a_message_says_what_of_whom_since_when_and_where_to_read_on() -> None:
     assert "And 1 more: account_4 (failed)" in message.text
     assert "What to do: docs/runbook.md#alert-account_lost" in message.text
     assert "Over: exit_debt account_6: after 90 s" in message.text
-    assert message.id == "01234567-3"
+
+
+def test_an_id_is_that_of_the_same_rows_and_of_no_others() -> None:
+    """A receiver that drops what it has had must not drop what came after a try whose answer was lost."""
+    alone, more = WORDING.message([row(3)], now=NOW), WORDING.message([row(3), row(4), row(6)], now=NOW)
+    assert (alone.id, more.id) == ("01234567-3", "01234567-3-6-3")
+    assert WORDING.message([row(6), row(3), row(4)], now=NOW + timedelta(hours=1)).id == more.id
+    assert WORDING.message([row(3), row(6)], now=NOW).id != more.id
