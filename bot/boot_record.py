@@ -18,6 +18,8 @@ from bot.storage.store import Store
 log = logging.getLogger(__name__)
 
 WRITE_SECONDS = 2.0
+# On paper a bot is killed and started for practice, and nothing can be lost by going on.
+PAPER_SETTLED_SECONDS = 5.0
 
 
 class BootRecord:
@@ -34,7 +36,11 @@ class BootRecord:
         """Write the start down, and enter safe mode if those before it crashed. Raises `StoreUnavailable`."""
         build = build_of(self._settings)
         self._number = self._store.write(lambda connection: self._begin(connection, build))
-        self._settles_at = self._clock.monotonic() + self._settings.supervision.boot_settled_seconds
+        self._settles_at = self._clock.monotonic() + self._settled_seconds()
+
+    def _settled_seconds(self) -> float:
+        seconds = self._settings.supervision.boot_settled_seconds
+        return seconds if self._settings.trading_mode == "live" else min(seconds, PAPER_SETTLED_SECONDS)
 
     def turn(self) -> None:
         """Say that it has settled, when it has. A store that cannot be written is tried again."""

@@ -40,9 +40,17 @@ class HandClock:
 class Starts:
     """Starts of the bot, one after the other, on one store."""
 
-    def __init__(self, store: Store, supervision: Mapping[str, int] | None = None, mode: str = "one") -> None:
+    def __init__(
+        self,
+        store: Store,
+        supervision: Mapping[str, int] | None = None,
+        mode: str = "one",
+        trading_mode: str = "live",
+    ) -> None:
         self.store, self.clock = store, HandClock()
-        self.settings = Settings.model_validate({"supervision": supervision or {}, "scaling": {"mode": mode}})
+        self.settings = Settings.model_validate(
+            {"supervision": supervision or {}, "scaling": {"mode": mode}, "trading_mode": trading_mode}
+        )
 
     def start(self) -> BootRecord:
         self.clock.seconds += 10
@@ -92,6 +100,17 @@ def test_the_start_after_three_that_crashed_enters_nothing(store: Store) -> None
     assert halt is not None
     assert (halt.scope, halt.strength, halt.source) == (HaltScope.ALL, HaltStrength.ENTRIES_OFF, HaltSource.BOT)
     assert "the last 3 starts" in halt.reason and "then resume" in halt.reason
+
+
+def test_on_paper_a_start_has_settled_after_a_few_seconds(store: Store) -> None:
+    starts = Starts(store, trading_mode="paper")
+    for _ in range(4):
+        starts.crash(after_seconds=6.0)
+    assert starts.stopped_entries() == []
+    for _ in range(3):
+        starts.crash(after_seconds=4.0)
+    starts.start()
+    assert starts.stopped_entries() == [boots.SAFE_MODE_BY]
 
 
 def test_safe_mode_stays_when_the_start_settles_and_ends_only_by_a_person(store: Store) -> None:
