@@ -10,7 +10,8 @@ from sqlalchemy import Connection, select
 
 from bot.diagnostics.debts import read_debts
 from bot.diagnostics.drift import HARMLESS
-from bot.diagnostics.store_reading import describe_age
+from bot.diagnostics.overview import BEFORE_START
+from bot.diagnostics.store_reading import bot_state, describe_age
 from bot.domain.halt import HaltSource
 from bot.domain.health import HealthState
 from bot.domain.veto import VetoRule
@@ -82,8 +83,11 @@ def causes(connection: Connection, settings: Settings, now: datetime, *, missing
 
 def _accounts(connection: Connection, settings: Settings, now: datetime) -> Iterator[AlertNow]:
     period = timedelta(seconds=settings.pace.cycle_seconds)
+    since = bot_state(connection, now=now).started_at
     for row in states(connection):
-        if row.health is None or (row.armed_at is None and row.health not in (HealthState.FAILED,)):
+        if row.health is None or (since is not None and row.updated_at < since - BEFORE_START):
+            continue  # as a run before this one has left it: not taken up yet, or not in the files any more
+        if row.armed_at is None and row.health != HealthState.FAILED:
             continue
         yield from _lost(row, now)
         late = None if row.last_cycle_at is None else now - row.last_cycle_at

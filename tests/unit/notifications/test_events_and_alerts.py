@@ -230,6 +230,18 @@ def test_every_alert_and_event_that_can_be_written_has_its_meaning(bot: StoredBo
     assert all(text and text[0].islower() and not text.endswith(".") for text in CAUSES.values())
 
 
+def test_an_account_that_only_an_earlier_run_knew_is_nobodys_alert(bot: StoredBot) -> None:
+    """After a kill -9 its row says for ever that it is healthy; who was taken out of the files gets no other."""
+    long_ago = now() - timedelta(hours=3)
+    bot.account(DAIVON, updated_at=long_ago, last_cycle_at=long_ago)
+    bot.account(COINBASE, updated_at=long_ago, health="failed", last_cycle_at=long_ago)
+    bot.account(KRAKEN, last_cycle_at=long_ago)
+    settings = Settings.model_validate({"state_dir": str(bot.directory)})
+    with bot.store.read() as connection:
+        found = {one.key for one in causes(connection, settings, now(), missing=0)}
+    assert {key for key in found if key[0] in ("no_cycle", "account_lost")} == {("no_cycle", "kraken")}
+
+
 def test_an_alert_that_another_has_cleared_by_then_is_no_error(bot: StoredBot) -> None:
     desk = desk_of(bot)
     bot.account(DAIVON, health="failed")
