@@ -14,7 +14,7 @@ from bot.diagnostics.terminal import table
 from bot.notifications.delivery import Channel, Message, NotDelivered
 from bot.notifications.ways import Ways, find_ways, secrets_in
 from bot.notifications.wording import Wording
-from bot.observability.logs import Redactor
+from bot.observability.redactor import Redactor
 from bot.seams.clock import SystemClock
 from bot.seams.ids import SystemIds
 from bot.settings import Settings, process_environment

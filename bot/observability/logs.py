@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from bot.observability.log_lines import JsonLines, TextLines
-from bot.observability.redactor import Redactor as Redactor
+from bot.observability.redactor import Redactor
 
 LOG_FILE = "nija.log"
 MAX_LOG_BYTES = 10_000_000

@@ -14,8 +14,8 @@ from bot.brokers.paper_venue import PaperVenue
 from bot.composition import Parts, World, compose
 from bot.copy_trade_engine import start_copy_engine
 from bot.domain.account import AccountRef, BrokerType
-from bot.observability.logs import Redactor
 from bot.observability.metrics import Metrics
+from bot.observability.redactor import Redactor
 from bot.seams import failpoints
 from bot.seams.clock import SystemClock
 from bot.seams.ids import SystemIds

@@ -19,8 +19,8 @@ from bot.composition import World, compose
 from bot.copy_trade_engine import start_copy_engine
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.trading_session import TradingSession
-from bot.observability.logs import Redactor
 from bot.observability.metrics import Metrics
+from bot.observability.redactor import Redactor
 from bot.seams import failpoints
 from bot.seams.clock import SystemClock
 from bot.seams.ids import SystemIds

@@ -19,8 +19,8 @@ from bot.brokers.trade_bell import SECOND_LOOK_SECONDS
 from bot.composition import World, compose
 from bot.copy_trade_engine import start_copy_engine
 from bot.domain.account import AccountRef, BrokerType
-from bot.observability.logs import Redactor
 from bot.observability.metrics import Metrics
+from bot.observability.redactor import Redactor
 from bot.seams.clock import SystemClock
 from bot.seams.ids import SystemIds
 from bot.settings.loading import load_settings

@@ -13,7 +13,8 @@ from bot.domain.fill import Fill
 from bot.domain.order import Side
 from bot.domain.position import ExitPlan
 from bot.execution.position_math import after_fill
-from bot.observability.logs import LOG_FILE, Redactor, set_up_logging
+from bot.observability.logs import LOG_FILE, set_up_logging
+from bot.observability.redactor import Redactor
 
 
 @pytest.fixture

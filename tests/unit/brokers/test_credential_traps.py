@@ -12,7 +12,7 @@ from bot.brokers.credential_names import unknown_variables
 from bot.brokers.credentials import Credentials, MissingCredentials, find_credentials
 from bot.domain.account import AccountRef, BrokerType
 from bot.domain.errors import ConfigurationError
-from bot.observability.logs import Redactor
+from bot.observability.redactor import Redactor
 
 OKX_KEY, OKX_SECRET = "6fa459ea-ee8a-3ca4-894e-db77e160355e", "0123456789ABCDEF" * 2
 PHRASE = "Correct-horse 9!"
