@@ -33,6 +33,8 @@ class AddressRefused(ValueError):
 
 @dataclass(frozen=True)
 class Answer:
+    """`headers` by their names in small letters: servers differ in how they write them."""
+
     status: int
     body: bytes
     headers: Mapping[str, str]
@@ -84,7 +86,8 @@ class Outgoing:
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request(method, target, body=body, headers={"User-Agent": "nija", **(headers or {})})
             answer = connection.getresponse()
-            return Answer(answer.status, answer.read(LARGEST_ANSWER), dict(answer.getheaders()))
+            headers = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, answer.read(LARGEST_ANSWER), headers)
         except AddressRefused as error:
             raise NotDelivered(str(error)) from error
         except (OSError, http.client.HTTPException, ValueError) as error:

@@ -32,7 +32,7 @@ class Webhook:
             headers[SIGNATURE] = f"sha256={signature(self._secret, body)}"
         answer = self._outgoing.call("POST", self._url, body=body, headers=headers)
         if not 200 <= answer.status < 300:
-            after = answer.headers.get("Retry-After", "")
+            after = answer.headers.get("retry-after", "")
             raise NotDelivered(
                 f"the webhook answered {answer.status}"
                 + (" (redirects are not followed)" if 300 <= answer.status < 400 else ""),

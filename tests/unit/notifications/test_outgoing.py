@@ -85,7 +85,7 @@ def test_a_redirect_is_not_followed(server: WebServer) -> None:
 def test_what_is_sent_arrives_as_it_is(server: WebServer) -> None:
     server.reply = lambda _call: Reply(201, b"taken", {"Retry-After": "7"})
     answer = inside().call("POST", f"{server.url}/a/b?c=d", body=b"words", headers={"X-One": "1"})
-    assert (answer.status, answer.body, answer.headers["Retry-After"]) == (201, b"taken", "7")
+    assert (answer.status, answer.body, answer.headers["retry-after"]) == (201, b"taken", "7")
     call = server.calls[0]
     assert (call.method, call.path, call.body, call.headers["X-One"]) == ("POST", "/a/b?c=d", b"words", "1")
 
