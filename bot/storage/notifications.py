@@ -59,9 +59,10 @@ def add_notification(
 
 
 def waiting_for(connection: Connection, channel: str, *, limit: int = 500) -> Sequence[Notification]:
-    """What has not been told by a channel, oldest first."""
+    """What has not been told by a channel, oldest first; of more than `limit` what is critical is among them."""
     query = select(notification).where(notification.c.state == Telling.WAITING, notification.c.channel == channel)
-    return [_of(row) for row in connection.execute(query.order_by(notification.c.id).limit(limit))]
+    chosen = query.order_by(notification.c.severity != "critical", notification.c.id).limit(limit)
+    return sorted(map(_of, connection.execute(chosen)), key=lambda row: row.id)
 
 
 def told_since(connection: Connection, channel: str, since: datetime) -> Sequence[Notification]:

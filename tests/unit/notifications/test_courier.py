@@ -228,3 +228,15 @@ def test_what_waits_for_a_way_that_is_gone_is_given_up(store: Store, clock: Move
         ("telegram:1", Telling.GIVEN_UP),
         ("webhook", Telling.WAITING),
     ]
+
+
+def test_what_is_critical_is_told_however_much_else_waits(store: Store, clock: MovedClock, wording: Wording) -> None:
+    """A venue that is down degrades hundreds of accounts, whose rows wait for their cause's next message."""
+    desk = Desk(store, clock, wording, Way())
+    desk.begins("account_degraded", "first", "warning")
+    desk.courier.turn()
+    for number in range(501):
+        desk.begins("account_degraded", f"account_{number}", "warning")
+    desk.begins("needs_person", "order", "critical")
+    desk.courier.turn()
+    assert desk.ways[0].had[-1].title.endswith("CRITICAL: needs_person")
