@@ -74,13 +74,18 @@ def crashed_in_a_row(connection: Connection) -> Sequence[Row[Any]]:
 
 
 def enter_safe_mode(connection: Connection, *, crashed: int, first_at: datetime, now: datetime) -> Halt:
-    """Entries are off for everything until a person resumes; what is open is recovered, reconciled and sold as ever."""
+    """Entries are off for everything until a person resumes; what is open is recovered, reconciled and sold as ever.
+
+    Also while a person has stopped everything: whoever lifts that must see why else nothing is to be bought.
+    """
+    if (known := safe_mode(connection)) is not None:
+        return known
     reason = (
         f"safe mode: the last {crashed} starts, from {first_at:%Y-%m-%d %H:%M:%S} UTC on, crashed before they had "
         "settled. What is held is looked after and sold by its rules, and nothing is bought. Find in the log why they "
         "crashed, then resume"
     )
-    made, _ = halts.set_halt(
+    return halts.add_halt(
         connection,
         scope=HaltScope.ALL,
         target="",
@@ -90,7 +95,6 @@ def enter_safe_mode(connection: Connection, *, crashed: int, first_at: datetime,
         source=HaltSource.BOT,
         now=now,
     )
-    return made
 
 
 def safe_mode(connection: Connection) -> Halt | None:

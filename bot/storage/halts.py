@@ -129,6 +129,31 @@ def set_halt(
     row = connection.execute(_SAME, names).first()
     if row is not None:
         return _halt(row), False
+    made = add_halt(
+        connection,
+        scope=scope,
+        target=target,
+        strength=strength,
+        reason=reason,
+        set_by=set_by,
+        source=source,
+        now=now,
+    )
+    return made, True
+
+
+def add_halt(
+    connection: Connection,
+    *,
+    scope: HaltScope,
+    target: str,
+    strength: HaltStrength,
+    reason: str,
+    set_by: str,
+    source: HaltSource,
+    now: datetime,
+) -> Halt:
+    """The same beside one that is in force already, with a reason of its own."""
     added = connection.execute(
         insert(halt).values(
             scope=str(scope),
@@ -143,7 +168,7 @@ def set_halt(
     key = added.inserted_primary_key
     made = None if key is None else find_halt(connection, key[0])
     assert made is not None, "it was added in this transaction"
-    return made, True
+    return made
 
 
 def ask_to_lift(connection: Connection, ids: Iterable[int], *, code: str, by: str, now: datetime) -> None:

@@ -230,6 +230,20 @@ def test_every_alert_and_event_that_can_be_written_has_its_meaning(bot: StoredBo
     assert all(text and text[0].islower() and not text.endswith(".") for text in CAUSES.values())
 
 
+def test_crashed_starts_are_told_of_although_a_person_had_stopped_everything(bot: StoredBot) -> None:
+    """Whoever lifts their own stop must not let a bot that crashes buy."""
+    by_hand = stop(bot, HaltSource.COMMAND)
+    for _ in range(2):
+        bot.store.write(lambda connection: boots.enter_safe_mode(connection, crashed=3, first_at=now(), now=now()).id)
+    settings = Settings.model_validate({"state_dir": str(bot.directory)})
+    with bot.store.read() as connection:
+        assert {one.cause for one in causes(connection, settings, now(), missing=0)} >= {"crashed_boots", "halted"}
+        assert len(halts.all_in_force(connection)) == 2
+    bot.store.write(lambda connection: halts.lift(connection, [by_hand], by="anna", reason="", now=now()))
+    with bot.store.read() as connection:
+        assert [one.set_by for one in halts.all_in_force(connection)] == [boots.SAFE_MODE_BY]
+
+
 def test_an_account_that_only_an_earlier_run_knew_is_nobodys_alert(bot: StoredBot) -> None:
     """After a kill -9 its row says for ever that it is healthy; who was taken out of the files gets no other."""
     long_ago = now() - timedelta(hours=3)
