@@ -38,7 +38,7 @@ class NewsDesk:
             clock=world.clock,
             wording=wording_of(settings, world.install_id, world.redactor.clean),
             pacing=Pacing.of(settings.notifications),
-            dead=lambda: [*readiness.dead(), *([readiness.waiting] if readiness.waiting else [])],
+            dead=lambda: not_well(readiness),
             leads=self.leads,
             counted=lambda kind, result: world.metrics.notifications.labels(kind, result).inc(),
             on_ping=pings.note,
@@ -72,6 +72,11 @@ class NewsDesk:
             leads=self.leads,
             watchdog=watchdog,
         )
+
+
+def not_well(readiness: Readiness) -> list[str]:
+    """Why no ping may say that all is well, as far as the process knows: also when nothing can be written down."""
+    return [*readiness.dead(), *filter(None, [readiness.waiting, *(ask() for ask in readiness.problems)])]
 
 
 class _Pings:

@@ -25,7 +25,7 @@ NO_CYCLE = "no_cycle"
 
 
 class PostOffice:
-    """`start` and `stop` by the process. `dead` names loops of the process that do not turn, as health checks do."""
+    """`start` and `stop` by the process. `dead` says why the process is not well, as far as it knows."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class PostOffice:
             log.warning("what waits for ways that are gone stays: %s", error)
 
     def _why_not_alive(self) -> str:
-        """As /live has it, and besides each account's loop must go round."""
+        """The process is well, and each account's loop goes round."""
         if dead := self._dead():
             return "; ".join(dead)
         try:

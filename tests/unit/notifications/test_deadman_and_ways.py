@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from bot.app import main
+from bot.news_desk import not_well
 from bot.notifications.deadman import DeadMan
 from bot.notifications.outgoing import Outgoing
 from bot.notifications.ways import Ways, find_ways, secrets_in
+from bot.observability.readiness import Readiness
 from bot.seams.clock import SystemClock
 from bot.settings import Settings
 from bot.settings.notifications import NotificationSettings
@@ -48,6 +50,17 @@ class Watched:
     def later(self, seconds: float) -> None:
         self.clock.later += type(self.clock.later)(seconds=seconds)
         self.switch.turn()
+
+
+def test_a_process_that_cannot_write_anything_down_is_not_well() -> None:
+    """No order leaves then, no exit either, and an alert cannot say so."""
+    readiness, said = Readiness(), [""]
+    assert not_well(readiness) == ["starting"]
+    readiness.waiting = ""
+    readiness.problems.append(lambda: said[0])
+    assert not_well(readiness) == []
+    said[0] = "nothing can be written down"
+    assert not_well(readiness) == said
 
 
 def test_pings_go_out_as_often_as_was_said_and_only_while_all_is_well(server: WebServer) -> None:
