@@ -65,6 +65,11 @@ class AlertDesk:
             if str(error) != self._problem:
                 log.warning("alerts cannot be written down now: %s", error)
             self._problem = str(error)
+        except Exception as error:
+            # A defect in what people are told must not end what looks after the process, and with it the trading.
+            if repr(error) != self._problem:
+                log.exception("alerts cannot be looked at now")
+            self._problem = repr(error)
 
     def look(self) -> None:
         """Compare what holds with what is written. Raises `StoreUnavailable`."""

@@ -256,6 +256,23 @@ def test_an_account_that_only_an_earlier_run_knew_is_nobodys_alert(bot: StoredBo
     assert {key for key in found if key[0] in ("no_cycle", "account_lost")} == {("no_cycle", "kraken")}
 
 
+def test_a_defect_in_what_is_told_is_said_once_and_ends_nothing(
+    bot: StoredBot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = desk_of(bot)
+    monkeypatch.setattr(desk, "_due_at", 0.0)
+    with monkeypatch.context() as broken:
+        broken.setattr("bot.alert_desk.causes", lambda *_words, **_named: 1 / 0)
+        for _ in range(2):
+            broken.setattr(desk, "_due_at", 0.0)
+            desk.turn()
+    assert caplog.text.count("ZeroDivisionError: ") == 1
+    bot.account(DAIVON, health="failed")
+    monkeypatch.setattr(desk, "_due_at", 0.0)
+    desk.turn()
+    assert ("account_lost", DAIVON.label, "critical") in written(bot)
+
+
 def test_an_alert_that_another_has_cleared_by_then_is_no_error(bot: StoredBot) -> None:
     desk = desk_of(bot)
     bot.account(DAIVON, health="failed")
