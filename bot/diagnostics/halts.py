@@ -122,8 +122,8 @@ def resume(settings: Settings, target: str | None, by: str, *, as_json: bool, id
     """
     moment, code = now(settings), (ids or SystemIds()).token()[:_CODE_LENGTH].upper()
     try:
+        _refuse_while_file(settings.state_dir)
         with write_store(settings) as connection:
-            _refuse_while_file(settings.state_dir)
             found, others = _meant(connection, target)
             halts.ask_to_lift(connection, [halt.id for halt in found], code=code, by=by, now=moment)
             state = bot_state(connection, now=moment)
@@ -144,8 +144,8 @@ def confirm_resume(settings: Settings, target: str | None, code: str, wish: Wish
     """The second step: lift exactly what was shown. 0 = lifted, 2 = refused; then nothing was lifted."""
     moment = now(settings)
     try:
+        _refuse_while_file(settings.state_dir)
         with write_store(settings) as connection:
-            _refuse_while_file(settings.state_dir)
             found, others = _meant(connection, target)
             if not found:
                 raise Refused("Nothing is halted")

@@ -149,6 +149,8 @@ def test_before_anything_has_run_kill_makes_the_file(home: Path, say: Ask) -> No
     assert say("kill", "--flatten", "--yes").code == 0
     assert (home / "KILL").read_text().startswith("FLATTEN ")
     assert say("pause", "kraken").code == 2
+    refused = say("resume")
+    assert (refused.code, "Remove it first" in refused.errors) == (2, True)
 
 
 # -- lifting ------------------------------------------------------------------------------------------------------
