@@ -52,6 +52,8 @@ def _environment(directory: Path) -> dict[str, str]:
         "STATE_DIR": str(directory / "state"),
         "DATABASE_URL": "null",
         "METRICS_PORT": "0",
+        # A platform's port is answered on even without a page; it is the bot's that the platform runs.
+        "PORT": "",
         "PAPER_EXCHANGE_CONTROL": "null",
         "NIJA__CONSOLE__ENABLED": "false",
         "NIJA__NOTIFICATIONS__ENABLED": "false",
