@@ -57,6 +57,12 @@ class BootRecord:
             return
         self._settles_at = float("inf")
 
+    def was_stopped(self) -> None:
+        """Somebody wants it to end, and may not wait for that: the start was good for so long as it was wanted."""
+        if self._settles_at < float("inf"):
+            self._settles_at = self._clock.monotonic()
+            self.turn()
+
     def end(self, exit_code: int, detail: str) -> None:
         """Write how it ended; where that cannot be written, the next start takes it for a crash."""
         now = self._clock.now()

@@ -153,7 +153,6 @@ class Run:
             raise unusable(settings.state_dir, error) from error
         log_the_uncaught()
         logging.getLogger().addHandler(self._metrics.count_lines())
-        logging.getLogger().addHandler(self._metrics.count_lines())
         failpoints.install(settings.failpoints)
         try:
             return self._with_store()
@@ -302,6 +301,10 @@ class Run:
         except ConfigurationError as error:
             boot.end(exit_codes.WRONG_USE, error.problems[0])
             raise
+        except StoreUnavailable as error:
+            # It may be back by now. If not, the next start takes this one for crashed.
+            boot.end(exit_codes.SOMETHING_WRONG, str(error))
+            raise
         boot.end(code, self._reason)
         return code
 
@@ -354,21 +357,24 @@ class Run:
         desk.start()
         parts.strategy.start_independent_multi_broker_trading()
         news = NewsDesk(world, self._readiness, parts.watchdog)
-        news.start()
-        keeper = threading.Thread(
-            target=self._keep_house, args=(world, parts, watch, news), name="Housekeeper", daemon=True
-        )
-        keeper.start()
         try:
+            news.start()
+            keeper = threading.Thread(
+                target=self._keep_house, args=(world, parts, watch, news), name="Housekeeper", daemon=True
+            )
+            keeper.start()
             self._wait_for_the_end()
         finally:
-            # First: who is asked to end must not be replaced.
+            # First: nothing new leaves, and who is asked to end must not be replaced.
+            parts.shared.ending.begin()
             parts.watchdog.stop()
+            if self._boot is not None and not self._failure:
+                self._boot.was_stopped()
             if listener is not None:
                 listener.stop(BEAT_SECONDS)
             desk.stop(BEAT_SECONDS)
-            news.stop(BEAT_SECONDS)
             left = self._shut_down(world, parts)
+            news.stop(min(BEAT_SECONDS, self._left_seconds()))
             watch.mark()
             if console is not None:
                 console.stop(self._left_seconds())
@@ -582,9 +588,8 @@ class Run:
             log.info("The paper exchange is back")
 
     def _shut_down(self, world: World, parts: Parts) -> list[str]:
-        """No new orders, orders in flight settled or recorded, one deadline."""
+        """Orders in flight settled or recorded, one deadline."""
         log.info("Stopping: %s", self._reason)
-        parts.shared.ending.begin()
         if parts.share is not None:
             parts.share.stop(BEAT_SECONDS)
         # A third for what comes after the threads: the last writes, and the exchange's end.

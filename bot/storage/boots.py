@@ -21,6 +21,7 @@ SAFE_MODE_BY = "NIJA (safe mode)"
 NO_CRASH = frozenset(
     {
         exit_codes.OK,
+        exit_codes.SOMETHING_WRONG,
         exit_codes.WRONG_USE,
         exit_codes.ALREADY_RUNNING,
         exit_codes.UNCLEAN_STOP,

@@ -113,6 +113,15 @@ def test_on_paper_a_start_has_settled_after_a_few_seconds(store: Store) -> None:
     assert starts.stopped_entries() == [boots.SAFE_MODE_BY]
 
 
+def test_a_start_that_was_stopped_has_not_crashed_even_if_nobody_waited_for_its_end(store: Store) -> None:
+    starts = Starts(store)
+    for _ in range(4):
+        starts.start().was_stopped()
+    assert starts.stopped_entries() == []
+    with store.read() as connection:
+        assert not any(boots.has_crashed(row) for row in boots.latest_boots(connection, limit=9))
+
+
 def test_safe_mode_stays_when_the_start_settles_and_ends_only_by_a_person(store: Store) -> None:
     starts = Starts(store)
     for _ in range(3):
@@ -156,7 +165,7 @@ def test_one_good_start_among_bad_ones_begins_the_count_anew(store: Store) -> No
         (exit_codes.ALREADY_RUNNING, False),
         (exit_codes.UNCLEAN_STOP, False),
         (exit_codes.LEASE_LOST, False),
-        (exit_codes.SOMETHING_WRONG, True),
+        (exit_codes.SOMETHING_WRONG, False),
         (exit_codes.WATCHDOG, True),
     ],
 )
