@@ -124,12 +124,13 @@ class TelegramServer(WebServer):
 class MailServer:
     """Takes every mail and any password; `mails` are the texts as they came. A context manager.
 
-    With `tls` it offers STARTTLS, or begins with encryption at once (`at_once`).
+    With `tls` it offers STARTTLS, or begins with encryption at once (`at_once`). Addresses in `refused` are not taken.
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None, *, at_once: bool = False) -> None:
         self.mails: list[str] = []
         self.commands: list[str] = []
+        self.refused: set[str] = set()
         listener = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -149,6 +150,8 @@ class MailServer:
                     elif word == "STARTTLS" and tls is not None:
                         self._say("220 go on")
                         self._encrypt(tls)
+                    elif word == "RCPT" and any(f"<{one}>" in command for one in listener.refused):
+                        self._say("550 no such person")
                     elif word == "DATA":
                         self._take()
                     elif word == "QUIT":

@@ -26,6 +26,9 @@ WRITE_SECONDS = 5.0
 # threads that hang count against the whole process, and nobody waits for this one.
 SEND_SECONDS = 300.0
 
+DAY = f"{GIVE_UP_AFTER.total_seconds() / 3600:.0f} h"
+NO_ROOM = f"there was no room for it within {DAY}: notifications.most_per_hour and page_minutes say how much goes out"
+
 Counted = Callable[[str, str], None]
 
 
@@ -58,8 +61,9 @@ class Courier:
         self._counted = counted
         self._stop = threading.Event()
         self._problems: dict[str, str] = {}
-        # Delivered and not noted, because the store did not take it: by the leading row, with the others.
-        self._unnoted: dict[int, list[int]] = {}
+        # Delivered and not noted, because the store did not take it: by the leading row, with the others and with who
+        # did not get it.
+        self._unnoted: dict[int, tuple[list[int], str]] = {}
         self._thread = KeptThread(
             f"Tell-{kind}", self._run, clock=clock, watchdog=watchdog, cut=lambda _thread: self._cut()
         )
@@ -109,7 +113,7 @@ class Courier:
         until = self._pacing.next_free(told, now) if last else None
         beat(f"telling people by {channel.name}", SEND_SECONDS)
         try:
-            channel.send(self._wording.message(chosen, now=now, last_until=until))
+            missed = channel.send(self._wording.message(chosen, now=now, last_until=until))
         except NotDelivered as error:
             self._failed(channel, chosen, error)
         except Exception as error:
@@ -117,20 +121,23 @@ class Courier:
             log.exception("%s has failed in a way that nobody thought of", channel.name)
             self._failed(channel, chosen, NotDelivered(f"unexpected: {type(error).__name__}"))
         else:
-            self._delivered(channel, chosen)
+            self._delivered(channel, chosen, missed)
 
-    def _delivered(self, channel: Channel, chosen: Sequence[Notification]) -> None:
-        self._unnoted[chosen[0].id] = [row.id for row in chosen[1:]]
+    def _delivered(self, channel: Channel, chosen: Sequence[Notification], missed: str) -> None:
+        missed = self._wording.clean(missed)[:300]
+        self._unnoted[chosen[0].id] = [row.id for row in chosen[1:]], missed
         self._counted(kind_of(channel.name), "sent")
         self._say_once(channel.name, "")
+        if missed:
+            log.warning("not everybody was told by %s, and it is not sent again: %s", channel.name, missed)
         self._note()
 
     def _note(self) -> None:
         """Until this is written, nothing is told: it would be the same again."""
         now = self._clock.now()
-        for leading, others in list(self._unnoted.items()):
+        for leading, (others, missed) in list(self._unnoted.items()):
             self._store.write(
-                partial(notifications.note_told, leading=leading, others=others, now=now),
+                partial(notifications.note_told, leading=leading, others=others, now=now, problem=missed),
                 timeout_seconds=WRITE_SECONDS,
             )
             del self._unnoted[leading]
@@ -154,17 +161,14 @@ class Courier:
         old = [row for row in waiting if row.at < now - GIVE_UP_AFTER]
         if not old:
             return waiting
-        log.error(
-            "%d messages were given up, because %s has not worked for %d h: %s",
-            len(old),
-            channel.name,
-            GIVE_UP_AFTER.total_seconds() // 3600,
-            old[-1].problem or "it never was their turn",
-        )
+        # Of a way that fails only some rows were tried: the others wait behind them.
+        problem = next((row.problem for row in reversed(waiting) if row.problem), "")
+        why = f"because {channel.name} has not worked for {DAY}: {problem}" if problem else f"because {NO_ROOM}"
+        log.error("%d messages for %s were given up, %s", len(old), channel.name, why)
         self._counted(kind_of(channel.name), "given_up")
         ids = [row.id for row in old]
         self._store.write(
-            lambda connection: notifications.give_up(connection, ids, now=now, problem=old[-1].problem or "too old"),
+            lambda connection: notifications.give_up(connection, ids, now=now, problem=problem or NO_ROOM),
             timeout_seconds=WRITE_SECONDS,
         )
         return [row for row in waiting if row not in old]

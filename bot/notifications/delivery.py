@@ -47,8 +47,12 @@ class Channel(Protocol):
     @property
     def name(self) -> str: ...
 
-    def send(self, message: Message) -> None:
-        """Deliver it, within a bounded time. Raises `NotDelivered`."""
+    def send(self, message: Message) -> str:
+        """Deliver it, within a bounded time. Raises `NotDelivered` when nobody has it.
+
+        Returns who of several did not get it, in words that name no secret; "" = everybody has it. It is not sent again
+        for those: everybody else would have it again and again, and what is new would wait.
+        """
 
     def cut(self) -> None:
         """End what hangs; called by another thread."""

@@ -40,7 +40,7 @@ class Email:
         self._receivers = list(receivers)
         self._server: smtplib.SMTP | None = None
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message) -> str:
         try:
             with self._open() as server:
                 self._server = server
@@ -49,6 +49,8 @@ class Email:
                 if self._user and self._security != "none":
                     server.login(self._user, self._password)
                 refused = server.send_message(self._written(message), self._sender, self._receivers)
+        except smtplib.SMTPRecipientsRefused as error:
+            raise NotDelivered(f"{self._host} refused every address") from error
         except smtplib.SMTPResponseException as error:
             # What the server says is not quoted: some repeat what was sent to them.
             raise NotDelivered(f"{self._host} refused it ({error.smtp_code}, {type(error).__name__})") from error
@@ -59,8 +61,7 @@ class Email:
             raise NotDelivered(f"{self._host} did not take it: {words}") from error
         finally:
             self._server = None
-        if refused:
-            raise NotDelivered(f"{self._host} refused {len(refused)} of {len(self._receivers)} addresses")
+        return f"{self._host} refused {len(refused)} of {len(self._receivers)} addresses" if refused else ""
 
     def cut(self) -> None:
         server = self._server

@@ -74,8 +74,9 @@ class TelegramChannel:
     def name(self) -> str:
         return f"telegram:{self._chat}"
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message) -> str:
         self._api.send(self._chat, f"{message.title}\n\n{message.text}")
+        return ""
 
     def cut(self) -> None:
         self._api.cut()

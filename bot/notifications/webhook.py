@@ -25,7 +25,7 @@ class Webhook:
         self._secret = secret
         self._style = style
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message) -> str:
         body = json.dumps(_fields(message, self._style), ensure_ascii=False).encode()
         headers = {"Content-Type": "application/json", MESSAGE_ID: message.id}
         if self._secret:
@@ -38,6 +38,7 @@ class Webhook:
                 + (" (redirects are not followed)" if 300 <= answer.status < 400 else ""),
                 retry_after_seconds=float(after) if after.isascii() and after.isdigit() and len(after) < 6 else None,
             )
+        return ""
 
     def cut(self) -> None:
         self._outgoing.cut()

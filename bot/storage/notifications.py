@@ -73,10 +73,10 @@ def told_since(connection: Connection, channel: str, since: datetime) -> Sequenc
     return [_of(row) for row in connection.execute(query)]
 
 
-def note_told(connection: Connection, leading: int, others: Sequence[int], *, now: datetime) -> None:
-    """One message told all of them."""
+def note_told(connection: Connection, leading: int, others: Sequence[int], *, now: datetime, problem: str = "") -> None:
+    """One message told all of them; `problem`: who of several receivers did not get it."""
     for ids, state in (([leading], Telling.SENT), (list(others), Telling.GROUPED)):
-        _change(connection, ids, state=state, ended_at=now, problem="", tries=notification.c.tries + 1)
+        _change(connection, ids, state=state, ended_at=now, problem=problem, tries=notification.c.tries + 1)
 
 
 def note_failed(connection: Connection, ids: Sequence[int], *, due_at: datetime, problem: str) -> None:

@@ -34,14 +34,16 @@ class Way:
     name: str = "webhook"
     problem: str = ""
     retry_after_seconds: float | None = None
+    missed: str = ""
     had: list[Message] = field(default_factory=list)
     tries: int = 0
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message) -> str:
         self.tries += 1
         if self.problem:
             raise NotDelivered(self.problem, retry_after_seconds=self.retry_after_seconds)
         self.had.append(message)
+        return self.missed
 
     def cut(self) -> None:
         """Nothing hangs."""

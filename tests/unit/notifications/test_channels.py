@@ -1,8 +1,10 @@
 """Each way to people against a real server on this machine."""
 
 import json
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 
@@ -141,6 +143,27 @@ def test_an_email_goes_to_every_address_and_without_encryption_no_password_is_se
         assert "AUTH" not in commands and "canary" not in commands
 
 
+def test_an_email_that_one_address_of_several_refuses_is_sent_and_refused_by_all_it_is_not() -> None:
+    with MailServer() as mail:
+        made = Email(
+            host="127.0.0.1",
+            port=mail.port,
+            security="none",
+            user="",
+            password="",
+            sender="nija@example.org",
+            receivers=["anna@example.org", "bob@example.org"],
+        )
+        assert made.send(MESSAGE) == ""
+        mail.refused = {"bob@example.org"}
+        assert made.send(MESSAGE) == "127.0.0.1 refused 1 of 2 addresses"
+        assert len(mail.mails) == 2
+        mail.refused = {"anna@example.org", "bob@example.org"}
+        with pytest.raises(NotDelivered, match="refused every address"):
+            made.send(MESSAGE)
+        assert len(mail.mails) == 2
+
+
 def test_a_server_without_encryption_gets_no_mail_where_encryption_is_asked_for() -> None:
     with MailServer() as mail:
         made = Email(
@@ -161,3 +184,28 @@ def test_apprise_that_is_not_installed_is_said_in_a_sentence_with_what_to_do() -
     with pytest.raises(NotDelivered, match="pip install apprise") as failed:
         Apprise("ntfy://canary").send(MESSAGE)
     assert str(failed.value) == NOT_INSTALLED
+
+
+class OneOfApprise:
+    """As apprise is used: takes an address and sends to it. By its name an address fails or not."""
+
+    def __init__(self) -> None:
+        self._url = ""
+
+    def add(self, url: str) -> bool:
+        self._url = url
+        return not url.startswith("nonsense")
+
+    def notify(self, *, title: str, body: str) -> bool:
+        if self._url.startswith("broken"):
+            raise KeyError(self._url)
+        return bool(title and body) and self._url.startswith("good")
+
+
+def test_an_address_of_apprise_that_fails_does_not_send_to_the_others_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "apprise", SimpleNamespace(Apprise=OneOfApprise))
+    assert Apprise("good://canary good://canary").send(MESSAGE) == ""
+    said = Apprise("good://canary bad://canary nonsense://canary broken://canary").send(MESSAGE)
+    assert said == ("address 2 did not take it; apprise does not understand address 3; address 4 has failed: KeyError")
+    with pytest.raises(NotDelivered, match="address 1 did not take it; address 2 has failed"):
+        Apprise("bad://canary broken://canary").send(MESSAGE)

@@ -136,8 +136,36 @@ def test_what_cannot_be_told_for_a_day_is_given_up_aloud(
     assert desk.states() == ["waiting"]
     desk.later(hours=0.2)
     assert desk.states() == ["given_up"]
-    assert "1 messages were given up, because webhook has not worked for 24 h: it answered 500" in caplog.text
+    assert (
+        "1 messages for webhook were given up, because webhook has not worked for 24 h: it answered 500" in caplog.text
+    )
     assert ("webhook", "given_up") in desk.counted
+
+
+def test_what_only_waited_for_room_is_not_said_to_be_the_fault_of_its_way(
+    store: Store, clock: MovedClock, wording: Wording, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk = Desk(store, clock, wording, Way())
+    desk.begins()
+    desk.later(hours=24.1)
+    assert desk.states() == ["given_up"]
+    assert "1 messages for webhook were given up, because there was no room" in caplog.text
+    assert "not worked" not in caplog.text + desk.rows()[0].problem and "no room" in desk.rows()[0].problem
+
+
+def test_a_message_that_one_of_several_receivers_refuses_is_told_and_holds_nothing_up(
+    store: Store, clock: MovedClock, wording: Wording, caplog: pytest.LogCaptureFixture
+) -> None:
+    way = Way("email", missed="mail.example.org refused 1 of 2 addresses")
+    desk = Desk(store, clock, wording, way)
+    desk.begins()
+    desk.courier.turn()
+    desk.begins("needs_person", "order")
+    desk.later(seconds=1)
+    desk.later(hours=1)
+    assert [message.title.rpartition(" ")[2] for message in way.had] == ["account_lost", "needs_person"]
+    assert [(row.state, row.problem) for row in desk.rows()] == [(Telling.SENT, way.missed)] * 2
+    assert f"not everybody was told by email, and it is not sent again: {way.missed}" in caplog.text
 
 
 def test_a_way_with_a_defect_of_its_own_counts_as_one_that_failed(

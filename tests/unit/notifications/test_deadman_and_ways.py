@@ -15,7 +15,7 @@ from bot.seams.clock import SystemClock
 from bot.settings import Settings
 from bot.settings.notifications import NotificationSettings
 from bot.storage import notifications
-from tests.listeners import Reply, WebServer
+from tests.listeners import MailServer, Reply, WebServer
 from tests.stored_bot import StoredBot, now
 from tests.unit.diagnostics.conftest import Ask, ask, bot, home
 from tests.unit.notifications.conftest import MovedClock
@@ -178,6 +178,32 @@ def test_the_test_command_sends_by_each_way_and_says_what_came_of_it(
     assert failed.json["results"][0]["problem"] == "the webhook answered 500"
     assert ask(main, "notify", "test", "--channel", "email").code == 2
     assert "canary" not in refused.text + failed.text + failed.errors
+
+
+def test_the_test_command_names_who_did_not_get_it_and_what_nobody_thought_of(
+    home: Path, ask: Ask, server: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with MailServer() as mail:
+        mail.refused = {"bob@example.org"}
+        for name, value in {
+            "EMAIL_TO": "anna@example.org,bob@example.org",
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(mail.port),
+            "SMTP_SECURITY": "none",
+            "ALLOW_PRIVATE_HOSTS": "true",
+        }.items():
+            monkeypatch.setenv(f"NIJA__NOTIFICATIONS__{name}", value)
+        partly = ask(main, "notify", "test")
+        assert partly.code == 1 and "but 127.0.0.1 refused 1 of 2 addresses" in partly.text
+        monkeypatch.setenv("NIJA_WEBHOOK_URL", f"{server.url}/canary")
+        monkeypatch.setattr("bot.notifications.webhook.format_time", lambda _at: {"a": "b"}["canary"])
+        shown, listed = ask(main, "notify", "test"), ask(main, "notify", "test", "--json")
+    assert shown.code == listed.code == 1
+    assert "webhook: it has failed in a way that nobody thought of (KeyError)" in shown.text
+    found = {one["channel"]: (one["sent"], one["problem"]) for one in listed.json["results"]}
+    assert found["webhook"] == (False, "it has failed in a way that nobody thought of (KeyError)")
+    assert found["email"] == (True, "127.0.0.1 refused 1 of 2 addresses")
+    assert "canary" not in shown.text + shown.errors + listed.text
 
 
 def test_the_list_shows_what_was_told_and_what_waits(bot: StoredBot, ask: Ask) -> None:
