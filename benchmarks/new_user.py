@@ -239,7 +239,7 @@ def transcript(visit: Visit) -> str:
     text = COLOUR.sub("", "\n".join(visit.script))
     for path, name in ((ROOT, "https://…/nija"), (visit.project, "~/nija"), (visit.home, "~")):
         text = text.replace(str(path), name)
-    text = text.replace(f"by {pwd.getpwuid(os.getuid()).pw_name} (command)", "by operator (command)")
+    text = re.sub(rf"\bby {re.escape(pwd.getpwuid(os.getuid()).pw_name)}\b", "by operator", text)
     return NOISE.sub("", text).strip() + "\n"
 
 
