@@ -100,10 +100,11 @@ class TelegramServer(WebServer):
         said = [call.said for call in list(self.calls) if call.path.endswith("/sendMessage")]
         return [(str(one["chat_id"]), one["text"]) for one in said]
 
-    def say(self, chat: str, text: str, *, at: int, sender: str = "anna") -> int:
+    def say(self, chat: str, text: str, *, at: int, sender: str = "anna", sender_id: int = 7) -> int:
         with self._lock:
             self._next += 1
-            message = {"chat": {"id": int(chat)}, "from": {"username": sender}, "text": text, "date": at}
+            who = {"id": sender_id, "username": sender}
+            message = {"chat": {"id": int(chat)}, "from": who, "text": text, "date": at}
             self._updates.append({"update_id": self._next, "message": message})
             self._lock.notify_all()
             return self._next

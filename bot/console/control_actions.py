@@ -28,7 +28,7 @@ _VENUE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """What somebody asks for. `details['sure']`: also a market that nobody here ever traded."""
+    """What somebody asks for, and which way. `details['sure']`: also a market that nobody here ever traded."""
 
     action: ControlAction
     target: str
@@ -36,6 +36,7 @@ class Wish:
     details: Mapping[str, Any]
     actor: str
     at: datetime
+    source: HaltSource = HaltSource.PAGE
 
     def text(self, name: str) -> str:
         """One of the details. Raises `Refusal`."""
@@ -100,7 +101,7 @@ def _stop(connection: Connection, wish: Wish) -> Effect:
         strength=strength,
         reason=reason,
         set_by=wish.actor,
-        source=HaltSource.PAGE,
+        source=wish.source,
         now=wish.at,
     )
     known = "" if new else " (it was so before)"

@@ -63,6 +63,8 @@ OWED_FOR_SECONDS = 60.0
 LATE_AFTER_CYCLES = 2
 LATE_BESIDES = timedelta(seconds=30)
 LIMIT_HIT_WITHIN = timedelta(minutes=15)
+# Told of by account_lost: a second alert of the same account would only end the pings of a bot that is well.
+_TOLD_ELSEWHERE = (HealthState.FAILED, HealthState.QUARANTINED, HealthState.STOPPED)
 _LOSSES = (str(VetoRule.DAILY_LOSS), str(VetoRule.DRAWDOWN))
 
 
@@ -91,7 +93,7 @@ def _accounts(connection: Connection, settings: Settings, now: datetime) -> Iter
             continue
         yield from _lost(row, now)
         late = None if row.last_cycle_at is None else now - row.last_cycle_at
-        if late is not None and late > LATE_AFTER_CYCLES * period + LATE_BESIDES and row.health != HealthState.STOPPED:
+        if late is not None and late > LATE_AFTER_CYCLES * period + LATE_BESIDES and row.health not in _TOLD_ELSEWHERE:
             text = f"no cycle has ended for {describe_age(late)}"
             yield AlertNow("no_cycle", row.account_id, CRITICAL, text)
 
@@ -148,7 +150,7 @@ def _halts(connection: Connection) -> Iterator[AlertNow]:
             yield AlertNow("crashed_boots", "", CRITICAL, halt.sentence)
         else:
             # Who stops something by hand knows of it.
-            by_hand = halt.source in (HaltSource.COMMAND, HaltSource.PAGE)
+            by_hand = halt.source in (HaltSource.COMMAND, HaltSource.PAGE, HaltSource.TELEGRAM)
             yield AlertNow("halted", str(halt.id), INFO if by_hand else WARNING, halt.sentence)
 
 

@@ -28,6 +28,7 @@ class HaltSource(StrEnum):
     FILE = "file"
     SIGNAL = "signal"
     PAGE = "page"
+    TELEGRAM = "telegram"
     BOT = "bot"
 
 

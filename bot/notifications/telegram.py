@@ -17,13 +17,17 @@ POLL_SECONDS = 20
 
 @dataclass(frozen=True)
 class Update:
-    """One message of a chat. `id` grows; `text` is empty for what is no text."""
+    """One message of a chat. `id` grows; `text` is empty for what is no text.
+
+    `sender` is the name that is shown, `sender_id` the number that nobody can change; both "" = not said.
+    """
 
     id: int
     chat: str
     text: str
     at: datetime
     sender: str
+    sender_id: str
 
 
 class TelegramApi:
@@ -105,11 +109,13 @@ def _update(found: Any) -> Update | None:
         return None
     message = found.get("message")
     message = message if isinstance(message, dict) else {}
-    chat, sender, at = message.get("chat"), message.get("from"), message.get("date")
+    chat, at = message.get("chat"), message.get("date")
+    sender = found_sender if isinstance(found_sender := message.get("from"), dict) else {}
     return Update(
         id=found["update_id"],
         chat=str(chat.get("id", "")) if isinstance(chat, dict) else "",
         text=text if isinstance(text := message.get("text"), str) else "",
         at=datetime.fromtimestamp(at if type(at) is int and 0 <= at < 2**33 else 0, UTC),
-        sender=str(sender.get("username") or sender.get("id") or "")[:40] if isinstance(sender, dict) else "",
+        sender=str(sender.get("username") or sender.get("id") or "")[:40],
+        sender_id=str(sender.get("id") or sender.get("username") or "")[:40],
     )

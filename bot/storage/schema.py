@@ -402,7 +402,7 @@ halt = Table(
     Column("strength", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("set_by", Text, nullable=False),
-    # "command", "file", "signal", "page" or "bot".
+    # "command", "file", "signal", "page", "telegram" or "bot".
     Column("source", Text, nullable=False),
     Column("set_at", UtcTime, nullable=False),
     # Lifting takes two steps: asked for, then confirmed with the code that was shown.

@@ -2,8 +2,9 @@
 
 The number of a message is written down before the message is acted on: after a restart none is carried out twice, and
 at worst one is not at all. Stopping must not need a database that works: then the number is only kept in mind, and
-nothing but lifting waits for it. What stops or lets go on is left alone when it is older than a minute: whoever sent it
-has long done something else about it.
+nothing but lifting waits for it. What stops and was said before this process listened, and what lets go on, is left
+alone when it is older than a minute: whoever sent it has long done something else about it. How old it is, is as good
+as this machine's clock, so that nothing else that stops may depend on it: its code bounds how late it is.
 """
 
 import logging
@@ -28,6 +29,9 @@ log = logging.getLogger(__name__)
 
 OFFSET = "telegram_offset"
 OLD = timedelta(seconds=60)
+FIRST_STEPS_THAT_STOP = ("kill", "pause")
+# As many Telegram returns at once, if it has them.
+MOST_UPDATES = 100
 CALL_SECONDS = 300.0
 PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 300.0
@@ -61,6 +65,8 @@ class TelegramDesk:
         self._leads = leads
         self._next = 0
         self._only_in_mind = False
+        # Whether all has been read that was said before this process listened. No clock tells that.
+        self._caught_up = False
         self._strangers: set[str] = set()
         self._problem = ""
         self._stop = threading.Event()
@@ -92,9 +98,10 @@ class TelegramDesk:
         beat("asking Telegram", wait_seconds + CALL_SECONDS)
         try:
             if not self._leads():
+                self._caught_up = False
                 return ""
             self._next = before = self._offset()
-            updates = self._api.updates(before, wait_seconds=wait_seconds)
+            updates = self._api.updates(before, wait_seconds=wait_seconds if self._caught_up else 0)
             beat("reading what chats say", CALL_SECONDS)  # who was given up meanwhile ends here, and notes nothing
             for update in updates:
                 # Not the greatest: after a week without a message, and for another bot, Telegram goes on at any number,
@@ -105,6 +112,7 @@ class TelegramDesk:
                     before = self._next
                 else:
                     self._note_stranger(update)
+            self._caught_up = self._caught_up or len(updates) < MOST_UPDATES
             if self._next != before:
                 self._remember()  # once for all that strangers said: they must not keep the database busy
         except (NotDelivered, NijaError) as error:
@@ -154,16 +162,24 @@ class TelegramDesk:
             return "That cannot be answered now; the log says why"
 
     def _control(self, command: str, words: list[str], update: Update, *, kept: bool) -> str:
-        if self._clock.now() - update.at > OLD:
-            return f"/{command} came more than a minute late, and nothing was done. Say it again if it is still meant"
-        if not kept and (command == "resume" or (command == "confirm" and not self._controls.stops(update.chat))):
+        stops = command in FIRST_STEPS_THAT_STOP or (command == "confirm" and self._controls.stops(update))
+        if self._clock.now() - update.at > OLD and not (stops and self._caught_up):
+            return self._too_late(command, update)
+        if not kept and not stops:
             return "The database takes nothing now, so nothing can be lifted"
         if command == "confirm":
-            said = self._controls.confirm(words[0] if words else "", chat=update.chat)
+            said = self._controls.confirm(words[0] if words else "", update)
         else:
-            said = self._controls.ask(command, words, chat=update.chat, sender=update.sender, update_id=update.id)
+            said = self._controls.ask(command, words, update)
         log.warning("Telegram chat %s: /%s: %s", update.chat, command, said.splitlines()[0])
         return said
+
+    def _too_late(self, command: str, update: Update) -> str:
+        return (
+            f"/{command} came more than a minute late, and nothing was done. Say it again if it is still meant. It was "
+            f"said at {update.at:%H:%M:%S} UTC by Telegram, and this machine's clock shows "
+            f"{self._clock.now():%H:%M:%S}: if that is wrong, set it right"
+        )
 
     def _note_stranger(self, update: Update) -> None:
         """They get no answer; the log has them once, so that the operator can find their own chat's number there."""

@@ -207,8 +207,9 @@ def a_chat_that_is_allowed_asks_and_stops_with_a_code_and_others_get_no_answer(s
     scene.asks(f"/confirm {code}", answer="Entries are off for everything")
     halt = next(halt for halt in scene.rows("SELECT * FROM halt") if halt["scope"] == "all")
     assert halt["set_by"].startswith(f"telegram:{CHAT}") and halt["reason"] == "the news"
+    assert halt["source"] == "telegram"
     asked = scene.rows("SELECT * FROM control_request")
-    assert [(one["action"], one["role"], one["address"]) for one in asked] == [("kill", "owner", "telegram")]
+    assert [(one["action"], one["role"], one["address"]) for one in asked] == [("kill", "control", "telegram")]
     more_cycles(scene, 2)  # what was on its way has arrived by then
     since = scene.exchange.last_seq()
     more_cycles(scene, 3)

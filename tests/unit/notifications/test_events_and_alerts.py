@@ -220,7 +220,8 @@ def test_what_could_not_be_written_is_written_at_the_next_look(bot: StoredBot, m
 def test_every_alert_and_event_that_can_be_written_has_its_meaning(bot: StoredBot) -> None:
     """Of the alerts that hold with everything broken at once, as far as one store can have it."""
     bot.account(KRAKEN, health="degraded", health_since=now() - timedelta(minutes=10))
-    bot.account(COINBASE, health="failed", last_cycle_at=now() - timedelta(hours=1))
+    bot.account(COINBASE, health="failed")
+    bot.account(DAIVON, last_cycle_at=now() - timedelta(hours=1))
     stop(bot, HaltSource.FILE)
     settings = Settings.model_validate({"state_dir": str(bot.directory)})
     with bot.store.read() as connection:
@@ -228,6 +229,21 @@ def test_every_alert_and_event_that_can_be_written_has_its_meaning(bot: StoredBo
     assert {"account_degraded", "account_lost", "no_cycle", "missing_answers", "halted"} <= found <= set(CAUSES)
     assert set(CAUSES) >= EVENTS
     assert all(text and text[0].islower() and not text.endswith(".") for text in CAUSES.values())
+
+
+def test_an_account_that_is_lost_is_told_of_once_and_does_not_end_the_pings_of_the_whole_bot(bot: StoredBot) -> None:
+    long_ago = now() - timedelta(hours=1)
+    bot.account(KRAKEN, health="failed", last_cycle_at=long_ago)
+    bot.account(COINBASE, health="quarantined", last_cycle_at=long_ago)
+    bot.account(DAIVON, health="degraded", last_cycle_at=long_ago)
+    settings = Settings.model_validate({"state_dir": str(bot.directory)})
+    with bot.store.read() as connection:
+        found = {one.key for one in causes(connection, settings, now(), missing=0)}
+    assert {key for key in found if key[0] in ("no_cycle", "account_lost")} == {
+        ("account_lost", KRAKEN.label),
+        ("account_lost", COINBASE.label),
+        ("no_cycle", DAIVON.label),
+    }
 
 
 def test_crashed_starts_are_told_of_although_a_person_had_stopped_everything(bot: StoredBot) -> None:

@@ -1,12 +1,13 @@
 """Chats that may ask and stop: the allowed ones alone, in two steps, each message once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.diagnostics.alert_causes import causes
 from bot.notifications.outgoing import Outgoing
 from bot.notifications.telegram import TelegramApi
 from bot.seams.clock import SystemClock
@@ -30,7 +31,7 @@ class Chat:
         self.bot, self.server, self.settings, self.clock = bot, server, settings, MovedClock()
         self.desk = self.new_desk()
 
-    def new_desk(self) -> TelegramDesk:
+    def new_desk(self, leads: Callable[[], bool] = lambda: True) -> TelegramDesk:
         api = TelegramApi(Outgoing(SystemClock(), allow_private=True), base_url=self.server.url, token=TOKEN)
         return TelegramDesk(
             api,
@@ -40,12 +41,14 @@ class Chat:
             clock=self.clock,
             controls=Controls(self.settings, now=self.clock.now, token=SystemIds().token),
             clean=lambda text: text.replace("canary", "***"),
+            leads=leads,
         )
 
-    def say(self, text: str, *, chat: str = CHAT, ago: float = 0.0) -> str:
+    def say(self, text: str, *, chat: str = CHAT, ago: float = 0.0, sender: str = "anna", sender_id: int = 7) -> str:
         """One message, and what was answered to it; "" = nothing."""
         before = len(self.server.sent)
-        self.server.say(chat, text, at=int((self.clock.now() - timedelta(seconds=ago)).timestamp()))
+        at = int((self.clock.now() - timedelta(seconds=ago)).timestamp())
+        self.server.say(chat, text, at=at, sender=sender, sender_id=sender_id)
         assert self.desk.turn(wait_seconds=0) == ""
         return "\n".join(said for _, said in self.server.sent[before:])
 
@@ -57,6 +60,10 @@ class Chat:
     def stopped(self) -> list[str]:
         with self.bot.store.read() as connection:
             return [one.covers for one in halts.all_in_force(connection)]
+
+    def sources(self) -> list[str]:
+        with self.bot.store.read() as connection:
+            return [one.source for one in halts.all_in_force(connection)]
 
     def requests(self) -> list[tuple[str, str, str]]:
         with self.bot.store.read() as connection:
@@ -120,6 +127,13 @@ def test_a_kill_is_shown_first_and_done_with_its_code(chat: Chat) -> None:
     assert "Entries are off for everything" in chat.say(f"/confirm {code}")
     assert chat.stopped() == ["everything"]
     assert chat.requests() == [("kill", "all", "telegram:42 (anna)")]
+    assert chat.sources() == ["telegram"]
+    with chat.bot.store.read() as connection:
+        request = control_requests.latest_requests(connection, limit=1)[0]
+        assert (request.role, request.address) == ("control", "telegram")
+        settings = Settings.model_validate({"state_dir": str(chat.bot.directory)})
+        told = [one for one in causes(connection, settings, now(), missing=0) if one.cause == "halted"]
+    assert [(one.severity, "(telegram)" in one.text) for one in told] == [("info", True)]
     assert "Nothing waits for a code" in chat.say(f"/confirm {code}")
     assert len(chat.requests()) == 1
 
@@ -154,12 +168,53 @@ def test_codes_cannot_be_guessed_one_after_the_other(chat: Chat) -> None:
     assert chat.stopped() == []
 
 
-def test_what_controls_and_is_a_minute_old_is_left_alone(chat: Chat) -> None:
-    assert "nothing was done" in chat.say("/kill", ago=61)
-    code = chat.code_of("/kill")
-    assert "nothing was done" in chat.say(f"/confirm {code}", ago=3600)
+def test_what_was_said_before_the_process_listened_and_is_a_minute_old_is_left_alone(chat: Chat) -> None:
+    for text in ("/kill", "/pause kraken", "/resume", "/confirm 123456"):
+        chat.desk = chat.new_desk()
+        said = chat.say(text, ago=61)
+        assert "nothing was done" in said and "this machine's clock shows" in said
+    chat.desk = chat.new_desk()
+    assert "To do it" in chat.say("/kill", ago=50)
     assert chat.stopped() == []
     assert "NIJA is running" in chat.say("/status", ago=3600)
+
+
+def test_a_clock_that_is_ahead_keeps_nobody_from_stopping_and_is_named_where_it_keeps_from_lifting(chat: Chat) -> None:
+    chat.say("/help")  # the process listens
+    for text in ("/pause kraken", "/kill"):
+        shown = chat.say(text, ago=3700)
+        chat.say(f"/confirm {shown.rpartition(' ')[2]}", ago=3700)
+    assert sorted(chat.stopped()) == ["brokerage kraken", "everything"]
+    said = chat.say("/resume", ago=61)
+    assert "nothing was done" in said and "this machine's clock shows" in said
+    code = chat.code_of("/resume")
+    assert "nothing was done" in chat.say(f"/confirm {code}", ago=61)
+    assert len(chat.stopped()) == 2
+
+
+def test_the_news_of_a_process_that_did_not_listen_meanwhile_is_judged_by_its_age(chat: Chat) -> None:
+    """Another process heard Telegram until then."""
+    leads = [True]
+    chat.desk = chat.new_desk(leads=lambda: leads[0])
+    chat.say("/help")
+    leads[0] = False
+    chat.server.say(CHAT, "/kill", at=int(now().timestamp()) - 61)
+    assert chat.desk.turn(wait_seconds=0) == ""
+    leads[0] = True
+    assert chat.desk.turn(wait_seconds=0) == ""
+    assert "nothing was done" in chat.server.sent[-1][1]
+
+
+def test_only_the_one_who_asked_can_confirm_it(chat: Chat) -> None:
+    code = chat.code_of("/kill")
+    for _ in range(6):
+        assert "Only the one who asked" in chat.say(f"/confirm {code}", sender="bob", sender_id=8)
+    # A name can be taken by another, a number cannot.
+    assert "Only the one who asked" in chat.say(f"/confirm {code}", sender="anna", sender_id=8)
+    assert chat.stopped() == []
+    assert "To do it" in chat.say("/pause kraken", sender="bob", sender_id=8)
+    assert "Entries are off for everything" in chat.say(f"/confirm {code}", sender="anna_2")
+    assert chat.stopped() == ["everything"]
 
 
 def test_a_message_is_acted_on_once_although_telegram_says_it_again(chat: Chat) -> None:
