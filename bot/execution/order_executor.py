@@ -88,7 +88,8 @@ class OrderExecutor:
 
     `restored_at`: since when the books are an older copy that was put back; None = never. `instance` says
     whether this process as a whole may send anything, exits included. `departures` are the orders that went out in a
-    batch with others' (see `order_lane`): their outcome is written here.
+    batch with others' (see `order_lane`): their outcome is written here. `on_order` is told of each sending once, in
+    no transaction: after `send`, or else when the first word on the order is written down, whoever has brought it.
     """
 
     def __init__(
@@ -123,6 +124,8 @@ class OrderExecutor:
         self._departures = departures or Departures(clock)
         self._absence = AbsenceWatch()
         self._unresolved_since: dict[str, float] = {}
+        # Orders that were sent, as far as is known, and of which `on_order` has not heard since.
+        self._untold: set[str] = set()
         self._said = SaidOf()
         self._book_earlier: Callable[[VenueOrder, datetime], None] = _nothing_earlier
 
@@ -171,6 +174,7 @@ class OrderExecutor:
             self._give_up(intent, f"{CopyReason.REFUSED_BY_VENUE}: {impossible}", None)
             return self._told(intent)
         left = self._mark_submitted(intent)
+        self._untold.add(intent.client_order_id)
         failpoint("submitted_committed")
         if isinstance(left, Veto):
             log.info("%s: %s %s not sent: %s", intent.account_id, intent.side, intent.symbol, left)
@@ -181,10 +185,20 @@ class OrderExecutor:
     def _told(self, intent: OrderIntent) -> OrderIntent:
         """The intent as it is now written, which is news to whoever follows orders."""
         result = self.reload(intent)
-        self._on_order(result)
+        self._tell(result)
         if has_ended(result):
             self._said.forget(result.client_order_id)
         return result
+
+    def _tell(self, intent: OrderIntent) -> None:
+        self._untold.discard(intent.client_order_id)
+        self._on_order(intent)
+
+    def _tell_once(self, intent: OrderIntent) -> OrderIntent:
+        """The same intent; told when its sending was not yet, and something is written down of how it went."""
+        if intent.client_order_id in self._untold and intent.state is not IntentState.SUBMITTED:
+            self._tell(intent)
+        return intent
 
     def _held_back(self, intent: OrderIntent, gate: Callable[[], str]) -> bool:
         """The last look: writing the order down has taken its time. True when it is given up."""
@@ -341,9 +355,7 @@ class OrderExecutor:
         if not self._book(replace(intent, venue_order_id=shown.venue_order_id), shown, along):
             return intent
         self._departures.forget(intent.client_order_id)
-        result = self.reload(intent)
-        self._on_order(result)
-        return result
+        return self.reload(intent)
 
     def _collect(self, intent: OrderIntent, outcome: LaneOutcome, along: Along) -> None:
         """Write down what was heard of it, as if this thread had sent it by itself."""
@@ -355,7 +367,6 @@ class OrderExecutor:
         elif outcome.error is not None:
             self._not_taken(intent, outcome.error)
         self._departures.forget(intent.client_order_id)
-        self._on_order(self.reload(intent))
 
     def _take_ack(self, intent: OrderIntent, ack: OrderAck, along: Along) -> None:
         """Where the stream has shown all of the order by now, its acknowledgement, fills and end are one commit."""
@@ -396,7 +407,10 @@ class OrderExecutor:
         order's end, with the intent as it is then.
         """
         with working_on(account=intent.account_id, signal=intent.signal_id, order=intent.client_order_id):
-            return self._settle(intent, along)
+            if intent.state is IntentState.SUBMITTED and self.reload(intent).state is IntentState.SUBMITTED:
+                # It left in a batch, or from a process that has ended. What the caller has may be from before its end.
+                self._untold.add(intent.client_order_id)
+            return self._tell_once(self._settle(intent, along))
 
     def _settle(self, intent: OrderIntent, along: Along) -> OrderIntent:
         try:
@@ -439,13 +453,15 @@ class OrderExecutor:
                 self._follow_once(intent)
             except _CALM_ERRORS as error:
                 self._say_why_not("cancelled", intent, error)
-        return self.reload(intent)
+            return self._tell_once(self.reload(intent))
 
     def adopt(self, intent: OrderIntent, order: VenueOrder) -> OrderIntent:
         """Book an order of ours that was found without being asked for, whatever the books say of its end.
 
         One that contradicts its intent is not booked; a person decides, if the books have no end of it yet.
         """
+        if intent.state in (IntentState.CREATED, IntentState.SUBMITTED):
+            self._untold.add(intent.client_order_id)
         if intent.state is IntentState.CREATED:
             # An older copy of the books was put back, or the venue took what it had said it did not take.
             log.warning(
@@ -460,7 +476,7 @@ class OrderExecutor:
             self._book(replace(intent, venue_order_id=order.venue_order_id), order)
         elif intent.state in UNRESOLVED_STATES and not intent.needs_person:
             self._leave_to_a_person(intent, _contradiction(intent, order))
-        return self.reload(intent)
+        return self._tell_once(self.reload(intent))
 
     def _size_really_sent(self, intent: OrderIntent, order: VenueOrder) -> dict[str, Decimal]:
         """A copy planned anew in older books may have another size; what had been sent is what counts."""

@@ -71,6 +71,8 @@ class Bench:
         # Of the engines that are made from now on; none = users are served in the order of their labels.
         self.rotation_seed: str | None = None
         self.answers: list[tuple[str, str, str]] = []
+        # What executors told of orders: account, state.
+        self.told: list[tuple[str, str]] = []
         self.woken: list[AccountRef] = []
         self.emitter = TradeSignalEmitter(
             store=store,
@@ -246,7 +248,7 @@ class Bench:
             stop=self.stop,
             confirm_seconds=1.0,
             gather_milliseconds=500,
-            on_order=lambda _intent: None,
+            on_order=lambda intent: self.told.append((intent.account_id, str(intent.state))),
             restored_at=self.restored_at,
             entry_gate=self.gate,
             departures=self.departures,
