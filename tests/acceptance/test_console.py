@@ -211,6 +211,7 @@ def test_on_a_platforms_port_without_a_password_health_alone_is_served(there: On
     with there.start(**ON, NIJA__CONSOLE__HOST=ELSEWHERE, PORT=str(port)) as bot:
         wait_until(lambda: status_of(port, "/ready") == 200, seconds=LONG, what="it is ready")
         assert [status_of(port, path) for path in ("/live", "/trading")] == [200, 200]
+        wait_until(lambda: status_of(port, "/") == 503, seconds=LONG, what="the console answers")
         assert [status_of(port, path) for path in ("/", "/metrics", "/api/v1/overview", "/static/app.css")] == [503] * 4
         assert bot.process.poll() is None
 

@@ -131,11 +131,15 @@ def test_told_to_end_while_an_order_is_on_its_way_it_finishes_that_one_and_sends
         assert {line["client_order_id"] for line in there.accepted()} <= on_their_way
         # Now one that does not end in time and is killed by an impatient platform.
         with there.start(NIJA_FAILPOINTS="ack_received:hang=60", NIJA__SHUTDOWN_SECONDS="60") as bot:
-            there.waits_for(lambda: submitted(there), "an order is out and its answer is held up")
+            there.waits_for(lambda: submitted(there) & taken(there), "an order is out and its answer is held up")
             bot.process.send_signal(signal.SIGTERM)
             bot.says("Stopping: signal SIGTERM")
             bot.kill()
         assert there.settle() == []
+
+
+def taken(there: OneBrokerage) -> set[str]:
+    return {str(line["client_order_id"]) for line in there.accepted()}
 
 
 def submitted(there: OneBrokerage) -> set[str]:

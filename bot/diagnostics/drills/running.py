@@ -63,12 +63,17 @@ def _directory(name: str, *, keep: bool) -> Iterator[Path]:
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
-    """Inside, SIGTERM ends this program as Ctrl-C does: after what it started has been ended and removed."""
+    """Inside, SIGTERM ends this program as Ctrl-C does: after what it started has been ended and removed.
+
+    Ctrl-C is heard also where a shell has started this in the background, with the signal ignored.
+    """
     before = signal.signal(signal.SIGTERM, _end)
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
