@@ -171,9 +171,21 @@ def _print(ledger: Ledger, purses: Sequence[Purse], *, one: bool) -> None:
     console.print(listed)
     for line in _total_lines(as_fields(ledger, purses)["totals"]):
         console.print(line, soft_wrap=True)
+    for line in _unread(ledger, purses):
+        console.print(line, soft_wrap=True)
     for purse in purses:
         for line in _notes(ledger, purse, every_position=one):
             console.print(line, soft_wrap=True)
+
+
+def _unread(ledger: Ledger, purses: Sequence[Purse]) -> Sequence[str]:
+    """Each reason once, with the accounts that have it, and what is known of them elsewhere."""
+    by_reason: dict[str, list[str]] = {}
+    for purse in purses:
+        if purse.point is None:
+            by_reason.setdefault(_problem(ledger, purse), []).append(purse.period.account.account_id)
+    lines = [f"{', '.join(names)}: unknown, {reason}" for reason, names in by_reason.items()]
+    return [*lines, "python bot.py status shows the balances that were read last."] if lines else []
 
 
 def _cells(ledger: Ledger, purse: Purse) -> Sequence[str]:
@@ -203,7 +215,7 @@ def _amount(text: str | None) -> str:
 def _notes(ledger: Ledger, purse: Purse, *, every_position: bool) -> Sequence[str]:
     name, point = purse.period.account.account_id, purse.point
     if point is None:
-        return [f"{name}: unknown, {_problem(ledger, purse)}"]
+        return []
     late = _problem(ledger, purse)
     notes = [f"{name}: {late}"] if late else []
     if point.unpriced:

@@ -49,6 +49,16 @@ def _why(status: Status) -> Iterator[str]:
     yield f"{status.word['why']}."
     yield from status.overview.attention
     yield from status.overview.notes()
+    yield from _reasons(status)
+
+
+def _reasons(status: Status) -> Iterator[str]:
+    """What the table has no room for: why accounts do not trade, each reason once."""
+    by_reason: dict[str, list[str]] = {}
+    for one in status.overview.accounts:
+        if status.overview.state.running and not one.not_configured and _now(one, runs=True) != one.why_not_trading:
+            by_reason.setdefault(one.why_not_trading, []).append(one.label)
+    yield from (f"{reason}: {', '.join(names)}" for reason, names in by_reason.items() if reason)
 
 
 # -- accounts -----------------------------------------------------------------------------------------------------
@@ -84,7 +94,7 @@ def _cells(one: Account, today: Decimal | None, status: Status) -> Sequence[str]
 def _now(one: Account, *, runs: bool) -> str:
     if not runs:
         return "-"
-    return one.why_not_trading or "trades"
+    return one.why_not_trading.partition(":")[0] or "trades"
 
 
 def _ago(moment: datetime | None, now: datetime) -> str:

@@ -63,12 +63,21 @@ class Redactor(logging.Filter):
 
 def _found(form: str, text: str, at: int) -> tuple[int, int]:
     """From where to where the text shows this form, with a beginning or an end of it at `at`; (0, 0) = too little."""
-    least, middle = min(len(form), SHORTEST_PIECE), at + SHORTEST_SECRET
+    middle = at + SHORTEST_SECRET
     begun = _alike(form, text[at : at + len(form)])
     ended = _alike(form[::-1], text[max(0, middle - len(form)) : middle][::-1])
-    if max(begun, ended) < least:
+    begun = begun if begun >= _least_beginning(form) else 0
+    ended = ended if ended >= min(len(form), SHORTEST_PIECE) else 0
+    if not begun and not ended:
         return (0, 0)
     return (at, at + begun) if begun >= ended else (middle - ended, middle)
+
+
+def _least_beginning(form: str) -> int:
+    """Of an address, more than the part that says where it is: others have that in common with it."""
+    scheme = form.find("://")
+    path = form.find("/", scheme + 3) if scheme > 0 else -1
+    return min(len(form), max(SHORTEST_PIECE, path + SHORTEST_SECRET))
 
 
 def _alike(one: str, other: str) -> int:

@@ -172,6 +172,28 @@ def test_a_balance_that_is_not_known_is_unknown_and_no_zero(ask: Ask, bot: Store
     assert "0.00" not in line
 
 
+def test_a_long_reason_stands_once_below_the_table_and_one_word_of_it_in_each_line(ask: Ask, bot: StoredBot) -> None:
+    bot.runs()
+    for account in (KRAKEN, DAIVON):
+        bot.account(account, health="degraded", health_reason="its balance is not fresh")
+    text = ask(main, "status").text
+    assert "degraded: its balance is not fresh: kraken, daivon_frazier_kraken" in text
+    lines = [
+        line.split() for line in text.splitlines() if line.strip().startswith(("kraken ", "daivon_frazier_kraken "))
+    ]
+    assert [line[1] for line in lines] == ["degraded", "degraded"]
+
+
+def test_money_says_once_what_all_accounts_wait_for(ask: Ask, bot: StoredBot) -> None:
+    bot.runs()
+    for account in (KRAKEN, DAIVON):
+        bot.account(account)
+    answer = ask(main, "money")
+    assert answer.text.count("have not begun") == 1
+    assert "python bot.py status" in answer.text
+    assert answer.code == 1
+
+
 def test_watching_is_for_a_terminal(ask: Ask, running: StoredBot, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["status", "--watch"])

@@ -122,3 +122,15 @@ def test_secrets_are_added_while_other_threads_write_lines() -> None:
             writer.result(30)
     assert set(cleaned) == {"key=*** and more"}
     assert redactor.clean("another-secret-499") == "***"
+
+
+def test_an_address_keeps_its_secret_part_and_others_of_the_same_machine_keep_their_beginning() -> None:
+    redactor = Redactor(["http://127.0.0.1:43763/hooks/secret-part-of-it"])
+    assert redactor.clean("Console at http://127.0.0.1:48000/") == "Console at http://127.0.0.1:48000/"
+    assert redactor.clean("Metrics at http://127.0.0.1:43763/metrics") == "Metrics at http://127.0.0.1:43763/metrics"
+    for told in (
+        "http://127.0.0.1:43763/hooks/secret-part-of-it",
+        "http://127.0.0.1:43763/hooks/secr",
+        "secret-part-of-it",
+    ):
+        assert "secr" not in redactor.clean(f"cannot reach {told}")
