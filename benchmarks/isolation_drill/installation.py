@@ -49,6 +49,7 @@ class IsolationInstallation(Installation):
         return {
             "PATH": os.environ.get("PATH", ""), "HOME": str(self.directory), "STATE_DIR": str(self.state),
             "NIJA_CONFIG_DIR": str(self.directory / "config"), "METRICS_PORT": "0",
+            "LOG_JSON": "false", "NIJA__SUPERVISION__CRASHED_BOOTS": "0",
             "PAPER_EXCHANGE_CONTROL": self.exchange.url, "PAPER_EXCHANGE_TOKEN": self.exchange.token,
             VARIABLE: str(self._order_file),
         }  # fmt: skip
