@@ -93,7 +93,7 @@ class BotProcess:
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
 
-    def says(self, text: str, *, seconds: float = 30.0) -> None:
+    def says(self, text: str, *, seconds: float = 90.0) -> None:
         """Wait for words in the log; a bot that ended meanwhile fails at once."""
 
         def there() -> bool:

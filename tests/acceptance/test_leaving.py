@@ -23,6 +23,7 @@ def test_who_leaves_enters_nothing_and_still_sells_with_the_master_and_who_joins
             there.master.trades("buy", "0.2", "XBT/USD")
             for name in ("ann", "bob"):
                 there.comes_to(name, "BTC/USD", "0.1")
+                bot.says(f"{name}_kraken: buy BTC/USD of")
             assert bot.stop() == 0
         there.users_are(ann=OFF, bob={})
         with there.start() as bot:
@@ -35,7 +36,7 @@ def test_who_leaves_enters_nothing_and_still_sells_with_the_master_and_who_joins
             there.comes_to("ann", "BTC/USD", "0")
             there.master.trades("sell", "2", "ETH/USD")
             there.comes_to("ann", "ETH/USD", "0")
-            bot.says("ann_kraken is not connected any more")
+            bot.says("ann_kraken is not connected any more", seconds=90)
             quiet_since = there.exchange.last_seq()
             there.master.trades("sell", "25", "SOL/USD")
             bot.says("bob_kraken: sell SOL/USD")
@@ -69,6 +70,7 @@ def test_who_wants_to_be_closed_out_is_sold_out_again_and_again_until_nothing_is
             there.master.trades("buy", "0.2", "XBT/USD")
             for name in ("ann", "bob"):
                 there.comes_to(name, "BTC/USD", "0.1")
+                bot.says(f"{name}_kraken: buy BTC/USD of")
             assert bot.stop() == 0
         there.users_are(ann=OFF | {"when_disabled": "close_now"}, bob=OFF | {"when_disabled": "keep"})
         refused = {"kind": "api_error", "text": "EAPI:Rate limit exceeded"}
@@ -93,8 +95,9 @@ def test_a_user_whom_no_file_names_any_more_is_an_orphan_until_one_does(tmp_path
     with HandTraded(tmp_path, ann={}, bob={}) as there:
         with there.start() as bot:
             there.master.trades("buy", "4", "ETH/USD")
-            there.comes_to("ann", "ETH/USD", "2")
-            there.comes_to("bob", "ETH/USD", "2")
+            for name in ("ann", "bob"):
+                there.comes_to(name, "ETH/USD", "2")
+                bot.says(f"{name}_kraken: buy ETH/USD of")
             assert bot.stop() == 0
         there.users_are(bob={})
         quiet_since = there.exchange.last_seq()
@@ -112,7 +115,7 @@ def test_a_user_whom_no_file_names_any_more_is_an_orphan_until_one_does(tmp_path
             there.comes_to("ann", "ETH/USD", "1.5")
             there.master.trades("sell", "3", "ETH/USD")
             there.comes_to("ann", "ETH/USD", "0")
-            bot.says("ann_kraken is not connected any more")
+            bot.says("ann_kraken is not connected any more", seconds=90)
             assert bot.stop() == 0
 
 
