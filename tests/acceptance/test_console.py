@@ -137,7 +137,8 @@ def test_pausing_stopping_selling_and_going_on_from_the_page(there: OneBrokerage
         killed_at = there.exchange.last_seq()
         done = page.ends(page.does("flatten", "all", 3))
         assert done["state"] == "done"
-        assert any(line.startswith("kraken: done: sold ") for line in done["lines"]), done["lines"]
+        # What it held; its own exits may have sold some of it between the two.
+        assert any(line.startswith("kraken: done") for line in done["lines"]), done["lines"]
         assert there.rows("SELECT count(*) AS n FROM position")[0]["n"] == 0
         late = buys(there, killed_at)
         assert len(late) <= len({line["account"] for line in late}), "at most what was on the wire"
