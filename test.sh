@@ -18,14 +18,5 @@ step "mypy --strict"
 step "import contracts"
 .venv/bin/lint-imports --no-cache || exit 1
 
-# It remembers which tests failed.
-run_tests() { .venv/bin/python -m pytest -o addopts="-q --strict-markers" -o cache_dir=.venv/.pytest_cache "$@"; }
-
 step "tests"
-rm -rf .venv/.pytest_cache
-run_tests -n 3 --dist worksteal "$@"
-code=$?
-[ "$code" -eq 1 ] || exit "$code"
-
-step "what failed beside the others, once more by itself (docs/decisions/0022-what-failed-in-the-crowd-is-asked-again-alone.md)"
-run_tests -n 0 -v -rA --last-failed --last-failed-no-failures none "$@"
+exec .venv/bin/python -m pytest -n 3 --dist worksteal "$@"
