@@ -43,7 +43,7 @@ CONFIGURATION = """\
 masters:
   - {broker: kraken, paper_balance: 100000}
 strategy:
-  plugin: tests.acceptance.still_strategy:StillStrategy
+  plugin: bot.diagnostics.drills.still_strategy:StillStrategy
 pace:
   paper: {cycle_seconds: 30}
 balance: {max_age_seconds: 120, refresh_seconds: 60}

@@ -27,7 +27,7 @@ CONFIGURATION = """\
 masters:
   - {broker: %s}
 strategy:
-  plugin: tests.acceptance.still_strategy:StillStrategy
+  plugin: bot.diagnostics.drills.still_strategy:StillStrategy
 pace:
   paper: {cycle_seconds: %s, user_connection_delay_seconds: 0, min_connection_delay_seconds: 0}
 kraken: {websocket_connects_per_10_minutes: 10000}

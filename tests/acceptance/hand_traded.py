@@ -16,7 +16,7 @@ CONFIGURATION = """\
 masters:
   - {broker: kraken}
 strategy:
-  plugin: tests.acceptance.still_strategy:StillStrategy
+  plugin: bot.diagnostics.drills.still_strategy:StillStrategy
 pace:
   paper: {cycle_seconds: 0.4}
 kraken: {order_deadline_seconds: 5, settle_margin_seconds: 1}

@@ -11,7 +11,7 @@ from tests.exchange_process import ExchangeProcess
 CONFIGURATION = """\
 masters:
   - {broker: kraken}
-strategy: {plugin: "tests.acceptance.still_strategy:StillStrategy"}
+strategy: {plugin: "bot.diagnostics.drills.still_strategy:StillStrategy"}
 pace:
   paper: {cycle_seconds: 0.4, reconcile_seconds: 1}
 risk: {max_order_notional_usd: 500, stop_loss_percent: 90, take_profit_percent: 900, trailing_stop_percent: 90}

@@ -1,8 +1,5 @@
 """Processes take accounts up to their part, give back what is above it, and take over from who is gone."""
 
-import threading
-from datetime import UTC, datetime
-
 import pytest
 
 from bot.account_share import AccountShare, digest_of
@@ -11,32 +8,13 @@ from bot.domain.errors import Fenced
 from bot.instance import ProcessLease
 from bot.storage import accounts, instance_lease, leases, processes
 from bot.storage.store import Store
+from tests.unit.hand_clock import HandClock
 
 ON_BOTH_DATABASES = False
 pytestmark = pytest.mark.sqlite_only("the clock is turned by hand here, and PostgreSQL goes by its own")
 KRAKEN = BrokerType.KRAKEN
 ACCOUNTS = [AccountRef.master(KRAKEN), *(AccountRef.user(KRAKEN, f"u{number}") for number in range(6))]
 LEASE_SECONDS = 30.0
-
-
-class HandClock:
-    """A clock that is turned by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def wall_ns(self) -> int:
-        return int(self.seconds * 1e9)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def wait(self, event: threading.Event, timeout_seconds: float) -> bool:
-        self.seconds += timeout_seconds
-        return event.is_set()
 
 
 class Scene:

@@ -1,8 +1,6 @@
 """Starts are written down, and too many in a row that crashed turn entries off until a person says otherwise."""
 
-import threading
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Connection
@@ -14,27 +12,10 @@ from bot.domain.halt import HaltScope, HaltSource, HaltStrength
 from bot.settings import Settings
 from bot.storage import boots, halts
 from bot.storage.store import Store
+from tests.unit.hand_clock import HandClock
 
 ON_BOTH_DATABASES = True
 SETTLED_SECONDS = 60.0
-
-
-class HandClock:
-    def __init__(self) -> None:
-        self.seconds = 1_000_000.0
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def wall_ns(self) -> int:
-        return int(self.seconds * 1e9)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def wait(self, event: threading.Event, timeout_seconds: float) -> bool:
-        self.seconds += timeout_seconds
-        return event.is_set()
 
 
 class Starts:
@@ -47,7 +28,7 @@ class Starts:
         mode: str = "one",
         trading_mode: str = "live",
     ) -> None:
-        self.store, self.clock = store, HandClock()
+        self.store, self.clock = store, HandClock(1_000_000.0)
         self.settings = Settings.model_validate(
             {"supervision": supervision or {}, "scaling": {"mode": mode}, "trading_mode": trading_mode}
         )

@@ -1,8 +1,6 @@
 """A process stops sending by itself long before another may take its lease, and goes on while it is its own."""
 
-import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import pytest
@@ -12,29 +10,10 @@ from bot.domain.errors import Fenced, StoreUnavailable
 from bot.instance import InstanceLease
 from bot.storage import instance_lease
 from bot.storage.store import Store
+from tests.unit.hand_clock import HandClock
 
 ON_BOTH_DATABASES = True
 T = TypeVar("T")
-
-
-class HandClock:
-    """A clock that is turned by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def wall_ns(self) -> int:
-        return int(self.seconds * 1e9)
-
-    def monotonic(self) -> float:
-        return self.seconds
-
-    def wait(self, event: threading.Event, timeout_seconds: float) -> bool:
-        self.seconds += timeout_seconds
-        return event.is_set()
 
 
 class Scene:
